@@ -1,0 +1,200 @@
+"""Every error LightVoice raises on purpose.
+
+::
+
+    LightVoiceError
+    ├── AudioError (ValueError)               the recording
+    │   ├── AudioNotFoundError (FileNotFoundError)
+    │   ├── AudioDecodeError                  not audio, truncated, or lying about itself
+    │   ├── EmptyAudioError                   no samples at all
+    │   ├── NonFiniteAudioError               NaN or infinity among the samples
+    │   ├── SampleRateError                   a rate no speech can be read from
+    │   └── AudioTooLongError                 longer than the limit in force
+    ├── OptionError (ValueError)              something a person chose
+    │   ├── UnknownLanguageError
+    │   ├── UnknownPrecisionError
+    │   ├── UnknownFormatError
+    │   ├── UnknownBundleError
+    │   └── OptionRangeError                  a number outside its range
+    ├── BundleError                           a folder of weights
+    │   ├── BundleFormatError (ValueError)    bundle.json, tokens or CMVN cannot be read
+    │   ├── BundleFileMissingError (FileNotFoundError)
+    │   ├── BundleTamperedError               size or sha256 differs from bundle.json
+    │   └── CmvnShapeError (ValueError)       CMVN of another length than the features
+    └── SessionError (RuntimeError)           a model while it is opened or run
+        ├── ProviderUnavailableError          the asked device is not there, or cannot run this precision
+        ├── GraphContractError                inputs, outputs or metadata are not those of design
+        └── NotQuantizedError                 an INT8 file whose MatMuls stayed float
+
+Each message is one line: it names the value and the remedy. Callers that talk to a person print
+``str(error)``; nothing else needs to be added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class LightVoiceError(Exception):
+    """Base of all errors raised on purpose; the message is meant for a person."""
+
+
+class AudioError(LightVoiceError, ValueError):
+    """The recording cannot be used."""
+
+
+class AudioNotFoundError(AudioError, FileNotFoundError):
+    """No file at this path."""
+
+    def __init__(self, *, path: str | Path) -> None:
+        super().__init__(f"no such file: {path}; check the path")
+
+    def __str__(self) -> str:  # FileNotFoundError would print errno fields
+        return str(self.args[0])
+
+
+class AudioDecodeError(AudioError):
+    """The bytes are not audio that can be decoded."""
+
+    def __init__(self, *, path: str | Path, reason: str) -> None:
+        super().__init__(f"cannot read {Path(path).name} as audio ({reason}); convert it to WAV, MP3, FLAC, OGG or M4A and try again")
+
+
+class EmptyAudioError(AudioError):
+    """The recording holds no samples."""
+
+    def __init__(self, *, path: str | Path) -> None:
+        super().__init__(f"{Path(path).name} holds no audio samples; record or choose another file")
+
+
+class NonFiniteAudioError(AudioError):
+    """NaN or infinity among the samples."""
+
+    def __init__(self, *, path: str | Path, count: int) -> None:
+        super().__init__(f"{Path(path).name} holds {count} samples that are not numbers (NaN or infinity); export the recording again")
+
+
+class SampleRateError(AudioError):
+    """A sample rate outside what speech can be read from."""
+
+    def __init__(self, *, path: str | Path, sample_rate: int, lowest: int, highest: int) -> None:
+        super().__init__(
+            f"{Path(path).name} has a sample rate of {sample_rate} Hz; rates from {lowest} to {highest} Hz are read, so resample the recording"
+        )
+
+
+class AudioTooLongError(AudioError):
+    """Longer than the limit in force."""
+
+    def __init__(self, *, path: str | Path, duration_s: float, limit_s: float) -> None:
+        super().__init__(f"{Path(path).name} lasts {duration_s:.0f} s or more; the limit is {limit_s:.0f} s, so split the recording")
+
+
+class OptionError(LightVoiceError, ValueError):
+    """A value a person chose is not one of those on offer."""
+
+
+def _choices(values: Iterable[str]) -> str:
+    return ", ".join(values)
+
+
+class UnknownLanguageError(OptionError):
+    """A language code that no prompt exists for."""
+
+    def __init__(self, *, language: object, known: Iterable[str]) -> None:
+        super().__init__(f"unknown language {language!r}; choose one of {_choices(known)}")
+
+
+class UnknownPrecisionError(OptionError):
+    """A precision (variant) this bundle does not hold."""
+
+    def __init__(self, *, precision: object, known: Iterable[str]) -> None:
+        super().__init__(f"unknown precision {precision!r}; this bundle holds {_choices(known)}")
+
+
+class UnknownFormatError(OptionError):
+    """An output format that is not written."""
+
+    def __init__(self, *, output_format: object, known: Iterable[str]) -> None:
+        super().__init__(f"unknown format {output_format!r}; choose one of {_choices(known)}")
+
+
+class UnknownBundleError(OptionError):
+    """No bundle by this name or at this path."""
+
+    def __init__(self, *, bundle: object, known: Iterable[str]) -> None:
+        super().__init__(f"no bundle {bundle!r}; give a folder that holds bundle.json, or one of {_choices(known)}")
+
+
+class OptionRangeError(OptionError):
+    """A number outside its range."""
+
+    def __init__(self, *, name: str, value: object, lowest: float, highest: float) -> None:
+        super().__init__(f"{name} is {value!r}; it must lie between {lowest:g} and {highest:g}")
+
+
+class BundleError(LightVoiceError):
+    """A folder of weights cannot be used."""
+
+
+class BundleFormatError(BundleError, ValueError):
+    """A file of the bundle cannot be understood."""
+
+    def __init__(self, *, path: str | Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}; make the bundle again or install it again")
+
+
+class BundleFileMissingError(BundleError, FileNotFoundError):
+    """A file that bundle.json names is not there."""
+
+    def __init__(self, *, path: str | Path) -> None:
+        super().__init__(f"the bundle lacks {path}; install the bundle again")
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class BundleTamperedError(BundleError):
+    """Size or sha256 differs from bundle.json."""
+
+    def __init__(self, *, path: str | Path, expected: str, got: str) -> None:
+        super().__init__(f"{path} is not the file that bundle.json describes (expected {expected}, got {got}); install the bundle again")
+
+
+class CmvnShapeError(BundleError, ValueError):
+    """CMVN of another length than the features."""
+
+    def __init__(self, *, path: str | Path, expected: int, got: int) -> None:
+        super().__init__(f"{path} normalizes {got} features where {expected} are computed; take the am.mvn that belongs to this model")
+
+
+class SessionError(LightVoiceError, RuntimeError):
+    """A model cannot be opened or run."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+
+
+class ProviderUnavailableError(SessionError):
+    """The asked device is missing, or cannot run this precision well."""
+
+    def __init__(self, *, device: str, reason: str) -> None:
+        super().__init__(f"device {device!r} cannot be used ({reason}); start with --device cpu")
+
+
+class GraphContractError(SessionError):
+    """Inputs, outputs or metadata of a graph are not those of the bundle format."""
+
+    def __init__(self, *, path: str | Path, reason: str) -> None:
+        super().__init__(f"{Path(path).name} does not keep the bundle contract: {reason}; export it again with `python -m models export`")
+
+
+class NotQuantizedError(SessionError):
+    """An INT8 file whose MatMuls stayed float."""
+
+    def __init__(self, *, path: str | Path, integer: int, floating: int) -> None:
+        super().__init__(
+            f"{Path(path).name} is called INT8 but runs {floating} weight MatMuls in float and {integer} in integers; "
+            "quantize it again with `python -m models quantize`"
+        )

@@ -1,0 +1,123 @@
+"""The frozen results that leave the engine: Token, Segment, Timing, Transcript."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.tags import Emotion, Event, Language
+
+CONFIDENCE_DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """One vocabulary piece with the time it was spoken and the model's confidence in [0, 1]."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagConfidence:
+    """Probability in [0, 1] of each tag that was chosen."""
+
+    language: float
+    emotion: float
+    event: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """One stretch of speech: its text, its tags and its tokens; times count from the start of the recording."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+    language: Language
+    emotion: Emotion
+    event: Event
+    confidence: TagConfidence
+    tokens: tuple[Token, ...] = ()
+    #: All probabilities by family, e.g. ``{"emotion": {"HAPPY": 0.7, …}}``; shown on hover, compared between precisions.
+    probabilities: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The segment as the JSON contract writes it."""
+        return {
+            "start_ms": self.start_ms,
+            "end_ms": self.end_ms,
+            "text": self.text,
+            "language": self.language.value,
+            "emotion": self.emotion.value,
+            "event": self.event.value,
+            "confidence": {
+                "language": round(self.confidence.language, CONFIDENCE_DIGITS),
+                "emotion": round(self.confidence.emotion, CONFIDENCE_DIGITS),
+                "event": round(self.confidence.event, CONFIDENCE_DIGITS),
+            },
+            "tokens": [
+                {
+                    "text": token.text,
+                    "start_ms": token.start_ms,
+                    "end_ms": token.end_ms,
+                    "confidence": round(token.confidence, CONFIDENCE_DIGITS),
+                }
+                for token in self.tokens
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Wall-clock seconds of each stage of one run."""
+
+    decode_s: float
+    features_s: float
+    vad_s: float
+    asr_s: float
+    total_s: float
+    rtf: float
+
+    def to_dict(self) -> dict[str, float]:
+        """The timing as the JSON contract writes it."""
+        return {
+            "decode_s": round(self.decode_s, 4),
+            "features_s": round(self.features_s, 4),
+            "vad_s": round(self.vad_s, 4),
+            "asr_s": round(self.asr_s, 4),
+            "total_s": round(self.total_s, 4),
+            "rtf": round(self.rtf, 5),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """What one recording became in one precision of one bundle."""
+
+    file: str
+    duration_s: float
+    bundle: str
+    precision: str
+    segments: tuple[Segment, ...]
+    timing: Timing
+
+    @property
+    def text(self) -> str:
+        """The segments' texts in order, joined by a space; empty for silence."""
+        return " ".join(segment.text for segment in self.segments if segment.text)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The transcript as the JSON contract writes it: one object, ready for ``json.dumps``."""
+        return {
+            "file": self.file,
+            "duration_s": round(self.duration_s, 3),
+            "bundle": self.bundle,
+            "precision": self.precision,
+            "text": self.text,
+            "segments": [segment.to_dict() for segment in self.segments],
+            "timing": self.timing.to_dict(),
+        }
