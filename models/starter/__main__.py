@@ -1,0 +1,81 @@
+"""`python -m models.starter prepare|train|export|evaluate`: the recipe of the embedded bundle, step by step."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+import yaml
+
+from models.starter.corpus import CorpusError
+
+HERE = Path(__file__).parent
+log = logging.getLogger("models.starter")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m models.starter", description=__doc__)
+    parser.add_argument("--config", type=Path, default=HERE / "config.yaml", help="the recipe's numbers (default: the bundle's own)")
+    parser.add_argument("--work", type=Path, default=Path("work/starter"), help="features, checkpoints and logs (default: work/starter)")
+    steps = parser.add_subparsers(dest="step", required=True)
+    prepare = steps.add_parser("prepare", help="read the recordings, synthesize speech, compute features")
+    prepare.add_argument("--data", type=Path, required=True, help="folder that holds the public sets named in README.md")
+    prepare.add_argument("--without", action="append", default=[], metavar="SET", help="leave a set out, e.g. for its licence; repeatable")
+    train = steps.add_parser("train", help="train ASR and VAD; goes on where it stopped")
+    train.add_argument("--only", choices=("asr", "vad"), help="train one of the two")
+    train.add_argument("--teacher", type=Path, help="FSMN-VAD model.onnx whose decisions label the VAD's training frames")
+    train.add_argument("--epochs", type=int, help="override the number of epochs")
+    export = steps.add_parser("export", help="write the bundle")
+    export.add_argument("--output", type=Path, default=HERE / "bundle", help="bundle folder (default: the embedded one)")
+    evaluate = steps.add_parser("evaluate", help="error rates of a bundle on the held-out speakers")
+    evaluate.add_argument("--bundle", type=Path, default=HERE / "bundle")
+    evaluate.add_argument("--data", type=Path, required=True)
+    evaluate.add_argument("--precision", action="append", help="repeatable (default: fp32 and int8)")
+    evaluate.add_argument("--json", type=Path, help="write the figures here")
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    config = yaml.safe_load(arguments.config.read_text(encoding="utf-8"))
+    if arguments.step == "prepare":
+        from models.starter.prepare import prepare
+
+        prepare(arguments.data, arguments.work, config, without=arguments.without)
+    elif arguments.step == "train":
+        from models.starter.prepare import FeatureStore
+
+        store = FeatureStore(arguments.work)
+        if arguments.only != "vad":
+            from models.starter.train_asr import Trainer
+
+            Trainer(store, config, arguments.work).run(epochs=arguments.epochs)
+        if arguments.only != "asr":
+            from models.starter.train_vad import train_vad
+
+            train_vad(store, config, arguments.work, teacher=arguments.teacher)
+    elif arguments.step == "export":
+        from models.starter.export import export
+
+        export(arguments.work, arguments.output, config)
+    else:
+        from models.starter.evaluate import evaluate
+
+        evaluate(arguments.bundle, arguments.data, config, precisions=arguments.precision or ["fp32", "int8"], report=arguments.json)
+
+
+def main() -> int:
+    """Run one step; 0 when it is done, 2 with one line when it cannot be."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    arguments = _parser().parse_args()
+    try:
+        _run(arguments)
+    except (CorpusError, FileNotFoundError) as error:
+        print(f"{error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

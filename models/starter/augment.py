@@ -1,0 +1,78 @@
+"""Augmentation on log-mel frames: volume, rate, vocal tract, noise, masks.
+
+Working on (T, 80) frames instead of samples makes every epoch a fresh draw for a millisecond an utterance. Rate and
+vocal-tract changes are interpolations along time and along mel bins; noise is added in the power domain.
+SpecAugment: https://arxiv.org/abs/1904.08779; vocal-tract length perturbation: Jaitly and Hinton, 2013.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+FLOOR = np.float32(-15.9)  # log of float32's epsilon, Kaldi's floor for an empty bin
+TELEPHONE_BINS = 57  # mel bins below about 4 kHz of the 80 between 20 Hz and 8 kHz
+
+
+def stretch(frames: np.ndarray, factor: float) -> np.ndarray:
+    """Change the speaking rate: (T, 80) -> (round(T * factor), 80)."""
+    length = max(1, round(len(frames) * factor))
+    places = np.linspace(0, len(frames) - 1, length)
+    low = np.floor(places).astype(np.intp)
+    high = np.minimum(low + 1, len(frames) - 1)
+    share = (places - low).astype(np.float32)[:, None]
+    return frames[low] * (1 - share) + frames[high] * share
+
+
+def warp_vocal_tract(frames: np.ndarray, factor: float) -> np.ndarray:
+    """Shift the formants by reading mel bin ``b`` at ``b * factor``: (T, 80) -> (T, 80)."""
+    bins = frames.shape[1]
+    places = np.clip(np.arange(bins) * factor, 0, bins - 1)
+    low = np.floor(places).astype(np.intp)
+    high = np.minimum(low + 1, bins - 1)
+    share = (places - low).astype(np.float32)[None]
+    return frames[:, low] * (1 - share) + frames[:, high] * share
+
+
+def add_noise(frames: np.ndarray, noise: np.ndarray, *, snr_db: float) -> np.ndarray:
+    """Mix noise frames under speech frames at a signal-to-noise ratio: (T, 80), (N, 80) -> (T, 80)."""
+    if not len(noise):
+        return frames
+    repeated = np.resize(noise, frames.shape) if len(noise) < len(frames) else noise[: len(frames)]
+    speech_level = np.log(np.mean(np.exp(frames)) + 1e-6)
+    noise_level = np.log(np.mean(np.exp(repeated)) + 1e-6)
+    gain = speech_level - noise_level - snr_db * np.log(10) / 10
+    return np.logaddexp(frames, repeated + np.float32(gain)).astype(np.float32)
+
+
+def mask(frames: np.ndarray, rng: np.random.Generator, *, fill: np.ndarray) -> np.ndarray:
+    """SpecAugment: two bands of bins and up to two stretches of time take the mean."""
+    frames = frames.copy()
+    for _ in range(2):
+        width, start = int(rng.integers(0, 13)), int(rng.integers(0, frames.shape[1] - 13))
+        frames[:, start : start + width] = fill[start : start + width]
+    for _ in range(min(2, len(frames) // 60)):
+        width, start = int(rng.integers(0, 16)), int(rng.integers(0, len(frames) - 16))
+        frames[start : start + width] = fill
+    return frames
+
+
+def silence(length: int, rng: np.random.Generator, *, like: np.ndarray) -> np.ndarray:
+    """Frames of a noise floor that lies below the quietest frames of ``like``: -> (length, 80)."""
+    floor = np.percentile(like, 5, axis=0) - rng.uniform(0, 1.5)
+    return (floor + rng.normal(0, 0.8, (length, like.shape[1]))).astype(np.float32)
+
+
+def augment(frames: np.ndarray, rng: np.random.Generator, *, noises: list[np.ndarray], fill: np.ndarray, masked: bool) -> np.ndarray:
+    """A fresh variation of one utterance: (T, 80) -> (T', 80)."""
+    frames = stretch(frames, rng.uniform(0.85, 1.18))
+    frames = warp_vocal_tract(frames, rng.uniform(0.9, 1.1))
+    if rng.random() < 0.5:
+        before, after = silence(int(rng.integers(0, 40)), rng, like=frames), silence(int(rng.integers(0, 40)), rng, like=frames)
+        frames = np.concatenate([before, frames, after])
+    if rng.random() < 0.1:
+        frames = frames.copy()
+        frames[:, TELEPHONE_BINS:] = FLOOR + rng.uniform(0, 3)
+    frames = frames + np.float32(rng.uniform(-3.0, 2.0))
+    if noises and rng.random() < 0.35:
+        frames = add_noise(frames, noises[int(rng.integers(len(noises)))], snr_db=rng.uniform(5, 25))
+    return mask(frames, rng, fill=fill) if masked else frames

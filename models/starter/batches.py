@@ -1,0 +1,145 @@
+"""Prepared utterances → training batches: sampling per epoch, digit strings joined, padding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.features import stack_frames
+from engine.tags import TextNorm, piece_of
+from models.starter.augment import augment, silence
+from models.starter.prepare import FeatureStore, Item
+
+LFR_M, LFR_N = 7, 6
+PROMPT_LANGUAGE = {"auto": 0, "zh": 3, "en": 4, "yue": 7, "ja": 11, "ko": 12, "nospeech": 13}
+PROMPT_TEXTNORM = {TextNorm.WITHITN: 14, TextNorm.WOITN: 15}
+
+#: How often an utterance of a source is drawn per epoch; digits are few in the sets and must be heard often.
+SHARES = {"fsdd": 0.15, "ravdess": 0.7, "audio_cmn": 0.5, "tts-sentences": 0.7, "esc10": 1.0}
+DIGIT_STRING_REPEATS = 4
+
+
+@dataclass
+class Batch:
+    """One padded batch; tags are unit ids with -1 where there is nothing to learn."""
+
+    speech: Tensor  # (B, T, 560) float32
+    lengths: Tensor  # (B,)
+    language: Tensor  # (B,) prompt row
+    textnorm: Tensor  # (B,) prompt row
+    targets: Tensor  # concatenated
+    target_lengths: Tensor  # (B,); 0 and not has_text where the text is unknown
+    has_text: Tensor  # (B,) bool
+    tags: Tensor  # (B, 4)
+
+
+class BatchMaker:
+    """Draws the epochs of the starter's ASR training."""
+
+    def __init__(self, store: FeatureStore, config: dict[str, Any]) -> None:
+        self.store = store
+        self.settings = config["train_asr"]
+        self.strings = config["corpus"]["digit_strings"]
+        self.seed = config["seed"]
+        ids = {piece: index for index, piece in enumerate(store.pieces)}
+        self.textnorm_ids = {norm: ids[piece_of(norm)] for norm in TextNorm}
+        train = [item for item in store.items if item.split == "train" and item.frames >= 20]
+        self.train = [item for item in train if item.source != "fsdd"]
+        self.digits: dict[str, list[Item]] = {}
+        for item in train:
+            if item.source == "fsdd":
+                self.digits.setdefault(item.speaker, []).append(item)
+        self.noises = [store.frames(item) for item in train if item.source == "esc10"]
+
+    def normalize(self, frames: np.ndarray) -> np.ndarray:
+        """Stack and normalize as the engine will: (T, 80) -> (T', 560)."""
+        scaled = (frames - self.store.means) / self.store.deviations
+        return stack_frames(scaled.astype(np.float32), lfr_m=LFR_M, lfr_n=LFR_N)
+
+    def joined_digits(self, rng: np.random.Generator, pool: dict[str, list[Item]]) -> tuple[np.ndarray, Item]:
+        """One speaker's FSDD digits in a row with pauses between: frames and an item that carries the targets."""
+        items = pool[sorted(pool)[int(rng.integers(len(pool)))]]
+        chosen = [items[int(index)] for index in rng.integers(0, len(items), int(rng.integers(1, 9)))]
+        parts: list[np.ndarray] = []
+        for item in chosen:
+            frames = self.store.frames(item)
+            parts += [frames, silence(int(rng.integers(4, 35)), rng, like=frames)]
+        targets = [target for item in chosen for target in item.targets or ()]
+        text = " ".join(str(item.text) for item in chosen)
+        frames = np.concatenate(parts)
+        return frames, replace(chosen[0], targets=targets, text=text, frames=len(frames))
+
+    def _draw(self, epoch: int, rng: np.random.Generator) -> list[Item | None]:
+        drawn: list[Item | None] = [None] * self.strings  # None: a digit string is joined when it is needed
+        mandarin = epoch >= self.settings["mandarin_from_epoch"]
+        digit_words = {"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"}
+        for item in self.train:
+            if item.language == "zh" and not mandarin:
+                continue
+            repeats = 1
+            if item.source == "speechocean762" and set(str(item.text).split()) <= digit_words:
+                repeats = DIGIT_STRING_REPEATS
+            if rng.random() < SHARES.get(item.source, 1.0):
+                drawn += [item] * repeats
+        return drawn
+
+    def plan(self, number: int) -> list[list[Item | None]]:
+        """Which utterances go together in each batch of an epoch, about ``batch_frames`` LFR frames a batch, shuffled."""
+        rng = np.random.default_rng([self.seed, number])
+        items = self._draw(number, rng)
+        sizes = np.array([240 if item is None else item.frames for item in items]) * rng.uniform(0.9, 1.1, len(items))
+        batches: list[list[Item | None]] = [[]]
+        longest = 0.0
+        for index in np.argsort(sizes):
+            longest = max(longest, sizes[index])
+            if (len(batches[-1]) + 1) * longest / LFR_N > self.settings["batch_frames"] and batches[-1]:
+                batches.append([])
+                longest = sizes[index]
+            batches[-1].append(items[index])
+        return [batches[index] for index in rng.permutation(len(batches))]
+
+    def epoch(self, number: int, plan: list[list[Item | None]]) -> Iterator[Batch]:
+        """The batches of one epoch; the same for the same number and plan."""
+        rng = np.random.default_rng([self.seed, number, 1])
+        masked = number >= self.settings["augment_from_epoch"]
+        for items in plan:
+            yield self._batch(items, rng, masked=masked)
+
+    def _batch(self, items: list[Item | None], rng: np.random.Generator, *, masked: bool) -> Batch:
+        rows: list[np.ndarray] = []
+        chosen: list[Item] = []
+        for item in items:
+            frames, item = self.joined_digits(rng, self.digits) if item is None else (self.store.frames(item), item)
+            fill = self.store.means.astype(np.float32)
+            rows.append(self.normalize(augment(frames, rng, noises=self.noises, fill=fill, masked=masked)))
+            chosen.append(item)
+        return self.collate(rows, chosen, rng)
+
+    def collate(self, rows: list[np.ndarray], items: list[Item], rng: np.random.Generator) -> Batch:
+        """Pad feature rows and gather targets; the language prompt is given half of the time."""
+        speech = np.zeros((len(rows), max(map(len, rows)), rows[0].shape[1]), np.float32)
+        for index, row in enumerate(rows):
+            speech[index, : len(row)] = row
+        norms = [TextNorm.WITHITN if rng.random() < 0.5 else TextNorm.WOITN for _ in items]
+        prompts = [PROMPT_LANGUAGE[item.language] if rng.random() < 0.5 else 0 for item in items]
+        # CTC needs a frame per unit and one more between equal neighbours.
+        known = [
+            item.targets is not None and len(row) >= len(item.targets) + sum(a == b for a, b in zip(item.targets, item.targets[1:], strict=False))
+            for item, row in zip(items, rows, strict=True)
+        ]
+        targets = [list(item.targets or ()) if fits else [] for item, fits in zip(items, known, strict=True)]
+        return Batch(
+            speech=torch.from_numpy(speech),
+            lengths=torch.tensor([len(row) for row in rows]),
+            language=torch.tensor(prompts),
+            textnorm=torch.tensor([PROMPT_TEXTNORM[norm] for norm in norms]),
+            targets=torch.tensor([unit for units in targets for unit in units], dtype=torch.long),
+            target_lengths=torch.tensor([len(units) for units in targets]),
+            has_text=torch.tensor(known),
+            tags=torch.tensor([[*item.tags, self.textnorm_ids[norm]] for item, norm in zip(items, norms, strict=True)]),
+        )

@@ -1,0 +1,60 @@
+"""The starter's output units: a few English pieces, the commonest Chinese characters, and SenseVoice's tag tokens."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import sentencepiece
+
+from engine.tags import TAG_POSITIONS, piece_of
+
+BLANK = "<blank>"
+WORD_START = "▁"
+
+
+def learn_units(english: Iterable[str], mandarin: Iterable[str], *, english_units: int, mandarin_min_count: int) -> tuple[list[str], bytes]:
+    """Learn the unit table from training texts: -> (pieces with the blank first, the serialized English BPE model).
+
+    Few units on purpose: with hundreds of rare ones CTC stays on the blank plateau for thousands of updates.
+    """
+    trained = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(list(english)),
+        model_writer=trained,
+        model_type="bpe",
+        vocab_size=english_units,
+        character_coverage=1.0,
+        hard_vocab_limit=False,
+        bos_id=-1,
+        eos_id=-1,
+        unk_id=0,
+        minloglevel=2,
+    )
+    model = sentencepiece.SentencePieceProcessor(model_proto=trained.getvalue())
+    pieces = [model.id_to_piece(index) for index in range(1, model.get_piece_size())]
+    counts = Counter(character for text in mandarin for character in text)
+    characters = sorted(character for character, count in counts.items() if count >= mandarin_min_count)
+    tags = [piece_of(tag) for family in TAG_POSITIONS for tag in family]
+    return [BLANK, *pieces, *characters, *tags], trained.getvalue()
+
+
+class UnitEncoder:
+    """Text to unit ids, for training targets."""
+
+    def __init__(self, pieces: Sequence[str], english_model: bytes) -> None:
+        self._ids = {piece: index for index, piece in enumerate(pieces)}
+        self._english = sentencepiece.SentencePieceProcessor(model_proto=english_model)
+
+    def encode(self, text: str, *, characters: bool) -> list[int] | None:
+        """Ids of a text, by character (Mandarin) or by piece (English); None if a unit is missing."""
+        pieces = list(text) if characters else self._english.encode(text, out_type=str)
+        ids = [self._ids.get(piece) for piece in pieces]
+        return None if None in ids else [int(index) for index in ids if index is not None]
+
+
+def write_tokens(path: Path, pieces: Sequence[str]) -> None:
+    """Write ``tokens.txt``: one ``<piece> <id>`` a line."""
+    path.write_text("".join(f"{piece} {index}\n" for index, piece in enumerate(pieces)), encoding="utf-8")
