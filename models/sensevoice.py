@@ -156,6 +156,10 @@ class SanmEncoder(nn.Module):
         self.tp_norm = nn.LayerNorm(size)
         self.register_buffer("positions", sinusoidal_positions(max_positions, config.input_size), persistent=False)
 
+    def restore_positions(self) -> None:
+        """Compute the position table again, after a network that was made without memory got some."""
+        self.positions = sinusoidal_positions(self.positions.shape[1], self.positions.shape[2])
+
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         x = x * self.scale + self.positions[:, : x.shape[1]].to(x.dtype)
         for block in [*self.encoders0, *self.encoders]:

@@ -1,0 +1,35 @@
+"""Write ``bundle.json``: what a folder of weights holds, with size and sha256 of every file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+MANIFEST = "bundle.json"
+CHUNK_BYTES = 1 << 20
+
+
+def sha256_of(path: Path) -> str:
+    """Hex sha256 of a file, read in chunks."""
+    digest = hashlib.sha256()
+    with path.open("rb") as handle:
+        while chunk := handle.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def write_manifest(folder: Path, fields: dict[str, Any]) -> Path:
+    """Write ``bundle.json`` with ``fields`` and every file now in the folder; replaced in one step."""
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST and not path.name.endswith(".partial"))
+    files = {name: {"sha256": sha256_of(folder / name), "bytes": (folder / name).stat().st_size} for name in names}
+    partial = folder / f"{MANIFEST}.partial"
+    partial.write_text(json.dumps({"format": 1, **fields, "files": files}, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return partial.replace(folder / MANIFEST)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The fields of a bundle's ``bundle.json`` as written."""
+    manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    return manifest
