@@ -1,0 +1,249 @@
+#!/usr/bin/env bash
+# The one set-up command of LightVoice: makes .venv, installs the packages, then runs app.py with the arguments given.
+#
+#   ./run.sh [OPTIONS]                 serve the page on http://127.0.0.1:7860
+#   ./run.sh transcribe FILE…          write transcripts to standard output, and nothing else there
+#   ./run.sh test [PYTEST ARGUMENTS]   lint, type-check and test
+#   ./run.sh --slim-install […]        install the page alone, without torch, funasr, modelscope and librosa
+#   ./run.sh --full-install […]        complete a slim install
+#
+# What is installed is remembered in .venv; a later start needs no network. LIGHTVOICE_PYTHON names a Python to use.
+set -euo pipefail
+
+self=$(readlink -f "${BASH_SOURCE[0]}" 2>/dev/null || printf '%s' "${BASH_SOURCE[0]}")
+here=$(cd "$(dirname "$self")" && pwd -P)
+venv=$here/.venv
+# There while a .venv is half made: from "pip starts to unpack" to "pip is done". A .venv that still holds it is made anew.
+unfinished=$venv/lightvoice-unfinished
+
+# Standard output belongs to the results of `transcribe`.
+say() { printf 'lightvoice: %s\n' "$*" >&2; }
+fail() { say "$@"; exit 2; }
+
+requirements_of() {
+    case $1 in
+        slim) echo requirements-runtime.txt ;;
+        full) echo requirements.txt ;;
+        test) echo requirements-test.txt ;;
+    esac
+}
+
+# One module of each package that the install of this kind must have brought.
+modules_of() {
+    local page="gradio onnxruntime soundfile psutil numpy soxr av kaldi_native_fbank"
+    case $1 in
+        slim) echo "$page" ;;
+        full) echo "$page torch funasr modelscope librosa onnx sentencepiece" ;;
+        test) echo "pytest hypothesis ruff mypy playwright" ;;
+    esac
+}
+
+# What an install of this kind leaves behind: it changes with the requirements and with the Python that .venv stands on.
+stamp_of() {
+    local python_version
+    python_version=$("$venv/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])') || return 1
+    printf '%s python %s requirements %s\n' "$1" "$python_version" \
+        "$(cd "$here" && cat constraints.txt "$(requirements_of "$1")" | cksum)"
+}
+
+# Are the packages of this kind installed, of this version of the requirements, and still there?
+is_ready() {
+    [[ -x $venv/bin/python && ! -e $unfinished && -f $venv/lightvoice-$1 ]] || return 1
+    [[ $(stamp_of "$1" 2>/dev/null) == "$(<"$venv/lightvoice-$1")" ]] || return 1
+    # shellcheck disable=SC2046  # the names are words
+    "$venv/bin/python" - $(modules_of "$1") 2>/dev/null <<'PYTHON'
+import importlib.util, sys
+specs = [importlib.util.find_spec(name) for name in sys.argv[1:]]
+sys.exit(any(spec is None or spec.origin is None for spec in specs))
+PYTHON
+}
+
+# The kind that .venv was last completed as, if any.
+installed_kind() {
+    if [[ -f $venv/lightvoice-full ]]; then echo full
+    elif [[ -f $venv/lightvoice-slim ]]; then echo slim
+    fi
+}
+
+find_python() {
+    local candidate found="" without_venv=""
+    for candidate in ${LIGHTVOICE_PYTHON:+"$LIGHTVOICE_PYTHON"} python3.11 python3.12 python3.13 python3.14 python3 python; do
+        "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || {
+            found=${found:-$("$candidate" -V 2>/dev/null || true)}
+            continue
+        }
+        if "$candidate" -c 'import ensurepip, venv' >/dev/null 2>&1; then
+            command -v "$candidate"
+            return
+        fi
+        without_venv=${without_venv:-$candidate}
+    done
+    if [[ -n $without_venv ]]; then
+        fail "$without_venv cannot make virtual environments; on Debian and Ubuntu: sudo apt install" \
+            "$("$without_venv" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
+    fi
+    fail "Python 3.11 or newer is needed${found:+, and only $found was found};" \
+        "install it, or name it: LIGHTVOICE_PYTHON=/path/to/python3.11 ./run.sh"
+}
+
+# .venv with a Python and a pip that answer; what cannot be mended is made anew.
+make_venv() {
+    local python
+    if [[ -e $unfinished ]]; then
+        say "the last installation did not finish; making .venv anew"
+    elif [[ -x $venv/bin/python ]] && "$venv/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+        && "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+        return 0
+    elif [[ -e $venv || -L $venv ]]; then
+        say "the Python of .venv no longer works; making .venv anew"
+    fi
+    python=$(find_python)
+    say "making .venv with $("$python" -V) ($python)"
+    rm -rf "$venv"
+    mkdir "$venv"
+    touch "$unfinished"
+    "$python" -m venv "$venv" >&2
+    rm -f "$unfinished"
+}
+
+# Keep pip's whole story in the log and tell its outline: large downloads, packages built here, unpacking.
+tell_outline() {
+    local line large='Downloading ([^ ]+) \(([0-9.]+ GB|[0-9]{2,}[0-9.]* MB)\)'
+    while IFS= read -r line; do
+        printf '%s\n' "$line"
+        if [[ $line =~ $large ]]; then
+            say "  downloading ${BASH_REMATCH[1]%%-[0-9]*}, ${BASH_REMATCH[2]}"
+        elif [[ $line == "Installing collected packages:"* ]]; then
+            say "  unpacking"
+            touch "$unfinished"
+        fi
+    done
+}
+
+install() {
+    local kind=$1 log=$venv/install.log requirements
+    requirements=$(requirements_of "$kind")
+    : >"$venv/lightvoice-$kind" # remembers the kind, and matches nothing until the end
+    if [[ $kind == full && -f $venv/lightvoice-slim ]]; then
+        # Two builds of ONNX Runtime share one folder: the slim one goes first.
+        "$venv/bin/python" -m pip uninstall --quiet --yes onnxruntime >&2
+        rm -f "$venv/lightvoice-slim"
+    fi
+    say "installing $requirements into .venv (the whole log: .venv/install.log)"
+    # In the folder itself, so that no path with a space reaches pip's list-valued variables. These two hold the tools that build
+    # source packages to the same versions (the second one is the newer pip's name for it); --no-compile leaves that to the first start.
+    if ! (
+        cd "$here"
+        export PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
+        "$venv/bin/python" -m pip install --no-compile --no-input --disable-pip-version-check --progress-bar off \
+            -r "$requirements" 2>&1 | tell_outline >"$log"
+    ); then
+        grep -E '^ *ERROR' "$log" | tail -n 5 >&2 || tail -n 5 "$log" >&2
+        fail "pip could not install $requirements; see .venv/install.log, check the network, then start again"
+    fi
+    stamp_of "$kind" >"$venv/lightvoice-$kind"
+    rm -f "$unfinished"
+    say "installed in $((SECONDS - began)) s"
+}
+
+# Make the packages of this kind ready, once, however many run.sh start together.
+ensure() {
+    local kind=$1
+    if is_ready "$kind"; then
+        return 0
+    fi
+    if command -v flock >/dev/null 2>&1; then
+        exec 9>"$here/.venv.lock"
+        flock --nonblock 9 || { say "another run.sh is installing; waiting for it"; flock 9; }
+    fi
+    if ! is_ready "$kind"; then
+        make_venv
+        install "$kind"
+        is_ready "$kind" || {
+            # pip found the packages in order, but files of theirs are gone: only a new .venv helps.
+            say "packages in .venv are damaged; making it anew"
+            touch "$unfinished"
+            make_venv
+            install "$kind"
+            is_ready "$kind" || fail "the packages in .venv cannot be loaded; see .venv/install.log"
+        }
+    fi
+    if command -v flock >/dev/null 2>&1; then
+        exec 9>&- # app.py must not inherit the lock
+    fi
+}
+
+# Chromium for the browser tests, and a font that shows Chinese, where apt may install them.
+ensure_browser() {
+    local wanted=() as_root=()
+    command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 \
+        || command -v google-chrome >/dev/null 2>&1 || wanted+=(chromium)
+    [[ -n $(fc-list :lang=zh 2>/dev/null || true) ]] || wanted+=(fonts-noto-cjk)
+    ((${#wanted[@]})) || return 0
+    if ! command -v apt-get >/dev/null 2>&1; then
+        say "not found and no apt-get here: ${wanted[*]}; browser tests skip without Chromium"
+        return 0
+    fi
+    if ((EUID != 0)); then
+        sudo -n true 2>/dev/null || {
+            say "not installed: ${wanted[*]} (sudo asks for a password); browser tests skip without Chromium"
+            return 0
+        }
+        as_root=(sudo -n)
+    fi
+    say "installing ${wanted[*]} with apt"
+    export DEBIAN_FRONTEND=noninteractive
+    { "${as_root[@]+"${as_root[@]}"}" apt-get update -qq \
+        && "${as_root[@]+"${as_root[@]}"}" apt-get install -y -qq --no-install-recommends "${wanted[@]}"; } >&2 </dev/null \
+        || say "apt could not install ${wanted[*]}; browser tests skip without Chromium"
+}
+
+# Lint, types, tests: all three speak, and one failure fails the whole.
+check() {
+    local failed=()
+    cd "$here"
+    say "ruff"
+    "$venv/bin/python" -m ruff check . || failed+=(ruff)
+    say "mypy"
+    "$venv/bin/python" -m mypy || failed+=(mypy)
+    say "pytest"
+    "$venv/bin/python" -m pytest "$@" || failed+=(pytest)
+    if ((${#failed[@]})); then
+        say "failed: ${failed[*]}"
+        exit 1
+    fi
+    say "all checks passed"
+}
+
+began=$SECONDS
+kind=""
+for argument in "$@"; do # sift out our own options, keep the rest in order
+    shift
+    case $argument in
+        --slim-install) kind=slim ;;
+        --full-install) kind=full ;;
+        *) set -- "$@" "$argument" ;;
+    esac
+done
+
+if [[ ${1:-} == -h || ${1:-} == --help ]]; then
+    sed -n '2,/^set /{/^set /!s/^# \{0,1\}//p;}' "$self"
+    [[ -n $(installed_kind) ]] || exit 0
+fi
+
+if [[ ${1:-} == test ]]; then
+    shift
+    ensure full
+    ensure test
+    ensure_browser
+    check "$@"
+    exit 0
+fi
+
+installed=$(installed_kind)
+if [[ $installed == full || -z $kind ]]; then
+    kind=${installed:-full} # a full install serves the slim one's purpose; a slim one stays slim until it is told otherwise
+fi
+ensure "$kind"
+say "starting (.venv, $kind install)"
+exec "$venv/bin/python" "$here/app.py" "$@"
