@@ -1,0 +1,292 @@
+"""A folder of weights → Bundle: ``bundle.json`` read, checked and verified against its sha256 sums.
+
+Verification reads every byte once per installed file: the result is remembered beside the user's cache by size,
+modification time and inode, so that a gigabyte is not hashed again at every start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import BundleFileMissingError, BundleFormatError, BundleTamperedError, UnknownBundleError, UnknownPrecisionError
+
+MANIFEST = "bundle.json"
+FORMAT = 1
+CHUNK_BYTES = 1 << 20
+BYTES_PER_MB = 1_000_000
+
+
+@dataclass(frozen=True)
+class VariantFiles:
+    """The graphs of one precision, by file name."""
+
+    asr: str
+    vad: str
+
+
+@dataclass(frozen=True)
+class Lfr:
+    """Low frame rate stacking of one model."""
+
+    m: int
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """Everything one model family needs, in one folder."""
+
+    folder: Path
+    name: str
+    kind: str
+    version: str
+    title: str
+    description: str
+    source: str
+    licence: str
+    languages: tuple[str, ...]
+    lfr: Mapping[str, Lfr]
+    language_rows: Mapping[str, int]
+    textnorm_rows: Mapping[str, int]
+    variants: Mapping[str, VariantFiles]
+    tokens: str
+    cmvn: Mapping[str, str]
+    silence_ids: tuple[int, ...]
+    parameters: Mapping[str, int]
+    metrics: Mapping[str, Any]
+    file_bytes: Mapping[str, int]
+
+    @classmethod
+    def load(cls, folder: str | Path, *, verify: bool = True) -> Bundle:
+        """Read a bundle; with ``verify`` every file must have the size and sha256 that bundle.json states."""
+        folder = Path(folder)
+        manifest = folder / MANIFEST
+        fields = _Fields(manifest, _read_json(manifest))
+        fields.expect_format()
+        files = fields.files()
+        bundle = _build(cls, folder, fields, files)
+        for name, entry in files.items():
+            path = folder / name
+            if not path.is_file():
+                raise BundleFileMissingError(path=path)
+            if verify:
+                _verify(path, entry)
+        return bundle
+
+    def path(self, name: str) -> Path:
+        """The full path of one of the bundle's files."""
+        return self.folder / name
+
+    def variant(self, precision: str) -> VariantFiles:
+        """The graphs of a precision; UnknownPrecisionError if the bundle has no such variant."""
+        if precision not in self.variants:
+            raise UnknownPrecisionError(precision=precision, known=self.variants)
+        return self.variants[precision]
+
+    def size_mb(self, precision: str) -> float:
+        """Megabytes on disk of one precision's graphs, external weights included."""
+        files = self.variant(precision)
+        names = {name for graph in (files.asr, files.vad) for name in (graph, f"{graph}.data")}
+        return sum(self.file_bytes.get(name, 0) for name in names) / BYTES_PER_MB
+
+    @property
+    def tokens_path(self) -> Path:
+        """Where the vocabulary lies."""
+        return self.path(self.tokens)
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BundleFileMissingError(path=path) from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise BundleFormatError(path=path, reason=f"it is not readable JSON ({type(error).__name__})") from error
+
+
+class _Fields:
+    """Typed access to bundle.json; every complaint names the field."""
+
+    def __init__(self, path: Path, values: Any) -> None:
+        self.path = path
+        if not isinstance(values, dict):
+            raise BundleFormatError(path=path, reason="it is not a JSON object")
+        self.values: dict[str, Any] = values
+
+    def fail(self, name: str, wanted: str) -> BundleFormatError:
+        return BundleFormatError(path=self.path, reason=f"field {name!r} is missing or not {wanted}")
+
+    def expect_format(self) -> None:
+        if self.values.get("format") != FORMAT:
+            raise BundleFormatError(path=self.path, reason=f"format {self.values.get('format')!r} is not {FORMAT}, the one this version reads")
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self.values.get(name, default)
+        if not isinstance(value, str):
+            raise self.fail(name, "text")
+        return value
+
+    def table(self, name: str, default: dict[str, Any] | None = None) -> dict[str, Any]:
+        value = self.values.get(name, default)
+        if not isinstance(value, dict):
+            raise self.fail(name, "an object")
+        return value
+
+    def numbers(self, name: str, values: Any) -> dict[str, int]:
+        if not isinstance(values, dict) or not all(isinstance(value, int) and not isinstance(value, bool) for value in values.values()):
+            raise self.fail(name, "an object of whole numbers")
+        return dict(values)
+
+    def file_name(self, name: str, value: Any) -> str:
+        if not isinstance(value, str) or not value or value in (".", "..") or Path(value).name != value or "\\" in value or "\0" in value:
+            raise BundleFormatError(path=self.path, reason=f"field {name!r} names {value!r}, which is not a plain file name")
+        return value
+
+    def files(self) -> dict[str, dict[str, Any]]:
+        entries = self.table("files")
+        for name, entry in entries.items():
+            self.file_name("files", name)
+            sound = isinstance(entry, dict) and isinstance(entry.get("sha256"), str) and isinstance(entry.get("bytes"), int)
+            if not sound:
+                raise self.fail(f"files.{name}", "an object with sha256 and bytes")
+        return entries
+
+    def languages(self) -> tuple[str, ...]:
+        value = self.values.get("languages")
+        if not isinstance(value, list) or not value or not all(isinstance(entry, str) for entry in value):
+            raise self.fail("languages", "a list of language codes")
+        return tuple(value)
+
+
+def _lfr(fields: _Fields, model: str) -> Lfr:
+    numbers = fields.numbers(f"lfr.{model}", fields.table("lfr").get(model))
+    if numbers.get("m", 0) < 1 or numbers.get("n", 0) < 1:
+        raise fields.fail(f"lfr.{model}", "m and n of at least 1")
+    return Lfr(m=numbers["m"], n=numbers["n"])
+
+
+def _variants(fields: _Fields, files: Mapping[str, Any]) -> dict[str, VariantFiles]:
+    variants = {}
+    for name, entry in fields.table("variants").items():
+        if not isinstance(entry, dict):
+            raise fields.fail(f"variants.{name}", "an object with asr and vad")
+        graphs = [fields.file_name(f"variants.{name}.{model}", entry.get(model)) for model in ("asr", "vad")]
+        for graph in graphs:
+            if graph not in files:
+                raise BundleFormatError(path=fields.path, reason=f"variant {name!r} uses {graph}, which is not among its files")
+        variants[name] = VariantFiles(*graphs)
+    if not variants:
+        raise fields.fail("variants", "at least one precision")
+    return variants
+
+
+def _build(cls: type[Bundle], folder: Path, fields: _Fields, files: Mapping[str, Any]) -> Bundle:
+    if fields.values.get("sample_rate") != 16_000:
+        raise fields.fail("sample_rate", "16000")
+    prompt = fields.table("prompt")
+    vad = fields.table("vad", {})
+    silence = vad.get("sil_pdf_ids", [0])
+    if not isinstance(silence, list) or not silence or not all(isinstance(entry, int) for entry in silence):
+        raise fields.fail("vad.sil_pdf_ids", "a list of whole numbers")
+    cmvn = fields.table("cmvn")
+    bundle = cls(
+        folder=folder,
+        name=fields.text("name"),
+        kind=fields.text("kind"),
+        version=fields.text("version", ""),
+        title=fields.text("title", fields.text("name")),
+        description=fields.text("description", ""),
+        source=fields.text("source", ""),
+        licence=fields.text("licence", ""),
+        languages=fields.languages(),
+        lfr={model: _lfr(fields, model) for model in ("asr", "vad")},
+        language_rows=fields.numbers("prompt.language", prompt.get("language")),
+        textnorm_rows=fields.numbers("prompt.textnorm", prompt.get("textnorm")),
+        variants=_variants(fields, files),
+        tokens=fields.file_name("tokens", fields.values.get("tokens")),
+        cmvn={model: fields.file_name(f"cmvn.{model}", cmvn.get(model)) for model in ("asr", "vad")},
+        silence_ids=tuple(silence),
+        parameters=fields.numbers("parameters", fields.table("parameters", {})),
+        metrics=fields.table("metrics", {}),
+        file_bytes={name: entry["bytes"] for name, entry in files.items()},
+    )
+    for name in (bundle.tokens, *bundle.cmvn.values()):
+        if name not in files:
+            raise BundleFormatError(path=fields.path, reason=f"{name} is used but not among its files")
+    return bundle
+
+
+def _cache_file() -> Path:
+    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(root) / "lightvoice" / "verified.json"
+
+
+def _verify(path: Path, entry: Mapping[str, Any]) -> None:
+    status = path.stat()
+    if status.st_size != entry["bytes"]:
+        raise BundleTamperedError(path=path, expected=f"{entry['bytes']} bytes", got=f"{status.st_size} bytes")
+    key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}|{status.st_ino}"
+    cache = _cache_file()
+    known = _known(cache)
+    if known.get(key) == entry["sha256"]:
+        return
+    digest = hashlib.sha256()
+    with path.open("rb") as handle:
+        while chunk := handle.read(CHUNK_BYTES):
+            digest.update(chunk)
+    if digest.hexdigest() != entry["sha256"]:
+        raise BundleTamperedError(path=path, expected=f"sha256 {entry['sha256'][:12]}…", got=f"{digest.hexdigest()[:12]}…")
+    _remember(cache, known | {key: digest.hexdigest()})
+
+
+def _known(cache: Path) -> dict[str, str]:
+    try:
+        values = json.loads(cache.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # no cache, or a damaged one: everything is hashed again
+    return values if isinstance(values, dict) else {}
+
+
+def _remember(cache: Path, values: Mapping[str, str]) -> None:
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        partial = cache.with_name(f"{cache.name}.{os.getpid()}")
+        partial.write_text(json.dumps(dict(list(values.items())[-500:])), encoding="utf-8")
+        partial.replace(cache)
+    except OSError:
+        return  # a read-only home costs a hash per start, nothing more
+
+
+def find_bundles(roots: Iterable[Path]) -> tuple[Bundle, ...]:
+    """The bundles in ``roots`` (each a bundle itself or a folder of bundles), unverified; broken ones are left out."""
+    found: dict[Path, Bundle] = {}
+    for root in roots:
+        candidates = [root, *sorted(root.iterdir())] if root.is_dir() else []
+        for folder in candidates:
+            if not (folder / MANIFEST).is_file() or folder.resolve() in found:
+                continue
+            try:
+                found[folder.resolve()] = Bundle.load(folder, verify=False)
+            except (BundleFormatError, BundleFileMissingError):
+                continue  # listed by nobody, but opening it by path says what is wrong
+    return tuple(found.values())
+
+
+def resolve_bundle(name_or_path: str, roots: Iterable[Path]) -> Path:
+    """The folder of a bundle named on the command line or the page; UnknownBundleError lists what is installed."""
+    folder = Path(name_or_path)
+    if (folder / MANIFEST).is_file():
+        return folder
+    bundles = find_bundles(roots)
+    for bundle in bundles:
+        if bundle.name == name_or_path:
+            return bundle.folder
+    if folder.is_dir():
+        raise BundleFileMissingError(path=folder / MANIFEST)
+    raise UnknownBundleError(bundle=name_or_path, known=[bundle.name for bundle in bundles])

@@ -1,0 +1,186 @@
+"""FP32 and INT8 session sets: opened when first needed, shared by requests, closed so that memory falls.
+
+Lightweight mode is one state of the server. It decides the precision of requests that name none, and the memory
+policy: while it is on, every set but INT8 is closed as soon as no request uses it. A running request keeps its lease.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from engine.bundle import Bundle
+from engine.errors import UnknownPrecisionError
+from engine.session import Session, default_threads, release_memory, rss_mb
+
+log = logging.getLogger(__name__)
+
+CURRENT = "current"
+
+
+class Precision(StrEnum):
+    """The two variants every bundle has; ``bundle.json`` may name more."""
+
+    FP32 = "fp32"
+    INT8 = "int8"
+
+
+class OpenSession(Protocol):
+    """How the pool opens a graph; tests pass their own."""
+
+    def __call__(self, bundle: Bundle, *, model: str, precision: str, device: str, threads: int) -> Session: ...
+
+
+@dataclass(frozen=True)
+class SessionSet:
+    """The two open models of one precision."""
+
+    precision: str
+    asr: Session
+    vad: Session
+
+
+@dataclass(frozen=True)
+class ToggleReport:
+    """What switching did: the precision now in force, MB given back (0 when nothing was closed), RSS after it."""
+
+    precision: str
+    freed_mb: float
+    rss_mb: float
+
+    def to_dict(self) -> dict[str, str | float]:
+        """As the page and the API show it."""
+        return {"precision": self.precision, "freed_mb": round(self.freed_mb, 1), "rss_mb": round(self.rss_mb, 1)}
+
+
+class _Entry:
+    """One precision's place in the pool: its sessions once open, who uses them, and the lock that opens them once."""
+
+    def __init__(self) -> None:
+        self.opening = threading.Lock()
+        self.sessions: SessionSet | None = None
+        self.leases = 0
+
+
+def open_session(bundle: Bundle, *, model: str, precision: str, device: str, threads: int) -> Session:
+    """Open one graph of a bundle; INT8 variants must really multiply in integers."""
+    files = bundle.variant(precision)
+    path = bundle.path(files.asr if model == "asr" else files.vad)
+    # A mixed or pruned variant keeps some products in float on purpose: the proof is asked of plain INT8.
+    return Session.open(path, model=model, precision=precision, device=device, threads=threads, require_integer=precision == Precision.INT8)
+
+
+class SessionPool:
+    """The sessions of one bundle, by precision."""
+
+    def __init__(
+        self, bundle: Bundle, *, precision: str = Precision.FP32, device: str = "cpu", threads: int | None = None, opener: OpenSession = open_session
+    ) -> None:
+        if precision not in bundle.variants:
+            raise UnknownPrecisionError(precision=precision, known=bundle.variants)
+        self.bundle, self.device, self.threads = bundle, device, threads or default_threads()
+        self._open = opener
+        self._lightweight = precision == Precision.INT8
+        starts_full = precision if precision != Precision.INT8 else Precision.FP32
+        self._full = starts_full if starts_full in bundle.variants else precision
+        self._lock = threading.Lock()
+        self._entries: dict[str, _Entry] = {name: _Entry() for name in bundle.variants}
+
+    @property
+    def lightweight(self) -> bool:
+        """Whether lightweight mode is on."""
+        return self._lightweight
+
+    @property
+    def current(self) -> str:
+        """The precision of a request that names none."""
+        return Precision.INT8.value if self._lightweight else str(self._full)
+
+    def resolve(self, precision: str) -> str:
+        """``"current"`` or a variant's name -> the variant's name; UnknownPrecisionError otherwise."""
+        if precision == CURRENT:
+            return self.current
+        if precision not in self._entries:
+            raise UnknownPrecisionError(precision=precision, known=(CURRENT, *self._entries))
+        return precision
+
+    @contextmanager
+    def lease(self, precision: str = CURRENT) -> Iterator[SessionSet]:
+        """Use a precision's sessions; they stay open for as long as the block runs, whatever is toggled meanwhile."""
+        with self._lock:
+            name = self.resolve(precision)
+            entry = self._entries[name]
+            entry.leases += 1
+        try:
+            with entry.opening:
+                if entry.sessions is None:
+                    entry.sessions = self._open_set(name)
+                sessions = entry.sessions
+            yield sessions
+        finally:
+            with self._lock:
+                entry.leases -= 1
+            self._close_idle()
+
+    def _open_set(self, precision: str) -> SessionSet:
+        opened: list[Session] = []
+        try:
+            for model in ("asr", "vad"):
+                opened.append(self._open(self.bundle, model=model, precision=precision, device=self.device, threads=self.threads))
+        except BaseException:
+            for session in opened:
+                session.close()
+            release_memory()
+            raise
+        return SessionSet(precision, *opened)
+
+    def _close_idle(self) -> bool:
+        """While lightweight: close what nobody uses. Returns whether anything was closed."""
+        return self._lightweight and self._close_where(lambda name: name != Precision.INT8)
+
+    def _close_where(self, chosen: Callable[[str], bool]) -> bool:
+        doomed: list[SessionSet] = []
+        with self._lock:
+            for name, entry in self._entries.items():
+                if entry.sessions is not None and entry.leases == 0 and chosen(name):
+                    doomed.append(entry.sessions)
+                    entry.sessions = None
+        for sessions in doomed:
+            sessions.asr.close()
+            sessions.vad.close()
+            log.info("closed the %s sessions", sessions.precision)
+        closed = bool(doomed)
+        del doomed
+        if closed:
+            release_memory()
+        return closed
+
+    def set_lightweight(self, on: bool) -> ToggleReport:
+        """Switch lightweight mode; idle FP32 sessions are closed at once, busy ones when their request ends."""
+        if on and Precision.INT8 not in self._entries:
+            raise UnknownPrecisionError(precision=Precision.INT8.value, known=self._entries)
+        before = rss_mb()
+        with self._lock:
+            self._lightweight = on
+        closed = self._close_idle()
+        after = rss_mb()
+        return ToggleReport(precision=self.current, freed_mb=max(0.0, before - after) if closed else 0.0, rss_mb=after)
+
+    def sessions(self) -> tuple[Session, ...]:
+        """The sessions that are open now."""
+        with self._lock:
+            sets = [entry.sessions for entry in self._entries.values() if entry.sessions is not None]
+        return tuple(session for opened in sets for session in (opened.asr, opened.vad))
+
+    def close(self) -> None:
+        """Close every idle set and give the memory back; a set in use is closed by nobody and says so in the log."""
+        self._close_where(lambda name: True)
+        with self._lock:
+            busy = [name for name, entry in self._entries.items() if entry.leases]
+        if busy:
+            log.warning("left open because requests still run: %s", ", ".join(busy))

@@ -1,0 +1,71 @@
+"""Fbank → speech probability per frame → speech spans, with an FSMN-VAD session.
+
+The network runs in windows. FSMN-VAD is causal with a short memory, so a window that begins a little earlier gives exactly
+the frames of one long pass, and an hour costs no more memory than a minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.audio import Waveform
+from engine.errors import GraphContractError
+from engine.features import Frontend
+from engine.segments import SpeechSpan, VadOptions, find_speech, frame_decibels
+
+Floats = NDArray[np.float32]
+
+WINDOW_FRAMES = 6_000  # one minute: 10 MB of features
+#: Four FSMN layers look 19 frames back each; stacking reaches over the window's edge by itself.
+CONTEXT_FRAMES = 4 * 19
+
+
+class RunsGraph(Protocol):
+    """What the detector needs of a session."""
+
+    @property
+    def input_names(self) -> Sequence[str]: ...
+
+    @property
+    def output_names(self) -> Sequence[str]: ...
+
+    def run(self, output_names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]: ...
+
+
+class SpeechDetector:
+    """Finds speech with one VAD session; holds no state between recordings."""
+
+    def __init__(self, session: RunsGraph, frontend: Frontend, *, silence_ids: Sequence[int] = (0,)) -> None:
+        self._session, self._frontend, self._silence_ids = session, frontend, list(silence_ids)
+
+    def silence_probabilities(self, frames: Floats, *, progress: Callable[[float], None] | None = None) -> Floats:
+        """Probability of silence of each 10 ms frame: fbank (T, 80) -> (T,) float32."""
+        silence = np.empty(len(frames), np.float32)
+        for start in range(0, len(frames), WINDOW_FRAMES):
+            stop = min(start + WINDOW_FRAMES, len(frames))
+            first = max(0, start - CONTEXT_FRAMES)
+            features = self._frontend.vad_features(frames, first, stop)
+            silence[start:stop] = self._run(features)[start - first :]
+            if progress is not None:
+                progress(stop / len(frames))
+        return silence
+
+    def _run(self, features: Floats) -> Floats:
+        outputs = self._session.run(self._session.output_names[:1], {self._session.input_names[0]: features[None]})
+        scores = outputs[0]
+        if scores.ndim != 3 or scores.shape[:2] != (1, len(features)) or max(self._silence_ids) >= scores.shape[2]:
+            raise GraphContractError(path="vad", reason=f"it answers {scores.shape} for {len(features)} frames")
+        total: Floats = scores[0][:, self._silence_ids].sum(axis=1)
+        return total
+
+    def detect(self, waveform: Waveform, frames: Floats, options: VadOptions, *, silence: Floats | None = None) -> tuple[SpeechSpan, ...]:
+        """Speech spans of a recording: its samples and its fbank (T, 80) -> spans, none longer than the recording."""
+        if silence is None:
+            silence = self.silence_probabilities(frames)
+        decibels = frame_decibels(waveform.samples, frames=len(frames))
+        spans = find_speech(silence, decibels, options)
+        return tuple(SpeechSpan(span.start_ms, min(span.end_ms, waveform.duration_ms)) for span in spans)
