@@ -15,7 +15,8 @@
     │   ├── UnknownPrecisionError
     │   ├── UnknownFormatError
     │   ├── UnknownBundleError
-    │   └── OptionRangeError                  a number outside its range
+    │   ├── OptionRangeError                  a number outside its range
+    │   └── PortUnavailableError (OSError)    the page cannot listen where it was told to
     ├── BundleError                           a folder of weights
     │   ├── BundleFormatError (ValueError)    bundle.json, tokens or CMVN cannot be read
     │   ├── BundleFileMissingError (FileNotFoundError)
@@ -132,6 +133,16 @@ class OptionRangeError(OptionError):
 
     def __init__(self, *, name: str, value: object, lowest: float, highest: float) -> None:
         super().__init__(f"{name} is {value!r}; it must lie between {lowest:g} and {highest:g}")
+
+
+class PortUnavailableError(OptionError, OSError):
+    """The page cannot listen on this address and port."""
+
+    def __init__(self, *, host: str, port: int, reason: str) -> None:
+        super().__init__(f"cannot listen on {host}:{port} ({reason}); stop what uses it, or choose another with --host and --port")
+
+    def __str__(self) -> str:  # OSError would print errno fields
+        return str(self.args[0])
 
 
 class BundleError(LightVoiceError):
