@@ -46,10 +46,14 @@ stamp_of() {
         "$(cd "$here" && cat constraints.txt "$(requirements_of "$1")" | cksum)"
 }
 
-# Are the packages of this kind installed, of this version of the requirements, and still there?
-is_ready() {
+# Was the last install of this kind finished, for these requirements and this Python?
+is_stamped() {
     [[ -x $venv/bin/python && ! -e $unfinished && -f $venv/lightvoice-$1 ]] || return 1
-    [[ $(stamp_of "$1" 2>/dev/null) == "$(<"$venv/lightvoice-$1")" ]] || return 1
+    [[ $(stamp_of "$1" 2>/dev/null) == "$(<"$venv/lightvoice-$1")" ]]
+}
+
+# Are its packages still there? (Looks for their files, imports nothing.)
+is_whole() {
     # shellcheck disable=SC2046  # the names are words
     "$venv/bin/python" - $(modules_of "$1") 2>/dev/null <<'PYTHON'
 import importlib.util, sys
@@ -57,6 +61,8 @@ specs = [importlib.util.find_spec(name) for name in sys.argv[1:]]
 sys.exit(any(spec is None or spec.origin is None for spec in specs))
 PYTHON
 }
+
+is_ready() { is_stamped "$1" && is_whole "$1"; }
 
 # The kind that .venv was last completed as, if any.
 installed_kind() {
@@ -66,8 +72,9 @@ installed_kind() {
 }
 
 find_python() {
-    local candidate found="" without_venv=""
-    for candidate in ${LIGHTVOICE_PYTHON:+"$LIGHTVOICE_PYTHON"} python3.11 python3.12 python3.13 python3.14 python3 python; do
+    local candidate found="" without_venv="" candidates=(python3.11 python3.12 python3.13 python3.14 python3 python)
+    [[ -z ${LIGHTVOICE_PYTHON:-} ]] || candidates=("$LIGHTVOICE_PYTHON")
+    for candidate in "${candidates[@]}"; do
         "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || {
             found=${found:-$("$candidate" -V 2>/dev/null || true)}
             continue
@@ -82,7 +89,7 @@ find_python() {
         fail "$without_venv cannot make virtual environments; on Debian and Ubuntu: sudo apt install" \
             "$("$without_venv" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
     fi
-    fail "Python 3.11 or newer is needed${found:+, and only $found was found};" \
+    fail "Python 3.11 or newer is needed, and ${LIGHTVOICE_PYTHON:-PATH} gives ${found:-none};" \
         "install it, or name it: LIGHTVOICE_PYTHON=/path/to/python3.11 ./run.sh"
 }
 
@@ -91,6 +98,8 @@ make_venv() {
     local python
     if [[ -e $unfinished ]]; then
         say "the last installation did not finish; making .venv anew"
+    elif is_stamped "$1"; then
+        say "packages are gone from .venv; making it anew" # pip would believe its own records and bring nothing back
     elif [[ -x $venv/bin/python ]] && "$venv/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
         && "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
         return 0
@@ -152,21 +161,15 @@ ensure() {
     if is_ready "$kind"; then
         return 0
     fi
+    [[ -w $here ]] || fail "cannot write to $here, where .venv belongs; copy the folder to a place of your own"
     if command -v flock >/dev/null 2>&1; then
         exec 9>"$here/.venv.lock"
         flock --nonblock 9 || { say "another run.sh is installing; waiting for it"; flock 9; }
     fi
     if ! is_ready "$kind"; then
-        make_venv
+        make_venv "$kind"
         install "$kind"
-        is_ready "$kind" || {
-            # pip found the packages in order, but files of theirs are gone: only a new .venv helps.
-            say "packages in .venv are damaged; making it anew"
-            touch "$unfinished"
-            make_venv
-            install "$kind"
-            is_ready "$kind" || fail "the packages in .venv cannot be loaded; see .venv/install.log"
-        }
+        is_ready "$kind" || fail "packages are missing from .venv although pip holds them for installed; remove .venv and start again"
     fi
     if command -v flock >/dev/null 2>&1; then
         exec 9>&- # app.py must not inherit the lock
