@@ -1,0 +1,123 @@
+"""Transcript → txt, srt, vtt, json."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from engine.errors import UnknownFormatError
+from engine.transcript import Segment, Transcript
+from engine.vocabulary import WORD_START, join_pieces
+
+CUE_MS = 7_000  # a subtitle that stays longer is read twice
+CUE_COLUMNS = 84  # two lines of 42; a CJK character counts double
+PAUSE_MS = 500  # a cue prefers to end where the speaker pauses
+
+
+@dataclass(frozen=True)
+class Cue:
+    """One subtitle: its times and its text on one line."""
+
+    start_ms: int
+    end_ms: int
+    text: str
+
+
+def _columns(text: str) -> int:
+    return sum(2 if ord(character) >= 0x2E80 else 1 for character in text)
+
+
+def _words(segment: Segment) -> Iterator[Cue]:
+    """The segment's words with times; without tokens, the segment itself."""
+    pieces: list[str] = []
+    start = end = segment.start_ms
+    for token in segment.tokens:
+        wide = bool(pieces) and ord(token.text[-1]) >= 0x2E80
+        if pieces and (token.text.startswith(WORD_START) or wide):
+            yield Cue(start, end, join_pieces(pieces))
+            pieces = []
+        if not pieces:
+            start = token.start_ms
+        pieces.append(token.text)
+        end = token.end_ms
+    if pieces:
+        yield Cue(start, end, join_pieces(pieces))
+
+
+def _flush(words: list[Cue]) -> Cue:
+    return Cue(words[0].start_ms, words[-1].end_ms, join_pieces(f"{WORD_START}{word.text}" for word in words))
+
+
+def cues(transcript: Transcript) -> list[Cue]:
+    """Subtitles: a segment each, longer ones split between words at a pause, after 7 s or after two lines."""
+    result: list[Cue] = []
+    for segment in transcript.segments:
+        if not segment.text:
+            continue
+        if segment.end_ms - segment.start_ms <= CUE_MS and _columns(segment.text) <= CUE_COLUMNS:
+            result.append(Cue(segment.start_ms, segment.end_ms, segment.text))
+            continue
+        group: list[Cue] = []
+        for word in _words(segment):
+            width = _columns(" ".join(entry.text for entry in [*group, word]))
+            long = bool(group) and (width > CUE_COLUMNS or word.end_ms - group[0].start_ms > CUE_MS)
+            paused = bool(group) and word.start_ms - group[-1].end_ms >= PAUSE_MS and width > CUE_COLUMNS // 2
+            if long or paused:
+                result.append(_flush(group))
+                group = []
+            group.append(word)
+        result.append(_flush(group) if group else Cue(segment.start_ms, segment.end_ms, segment.text))
+    return result
+
+
+def _clock(time_ms: int, *, decimal: str) -> str:
+    seconds, milliseconds = divmod(time_ms, 1000)
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{decimal}{milliseconds:03d}"
+
+
+def _one_line(text: str) -> str:
+    """No line breaks, and no arrow that a subtitle parser would take for a time line."""
+    return " ".join(text.split()).replace("-->", "→")
+
+
+def to_json(transcript: Transcript) -> str:
+    """One JSON object on one line."""
+    return json.dumps(transcript.to_dict(), ensure_ascii=False) + "\n"
+
+
+def to_txt(transcript: Transcript) -> str:
+    """One line a segment; nothing for silence."""
+    return "".join(f"{_one_line(segment.text)}\n" for segment in transcript.segments if segment.text)
+
+
+def to_srt(transcript: Transcript) -> str:
+    """SubRip: numbered cues, comma before the milliseconds."""
+    blocks = [
+        f"{number}\n{_clock(cue.start_ms, decimal=',')} --> {_clock(cue.end_ms, decimal=',')}\n{_one_line(cue.text)}\n"
+        for number, cue in enumerate(cues(transcript), start=1)
+    ]
+    return "\n".join(blocks)
+
+
+def to_vtt(transcript: Transcript) -> str:
+    """WebVTT (https://www.w3.org/TR/webvtt1/): header, cues, ``&<>`` escaped."""
+    blocks = [
+        f"{_clock(cue.start_ms, decimal='.')} --> {_clock(cue.end_ms, decimal='.')}\n{html.escape(_one_line(cue.text), quote=False)}\n"
+        for cue in cues(transcript)
+    ]
+    return "\n".join(["WEBVTT\n", *blocks])
+
+
+_WRITERS: dict[str, Callable[[Transcript], str]] = {"json": to_json, "txt": to_txt, "srt": to_srt, "vtt": to_vtt}
+
+#: The formats a transcript can be written in.
+FORMATS: tuple[str, ...] = tuple(_WRITERS)
+
+
+def render(transcript: Transcript, output_format: str) -> str:
+    """Write a transcript in one of :data:`FORMATS`; UnknownFormatError for any other."""
+    if output_format not in _WRITERS:
+        raise UnknownFormatError(output_format=output_format, known=FORMATS)
+    return _WRITERS[output_format](transcript)
