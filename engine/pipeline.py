@@ -141,6 +141,7 @@ class Engine:
         right: str = "int8",
         ban_emo_unknown: bool = False,
         vad: VadOptions | None = None,
+        file: str | None = None,
         progress: Progress | None = None,
     ) -> Comparison:
         """Run one recording through two precisions, one after the other, decoding it once.
@@ -162,6 +163,7 @@ class Engine:
                     precision=name,
                     ban_emo_unknown=ban_emo_unknown,
                     vad=vad,
+                    file=file,
                     progress=lambda fraction, stage, done=index: tell((done + fraction) / 2, stage),  # type: ignore[misc]
                 )
                 sides.append(Side(transcript=transcript, sessions_mb=sessions.asr.mb + sessions.vad.mb, file_mb=self.bundle.size_mb(name)))
@@ -179,12 +181,12 @@ class Engine:
         with self._pool.lease() as sessions:
             self._warm(sessions)
 
-    def speech_track(self, audio: str | Path | Waveform, *, precision: str = CURRENT) -> Floats:
-        """Probability of speech per 10 ms frame: -> (T,) float32, for a plot."""
+    def speech_track(self, audio: str | Path | Waveform, *, precision: str = CURRENT) -> tuple[Floats, int]:
+        """Probability of speech per frame, for a plot: -> ((T,) float32, milliseconds a frame)."""
         waveform = audio if isinstance(audio, Waveform) else load_audio(audio)
         with self._pool.lease(precision) as sessions:
             silence = self._detector(sessions).silence_probabilities(fbank(waveform.samples))
-        return np.asarray(1.0 - silence, np.float32)
+        return np.asarray(1.0 - silence, np.float32), FRAME_SHIFT_MS
 
     def detect(self, audio: str | Path | Waveform, *, precision: str = CURRENT, vad: VadOptions | None = None) -> tuple[SpeechSpan, ...]:
         """Speech spans alone, without recognition."""

@@ -1,0 +1,231 @@
+"""LightVoice's command line: ``serve`` (default) · ``transcribe`` · ``bundles``.
+
+Builds an Engine and hands it to the page or to the loop over files. Results go to stdout and nothing else does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+from engine.bundle import Bundle, find_bundles, resolve_bundle
+from engine.errors import LightVoiceError, OptionError, UnknownFormatError
+from engine.formats import FORMATS, render
+from engine.pipeline import Engine
+from engine.segments import VadOptions
+from engine.session import DEVICES
+from engine.tags import parse_language
+
+ROOT = Path(__file__).resolve().parent
+STARTER = ROOT / "models" / "starter" / "bundle"
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 7860
+COMMANDS = ("serve", "transcribe", "bundles")
+ALL_ANSWERED, SOME_FAILED, NOTHING_RUN = 0, 1, 2
+
+
+def bundle_roots() -> list[Path]:
+    """Where bundles are looked for: the embedded one, ``bundles/`` here, and ``LIGHTVOICE_BUNDLES`` or the user's cache."""
+    own = os.environ.get("LIGHTVOICE_BUNDLES")
+    return [STARTER, ROOT / "bundles", Path(own) if own else Path.home() / ".cache" / "lightvoice" / "bundles"]
+
+
+def _engine_options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument("--bundle", default="starter", help="name of an installed bundle, or its folder (default: %(default)s)")
+    options.add_argument("--precision", default="fp32", help="fp32, int8 or another variant of the bundle (default: %(default)s)")
+    options.add_argument("--device", choices=DEVICES, default="cpu", help="where the models run (default: %(default)s)")
+    options.add_argument("--threads", type=_positive, help="threads of each model (default: physical cores)")
+    return options
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not at least 1")
+    return value
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise argparse.ArgumentTypeError(f"{value} is not a port; ports go from 0 (any free one) to 65535")
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="app.py", description="Speech recognition with tags, in FP32 and INT8.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    shared = _engine_options()
+    serve = commands.add_parser("serve", parents=[shared], help="serve the page (what happens without a command)")
+    serve.add_argument("--host", default=DEFAULT_HOST, help="address to listen on (default: %(default)s, this machine alone)")
+    serve.add_argument("--port", type=_port, default=DEFAULT_PORT, help="port to listen on (default: %(default)s)")
+    serve.add_argument("--ssl-certfile", type=Path, help="certificate for HTTPS; browsers allow the microphone elsewhere only with it")
+    serve.add_argument("--ssl-keyfile", type=Path, help="the certificate's key")
+    transcribe = commands.add_parser("transcribe", parents=[shared], help="transcribe files to stdout or into a folder")
+    transcribe.add_argument("files", nargs="+", metavar="FILE", help="audio or video files")
+    transcribe.add_argument("--format", default="json", metavar="|".join(FORMATS), help="output format (default: %(default)s, an object a line)")
+    transcribe.add_argument("--output-dir", type=Path, help="write one file per recording here instead of to stdout")
+    transcribe.add_argument("--language", default="auto", help="auto, zh, en, yue, ja or ko (default: %(default)s)")
+    transcribe.add_argument("--itn", action=argparse.BooleanOptionalAction, default=True, help="inverse text normalization: numbers as digits")
+    transcribe.add_argument("--ban-emo-unknown", action="store_true", help="never answer EMO_UNKNOWN: take the likeliest emotion")
+    defaults = VadOptions()
+    for name, kind in (("speech_noise_threshold", float), ("max_end_silence_ms", int), ("max_segment_ms", int)):
+        flag = "--" + name.replace("_", "-")
+        transcribe.add_argument(flag, type=kind, default=getattr(defaults, name), help="VAD threshold (default: %(default)s)")
+    commands.add_parser("bundles", help="list the installed bundles")
+    return parser
+
+
+def _with_command(arguments: Sequence[str]) -> list[str]:
+    """Put ``serve`` in front when no command is named; ``--help`` stays the whole program's."""
+    named = [argument for argument in arguments if not argument.startswith("-")]
+    if (named and named[0] in COMMANDS and arguments[0] in COMMANDS) or (arguments and arguments[0] in ("-h", "--help")):
+        return list(arguments)
+    for place, argument in enumerate(arguments):
+        if argument in COMMANDS and not (place and arguments[place - 1] in ("--bundle", "--precision", "--host")):
+            return [argument, *arguments[:place], *arguments[place + 1 :]]
+    return ["serve", *arguments]
+
+
+def build_engine(arguments: argparse.Namespace, *, vad: VadOptions | None = None) -> Engine:
+    """Load the bundle that was asked for and make an engine of it."""
+    bundle = Bundle.load(resolve_bundle(arguments.bundle, bundle_roots()))
+    return Engine(bundle, precision=arguments.precision, device=arguments.device, threads=arguments.threads, vad=vad)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    engine = build_engine(arguments)
+    from ui.serve import serve
+
+    def ready(address: str) -> None:
+        print(f"LightVoice: {address}  (bundle {engine.bundle.name}, {engine.precision}; Ctrl+C stops)", file=sys.stderr, flush=True)
+
+    try:
+        serve(
+            engine,
+            host=arguments.host,
+            port=arguments.port,
+            ssl_certfile=arguments.ssl_certfile,
+            ssl_keyfile=arguments.ssl_keyfile,
+            on_ready=ready,
+        )
+    finally:
+        engine.close()
+    return ALL_ANSWERED
+
+
+def _list_bundles() -> int:
+    bundles = find_bundles(bundle_roots())
+    if not bundles:
+        print("no bundle is installed; the starter belongs in models/starter/bundle", file=sys.stderr)
+        return NOTHING_RUN
+    for bundle in bundles:
+        sizes = ", ".join(f"{name} {bundle.size_mb(name):.1f} MB" for name in bundle.variants)
+        print(f"{bundle.name} {bundle.version}  [{' '.join(bundle.languages)}]  {sizes}\n  {bundle.licence}\n  {bundle.folder}")
+    return ALL_ANSWERED
+
+
+def _transcribe(arguments: argparse.Namespace) -> int:
+    if arguments.format not in FORMATS:
+        raise UnknownFormatError(output_format=arguments.format, known=FORMATS)
+    parse_language(arguments.language)
+    folder: Path | None = arguments.output_dir
+    if folder is None and arguments.format != "json" and len(arguments.files) > 1:
+        raise OptionError(f"{len(arguments.files)} files as {arguments.format} need --output-dir; only json goes to stdout, an object a line")
+    vad = VadOptions(
+        speech_noise_threshold=arguments.speech_noise_threshold,
+        max_end_silence_ms=arguments.max_end_silence_ms,
+        max_segment_ms=arguments.max_segment_ms,
+    )
+    targets = None if folder is None else _targets(folder, arguments.files, arguments.format)
+    engine = build_engine(arguments, vad=vad)
+    # Opened now: a graph that cannot be opened is no file's fault.
+    engine.warm_up()
+    failed = 0
+    try:
+        for place, file in enumerate(arguments.files):
+            failed += not _transcribe_one(engine, file, arguments, target=None if targets is None else targets[place])
+    finally:
+        engine.close()
+    return SOME_FAILED if failed else ALL_ANSWERED
+
+
+def _transcribe_one(engine: Engine, file: str, arguments: argparse.Namespace, *, target: Path | None) -> bool:
+    try:
+        transcript = engine.transcribe(
+            file, language=arguments.language, itn=arguments.itn, ban_emo_unknown=arguments.ban_emo_unknown, file=file
+        )
+    except LightVoiceError as error:
+        name = type(error).__name__
+        if arguments.format == "json" and target is None:
+            _write(json.dumps({"file": file, "error": {"type": name, "message": str(error)}}, ensure_ascii=False) + "\n")
+        print(f"{file}: {error}", file=sys.stderr)
+        return False
+    text = render(transcript, arguments.format)
+    if target is None:
+        _write(text)
+    else:
+        partial = target.with_name(f".{target.name}.partial")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(target)
+        print(f"{file} -> {target}", file=sys.stderr)
+    return True
+
+
+def _targets(folder: Path, files: Sequence[str], output_format: str) -> list[Path]:
+    """One output path a file; two inputs of one name get -2, -3, … so that neither is lost."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OptionError(f"cannot make the folder {folder} ({error.strerror}); choose another --output-dir") from error
+    taken: set[str] = set()
+    targets = []
+    for file in files:
+        stem, number = Path(file).stem, 1
+        name = stem
+        while name in taken:
+            number += 1
+            name = f"{stem}-{number}"
+        taken.add(name)
+        targets.append(folder / f"{name}.{output_format}")
+    return targets
+
+
+def _write(text: str) -> None:
+    """A result to stdout, as UTF-8 whatever the terminal says, and at once: a batch that is stopped keeps what it has."""
+    sys.stdout.buffer.write(text.encode("utf-8"))
+    sys.stdout.buffer.flush()
+
+
+def _quiet_pipe(stream: TextIO) -> None:
+    """Leave without a traceback when whoever read our output has gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command: 0 all answered, 1 some file failed, 2 nothing could be run."""
+    chosen = _parser().parse_args(_with_command(sys.argv[1:] if arguments is None else arguments))
+    try:
+        if chosen.command == "bundles":
+            return _list_bundles()
+        return _transcribe(chosen) if chosen.command == "transcribe" else _serve(chosen)
+    except LightVoiceError as error:
+        print(error, file=sys.stderr)
+        return NOTHING_RUN
+    except BrokenPipeError:
+        _quiet_pipe(sys.stdout)
+        return SOME_FAILED
+    except KeyboardInterrupt:
+        return SOME_FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
