@@ -1,0 +1,274 @@
+"""The rules of the house, checked on every file: who may import whom, no work at import time, print, except, names.
+
+Each check is also fed something bad, so that a check that has gone blind fails here too.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PRODUCT = ("app.py", "engine", "models", "ui")
+
+#: What a folder of the product must never import, and why the rule exists: an edge machine runs engine, ui and app alone.
+FORBIDDEN = {
+    "engine": {"torch", "funasr", "modelscope", "librosa", "gradio", "fastapi", "matplotlib", "pandas", "onnx", "models", "ui"},
+    "ui": {"torch", "funasr", "modelscope", "librosa", "matplotlib", "onnx", "onnxruntime", "models"},
+    "models": {"gradio", "ui"},
+    "app.py": {"torch", "funasr", "modelscope", "librosa", "onnx", "onnxruntime"},
+}
+NOBODY_IMPORTS = {"app", "tests"}
+VAGUE_NAMES = {"utils.py", "util.py", "helpers.py", "helper.py", "common.py", "misc.py"}
+
+
+def product_files() -> list[str]:
+    found = [path for part in PRODUCT for path in [ROOT / part, *sorted((ROOT / part).rglob("*.py"))] if path.is_file()]
+    return [path.relative_to(ROOT).as_posix() for path in found]
+
+
+def imports_of(tree: ast.AST) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """(module, names taken from it), also of imports inside functions, for types only, and by name at run time."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, ()) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or ""), tuple(alias.name for alias in node.names)
+        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called in {"import_module", "__import__"}:
+                yield node.args[0].value, ()
+
+
+def check_imports(path: str, tree: ast.AST) -> Iterator[str]:
+    part = path.split("/", maxsplit=1)[0]
+    for module, names in imports_of(tree):
+        package = module.split(".")[0]
+        if not package:
+            yield f"imports {module!r} relatively; name the package"
+        if package in NOBODY_IMPORTS or package in FORBIDDEN[part]:
+            yield f"imports {module}"
+        if package == "onnxruntime" and part == "engine" and path != "engine/session.py":
+            yield "imports onnxruntime; only engine/session.py does"
+        private = [name for name in (*module.split("."), *names) if name.startswith("_") and name != "__future__"]
+        if part == "ui" and package == "engine" and private:
+            yield f"imports the private name {', '.join(private)} of engine"
+
+
+def check_print(path: str, tree: ast.AST) -> Iterator[str]:
+    if path == "app.py" or path.endswith("/__main__.py"):
+        return  # the command line
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"print", "pprint"}:
+            yield f"prints (line {node.lineno}); return the value, or log it"
+        if isinstance(node, ast.Attribute) and node.attr == "stdout" and isinstance(node.value, ast.Name) and node.value.id == "sys":
+            yield f"uses sys.stdout (line {node.lineno}); only the command line writes there"
+
+
+def check_except(path: str, tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ExceptHandler):
+            continue
+        if node.type is None:
+            yield f"has a bare except (line {node.lineno}); name what is expected"
+        elif isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"}:
+            silent = all(isinstance(line, ast.Pass | ast.Continue) or ast.unparse(line) == "..." for line in node.body)
+            if silent:
+                yield f"swallows every error (line {node.lineno})"
+
+
+def check_name(path: str, tree: ast.AST) -> Iterator[str]:
+    if Path(path).name in VAGUE_NAMES:
+        yield "is named after nothing; name it after what it yields"
+
+
+def check_globals(path: str, tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Global):
+            yield f"keeps global state (line {node.lineno}); pass it in"
+
+
+CHECKS: tuple[Callable[[str, ast.AST], Iterator[str]], ...] = (check_imports, check_print, check_except, check_name, check_globals)
+
+
+def violations(path: str, source: str) -> list[str]:
+    tree = ast.parse(source, filename=path)
+    return [f"{path} {said}" for check in CHECKS for said in check(path, tree)]
+
+
+@pytest.mark.parametrize("path", product_files())
+def test_the_file_keeps_the_rules(path):
+    assert violations(path, (ROOT / path).read_text(encoding="utf-8")) == []
+
+
+def test_the_rules_are_applied_to_every_part_of_the_product():
+    covered = {path.split("/")[0] for path in product_files()}
+    assert covered == set(PRODUCT) == set(FORBIDDEN)
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "said"),
+    [
+        ("engine/vad.py", "import torch", "imports torch"),
+        ("engine/vad.py", "from funasr.models import x", "imports funasr.models"),
+        ("engine/vad.py", "def f():\n    import librosa", "imports librosa"),
+        ("engine/vad.py", "if TYPE_CHECKING:\n    import gradio", "imports gradio"),
+        ("engine/vad.py", "importlib.import_module('models.export')", "imports models.export"),
+        ("engine/vad.py", "__import__('ui')", "imports ui"),
+        ("engine/vad.py", "import onnxruntime as ort", "imports onnxruntime; only"),
+        ("engine/session.py", "import pandas", "imports pandas"),
+        ("engine/vad.py", "from . import segments", "relatively"),
+        ("ui/page.py", "from engine.session import _options", "private name _options"),
+        ("ui/page.py", "from models.fetch import fetch", "imports models.fetch"),
+        ("ui/page.py", "import onnxruntime", "imports onnxruntime"),
+        ("ui/page.py", "import app", "imports app"),
+        ("models/fetch.py", "from app import main", "imports app"),
+        ("models/fetch.py", "from ui import page", "imports ui"),
+        ("models/starter/bake.py", "from tests import x", "imports tests"),
+        ("app.py", "import torch", "imports torch"),
+        ("engine/ctc.py", "print('hello')", "prints (line 1)"),
+        ("ui/page.py", "import sys\nsys.stdout.write('hello')", "uses sys.stdout"),
+        ("models/fetch.py", "try:\n    f()\nexcept:\n    raise", "bare except"),
+        ("ui/page.py", "try:\n    f()\nexcept Exception:\n    pass", "swallows"),
+        ("engine/utils.py", "", "named after nothing"),
+        ("engine/pipeline.py", "def f():\n    global MODEL\n    MODEL = 1", "global state"),
+    ],
+)
+def test_a_file_that_breaks_a_rule_is_named(path, source, said):
+    assert any(said in line for line in violations(path, source))
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("engine/session.py", "import onnxruntime as ort"),
+        ("models/export.py", "import torch\nfrom engine.features import Cmvn"),
+        ("models/__main__.py", "print('0.05')"),
+        ("app.py", "import ui.page\nprint('{}')"),
+        ("ui/page.py", "from __future__ import annotations\nfrom engine.pipeline import Engine"),
+        ("engine/audio.py", "try:\n    f()\nexcept ValueError:\n    pass"),
+    ],
+)
+def test_what_is_allowed_passes(path, source):
+    assert violations(path, source) == []
+
+
+# ---- no work at import time ------------------------------------------------------------------------------------------
+
+#: Imports the modules named, in order, and writes what else happened: an audit hook sees what Python code cannot hide.
+PROBE = """
+import builtins, json, sys, threading
+root, preload, *names = sys.argv[1:]
+sys.path.insert(0, root)
+happened, busy = [], []
+watched = {"socket.connect", "socket.bind", "socket.getaddrinfo", "subprocess.Popen", "os.system", "os.putenv",
+           "os.mkdir", "os.remove", "os.rename", "os.chdir"}
+
+def hook(event, arguments):
+    if busy and busy[0] is not None:
+        if event in watched:
+            happened.append(f"{busy[0]}: {event} {arguments!r}"[:300])
+        elif event == "open" and str(arguments[0]).startswith(root) and not str(arguments[0]).endswith((".py", ".pyc")):
+            happened.append(f"{busy[0]}: reads {arguments[0]}")
+
+def opened(self, *args, **kwargs):
+    happened.append(f"{busy[0]}: opens a model session")
+
+def started(thread):
+    happened.append(f"{busy[0]}: starts a thread")
+    start(thread)
+
+start, threading.Thread.start = threading.Thread.start, started
+original = builtins.__import__
+def importing(*args, **kwargs):
+    module = original(*args, **kwargs)
+    session = getattr(sys.modules.get("onnxruntime"), "InferenceSession", None)
+    if session is not None and session.__init__ is not opened:
+        session.__init__ = opened
+    return module
+
+builtins.__import__ = importing
+busy.append(None)
+for package in preload.split(","):
+    original(package)  # what these do when they load is not ours to judge
+happened.clear()
+sys.addaudithook(hook)
+for name in names:
+    busy[0] = name
+    __import__(name)
+busy[0] = None
+print(json.dumps({"happened": happened, "modules": sorted({name.split(".")[0] for name in sys.modules}),
+                  "through_session": "engine.session" in sys.modules}))
+"""
+
+
+def probe(root: Path, *modules: str, preload: str = "numpy,psutil") -> dict[str, object]:
+    """What importing these modules did besides defining names."""
+    environment = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "PYTHONSTARTUP"}}
+    done = subprocess.run(
+        [sys.executable, "-B", "-W", "ignore", "-c", PROBE, str(root), preload, *modules],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=environment,
+        cwd="/",
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def modules_below(part: str) -> list[str]:
+    paths = [path for path in product_files() if path.startswith(part + "/") and not path.endswith("/__main__.py")]
+    return [path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in paths]
+
+
+HEAVY = {"torch", "funasr", "modelscope", "librosa", "numba", "gradio", "pandas", "matplotlib", "models", "ui"}
+
+
+@pytest.mark.parametrize("module", [*modules_below("engine"), "app"])
+def test_importing_the_module_loads_nothing_heavy_and_does_no_work(module):
+    seen = probe(ROOT, module)
+    assert seen["happened"] == []
+    assert HEAVY.isdisjoint(seen["modules"])
+    assert "onnxruntime" not in seen["modules"] or seen["through_session"]
+
+
+@pytest.mark.parametrize(("part", "preload"), [("ui", "gradio"), ("models", "torch")])
+def test_importing_the_rest_opens_no_model_and_no_connection(part, preload):
+    assert probe(ROOT, *modules_below(part), preload=preload)["happened"] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import threading\nthreading.Thread(target=int).start()", "starts a thread"),
+        ("import os\nos.environ['OMP_NUM_THREADS'] = '1'", "putenv"),
+        ("import socket\ntry:\n    socket.create_connection(('127.0.0.1', 9), timeout=0.1)\nexcept OSError:\n    pass", "socket"),
+        ("import subprocess, sys\nsubprocess.run([sys.executable, '-V'])", "Popen"),
+        ("from pathlib import Path\nTABLE = (Path(__file__).parent / 'tokens.txt').read_text()", "tokens.txt"),
+        ("import onnxruntime\nonnxruntime.InferenceSession('model.onnx')", "opens a model session"),
+    ],
+)
+def test_work_at_import_time_is_seen(tmp_path, source, said):
+    package = tmp_path / "engine"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "tokens.txt").write_text("<blank> 0\n")
+    (package / "eager.py").write_text(source)
+    assert any(said in line for line in probe(tmp_path, "engine.eager")["happened"])
+
+
+def test_a_heavy_import_is_seen(tmp_path):
+    (tmp_path / "librosa.py").touch()
+    (tmp_path / "engine").mkdir()
+    (tmp_path / "engine" / "__init__.py").touch()
+    (tmp_path / "engine" / "heavy.py").write_text("import librosa")
+    assert "librosa" in probe(tmp_path, "engine.heavy")["modules"]
