@@ -1,0 +1,59 @@
+# LightVoice in a container: the page with the starter bundle, nothing fetched at run time.
+#
+#   docker build --target cpu -t lightvoice .
+#   docker run --rm -p 127.0.0.1:7860:7860 lightvoice
+#   docker run --rm -v "$PWD:/data:ro" lightvoice transcribe /data/recording.wav
+#
+# More bundles: mount their folder at /app/bundles. The root file system may be read-only if /tmp is writable (compose.yaml does so).
+
+# ---- packages: the runtime requirements in a virtual environment, compiled, so that the last stage carries no build leftovers
+FROM python:3.11-slim-bookworm AS packages
+WORKDIR /build
+RUN python -m venv /opt/venv
+COPY requirements-runtime.txt constraints.txt ./
+RUN /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check -r requirements-runtime.txt
+
+# ---- packages-gpu: the same with ONNX Runtime's CUDA build and the CUDA libraries it asks for; the driver comes from the host
+FROM packages AS packages-gpu
+RUN sed -i 's/^onnxruntime==/onnxruntime-gpu[cuda,cudnn]==/' requirements-runtime.txt \
+ && /opt/venv/bin/python -m pip uninstall --yes onnxruntime \
+ && /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check -r requirements-runtime.txt
+
+# ---- product: the files that run, and their bytecode
+FROM python:3.11-slim-bookworm AS product
+WORKDIR /app
+COPY LICENSE app.py ./
+COPY engine engine
+COPY ui ui
+COPY models/__init__.py models/
+COPY models/starter/__init__.py models/starter/README.md models/starter/
+COPY models/starter/bundle models/starter/bundle
+RUN python -m compileall -q app.py engine ui models
+
+# ---- base: a user without rights, a home that may be thrown away
+FROM python:3.11-slim-bookworm AS base
+RUN useradd --system --uid 10001 --no-create-home --home-dir /tmp lightvoice
+COPY --from=product /app /app
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    HOME=/tmp \
+    GRADIO_ANALYTICS_ENABLED=False \
+    HF_HUB_OFFLINE=1
+WORKDIR /data
+USER lightvoice
+EXPOSE 7860
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:7860/healthz', timeout=4).read()"]
+ENTRYPOINT ["python", "/app/app.py"]
+
+# ---- gpu: `docker run --gpus all …`, with NVIDIA's container toolkit on the host
+FROM base AS gpu
+COPY --from=packages-gpu /opt/venv /opt/venv
+ENV LD_LIBRARY_PATH=/opt/venv/lib/python3.11/site-packages/nvidia/cu13/lib:/opt/venv/lib/python3.11/site-packages/nvidia/cudnn/lib
+CMD ["serve", "--host", "0.0.0.0", "--port", "7860", "--device", "cuda"]
+
+# ---- cpu: the default
+FROM base AS cpu
+COPY --from=packages /opt/venv /opt/venv
+CMD ["serve", "--host", "0.0.0.0", "--port", "7860"]
