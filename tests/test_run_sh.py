@@ -1,0 +1,205 @@
+"""run.sh, run for real in a folder of its own: empty requirements, stand-ins for the packages, an app.py that shows its arguments."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+APP = "import os, sys\nprint(*sys.argv[1:], sep='|')\nprint(os.getcwd())\nsys.exit(3 if 'fail' in sys.argv else 0)\n"
+FILES = ("requirements.txt", "requirements-runtime.txt", "requirements-test.txt", "constraints.txt")
+
+pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="run.sh needs bash")
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory) -> Path:
+    """Empty modules under the names that run.sh looks for."""
+    folder = tmp_path_factory.mktemp("packages")
+    names = re.findall(r'echo "(?:\$page )?([a-z_0-9 ]+)" ;;|page="([a-z_0-9 ]+)"', (ROOT / "run.sh").read_text(encoding="utf-8"))
+    for name in " ".join("".join(pair) for pair in names).split():
+        (folder / f"{name}.py").touch()
+    return folder
+
+
+def lay_out(folder: Path) -> Path:
+    folder.mkdir()
+    shutil.copy2(ROOT / "run.sh", folder)
+    (folder / "app.py").write_text(APP)
+    for name in FILES:
+        (folder / name).write_text("# nothing to install\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory, packages) -> Path:
+    """A checkout whose name holds a space, installed in full."""
+    folder = lay_out(tmp_path_factory.mktemp("run") / "a checkout")
+    done = run(folder, packages)
+    assert done.returncode == 0, done.stderr
+    assert "making .venv" in done.stderr
+    assert "starting (.venv, full install)" in done.stderr
+    return folder
+
+
+@pytest.fixture
+def checkout(installed, tmp_path) -> Path:
+    """A copy of it to break."""
+    return shutil.copytree(installed, tmp_path / "copy", symlinks=True)
+
+
+def run(folder: Path, packages: Path, *arguments: str, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "VIRTUAL_ENV", "LIGHTVOICE_"))}
+    environment |= {"PYTHONPATH": str(packages), "LIGHTVOICE_PYTHON": sys.executable, "PIP_NO_INDEX": "1", **variables}
+    return subprocess.run(
+        ["bash", str(folder / "run.sh"), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        cwd=cwd or folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def installs(done: subprocess.CompletedProcess[str]) -> list[str]:
+    return re.findall(r"installing (requirements\S*\.txt)", done.stderr)
+
+
+def test_only_app_py_writes_to_standard_output_and_in_the_callers_folder(installed, packages, tmp_path):
+    done = run(installed, packages, "transcribe", "my file.wav", "--format", "txt", cwd=tmp_path)
+    assert done.stdout == f"transcribe|my file.wav|--format|txt\n{tmp_path}\n"
+    assert done.returncode == 0
+
+
+def test_the_status_of_app_py_is_the_status_of_run_sh(installed, packages):
+    assert run(installed, packages, "fail").returncode == 3
+
+
+def test_it_works_through_a_symbolic_link(installed, packages, tmp_path):
+    (tmp_path / "run.sh").symlink_to(installed / "run.sh")
+    assert run(tmp_path, packages, "bundles").stdout.startswith("bundles\n")
+
+
+def test_a_good_venv_is_used_as_it_is(installed, packages):
+    done = run(installed, packages, LIGHTVOICE_PYTHON="/nowhere/python")
+    assert done.returncode == 0
+    assert done.stderr == "lightvoice: starting (.venv, full install)\n"
+
+
+def test_changed_requirements_are_installed(checkout, packages):
+    (checkout / "constraints.txt").write_text("# another version\n")
+    assert installs(run(checkout, packages)) == ["requirements.txt"]
+    assert installs(run(checkout, packages)) == []
+
+
+def interrupt(venv: Path) -> None:
+    (venv / "lightvoice-unfinished").touch()
+
+
+def remove_python(venv: Path) -> None:
+    (venv / "bin" / "python").unlink()
+    (venv / "bin" / "python").symlink_to("/nowhere/python")
+
+
+def replace_python(venv: Path) -> None:
+    """What a distribution's upgrade leaves: the new Python finds neither pip nor what was installed for the old one."""
+    shutil.rmtree(next(venv.glob("lib/python*/site-packages/pip")))
+    (venv / "lightvoice-full").write_text("full python 3.10 requirements 1\n")
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [(interrupt, "did not finish"), (remove_python, "no longer works"), (replace_python, "no longer works")],
+    ids=["interrupted", "python gone", "python upgraded"],
+)
+def test_a_damaged_venv_is_made_anew(checkout, packages, damage, said):
+    damage(checkout / ".venv")
+    done = run(checkout, packages)
+    assert done.returncode == 0
+    assert said in done.stderr
+    assert "making .venv with Python" in done.stderr
+
+
+def test_packages_that_are_gone_are_noticed(installed, packages, tmp_path):
+    fewer = shutil.copytree(packages, tmp_path / "fewer")
+    (fewer / "soxr.py").unlink()
+    folder = shutil.copytree(installed, tmp_path / "copy", symlinks=True)
+    done = run(folder, fewer)
+    assert "packages are gone from .venv; making it anew" in done.stderr
+    assert done.returncode == 2  # nothing in this test could bring it back
+    assert "packages are missing" in done.stderr
+
+
+def test_a_slim_install_stays_slim_until_it_is_completed(packages, tmp_path):
+    folder = lay_out(tmp_path / "slim")
+    first = run(folder, packages, "--slim-install", "--port", "1")
+    assert installs(first) == ["requirements-runtime.txt"]
+    assert first.stdout.startswith("--port|1\n")
+    assert "slim install" in run(folder, packages).stderr
+    assert installs(run(folder, packages, "--full-install")) == ["requirements.txt"]
+    again = run(folder, packages, "--slim-install")
+    assert installs(again) == []
+    assert "full install" in again.stderr
+
+
+def test_a_package_that_cannot_be_had_is_said_in_one_line_and_tried_again(checkout, packages):
+    (checkout / "requirements.txt").write_text("lightvoice-no-such-package==1\n")
+    done = run(checkout, packages)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "pip could not install requirements.txt" in done.stderr
+    (checkout / "requirements.txt").write_text("# mended\n")
+    mended = run(checkout, packages)
+    assert mended.returncode == 0
+    assert "making .venv" not in mended.stderr
+
+
+def python_that(folder: Path, body: str) -> str:
+    path = folder / "python3.11"
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_python_that_is_too_old_is_named(packages, tmp_path):
+    folder = lay_out(tmp_path / "old")
+    old = python_that(tmp_path, '[ "$1" = -V ] && echo "Python 3.9.2" && exit 0; exit 1')
+    done = run(folder, packages, LIGHTVOICE_PYTHON=old)
+    assert done.returncode == 2
+    assert f"Python 3.11 or newer is needed, and {old} gives Python 3.9.2" in done.stderr
+    assert not (folder / ".venv").exists()
+
+
+def test_a_python_without_venv_is_answered_with_the_apt_command(packages, tmp_path):
+    folder = lay_out(tmp_path / "debian")
+    bare = python_that(tmp_path, f'case "$*" in *ensurepip*) exit 1;; esac; exec {sys.executable} "$@"')
+    done = run(folder, packages, LIGHTVOICE_PYTHON=bare)
+    assert done.returncode == 2
+    assert f"sudo apt install python3.{sys.version_info.minor}-venv" in done.stderr
+
+
+def test_two_starts_at_once_install_once(packages, tmp_path):
+    if shutil.which("flock") is None:
+        pytest.skip("no flock here")
+    folder = lay_out(tmp_path / "twice")
+    command = f"bash '{folder}/run.sh' a & bash '{folder}/run.sh' b & wait"
+    environment = os.environ | {"PYTHONPATH": str(packages), "LIGHTVOICE_PYTHON": sys.executable, "PIP_NO_INDEX": "1"}
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=120, env=environment)
+    assert len(installs(done)) == 1
+    assert sorted(line for line in done.stdout.splitlines() if len(line) == 1) == ["a", "b"]
+
+
+def test_help_needs_no_installation(packages, tmp_path):
+    folder = lay_out(tmp_path / "help")
+    done = run(folder, packages, "--help")
+    assert done.returncode == 0
+    assert "./run.sh transcribe" in done.stdout
+    assert not (folder / ".venv").exists()
