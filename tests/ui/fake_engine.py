@@ -1,0 +1,224 @@
+"""An Engine without weights, behind the same names: the seam of the page's unit tests. Speech is wherever it is loud."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.audio import Waveform, load_audio
+from engine.errors import UnknownPrecisionError
+from engine.tags import Emotion, Event, Language, parse_language
+from engine.transcript import Segment, TagConfidence, Timing, Token, Transcript
+
+FRAME_MS = 10
+LOUD = 0.02
+WORDS = ("three one four", "one five nine", "two six five", "three five")
+EMOTIONS = (Emotion.NEUTRAL, Emotion.HAPPY, Emotion.ANGRY, Emotion.EMO_UNKNOWN)
+RSS_MB = {False: 320.0, True: 210.0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FakeBundle:
+    name: str = "fake"
+    version: str = "0.0.1"
+    kind: str = "starter"
+    title: str = "A bundle of nothing <but> words"
+    description: str = "Says the same digits whatever it hears; it is only here for the tests of the page."
+    source: str = "made up by the tests"
+    licence: str = "Apache-2.0"
+    languages: tuple[str, ...] = ("en", "zh")
+    variants: tuple[str, ...] = ("fp32", "int8")
+
+    def size_mb(self, precision: str) -> float:
+        return {"fp32": 11.2, "int8": 3.1}[precision]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FakeReport:
+    precision: str
+    freed_mb: float
+    rss_mb: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"precision": self.precision, "freed_mb": self.freed_mb, "rss_mb": self.rss_mb}
+
+
+@dataclass(frozen=True)
+class FakeComparison:
+    values: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.values
+
+
+class FakeEngine:
+    """Implements what ``ui`` uses of ``engine.pipeline.Engine``."""
+
+    def __init__(self) -> None:
+        self.bundle = FakeBundle()
+        self.lightweight = False
+        self.calls: list[dict[str, Any]] = []
+        self.error: Exception | None = None
+        self.hold = threading.Event()
+        self.hold.set()
+        self._last_rtf: float | None = None
+
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        return self.bundle.variants
+
+    @property
+    def precision(self) -> str:
+        return "int8" if self.lightweight else "fp32"
+
+    def transcribe(
+        self,
+        audio: str | Path | Waveform,
+        *,
+        language: str = "auto",
+        itn: bool = True,
+        precision: str = "current",
+        ban_emo_unknown: bool = False,
+        file: str | None = None,
+        progress: Callable[[float, str], None] | None = None,
+    ) -> Transcript:
+        parse_language(language)
+        self.calls.append({"language": language, "itn": itn, "precision": precision, "ban_emo_unknown": ban_emo_unknown})
+        if self.error is not None:
+            raise self.error
+        if precision not in ("current", *self.precisions):
+            raise UnknownPrecisionError(precision=precision, known=self.precisions)
+        waveform = audio if isinstance(audio, Waveform) else load_audio(audio)
+        for fraction, stage in ((0.1, "features"), (0.3, "vad"), (0.5, "asr")):
+            if progress is not None:
+                progress(fraction, stage)
+        assert self.hold.wait(20)
+        segments = tuple(self._segment(number, span, ban_emo_unknown) for number, span in enumerate(self._loud_spans(waveform)))
+        self._last_rtf = 0.0123
+        chosen = self.precision if precision == "current" else precision
+        slower = 1.0 if chosen == "int8" else 3.0
+        timing = Timing(decode_s=0.01, features_s=0.01, vad_s=0.02, asr_s=0.02 * slower, total_s=0.04 + 0.02 * slower, rtf=0.0123 * slower)
+        return Transcript(
+            file=file or waveform.name,
+            duration_s=waveform.duration_s,
+            bundle=self.bundle.name,
+            precision=chosen,
+            segments=segments,
+            timing=timing,
+        )
+
+    def speech_track(self, audio: Waveform) -> tuple[np.ndarray, int]:
+        return np.clip(self._loudness(audio) * 8, 0, 1).astype(np.float32), FRAME_MS
+
+    def compare(
+        self,
+        audio: str | Path | Waveform,
+        *,
+        language: str = "auto",
+        itn: bool = True,
+        left: str = "fp32",
+        right: str = "int8",
+        file: str | None = None,
+        progress: Callable[[float, str], None] | None = None,
+    ) -> FakeComparison:
+        first, second = (
+            self.transcribe(audio, language=language, itn=itn, precision=precision, file=file).to_dict() for precision in (left, right)
+        )
+        tags = [{key: segment[key] for key in ("language", "emotion", "event")} for segment in first["segments"]]
+        count = len(tags)
+        whole = {"agree": count, "of": count}
+        return FakeComparison(
+            {
+                "file": first["file"],
+                "duration_s": first["duration_s"],
+                "left": first,
+                "right": second,
+                "text": {
+                    "unit": "word",
+                    "diff": [
+                        {"op": "equal", "left": "three one", "right": "three one"},
+                        {"op": "replace", "left": "four", "right": "for"},
+                        {"op": "delete", "left": "one", "right": ""},
+                        {"op": "insert", "left": "", "right": "nine"},
+                    ],
+                    "edits": 3,
+                    "distance": 0.3,
+                    "equal": False,
+                },
+                "tags": {
+                    "agreement": 1.0 if count else None,
+                    "language": whole,
+                    "emotion": whole,
+                    "event": whole,
+                    "segments": [
+                        {"start_ms": segment["start_ms"], "end_ms": segment["end_ms"], "left": tag, "right": tag, "margin": {}}
+                        for segment, tag in zip(first["segments"], tags, strict=True)
+                    ],
+                },
+                "segments": {"left": count, "right": count, "boundaries": 2 * count, "within_10_ms": 2 * count},
+                "time": {
+                    "left_s": first["timing"]["total_s"],
+                    "right_s": second["timing"]["total_s"],
+                    "ratio": 0.6,
+                    "left_rtf": first["timing"]["rtf"],
+                    "right_rtf": second["timing"]["rtf"],
+                },
+                "memory": {"left_mb": 30.1, "right_mb": 9.4, "left_file_mb": 11.2, "right_file_mb": 3.1},
+            }
+        )
+
+    def set_lightweight(self, on: bool) -> FakeReport:
+        freed = RSS_MB[False] - RSS_MB[True] if on and not self.lightweight else 0.0
+        self.lightweight = on
+        return FakeReport(precision=self.precision, freed_mb=freed, rss_mb=RSS_MB[on])
+
+    def resources(self) -> dict[str, Any]:
+        sessions = [
+            {"model": model, "precision": self.precision, "mb": 4.2, "provider": "CPUExecutionProvider"} for model in ("asr", "vad")
+        ]
+        return {
+            "cpu_percent": 3.0,
+            "rss_mb": RSS_MB[self.lightweight],
+            "threads": 7,
+            "sessions": sessions if self._last_rtf else [],
+            "last_rtf": self._last_rtf,
+            "gpu": None,
+        }
+
+    def _loudness(self, waveform: Waveform) -> np.ndarray:
+        """Mean absolute sample of each 10 ms frame: (N,) -> (T,)."""
+        frame = 160
+        count = waveform.samples.size // frame
+        return np.abs(waveform.samples[: count * frame]).reshape(count, frame).mean(axis=1)
+
+    def _loud_spans(self, waveform: Waveform) -> list[tuple[int, int]]:
+        loud = self._loudness(waveform) > LOUD
+        spans: list[list[int]] = []
+        for index in np.flatnonzero(loud):
+            if spans and index - spans[-1][1] < 40:
+                spans[-1][1] = int(index) + 1
+            else:
+                spans.append([int(index), int(index) + 1])
+        return [(start * FRAME_MS, end * FRAME_MS) for start, end in spans if end - start > 10]
+
+    def _segment(self, number: int, span: tuple[int, int], ban_emo_unknown: bool) -> Segment:
+        emotion = EMOTIONS[number % len(EMOTIONS)]
+        if ban_emo_unknown and emotion is Emotion.EMO_UNKNOWN:
+            emotion = Emotion.SAD
+        others = {emotion.value: 0.71, "SAD": 0.2, "SURPRISED": 0.05}
+        return Segment(
+            start_ms=span[0],
+            end_ms=span[1],
+            text=WORDS[number % len(WORDS)],
+            language=Language.EN,
+            emotion=emotion,
+            event=Event.SPEECH,
+            confidence=TagConfidence(language=0.998, emotion=0.71, event=0.93),
+            tokens=(Token(text="three", start_ms=span[0], end_ms=span[1], confidence=0.9),),
+            probabilities={"emotion": others, "language": {"en": 0.998, "zh": 0.002}},
+        )

@@ -1,0 +1,52 @@
+"""What the panels share: the engine, the server's state, and the limits in force; handed to each of them, nothing global."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gradio as gr
+
+from ui.server_state import ServerState
+from ui.texts import TEXTS, Texts
+
+if TYPE_CHECKING:
+    from engine.pipeline import Engine
+
+#: All runs of the engine share this queue, whoever asks: page, comparison or program.
+ENGINE_QUEUE = "engine"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one server takes on."""
+
+    upload_mb: int = 500
+    #: Longer recordings are refused with AudioTooLongError; None for no limit.
+    duration_s: float | None = 4 * 3600.0
+    #: Runs of the engine at the same time; the others wait in the queue. Two let a short clip pass a long recording;
+    #: more only cost memory, for each run uses every core.
+    concurrent_runs: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageContext:
+    """The dependencies of every panel and endpoint."""
+
+    engine: Engine
+    state: ServerState
+    #: A folder that the page may serve downloads from.
+    exports: Path
+    limits: Limits
+
+
+def engine_progress(progress: gr.Progress, texts: Texts) -> Callable[[float, str], None]:
+    """Give the engine's progress (fraction in [0, 1], stage word) to Gradio's bar, in the page's language."""
+
+    def report(fraction: float, stage: str) -> None:
+        key = f"stage.{stage}"
+        progress(min(max(fraction, 0.0), 1.0), desc=texts(key if key in TEXTS else "stage.other"))
+
+    return report

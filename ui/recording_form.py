@@ -1,0 +1,72 @@
+"""What a recording is given with: the audio, the language and ITN, example clips; the same in every panel that takes one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from engine.tags import LANGUAGE_CHOICES
+from ui.texts import Texts, label
+
+EXAMPLES_FOLDER = Path(__file__).parent / "examples"
+EXAMPLES = ("digits-en", "sentence-en", "sentence-zh")
+
+#: Languages name themselves, so that everybody finds their own; only "auto" is translated (:func:`language_choices`).
+_OWN_NAMES = {"zh": "普通话 (zh)", "en": "English (en)", "yue": "粵語 (yue)", "ja": "日本語 (ja)", "ko": "한국어 (ko)"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingForm:
+    """The components of the form, for the panel's listeners."""
+
+    audio: gr.Audio
+    hint: gr.HTML
+    language: gr.Dropdown
+    itn: gr.Checkbox
+    #: Panels add their own options inside it.
+    options: gr.Accordion
+
+
+def language_choices(texts: Texts) -> list[tuple[str, str]]:
+    """What the language drop-down offers: (shown, value)."""
+    return [(_OWN_NAMES.get(language, texts("form.language_auto")), language) for language in LANGUAGE_CHOICES]
+
+
+def microphone_hint_html(texts: Texts) -> str:
+    """The hint about HTTPS; the style sheet shows it only where the page is not a secure context."""
+    return f'<p class="lv-mic-hint" role="note">{escape(texts("mic.hint"))}</p>'
+
+
+def build_recording_form(prefix: str) -> RecordingForm:
+    """Lay the form out; ``prefix`` keeps the element ids of two forms apart."""
+    audio = gr.Audio(
+        label=label("form.audio"),
+        sources=["upload", "microphone"],
+        type="filepath",
+        buttons=[],
+        elem_id=f"{prefix}-audio",
+        waveform_options=gr.WaveformOptions(show_recording_waveform=True),
+    )
+    hint = gr.HTML(elem_classes="lv-mic-hint-slot", apply_default_css=False)
+    with gr.Row(elem_classes="lv-examples"):
+        for name in EXAMPLES:
+            button = gr.Button(label(f"example.{name}"), size="sm", elem_id=f"{prefix}-example-{name}", min_width=80)
+            # A plain value, computed on the server: the clip is one of the files that the page may serve.
+            button.click(
+                partial(str, EXAMPLES_FOLDER / f"{name}.flac"), outputs=audio, api_visibility="private", queue=False, show_progress="hidden"
+            )
+    with gr.Accordion(label("form.options"), open=True, elem_classes="lv-options") as options:
+        language = gr.Dropdown(
+            choices=language_choices(Texts("en")),
+            value="auto",
+            label=label("form.language"),
+            info=label("form.language_info"),
+            filterable=False,
+            elem_id=f"{prefix}-language",
+        )
+        itn = gr.Checkbox(value=True, label=label("form.itn"), info=label("form.itn_info"), elem_id=f"{prefix}-itn")
+    return RecordingForm(audio=audio, hint=hint, language=language, itn=itn, options=options)

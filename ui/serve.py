@@ -1,0 +1,225 @@
+"""Puts the page on a port: one process, one port, nothing asked of any other machine; ``build_app`` is the same without a port."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from engine.errors import PortUnavailableError
+from ui.context import Limits, PageContext
+from ui.page import build_page
+from ui.recording_form import EXAMPLES_FOLDER
+from ui.server_state import ServerState
+from ui.texts import browser_translations
+from ui.theme import FAVICON, STYLE_SHEET, build_theme, head
+
+if TYPE_CHECKING:
+    from engine.pipeline import Engine
+
+_log = logging.getLogger(__name__)
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 7860
+GRACEFUL_STOP_S = 3
+_SESSIONS_KEPT = 200
+
+#: The browser itself refuses to fetch anything from another machine, whatever a future Gradio puts into its page.
+#: Gradio compiles its templates in the browser ('unsafe-eval') and styles elements inline.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
+    "worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'"
+)
+_HEADERS = (
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+)
+
+
+class SecurityHeaders:
+    """ASGI middleware that adds the security headers to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on; headers are added as an answer starts."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = {name.lower() for name, _ in message.get("headers", ())}
+                added = [(name, value) for name, value in _HEADERS if name not in present]
+                message = {**message, "headers": [*message.get("headers", ()), *added]}
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def build_app(
+    engine: Engine,
+    *,
+    files: Path,
+    host: str = DEFAULT_HOST,
+    port: int = DEFAULT_PORT,
+    limits: Limits | None = None,
+) -> FastAPI:
+    """The web application: the page at ``/`` and ``GET /healthz``.
+
+    ``files`` is a folder of this server's own, for uploads and downloads; Gradio reads its place from the environment, which
+    :func:`serve` sets while it runs.
+    """
+    limits = limits or Limits()
+    context = PageContext(engine=engine, state=ServerState(engine), exports=files / "exports", limits=limits)
+    blocks = build_page(context)
+    app = FastAPI(title="LightVoice", docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/healthz")
+    def healthz() -> dict[str, str]:
+        return {"status": "ok", "bundle": engine.bundle.name, "precision": engine.precision}
+
+    app.add_middleware(SecurityHeaders)
+    gr.mount_gradio_app(
+        app,
+        blocks,
+        path="/",
+        server_name=host,
+        server_port=port,
+        footer_links=[],
+        run_history=False,
+        allowed_paths=[str(EXAMPLES_FOLDER)],
+        favicon_path=str(FAVICON),
+        show_error=False,
+        max_file_size=f"{limits.upload_mb}mb",
+        ssr_mode=False,
+        enable_monitoring=False,
+        pwa=False,
+        mcp_server=False,
+        i18n=browser_translations(),
+        theme=build_theme(),
+        css_paths=STYLE_SHEET,
+        head=head(),
+    )
+    # Mounting, unlike launch(), leaves this unset, and with it unset Gradio does not check that a path which a client sends is
+    # one that it uploaded: any file of this machine could be named (tests/ui/test_serve.py).
+    blocks.has_launched = True
+    blocks.state_session_capacity = _SESSIONS_KEPT
+    return app
+
+
+def serve(
+    engine: Engine,
+    *,
+    host: str = DEFAULT_HOST,
+    port: int = DEFAULT_PORT,
+    ssl_certfile: str | Path | None = None,
+    ssl_keyfile: str | Path | None = None,
+    limits: Limits | None = None,
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve the page until SIGINT or SIGTERM; the engine stays open and belongs to the caller.
+
+    ``port`` 0 takes a free one. ``on_ready`` is called with the page's address once it answers.
+    Raises PortUnavailableError when the port cannot be listened on.
+    """
+    with _private_files() as files, _listening(host, port) as listener:
+        number = int(listener.getsockname()[1])
+        app = build_app(engine, files=files, host=host, port=number, limits=limits)
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            ssl_certfile=ssl_certfile,
+            ssl_keyfile=ssl_keyfile,
+            timeout_graceful_shutdown=GRACEFUL_STOP_S,
+        )
+        scheme = "https" if ssl_certfile else "http"
+        address = f"{scheme}://{_reachable(host)}:{number}"
+        server = _Server(config, ready=lambda: on_ready(address) if on_ready else None)
+        with server.stopped_by_signals():
+            server.run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn that says when it answers, and that ends quietly: its own handlers raise the signal again, past our clean-up."""
+
+    def __init__(self, config: uvicorn.Config, *, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    @contextmanager
+    def stopped_by_signals(self) -> Iterator[None]:
+        """SIGINT and SIGTERM stop the server while this is open; a second one does not wait for requests."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            self.force_exit = self.should_exit
+            self.should_exit = True
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+@contextmanager
+def _private_files() -> Iterator[Path]:
+    """A folder for uploads and downloads that only this user can read and that is gone when the server stops."""
+    folder = Path(tempfile.mkdtemp(prefix="lightvoice-", dir=os.environ.get("GRADIO_TEMP_DIR")))
+    before = {name: os.environ.get(name) for name in ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED")}
+    os.environ.update(GRADIO_TEMP_DIR=str(folder), GRADIO_ANALYTICS_ENABLED="False")
+    try:
+        yield folder
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.create_server((host, port), family=family, backlog=128)
+    except OSError as error:
+        raise PortUnavailableError(host=host, port=port, reason=error.strerror or str(error)) from error
+    with listener:
+        yield listener
+
+
+def _reachable(host: str) -> str:
+    """The name under which a browser on this machine finds the page."""
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not listened on
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
