@@ -130,7 +130,7 @@ tell_outline() {
 }
 
 install() {
-    local kind=$1 log=$venv/install.log requirements
+    local kind=$1 log=$venv/install.log began=$SECONDS requirements
     requirements=$(requirements_of "$kind")
     : >"$venv/lightvoice-$kind" # remembers the kind, and matches nothing until the end
     if [[ $kind == full && -f $venv/lightvoice-slim ]]; then
@@ -218,7 +218,6 @@ check() {
     say "all checks passed"
 }
 
-began=$SECONDS
 kind=""
 for argument in "$@"; do # sift out our own options, keep the rest in order
     shift

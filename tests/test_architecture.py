@@ -175,8 +175,10 @@ def hook(event, arguments):
     if busy and busy[0] is not None:
         if event in watched:
             happened.append(f"{busy[0]}: {event} {arguments!r}"[:300])
-        elif event == "open" and str(arguments[0]).startswith(root) and not str(arguments[0]).endswith((".py", ".pyc")):
-            happened.append(f"{busy[0]}: reads {arguments[0]}")
+        elif event == "open" and str(arguments[0]).startswith(root):
+            path = str(arguments[0])
+            if not path.endswith((".py", ".pyc")) and "site-packages" not in path:
+                happened.append(f"{busy[0]}: reads {path}")
 
 def opened(self, *args, **kwargs):
     happened.append(f"{busy[0]}: opens a model session")
