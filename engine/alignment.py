@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_UNITS = re.compile(r"[⺀-〿぀-ヿ㐀-䶿一-鿿豈-﫿]|[^\s⺀-〿぀-ヿ㐀-䶿一-鿿豈-﫿]+")
-_UNSPACED = re.compile(r"[⺀-〿぀-ヿ㐀-䶿一-鿿豈-﫿]")
+_UNITS = re.compile(r"[\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]|[^\s\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
+_UNSPACED = re.compile(r"[\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 #: Beyond this many cells the texts are cut at equal stretches first: an hour against an hour would need gigabytes.
 MAX_CELLS = 25_000_000
 

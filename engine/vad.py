@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine.audio import Waveform
 from engine.errors import GraphContractError
-from engine.features import Frontend
+from engine.features import FRAME_SHIFT_MS, Frontend
 from engine.segments import SpeechSpan, VadOptions, find_speech, frame_decibels
 
 Floats = NDArray[np.float32]
@@ -63,9 +63,14 @@ class SpeechDetector:
         return total
 
     def detect(self, waveform: Waveform, frames: Floats, options: VadOptions, *, silence: Floats | None = None) -> tuple[SpeechSpan, ...]:
-        """Speech spans of a recording: its samples and its fbank (T, 80) -> spans, none longer than the recording."""
+        """Speech spans of a recording: its samples and its fbank (T, 80) -> spans, none longer than the recording.
+
+        A span that is still open at the last frame lasts to the last sample: the up to 25 ms behind the last whole frame belong to it.
+        """
         if silence is None:
             silence = self.silence_probabilities(frames)
         decibels = frame_decibels(waveform.samples, frames=len(frames))
         spans = find_speech(silence, decibels, options)
-        return tuple(SpeechSpan(span.start_ms, min(span.end_ms, waveform.duration_ms)) for span in spans)
+        last_ms = len(frames) * FRAME_SHIFT_MS
+        ends = (waveform.duration_ms if span.end_ms >= last_ms else span.end_ms for span in spans)
+        return tuple(SpeechSpan(span.start_ms, end_ms) for span, end_ms in zip(spans, ends, strict=True))

@@ -19,7 +19,7 @@ BLANK_ID = 0
 _BYTE = re.compile(r"^<0x([0-9A-Fa-f]{2})>$")
 _CONTROL = re.compile(r"^<(\|.*\||blank|blk|unk|s|/s|pad|sos/eos)>$")
 #: Scripts that are written without spaces: a word mark between two of these is dropped.
-_UNSPACED = re.compile(r"[⺀-〿぀-ヿ㐀-䶿一-鿿豈-﫿＀-￯]")
+_UNSPACED = re.compile(r"[\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef]")
 
 
 class Vocabulary:

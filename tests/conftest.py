@@ -1,0 +1,51 @@
+"""Fixtures that every test may use: the data folder, the embedded bundle, a bundle of tiny graphs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.bundle import Bundle
+from engine.pipeline import Engine
+from tests.tiny_graphs import write_tiny_bundle
+
+ROOT = Path(__file__).resolve().parent.parent
+STARTER = ROOT / "models" / "starter" / "bundle"
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing is remembered in the user's cache, and nothing in it helps a test to pass."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of recordings and real weights (LIGHTVOICE_DATA, or shared/data beside the repository)."""
+    folder = Path(os.environ.get("LIGHTVOICE_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no data folder {folder}; set LIGHTVOICE_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A complete bundle of tiny graphs that keep the contract; do not change it, copy it."""
+    return write_tiny_bundle(tmp_path_factory.mktemp("tiny") / "bundle")
+
+
+@pytest.fixture(scope="session")
+def starter_bundle() -> Path:
+    """The embedded bundle."""
+    return STARTER
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    """An engine on the embedded bundle."""
+    engine = Engine(Bundle.load(STARTER))
+    yield engine
+    engine.close()
