@@ -12,7 +12,7 @@ from engine.audio import load_audio
 from ui.comparison_html import comparison_html
 from ui.context import ENGINE_QUEUE, PageContext, engine_progress
 from ui.handlers import no_recording, toasts
-from ui.recording_form import RecordingForm, build_recording_form
+from ui.recording_form import RecordingInput, RecordingOptions, build_recording_input, build_recording_options
 from ui.texts import label, texts_for
 
 
@@ -20,7 +20,8 @@ from ui.texts import label, texts_for
 class ComparePanel:
     """What the page needs of this panel after it was laid out."""
 
-    form: RecordingForm
+    recording: RecordingInput
+    options: RecordingOptions
     result: gr.HTML
 
 
@@ -30,7 +31,7 @@ def build_compare_panel(context: PageContext) -> ComparePanel:
     choices = [(name.upper(), name) for name in precisions]
     with gr.Row(elem_classes="lv-columns"):
         with gr.Column(scale=2, min_width=280):
-            form = build_recording_form("lv-compare")
+            recording = build_recording_input("lv-compare")
             with gr.Row():
                 left = gr.Dropdown(
                     choices=choices, value=precisions[0], label=label("compare.left"), filterable=False, min_width=110, elem_id="lv-left"
@@ -44,17 +45,18 @@ def build_compare_panel(context: PageContext) -> ComparePanel:
                     elem_id="lv-right",
                 )
             run = gr.Button(label("compare.run"), variant="primary", elem_id="lv-compare-run")
+            options = build_recording_options("lv-compare")
         with gr.Column(scale=3, min_width=280):
             result = gr.HTML(elem_id="lv-comparison", apply_default_css=False, min_height=120)
     run.click(
         _comparer(context),
-        inputs=[form.audio, form.language, form.itn, left, right],
+        inputs=[recording.audio, options.language, options.itn, left, right],
         outputs=result,
         api_visibility="private",
         concurrency_id=ENGINE_QUEUE,
         concurrency_limit=context.limits.concurrent_runs,
     )
-    return ComparePanel(form=form, result=result)
+    return ComparePanel(recording=recording, options=options, result=result)
 
 
 def _comparer(context: PageContext) -> Any:

@@ -62,5 +62,7 @@ def _translated(texts: Texts, *, for_page: bool) -> Iterator[None]:
 
 
 def _toast(message: str, *, title: str, for_page: bool) -> gr.Error:
-    # The page renders a toast as HTML, and a message may carry a file's name: escape it. Programs get the plain words.
-    return gr.Error(escape(message) if for_page else message, title=title, duration=TOAST_S, print_exception=False)
+    # The page renders a toast as HTML, and a message may carry a file's name: escape it. Gradio groups toasts under one word
+    # ("Error") and drops their titles, so ours opens the message. Programs get the plain words.
+    body = f"<strong>{escape(title)}</strong><br>{escape(message)}" if for_page else message
+    return gr.Error(body, title=title, duration=TOAST_S, print_exception=False)

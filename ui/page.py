@@ -73,10 +73,10 @@ def build_page(context: PageContext) -> gr.Blocks:
             banner,
             transcribing.transcript,
             comparing.result,
-            transcribing.form.hint,
-            comparing.form.hint,
-            transcribing.form.language,
-            comparing.form.language,
+            transcribing.recording.hint,
+            comparing.recording.hint,
+            transcribing.options.language,
+            comparing.options.language,
         ]
         refreshed = [lightweight.switch, lightweight.status, resources]
         blocks.load(greet, outputs=greeted, api_visibility="private", queue=False, show_progress="hidden")
@@ -92,8 +92,8 @@ def build_page(context: PageContext) -> gr.Blocks:
         # Whoever comes to Compare with a recording already chosen does not choose it again.
         compare_tab.select(
             lambda here, there: here or there,
-            inputs=[comparing.form.audio, transcribing.form.audio],
-            outputs=comparing.form.audio,
+            inputs=[comparing.recording.audio, transcribing.recording.audio],
+            outputs=comparing.recording.audio,
             api_visibility="private",
             queue=False,
             show_progress="hidden",

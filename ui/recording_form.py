@@ -20,15 +20,20 @@ _OWN_NAMES = {"zh": "普通话 (zh)", "en": "English (en)", "yue": "粵語 (yue)
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecordingForm:
-    """The components of the form, for the panel's listeners."""
+class RecordingInput:
+    """Where the recording comes from."""
 
     audio: gr.Audio
     hint: gr.HTML
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingOptions:
+    """How it is read; panels add their own options inside ``accordion``."""
+
+    accordion: gr.Accordion
     language: gr.Dropdown
     itn: gr.Checkbox
-    #: Panels add their own options inside it.
-    options: gr.Accordion
 
 
 def language_choices(texts: Texts) -> list[tuple[str, str]]:
@@ -41,8 +46,8 @@ def microphone_hint_html(texts: Texts) -> str:
     return f'<p class="lv-mic-hint" role="note">{escape(texts("mic.hint"))}</p>'
 
 
-def build_recording_form(prefix: str) -> RecordingForm:
-    """Lay the form out; ``prefix`` keeps the element ids of two forms apart."""
+def build_recording_input(prefix: str) -> RecordingInput:
+    """Lay out the audio box and the example clips; ``prefix`` keeps the element ids of two panels apart."""
     audio = gr.Audio(
         label=label("form.audio"),
         sources=["upload", "microphone"],
@@ -59,7 +64,15 @@ def build_recording_form(prefix: str) -> RecordingForm:
             button.click(
                 partial(str, EXAMPLES_FOLDER / f"{name}.flac"), outputs=audio, api_visibility="private", queue=False, show_progress="hidden"
             )
-    with gr.Accordion(label("form.options"), open=True, elem_classes="lv-options") as options:
+        video = gr.UploadButton(str(label("form.video")), file_types=["audio", "video"], size="sm", min_width=80, elem_id=f"{prefix}-video")
+        # The browser's audio box refuses video files; the engine reads their sound all the same.
+        video.upload(str, inputs=video, outputs=audio, api_visibility="private", queue=False, show_progress="hidden")
+    return RecordingInput(audio=audio, hint=hint)
+
+
+def build_recording_options(prefix: str) -> RecordingOptions:
+    """Lay out language and ITN; ``prefix`` as above."""
+    with gr.Accordion(label("form.options"), open=True, elem_classes="lv-options") as accordion:
         language = gr.Dropdown(
             choices=language_choices(Texts("en")),
             value="auto",
@@ -69,4 +82,4 @@ def build_recording_form(prefix: str) -> RecordingForm:
             elem_id=f"{prefix}-language",
         )
         itn = gr.Checkbox(value=True, label=label("form.itn"), info=label("form.itn_info"), elem_id=f"{prefix}-itn")
-    return RecordingForm(audio=audio, hint=hint, language=language, itn=itn, options=options)
+    return RecordingOptions(accordion=accordion, language=language, itn=itn)

@@ -47,6 +47,7 @@ _EMOJI_BY_FAMILY: Mapping[str, Mapping[str, str]] = {
 
 FAMILIES = ("language", "emotion", "event")
 LIKELIEST_SHOWN = 3
+RIVAL_SHOWN_FROM = 0.005
 
 
 def chip(family: str, value: str, texts: Texts, *, confidence: float | None = None, margin: float | None = None) -> str:
@@ -77,9 +78,10 @@ def chips(segment: Segment, texts: Texts) -> str:
 
 
 def _likeliest(family: str, value: str, confidence: float, segment: Segment, texts: Texts) -> str:
-    """The likeliest tags of a family as small bars; only the chosen one where the bundle gives no others."""
-    known = dict(segment.probabilities.get(family, {})) or {value: confidence}
-    ranked = sorted(known.items(), key=lambda item: item[1], reverse=True)[:LIKELIEST_SHOWN]
+    """The chosen tag and its likeliest rivals as small bars; what is as good as impossible is left out."""
+    known = dict(segment.probabilities.get(family, {})) | {value: confidence}
+    worth_showing = [(name, probability) for name, probability in known.items() if name == value or probability >= RIVAL_SHOWN_FROM]
+    ranked = sorted(worth_showing, key=lambda item: item[1], reverse=True)[:LIKELIEST_SHOWN]
     rows = "".join(
         f'<span class="lv-tip-row"><span>{escape(texts.tag(name))}</span>'
         f'<span class="lv-bar"><span style="width:{probability * 100:.1f}%"></span></span><span>{percent(probability)}</span></span>'

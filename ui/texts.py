@@ -47,7 +47,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "form.ban_info": ("Shows the likeliest emotion instead", "改为显示最可能的情感"),
     "form.run": ("Transcribe", "开始转写"),
     "form.options": ("Options", "选项"),
-    "form.examples": ("Try an example", "试试示例"),
+    "form.video": ("Video file…", "视频文件…"),
     "example.digits-en": ("English digits", "英文数字"),
     "example.sentence-en": ("English sentences", "英文句子"),
     "example.sentence-zh": ("Mandarin", "普通话"),

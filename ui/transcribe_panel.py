@@ -12,7 +12,7 @@ from engine.audio import load_audio
 from ui.context import ENGINE_QUEUE, PageContext, engine_progress
 from ui.exports import write_exports
 from ui.handlers import no_recording, toasts
-from ui.recording_form import RecordingForm, build_recording_form
+from ui.recording_form import RecordingInput, RecordingOptions, build_recording_input, build_recording_options
 from ui.texts import label, texts_for
 from ui.timeline import timeline_html
 from ui.transcript_html import segments_html, transcript_html
@@ -25,7 +25,8 @@ DOWNLOADS = ("txt", "srt", "vtt", "json")
 class TranscribePanel:
     """What the page needs of this panel after it was laid out."""
 
-    form: RecordingForm
+    recording: RecordingInput
+    options: RecordingOptions
     transcript: gr.HTML
 
 
@@ -33,10 +34,11 @@ def build_transcribe_panel(context: PageContext) -> TranscribePanel:
     """Lay the panel out inside the current tab and wire it."""
     with gr.Row(elem_classes="lv-columns"):
         with gr.Column(scale=2, min_width=280):
-            form = build_recording_form("lv-transcribe")
-            with form.options:
-                ban = gr.Checkbox(value=False, label=label("form.ban"), info=label("form.ban_info"), elem_id="lv-ban")
+            recording = build_recording_input("lv-transcribe")
             run = gr.Button(label("form.run"), variant="primary", elem_id="lv-transcribe-run")
+            options = build_recording_options("lv-transcribe")
+            with options.accordion:
+                ban = gr.Checkbox(value=False, label=label("form.ban"), info=label("form.ban_info"), elem_id="lv-ban")
         with gr.Column(scale=3, min_width=280):
             transcript = gr.HTML(elem_id="lv-transcript", apply_default_css=False, min_height=120)
             timeline = gr.HTML(elem_id="lv-timeline", apply_default_css=False)
@@ -48,14 +50,14 @@ def build_transcribe_panel(context: PageContext) -> TranscribePanel:
                 ]
     run.click(
         _transcriber(context),
-        inputs=[form.audio, form.language, form.itn, ban],
+        inputs=[recording.audio, options.language, options.itn, ban],
         outputs=[transcript, timeline, segments, downloads, *buttons],
         api_visibility="private",
         concurrency_id=ENGINE_QUEUE,
         concurrency_limit=context.limits.concurrent_runs,
         show_progress_on=[transcript],
     )
-    return TranscribePanel(form=form, transcript=transcript)
+    return TranscribePanel(recording=recording, options=options, transcript=transcript)
 
 
 def _transcriber(context: PageContext) -> Any:
