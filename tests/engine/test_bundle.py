@@ -1,0 +1,115 @@
+"""bundle.json: read, verified, and refused with a name when something is off."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import engine.bundle as bundle_module
+from engine.bundle import Bundle, find_bundles, resolve_bundle
+from engine.errors import BundleFileMissingError, BundleFormatError, BundleTamperedError, UnknownBundleError, UnknownPrecisionError
+from tests.tiny_graphs import write_manifest
+
+
+@pytest.fixture
+def copy(tiny_bundle: Path, tmp_path: Path) -> Path:
+    """A bundle that a test may damage."""
+    return shutil.copytree(tiny_bundle, tmp_path / "copy")
+
+
+def test_the_embedded_bundle_is_sound(starter_bundle: Path) -> None:
+    bundle = Bundle.load(starter_bundle)
+    assert (bundle.name, bundle.kind, set(bundle.variants)) == ("starter", "starter", {"fp32", "int8"})
+    assert bundle.size_mb("int8") < bundle.size_mb("fp32")
+    assert sum(path.stat().st_size for path in starter_bundle.iterdir()) < 40e6
+    assert bundle.parameters["vad"] == pytest.approx(428_746, abs=16)
+    with pytest.raises(UnknownPrecisionError, match="fp32, int8"):
+        bundle.size_mb("int4")
+
+
+def test_a_changed_byte_is_found(copy: Path) -> None:
+    content = bytearray((copy / "vad.int8.onnx").read_bytes())
+    content[-1] ^= 1
+    (copy / "vad.int8.onnx").write_bytes(content)
+    with pytest.raises(BundleTamperedError, match=r"vad\.int8\.onnx.*sha256"):
+        Bundle.load(copy)
+    assert Bundle.load(copy, verify=False).name == "tiny"
+
+
+def test_a_truncated_file_is_found(copy: Path) -> None:
+    (copy / "tokens.txt").write_text("<blank> 0\n", encoding="utf-8")
+    with pytest.raises(BundleTamperedError, match=r"tokens\.txt.*bytes"):
+        Bundle.load(copy)
+
+
+def test_a_missing_file_is_named(copy: Path) -> None:
+    (copy / "asr.mvn").unlink()
+    with pytest.raises(BundleFileMissingError, match=r"asr\.mvn"):
+        Bundle.load(copy)
+
+
+def test_verified_once_is_not_read_again_until_it_changes(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Bundle.load(copy)
+    monkeypatch.setattr(bundle_module.hashlib, "sha256", lambda: pytest.fail("hashed again"))
+    Bundle.load(copy)
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(copy.parent / "cache"))
+    content = (copy / "asr.mvn").read_bytes()
+    (copy / "asr.mvn").write_bytes(content.replace(b"1.0", b"2.0", 1))
+    with pytest.raises(BundleTamperedError):
+        Bundle.load(copy)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"format": 2}', "\udcff"])
+def test_a_manifest_that_cannot_be_read_is_refused(copy: Path, content: str) -> None:
+    (copy / "bundle.json").write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(BundleFormatError, match=r"bundle\.json"):
+        Bundle.load(copy)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"name": 7}, "name"),
+        ({"languages": []}, "languages"),
+        ({"languages": "en"}, "languages"),
+        ({"sample_rate": 8000}, "sample_rate"),
+        ({"lfr": {"asr": {"m": 7, "n": 6}}}, "lfr.vad"),
+        ({"lfr": {"asr": {"m": 0, "n": 6}, "vad": {"m": 5, "n": 1}}}, "lfr.asr"),
+        ({"variants": {}}, "variants"),
+        ({"variants": {"fp32": "asr"}}, "variants.fp32"),
+        ({"variants": {"fp32": {"asr": "../asr.onnx", "vad": "vad.fp32.onnx"}}}, "plain file name"),
+        ({"variants": {"fp32": {"asr": "lost.onnx", "vad": "vad.fp32.onnx"}}}, "not among its files"),
+        ({"tokens": "/etc/passwd"}, "plain file name"),
+        ({"cmvn": {"asr": "asr.mvn"}}, "cmvn.vad"),
+        ({"prompt": {"language": {"auto": "0"}, "textnorm": {}}}, "prompt.language"),
+        ({"vad": {"sil_pdf_ids": []}}, "sil_pdf_ids"),
+        ({"files": {"../x": {"sha256": "", "bytes": 1}}}, "plain file name"),
+        ({"files": {"x": {"sha256": 1}}}, "files.x"),
+    ],
+)
+def test_a_wrong_field_is_named(copy: Path, changes: dict[str, Any], word: str) -> None:
+    write_manifest(copy, **changes)
+    with pytest.raises(BundleFormatError, match=word.replace(".", r"\.")):
+        Bundle.load(copy)
+
+
+def test_bundles_are_found_by_name_and_path(copy: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "bundle.json").write_text("{", encoding="utf-8")
+    assert [bundle.name for bundle in find_bundles([tmp_path, tmp_path / "nowhere"])] == ["tiny"]
+    assert resolve_bundle("tiny", [tmp_path]) == copy
+    assert resolve_bundle(str(copy), []) == copy
+    with pytest.raises(UnknownBundleError, match="one of tiny"):
+        resolve_bundle("lost", [tmp_path])
+    with pytest.raises(BundleFileMissingError, match=r"bundle\.json"):
+        resolve_bundle(str(tmp_path), [])
+
+
+def test_every_field_of_the_manifest_is_json(starter_bundle: Path) -> None:
+    assert json.loads((starter_bundle / "bundle.json").read_text(encoding="utf-8"))["format"] == 1

@@ -1,0 +1,77 @@
+"""The page on a port of its own, in this process, over the fake engine."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+gradio = pytest.importorskip("gradio", reason="the page needs gradio")
+
+import numpy as np  # noqa: E402 - after the skip
+import soundfile  # noqa: E402
+import uvicorn  # noqa: E402
+
+from tests.ui.fake_engine import FakeEngine  # noqa: E402
+from ui.context import Limits  # noqa: E402
+from ui.serve import build_app  # noqa: E402
+
+
+@dataclass(frozen=True)
+class RunningPage:
+    """A page that answers."""
+
+    address: str
+    engine: FakeEngine
+    files: Path
+
+
+@pytest.fixture
+def run_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
+    """``with run_page(limits=…) as page``: serve a page over a fresh fake engine until the block ends."""
+
+    @contextmanager
+    def run(*, limits: Limits | None = None) -> Iterator[RunningPage]:
+        files = tmp_path / "files"
+        files.mkdir(exist_ok=True)
+        monkeypatch.setenv("GRADIO_TEMP_DIR", str(files))
+        engine = FakeEngine()
+        app = build_app(engine, files=files, limits=limits)
+        server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1))
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        try:
+            for _ in range(400):
+                if server.started:
+                    break
+                time.sleep(0.05)
+            assert server.started
+            port = server.servers[0].sockets[0].getsockname()[1]
+            yield RunningPage(f"http://127.0.0.1:{port}", engine, files)
+        finally:
+            server.should_exit = True
+            thread.join(20)
+
+    return run
+
+
+@pytest.fixture
+def page(run_page: Callable[..., object]) -> Iterator[RunningPage]:
+    with run_page() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def two_words(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three seconds with two loud stretches, which the fake engine calls segments."""
+    path = tmp_path_factory.mktemp("audio") / "two words.wav"
+    samples = np.zeros(48_000, np.float32)
+    for start in (8_000, 30_000):
+        samples[start : start + 10_000] = 0.3 * np.sin(np.arange(10_000) * 0.2)
+    soundfile.write(path, samples, 16_000)
+    return path

@@ -1,0 +1,163 @@
+"""Transcripts, comparisons, resources and the banner as HTML: complete, and safe whatever a recording or a bundle says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from engine.audio import load_audio
+from engine.tags import Emotion, Event, Language
+from engine.transcript import Transcript
+from tests.ui.fake_engine import FakeBundle, FakeEngine
+from ui.banner import banner_html
+from ui.comparison_html import comparison_html
+from ui.lightweight_panel import lightweight_html
+from ui.resource_panel import resources_html
+from ui.server_state import LightweightState
+from ui.tag_chips import EMOJI, chips
+from ui.texts import Texts
+from ui.transcript_html import segments_html, transcript_html
+
+ENGLISH, CHINESE = Texts("en"), Texts("zh")
+NASTY = '<img src=x onerror="alert(1)">&\'`${1+1}{{x}}'
+VOID = {"img", "br", "hr", "input"}
+
+
+class Reader(HTMLParser):
+    """Collects tags and text, and fails on tags that do not nest."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(html)
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data + " "
+
+
+@pytest.fixture
+def transcript(two_words: Any) -> Transcript:
+    return FakeEngine().transcribe(load_audio(two_words))
+
+
+def test_a_transcript_shows_text_tags_and_times(transcript: Transcript) -> None:
+    shown = Reader(transcript_html(transcript, ENGLISH)).text
+    for word in ("three one four", "one five nine", "English", "Neutral", "Happy", "Speech", "FP32", "0:00.5"):
+        assert word in shown
+    assert "高兴" in Reader(transcript_html(transcript, CHINESE)).text
+
+
+def test_the_table_has_a_row_a_segment(transcript: Transcript) -> None:
+    assert Reader(segments_html(transcript, ENGLISH)).tags.count("tr") == 1 + len(transcript.segments)
+
+
+def test_probabilities_are_there_for_mouse_and_keyboard(transcript: Transcript) -> None:
+    html = chips(transcript.segments[0], ENGLISH)
+    assert 'title="Emotion: Neutral, 71 %"' in html
+    assert 'tabindex="0"' in html
+    assert "Neutral 71 %" in html
+    assert "Sad" in Reader(html).text
+
+
+def test_silence_is_an_answer(transcript: Transcript) -> None:
+    silent = replace(transcript, segments=())
+    assert "No speech was found" in transcript_html(silent, ENGLISH)
+    assert segments_html(silent, ENGLISH) == ""
+
+
+def test_words_of_a_recording_never_become_markup(transcript: Transcript) -> None:
+    segment = replace(transcript.segments[0], text=NASTY)
+    nasty = replace(transcript, segments=(segment,), file=NASTY, bundle=NASTY)
+    for html in (transcript_html(nasty, ENGLISH), segments_html(nasty, ENGLISH)):
+        reader = Reader(html)
+        assert "img" not in reader.tags
+        assert "onerror" in reader.text
+
+
+def test_words_of_a_bundle_never_become_markup() -> None:
+    reader = Reader(banner_html(FakeBundle(title=NASTY, description=NASTY, licence=NASTY, source=NASTY), ENGLISH))
+    assert "img" not in reader.tags
+    assert reader.text.count("onerror") == 4
+
+
+def test_the_banner_says_what_the_bundle_can_do() -> None:
+    shown = Reader(banner_html(FakeBundle(), CHINESE)).text
+    for word in ("Says the same digits", "英语", "普通话", "Apache-2.0", "INT8 (3.1 MB)"):
+        assert word in shown
+
+
+@pytest.mark.parametrize("tag", [*Language, *Emotion, *Event])
+def test_every_tag_has_an_emoji(tag: Language | Emotion | Event) -> None:
+    assert EMOJI[tag]
+
+
+def test_a_comparison_shows_what_changed_and_what_it_costs(two_words: Any) -> None:
+    values = FakeEngine().compare(load_audio(two_words)).to_dict()
+    reader = Reader(comparison_html(values, ENGLISH))
+    for word in ("3 edits", "30 %", "1.7× as fast", "2 of 2", "4 of 4 segment boundaries", "30 MB", "9.4 MB", "11 MB", "3.1 MB", "0.0369"):
+        assert word in reader.text, word
+    assert reader.tags.count("del") == 2
+    assert reader.tags.count("ins") == 2
+
+
+def test_comparing_silence_is_no_error(two_words: Any) -> None:
+    values = FakeEngine().compare(load_audio(two_words)).to_dict()
+    values["tags"] |= {"agreement": None, "segments": []}
+    values["text"] = {"unit": "word", "diff": [], "edits": 0, "distance": 0.0, "equal": True}
+    values["time"] |= {"left_s": 0.0, "right_s": 0.0}
+    shown = Reader(comparison_html(values, ENGLISH)).text
+    assert "no segments to compare" in shown
+    assert "same text" in shown
+
+
+def test_words_of_a_comparison_never_become_markup(two_words: Any) -> None:
+    values = FakeEngine().compare(load_audio(two_words)).to_dict()
+    values["text"]["diff"] = [{"op": op, "left": NASTY, "right": NASTY} for op in ("equal", "replace")]
+    assert "img" not in Reader(comparison_html(values, ENGLISH)).tags
+
+
+def test_segments_that_differ_stand_out(two_words: Any) -> None:
+    values = FakeEngine().compare(load_audio(two_words)).to_dict()
+    assert "lv-differs" not in comparison_html(values, ENGLISH)
+    first = values["tags"]["segments"][0]
+    first["right"] = None
+    first["margin"] = {"left": {"emotion": 0.51, "language": None}, "right": None}
+    html = comparison_html(values, ENGLISH)
+    assert html.count("lv-differs") == 1
+    assert "ahead of the next by 51 %" in html
+
+
+def test_resources_show_sessions_and_a_gpu_where_there_is_one() -> None:
+    engine = FakeEngine()
+    empty = Reader(resources_html(engine.resources(), ENGLISH)).text
+    assert "No model is open" in empty
+    assert "GPU" not in empty
+    engine._last_rtf = 0.0123
+    full = engine.resources() | {"gpu": {"name": "H200", "used_mb": 512.0, "total_mb": 140_000.0}}
+    shown = Reader(resources_html(full, ENGLISH)).text
+    for word in ("0.0123", "320 MB", "ASR", "FP32", "CPU", "512 MB / 136.7 GB"):
+        assert word in shown
+
+
+@pytest.mark.parametrize(
+    ("freed", "said"), [(None, "On: requests run in INT8"), (110.0, "110 MB given back"), (0.0, "nothing to give back"), (0.04, "nothing to give back")]
+)
+def test_the_switch_says_honestly_what_it_gave_back(freed: float | None, said: str) -> None:
+    shown = Reader(lightweight_html(LightweightState(on=True, precision="int8", rss_mb=210.0, freed_mb=freed), ENGLISH)).text
+    assert said in shown
+    assert "210 MB" in shown
+    assert (freed is None) == ("give" not in shown)

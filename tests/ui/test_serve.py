@@ -1,0 +1,163 @@
+"""The server around the page: what it answers, what it refuses, and that it leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from engine.errors import PortUnavailableError
+from tests.ui.conftest import RunningPage
+from tests.ui.fake_engine import FakeEngine
+from ui.serve import serve
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVE_FAKE = (
+    "from tests.ui.fake_engine import FakeEngine\nfrom ui.serve import serve\n"
+    "serve(FakeEngine(), port=0, on_ready=lambda address: print(address, flush=True))\nprint('ended', flush=True)"
+)
+
+
+def test_the_health_check_says_what_runs(page: RunningPage) -> None:
+    assert httpx.get(f"{page.address}/healthz").json() == {"status": "ok", "bundle": "fake", "precision": "fp32"}
+
+
+def test_the_browser_is_told_to_ask_nobody_else(page: RunningPage) -> None:
+    for path in ("/", "/config", "/healthz"):
+        headers = httpx.get(page.address + path).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'self'" in policy
+        assert "http" not in policy.replace("https:", "http:").replace("'self'", "")
+        assert headers["referrer-policy"] == "no-referrer"
+
+
+def test_gradio_collects_no_statistics_and_keeps_no_history(page: RunningPage) -> None:
+    config = httpx.get(f"{page.address}/config").json()
+    assert config["analytics_enabled"] is False
+    assert config["footer_links"] == []
+
+
+def test_the_servers_own_files_cannot_be_fetched(page: RunningPage) -> None:
+    for path in ("/etc/hostname", str(ROOT / "app.py"), str(ROOT / "models" / "starter"), str(page.files / ".." / "x")):
+        answer = httpx.get(f"{page.address}/gradio_api/file={path}")
+        assert answer.status_code in (403, 404), path
+
+
+def test_the_example_clips_can_be_fetched(page: RunningPage) -> None:
+    assert httpx.get(f"{page.address}/gradio_api/file={ROOT / 'ui' / 'examples' / 'digits-en.flac'}").status_code == 200
+
+
+@pytest.mark.parametrize("named", ["marked as an upload", "bare"])
+def test_a_file_that_nobody_uploaded_cannot_be_transcribed(page: RunningPage, two_words: Path, named: str) -> None:
+    audio: dict[str, object] = {"path": str(two_words)}  # it exists, and it is audio, but it is not theirs
+    if named != "bare":
+        audio["meta"] = {"_type": "gradio.FileData"}
+    answer = httpx.post(f"{page.address}/gradio_api/call/transcribe", json={"data": [audio, "auto", True, "current"]})
+    event = answer.json()["event_id"]
+    said = httpx.get(f"{page.address}/gradio_api/call/transcribe/{event}").text
+    assert "event: error" in said
+    assert "segments" not in said
+    assert page.engine.calls == []
+
+
+def test_listeners_of_the_page_are_not_an_api(page: RunningPage) -> None:
+    config = httpx.get(f"{page.address}/config").json()
+    public = {dependency["api_name"] for dependency in config["dependencies"] if dependency["api_visibility"] != "private"}
+    assert public == {"transcribe", "compare", "set_lightweight", "resources"}
+
+
+def test_nothing_is_asked_of_another_machine(
+    run_page: Callable[..., object], monkeypatch: pytest.MonkeyPatch, two_words: Path
+) -> None:
+    import gradio_client
+
+    outside: list[object] = []
+    connect = socket.socket.connect
+
+    def watched(self: socket.socket, address: object) -> None:
+        if isinstance(address, tuple) and address[0] not in {"127.0.0.1", "::1", "localhost"}:
+            outside.append(address)
+            raise OSError("no network in this test")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", watched)
+    with run_page() as page:
+        httpx.get(page.address)
+        client = gradio_client.Client(page.address, verbose=False)
+        client.predict(audio=gradio_client.handle_file(str(two_words)), api_name="/transcribe")
+        client.close()
+    assert outside == []
+
+
+def test_a_port_in_use_is_a_plain_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(PortUnavailableError, match=f"cannot listen on 127.0.0.1:{port} .*--port"):
+            serve(FakeEngine(), port=port)
+
+
+def test_a_host_that_is_not_ours_is_a_plain_error() -> None:
+    with pytest.raises(PortUnavailableError, match="no-such-host.invalid"):
+        serve(FakeEngine(), host="no-such-host.invalid", port=0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_server_and_its_files(number: signal.Signals, tmp_path: Path) -> None:
+    environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-c", SERVE_FAKE], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+", address)
+        (folder,) = tmp_path.iterdir()
+        assert folder.stat().st_mode & 0o077 == 0
+        upload = httpx.post(f"{address}/gradio_api/upload", files={"files": ("x.wav", b"abc")})
+        assert Path(upload.json()[0]).is_relative_to(folder)
+        process.send_signal(number)
+        assert process.stdout.read().strip() == "ended"
+        assert process.wait(30) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_environment_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GRADIO_TEMP_DIR", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(PortUnavailableError):
+        serve(FakeEngine(), port=taken.getsockname()[1])
+    assert "GRADIO_TEMP_DIR" not in os.environ
+
+
+def test_a_page_needs_none_of_the_heavy_packages() -> None:
+    heavy = ("torch", "funasr", "librosa", "matplotlib", "scipy", "numba", "onnx", "modelscope", "models")
+    code = f"import sys, ui.serve, ui.page\nprint([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_long_run_does_not_keep_others_waiting(page: RunningPage, two_words: Path) -> None:
+    """While a run holds the engine, the switch, the resources and the health check answer."""
+    import gradio_client
+
+    page.engine.hold.clear()
+    client = gradio_client.Client(page.address, verbose=False)
+    job = client.submit(audio=gradio_client.handle_file(str(two_words)), api_name="/transcribe")
+    arrived = threading.Event()
+    for _ in range(200):
+        if page.engine.calls:
+            arrived.set()
+            break
+        threading.Event().wait(0.05)
+    assert arrived.is_set()
+    assert client.predict(True, api_name="/set_lightweight")["precision"] == "int8"
+    assert client.predict(api_name="/resources")["rss_mb"] == 210.0
+    assert httpx.get(f"{page.address}/healthz").json()["precision"] == "int8"
+    page.engine.hold.set()
+    assert job.result(timeout=20)["segments"]
+    client.close()
