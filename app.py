@@ -24,7 +24,7 @@ from engine.tags import parse_language
 
 ROOT = Path(__file__).resolve().parent
 STARTER = ROOT / "models" / "starter" / "bundle"
-DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 7860
+DEFAULT_HOST, DEFAULT_PORT, HIGHEST_PORT = "127.0.0.1", 7860, 65_535
 COMMANDS = ("serve", "transcribe", "bundles")
 ALL_ANSWERED, SOME_FAILED, NOTHING_RUN = 0, 1, 2
 
@@ -53,7 +53,7 @@ def _positive(text: str) -> int:
 
 def _port(text: str) -> int:
     value = int(text)
-    if not 0 <= value <= 65535:
+    if not 0 <= value <= HIGHEST_PORT:
         raise argparse.ArgumentTypeError(f"{value} is not a port; ports go from 0 (any free one) to 65535")
     return value
 
@@ -69,10 +69,10 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--ssl-keyfile", type=Path, help="the certificate's key")
     transcribe = commands.add_parser("transcribe", parents=[shared], help="transcribe files to stdout or into a folder")
     transcribe.add_argument("files", nargs="+", metavar="FILE", help="audio or video files")
-    transcribe.add_argument("--format", default="json", metavar="|".join(FORMATS), help="output format (default: %(default)s, an object a line)")
+    transcribe.add_argument("--format", default="json", metavar="|".join(FORMATS), help="output (default: %(default)s, an object a line)")
     transcribe.add_argument("--output-dir", type=Path, help="write one file per recording here instead of to stdout")
     transcribe.add_argument("--language", default="auto", help="auto, zh, en, yue, ja or ko (default: %(default)s)")
-    transcribe.add_argument("--itn", action=argparse.BooleanOptionalAction, default=True, help="inverse text normalization: numbers as digits")
+    transcribe.add_argument("--itn", action=argparse.BooleanOptionalAction, default=True, help="inverse text normalization")
     transcribe.add_argument("--ban-emo-unknown", action="store_true", help="never answer EMO_UNKNOWN: take the likeliest emotion")
     defaults = VadOptions()
     for name, kind in (("speech_noise_threshold", float), ("max_end_silence_ms", int), ("max_segment_ms", int)):
@@ -139,7 +139,7 @@ def _transcribe(arguments: argparse.Namespace) -> int:
     parse_language(arguments.language)
     folder: Path | None = arguments.output_dir
     if folder is None and arguments.format != "json" and len(arguments.files) > 1:
-        raise OptionError(f"{len(arguments.files)} files as {arguments.format} need --output-dir; only json goes to stdout, an object a line")
+        raise OptionError(f"{len(arguments.files)} files as {arguments.format} need --output-dir; only json takes several to stdout")
     vad = VadOptions(
         speech_noise_threshold=arguments.speech_noise_threshold,
         max_end_silence_ms=arguments.max_end_silence_ms,

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-_UNITS = re.compile(r"[\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]|[^\s\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
-_UNSPACED = re.compile(r"[\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+Costs = NDArray[np.int32]
+
+_CJK = r"\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_UNSPACED = re.compile(f"[{_CJK}]")
+_UNITS = re.compile(rf"[{_CJK}]|[^\s{_CJK}]+")
 #: Beyond this many cells the texts are cut at equal stretches first: an hour against an hour would need gigabytes.
 MAX_CELLS = 25_000_000
 
@@ -60,7 +64,7 @@ def _join(units: Sequence[str]) -> str:
 
 def edit_steps(left: Sequence[str], right: Sequence[str]) -> list[tuple[int, int]]:
     """Minimal alignment (Levenshtein 1966, row by row): pairs (i, j) in order, -1 where one side has nothing."""
-    if (len(left) + 1) * (len(right) + 1) > MAX_CELLS:
+    if len(left) > 1 and (len(left) + 1) * (len(right) + 1) > MAX_CELLS:
         return _halved(left, right)
     codes = {unit: number for number, unit in enumerate(dict.fromkeys([*left, *right]))}
     a, b = np.array([codes[unit] for unit in left], np.int32), np.array([codes[unit] for unit in right], np.int32)
@@ -75,7 +79,7 @@ def edit_steps(left: Sequence[str], right: Sequence[str]) -> list[tuple[int, int
     return _walk_back(rows, a, b)
 
 
-def _walk_back(rows: np.ndarray, a: np.ndarray, b: np.ndarray) -> list[tuple[int, int]]:  # type: ignore[type-arg]
+def _walk_back(rows: Costs, a: Costs, b: Costs) -> list[tuple[int, int]]:
     steps: list[tuple[int, int]] = []
     i, j = len(a), len(b)
     while i or j:
@@ -95,8 +99,6 @@ def _walk_back(rows: np.ndarray, a: np.ndarray, b: np.ndarray) -> list[tuple[int
 def _halved(left: Sequence[str], right: Sequence[str]) -> list[tuple[int, int]]:
     """Hirschberg's division: split the left text in the middle, the right one where the two costs sum to the least."""
     middle = len(left) // 2
-    if middle == 0:
-        return [(0, 0), *((-1, j) for j in range(1, len(right)))] if right else [(0, -1)]
     head = _last_row(left[:middle], right)
     tail = _last_row(left[middle:][::-1], right[::-1])[::-1]
     cut = int(np.argmin(head + tail))
@@ -105,7 +107,7 @@ def _halved(left: Sequence[str], right: Sequence[str]) -> list[tuple[int, int]]:
     return first + [(i + middle if i >= 0 else -1, j + cut if j >= 0 else -1) for i, j in second]
 
 
-def _last_row(left: Sequence[str], right: Sequence[str]) -> np.ndarray:  # type: ignore[type-arg]
+def _last_row(left: Sequence[str], right: Sequence[str]) -> Costs:
     codes = {unit: number for number, unit in enumerate(dict.fromkeys([*left, *right]))}
     b = np.array([codes[unit] for unit in right], np.int32)
     columns = np.arange(len(b) + 1, dtype=np.int32)

@@ -34,11 +34,14 @@ class AsrSession(Protocol):
     path: Any
 
     @property
-    def output_names(self) -> Sequence[str]: ...
+    def output_names(self) -> Sequence[str]:  # noqa: D102 - as engine.session.Session
+        ...
 
-    def run(self, output_names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]: ...
+    def run(self, output_names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:  # noqa: D102 - as engine.session.Session
+        ...
 
-    def metadata_ids(self, name: str) -> tuple[int, ...]: ...
+    def metadata_ids(self, name: str) -> tuple[int, ...]:  # noqa: D102 - as engine.session.Session
+        ...
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,14 @@ class Recognizer:
         }
         token_ids, log_probs, tag_probs = self._session.run(OUTPUTS, feeds)
         expected = len(features) + PROMPT_POSITIONS
-        if token_ids.shape != (1, expected) or log_probs.shape != (1, expected) or tag_probs.shape != (1, PROMPT_POSITIONS, len(self._tags)):
-            raise GraphContractError(path=self._session.path, reason=f"it answers {token_ids.shape} and {tag_probs.shape} for {len(features)} frames")
+        if (
+            token_ids.shape != (1, expected)
+            or log_probs.shape != (1, expected)
+            or tag_probs.shape != (1, PROMPT_POSITIONS, len(self._tags))
+        ):
+            raise GraphContractError(
+                path=self._session.path, reason=f"it answers {token_ids.shape} and {tag_probs.shape} for {len(features)} frames"
+            )
         tokens = self._tokens(token_ids[0, PROMPT_POSITIONS:], log_probs[0, PROMPT_POSITIONS:], duration_ms)
         return self._finish(tokens, tag_probs[0], ban_emo_unknown=ban_emo_unknown)
 

@@ -21,7 +21,15 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from engine.errors import AudioDecodeError, AudioError, AudioNotFoundError, AudioTooLongError, EmptyAudioError, NonFiniteAudioError, SampleRateError
+from engine.errors import (
+    AudioDecodeError,
+    AudioError,
+    AudioNotFoundError,
+    AudioTooLongError,
+    EmptyAudioError,
+    NonFiniteAudioError,
+    SampleRateError,
+)
 
 Floats = NDArray[np.float32]
 
@@ -64,7 +72,9 @@ class _Collector:
             raise SampleRateError(path=path, sample_rate=sample_rate_hz, lowest=LOWEST_RATE_HZ, highest=HIGHEST_RATE_HZ)
         self.path, self.max_duration_s = path, max_duration_s
         self.rate = sample_rate_hz
-        self.stream = None if sample_rate_hz == SAMPLE_RATE_HZ else soxr.ResampleStream(sample_rate_hz, SAMPLE_RATE_HZ, 1, "float32", QUALITY)
+        self.stream = (
+            None if sample_rate_hz == SAMPLE_RATE_HZ else soxr.ResampleStream(sample_rate_hz, SAMPLE_RATE_HZ, 1, "float32", QUALITY)
+        )
         self.parts: list[Floats] = []
         self.read_samples = 0
 
@@ -133,8 +143,8 @@ def _read_soundfile(path: Path, max_duration_s: float | None) -> Floats:
 
 
 def _read_av(path: Path, max_duration_s: float | None, *, first_reason: str) -> Floats:
-    import av  # 20 MB of libraries that most recordings never need
-    import av.error
+    import av  # noqa: PLC0415 - 20 MB of libraries that most recordings never need
+    import av.error  # noqa: PLC0415
 
     try:
         with av.open(str(path), metadata_errors="ignore") as container:

@@ -18,6 +18,7 @@ from engine.errors import BundleFileMissingError, BundleFormatError, BundleTampe
 
 MANIFEST = "bundle.json"
 FORMAT = 1
+SAMPLE_RATE_HZ = 16_000
 CHUNK_BYTES = 1 << 20
 BYTES_PER_MB = 1_000_000
 
@@ -124,7 +125,9 @@ class _Fields:
 
     def expect_format(self) -> None:
         if self.values.get("format") != FORMAT:
-            raise BundleFormatError(path=self.path, reason=f"format {self.values.get('format')!r} is not {FORMAT}, the one this version reads")
+            raise BundleFormatError(
+                path=self.path, reason=f"format {self.values.get('format')!r} is not {FORMAT}, the one this version reads"
+            )
 
     def text(self, name: str, default: str | None = None) -> str:
         value = self.values.get(name, default)
@@ -187,8 +190,8 @@ def _variants(fields: _Fields, files: Mapping[str, Any]) -> dict[str, VariantFil
 
 
 def _build(cls: type[Bundle], folder: Path, fields: _Fields, files: Mapping[str, Any]) -> Bundle:
-    if fields.values.get("sample_rate") != 16_000:
-        raise fields.fail("sample_rate", "16000")
+    if fields.values.get("sample_rate") != SAMPLE_RATE_HZ:
+        raise fields.fail("sample_rate", str(SAMPLE_RATE_HZ))
     prompt = fields.table("prompt")
     vad = fields.table("vad", {})
     silence = vad.get("sil_pdf_ids", [0])

@@ -118,8 +118,7 @@ def compare_tags(left: tuple[Segment, ...], right: tuple[Segment, ...]) -> dict[
         one, two = _tags(first), _tags(second)
         for family in FAMILIES:
             agree[family] += one is not None and two is not None and one[family] == two[family]
-        shown = first or second
-        assert shown is not None
+        shown = next(segment for segment in (first, second) if segment is not None)
         rows.append(
             {
                 "start_ms": shown.start_ms,

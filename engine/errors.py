@@ -59,7 +59,7 @@ class AudioDecodeError(AudioError):
     """The bytes are not audio that can be decoded."""
 
     def __init__(self, *, path: str | Path, reason: str) -> None:
-        super().__init__(f"cannot read {Path(path).name} as audio ({reason}); convert it to WAV, MP3, FLAC, OGG or M4A and try again")
+        super().__init__(f"cannot read {Path(path).name} as audio ({reason}); convert it to WAV, MP3, FLAC or OGG and try again")
 
 
 class EmptyAudioError(AudioError):

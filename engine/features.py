@@ -101,7 +101,7 @@ class Cmvn:
 
     def apply(self, frames: Floats) -> Floats:
         """Normalize: (T, D) -> (T, D) float32."""
-        return (frames + self.shift) * self.scale
+        return np.asarray((frames + self.shift) * self.scale, np.float32)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from engine.vocabulary import WORD_START, join_pieces
 
 CUE_MS = 7_000  # a subtitle that stays longer is read twice
 CUE_COLUMNS = 84  # two lines of 42; a CJK character counts double
+FIRST_WIDE = 0x2E80  # CJK and everything after it is drawn two columns wide
 PAUSE_MS = 500  # a cue prefers to end where the speaker pauses
 
 
@@ -26,7 +27,7 @@ class Cue:
 
 
 def _columns(text: str) -> int:
-    return sum(2 if ord(character) >= 0x2E80 else 1 for character in text)
+    return sum(2 if ord(character) >= FIRST_WIDE else 1 for character in text)
 
 
 def _words(segment: Segment) -> Iterator[Cue]:
@@ -34,7 +35,7 @@ def _words(segment: Segment) -> Iterator[Cue]:
     pieces: list[str] = []
     start = end = segment.start_ms
     for token in segment.tokens:
-        wide = bool(pieces) and ord(token.text[-1]) >= 0x2E80
+        wide = bool(pieces) and ord(token.text[-1]) >= FIRST_WIDE
         if pieces and (token.text.startswith(WORD_START) or wide):
             yield Cue(start, end, join_pieces(pieces))
             pieces = []

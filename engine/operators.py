@@ -23,6 +23,7 @@ _MODEL_GRAPH = 7
 _GRAPH_NODE, _GRAPH_INITIALIZER = 1, 5
 _NODE_INPUT, _NODE_OUTPUT, _NODE_TYPE = 1, 2, 4
 _TENSOR_NAME = 8
+_CONTINUES, _LAST_SHIFT = 0x80, 63
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -38,12 +39,12 @@ def _varint(data: mmap.mmap, place: int) -> tuple[int, int]:
     value = shift = 0
     while True:
         byte = data[place]
-        value |= (byte & 0x7F) << shift
+        value |= (byte % _CONTINUES) << shift
         place += 1
-        if byte < 0x80:
+        if byte < _CONTINUES:
             return value, place
         shift += 7
-        if shift > 63:
+        if shift > _LAST_SHIFT:
             raise IndexError("varint too long")
 
 

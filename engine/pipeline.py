@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,10 @@ Progress = Callable[[float, str], None]
 _STAGES = {"decode": (0.0, 0.05), "features": (0.05, 0.15), "vad": (0.15, 0.25), "asr": (0.25, 1.0)}
 
 
+#: A segment tagged nospeech with at least this probability is left out even where it was given text.
+SURE_OF_NO_SPEECH = 0.5
+
+
 def _silent(fraction: float, stage: str) -> None:
     del fraction, stage
 
@@ -44,6 +48,33 @@ def _silent(fraction: float, stage: str) -> None:
 def _report(progress: Progress, stage: str, share: float) -> None:
     first, last = _STAGES[stage]
     progress(first + (last - first) * share, stage)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What every request of a bundle shares besides its sessions."""
+
+    bundle: Bundle
+    vocabulary: Vocabulary
+    frontend: Frontend
+
+    @classmethod
+    def load(cls, bundle: Bundle) -> Parts:
+        """Read vocabulary and CMVN of a bundle."""
+        return cls(bundle, Vocabulary.load(bundle.tokens_path), Frontend(asr=_stack(bundle, "asr"), vad=_stack(bundle, "vad")))
+
+    def detector(self, sessions: SessionSet) -> SpeechDetector:
+        """A speech detector on a lease's VAD session."""
+        return SpeechDetector(sessions.vad, self.frontend, silence_ids=self.bundle.silence_ids)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What one request asks of the recognizer."""
+
+    language: str = "auto"
+    itn: bool = True
+    ban_emo_unknown: bool = False
 
 
 class Engine:
@@ -62,8 +93,7 @@ class Engine:
         self.bundle = bundle
         self.vad_options = vad or VadOptions()
         self._pool = SessionPool(bundle, precision=precision, device=device, threads=threads, opener=opener)
-        self._vocabulary = Vocabulary.load(bundle.tokens_path)
-        self._frontend = Frontend(asr=_stack(bundle, "asr"), vad=_stack(bundle, "vad"))
+        self._parts = Parts.load(bundle)
         self._meter = ResourceMeter()
         self._last_rtf: float | None = None
 
@@ -110,7 +140,8 @@ class Engine:
         started = time.perf_counter()
         waveform = self._load(audio, tell)
         with self._pool.lease(name) as sessions:
-            run = _Run(self, sessions, waveform, tell, language=language, itn=itn, ban_emo_unknown=ban_emo_unknown)
+            wishes = Wishes(language=language, itn=itn, ban_emo_unknown=ban_emo_unknown)
+            run = _Run(self._parts, sessions, waveform, tell, wishes)
             segments = run.segments(vad or self.vad_options)
         # A Waveform was decoded before this call; its share is counted all the same.
         outside_s = waveform.decode_s if isinstance(audio, Waveform) else 0.0
@@ -131,7 +162,7 @@ class Engine:
         _report(tell, "decode", 0.0)
         return audio if isinstance(audio, Waveform) else load_audio(audio)
 
-    def compare(
+    def compare(  # noqa: PLR0913 - the page's options, keyword-only
         self,
         audio: str | Path | Waveform,
         *,
@@ -171,10 +202,10 @@ class Engine:
 
     def _warm(self, sessions: SessionSet) -> None:
         silence = Waveform(np.zeros(16_000, np.float32), name="warm-up")
-        run = _Run(self, sessions, silence, _silent, language="auto", itn=True, ban_emo_unknown=False)
+        run = _Run(self._parts, sessions, silence, _silent, Wishes())
         frames = fbank(silence.samples)
         run.detector.silence_probabilities(frames)
-        run.recognizer.recognize(self._frontend.asr_features(frames), duration_ms=1000)
+        run.recognizer.recognize(self._parts.frontend.asr_features(frames), duration_ms=1000)
 
     def warm_up(self) -> None:
         """Open the current precision's sessions and run them once, so that the first request finds them ready."""
@@ -185,17 +216,14 @@ class Engine:
         """Probability of speech per frame, for a plot: -> ((T,) float32, milliseconds a frame)."""
         waveform = audio if isinstance(audio, Waveform) else load_audio(audio)
         with self._pool.lease(precision) as sessions:
-            silence = self._detector(sessions).silence_probabilities(fbank(waveform.samples))
+            silence = self._parts.detector(sessions).silence_probabilities(fbank(waveform.samples))
         return np.asarray(1.0 - silence, np.float32), FRAME_SHIFT_MS
 
     def detect(self, audio: str | Path | Waveform, *, precision: str = CURRENT, vad: VadOptions | None = None) -> tuple[SpeechSpan, ...]:
         """Speech spans alone, without recognition."""
         waveform = audio if isinstance(audio, Waveform) else load_audio(audio)
         with self._pool.lease(precision) as sessions:
-            return self._detector(sessions).detect(waveform, fbank(waveform.samples), vad or self.vad_options)
-
-    def _detector(self, sessions: SessionSet) -> SpeechDetector:
-        return SpeechDetector(sessions.vad, self._frontend, silence_ids=self.bundle.silence_ids)
+            return self._parts.detector(sessions).detect(waveform, fbank(waveform.samples), vad or self.vad_options)
 
     def set_lightweight(self, on: bool) -> ToggleReport:
         """Switch lightweight mode for the whole server."""
@@ -219,13 +247,10 @@ def _stack(bundle: Bundle, model: str) -> FrameStack:
 class _Run:
     """One request's way through one session set, with its clock."""
 
-    def __init__(
-        self, engine: Engine, sessions: SessionSet, waveform: Waveform, tell: Progress, *, language: str, itn: bool, ban_emo_unknown: bool
-    ) -> None:
-        self.detector = engine._detector(sessions)
-        self.recognizer = Recognizer(sessions.asr, engine._vocabulary, engine.bundle)
-        self._frontend, self._waveform, self._tell = engine._frontend, waveform, tell
-        self._language, self._itn, self._ban = language, itn, ban_emo_unknown
+    def __init__(self, parts: Parts, sessions: SessionSet, waveform: Waveform, tell: Progress, wishes: Wishes) -> None:
+        self.detector = parts.detector(sessions)
+        self.recognizer = Recognizer(sessions.asr, parts.vocabulary, parts.bundle)
+        self._frontend, self._waveform, self._tell, self._wishes = parts.frontend, waveform, tell, wishes
         self._max_frames = int(sessions.asr.metadata.get("max_frames", "0"))
         self.features_s = self.vad_s = self.asr_s = 0.0
 
@@ -261,8 +286,11 @@ class _Run:
             reason = f"a segment of {len(features)} frames is longer than the graph's positions ({self._max_frames}); lower max_segment_ms"
             raise GraphContractError(path="asr", reason=reason)
         duration_ms = span.end_ms - span.start_ms
-        heard = self.recognizer.recognize(features, duration_ms=duration_ms, language=self._language, itn=self._itn, ban_emo_unknown=self._ban)
-        if heard.language is Language.NOSPEECH and (not heard.text or heard.confidence.language >= 0.5):
+        wishes = self._wishes
+        heard = self.recognizer.recognize(
+            features, duration_ms=duration_ms, language=wishes.language, itn=wishes.itn, ban_emo_unknown=wishes.ban_emo_unknown
+        )
+        if heard.language is Language.NOSPEECH and (not heard.text or heard.confidence.language >= SURE_OF_NO_SPEECH):
             return None  # FSMN-VAD over-triggers on noise; the recognizer's own verdict settles it
         tokens = tuple(replace(t, start_ms=t.start_ms + span.start_ms, end_ms=t.end_ms + span.start_ms) for t in heard.tokens)
         return Segment(

@@ -33,7 +33,8 @@ class Precision(StrEnum):
 class OpenSession(Protocol):
     """How the pool opens a graph; tests pass their own."""
 
-    def __call__(self, bundle: Bundle, *, model: str, precision: str, device: str, threads: int) -> Session: ...
+    def __call__(self, bundle: Bundle, *, model: str, precision: str, device: str, threads: int) -> Session:  # noqa: D102 - as open_session
+        ...
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,13 @@ class SessionPool:
     """The sessions of one bundle, by precision."""
 
     def __init__(
-        self, bundle: Bundle, *, precision: str = Precision.FP32, device: str = "cpu", threads: int | None = None, opener: OpenSession = open_session
+        self,
+        bundle: Bundle,
+        *,
+        precision: str = Precision.FP32,
+        device: str = "cpu",
+        threads: int | None = None,
+        opener: OpenSession = open_session,
     ) -> None:
         if precision not in bundle.variants:
             raise UnknownPrecisionError(precision=precision, known=bundle.variants)
@@ -130,8 +137,9 @@ class SessionPool:
     def _open_set(self, precision: str) -> SessionSet:
         opened: list[Session] = []
         try:
-            for model in ("asr", "vad"):
-                opened.append(self._open(self.bundle, model=model, precision=precision, device=self.device, threads=self.threads))
+            for model in ("asr", "vad"):  # one by one: a second one that fails must not leave the first open
+                session = self._open(self.bundle, model=model, precision=precision, device=self.device, threads=self.threads)
+                opened.append(session)
         except BaseException:
             for session in opened:
                 session.close()
@@ -179,7 +187,7 @@ class SessionPool:
 
     def close(self) -> None:
         """Close every idle set and give the memory back; a set in use is closed by nobody and says so in the log."""
-        self._close_where(lambda name: True)
+        self._close_where(lambda _: True)
         with self._lock:
             busy = [name for name, entry in self._entries.items() if entry.leases]
         if busy:

@@ -58,7 +58,9 @@ class ResourceMeter:
 
 def _ask_gpu(command: str) -> dict[str, Any] | None:
     try:
-        answer = subprocess.run([command, *_QUERY], capture_output=True, text=True, timeout=GPU_TIMEOUT_S, check=True).stdout
+        answer = subprocess.run(  # noqa: S603 - our own arguments
+            [command, *_QUERY], capture_output=True, text=True, timeout=GPU_TIMEOUT_S, check=True
+        ).stdout
         name, used, total = (part.strip() for part in answer.splitlines()[0].split(","))
         return {"name": name, "used_mb": round(float(used) * _MIB_TO_MB), "total_mb": round(float(total) * _MIB_TO_MB)}
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):

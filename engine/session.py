@@ -158,7 +158,7 @@ def _providers(device: str, precision: str) -> list[Any]:
         raise ProviderUnavailableError(device=device, reason=f"choose one of {', '.join(DEVICES)}")
     if device == "cpu":
         return ["CPUExecutionProvider"]
-    import onnxruntime
+    import onnxruntime  # noqa: PLC0415 - loaded with the first session: --help and errors do not wait for it
 
     if precision.startswith("int8"):
         if device == "auto":
@@ -176,16 +176,18 @@ def _providers(device: str, precision: str) -> list[Any]:
 @functools.cache
 def _runtime_errors() -> tuple[type[BaseException], ...]:
     """What ONNX Runtime raises; its exceptions share no base but Exception."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
+    from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415 - as above
 
     names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile", "NotImplemented", "RuntimeException", "EPFail")
     return (RuntimeError, ValueError, *(getattr(state, name) for name in names))
 
 
 def _open(path: Path, *, providers: list[Any], threads: int) -> Any:
-    import onnxruntime
+    import onnxruntime  # noqa: PLC0415 - loaded with the first session: --help and errors do not wait for it
 
-    onnxruntime.set_default_logger_severity(_ONNX_RUNTIME_ERRORS_ONLY + 1 if providers[0] != "CPUExecutionProvider" else _ONNX_RUNTIME_ERRORS_ONLY)
+    # A CUDA provider that cannot be loaded is logged as an error and then replaced; Session.open reports it in our words.
+    quiet = _ONNX_RUNTIME_ERRORS_ONLY + (providers[0] != "CPUExecutionProvider")
+    onnxruntime.set_default_logger_severity(quiet)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

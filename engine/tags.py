@@ -62,7 +62,7 @@ class TextNorm(StrEnum):
 Tag = Language | Emotion | Event | TextNorm
 
 #: The tag family that each of the four prompt positions answers with, in upstream's order.
-TAG_POSITIONS: tuple[type[Language] | type[Emotion] | type[Event] | type[TextNorm], ...] = (Language, Emotion, Event, TextNorm)
+TAG_POSITIONS: tuple[type[Language | Emotion | Event | TextNorm], ...] = (Language, Emotion, Event, TextNorm)
 
 #: What a person may ask for: let the model decide, or one spoken language.
 LANGUAGE_CHOICES: tuple[str, ...] = ("auto", *(language.value for language in Language if language is not Language.NOSPEECH))

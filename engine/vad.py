@@ -28,12 +28,15 @@ class RunsGraph(Protocol):
     """What the detector needs of a session."""
 
     @property
-    def input_names(self) -> Sequence[str]: ...
+    def input_names(self) -> Sequence[str]:  # noqa: D102 - as engine.session.Session
+        ...
 
     @property
-    def output_names(self) -> Sequence[str]: ...
+    def output_names(self) -> Sequence[str]:  # noqa: D102 - as engine.session.Session
+        ...
 
-    def run(self, output_names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]: ...
+    def run(self, output_names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:  # noqa: D102 - as engine.session.Session
+        ...
 
 
 class SpeechDetector:
@@ -57,7 +60,7 @@ class SpeechDetector:
     def _run(self, features: Floats) -> Floats:
         outputs = self._session.run(self._session.output_names[:1], {self._session.input_names[0]: features[None]})
         scores = outputs[0]
-        if scores.ndim != 3 or scores.shape[:2] != (1, len(features)) or max(self._silence_ids) >= scores.shape[2]:
+        if scores.ndim != np.ndim(features) + 1 or scores.shape[:2] != (1, len(features)) or max(self._silence_ids) >= scores.shape[2]:
             raise GraphContractError(path="vad", reason=f"it answers {scores.shape} for {len(features)} frames")
         total: Floats = scores[0][:, self._silence_ids].sum(axis=1)
         return total

@@ -43,15 +43,15 @@ class Vocabulary:
         except (OSError, UnicodeDecodeError) as error:
             raise BundleFormatError(path=path, reason=f"it cannot be read ({type(error).__name__})") from error
         pieces: list[str] = []
-        for number, line in enumerate(lines, start=1):
-            line = line.removesuffix("\r")
+        for number, raw in enumerate(lines, start=1):
+            line = raw.removesuffix("\r")
             if not line.strip():
                 continue
             piece, _, index = line.rpartition(" ")
             if not piece or index != str(len(pieces)):
                 raise BundleFormatError(path=path, reason=f"line {number} is {line[:40]!r} where a piece and the id {len(pieces)} belong")
             pieces.append(piece)
-        if len(pieces) < 2:
+        if len(pieces) <= BLANK_ID + 1:
             raise BundleFormatError(path=path, reason="it holds no pieces")
         return cls(pieces)
 

@@ -20,8 +20,8 @@ PROMPT_LANGUAGE = {"auto": 0, "zh": 3, "en": 4, "yue": 7, "ja": 11, "ko": 12, "n
 PROMPT_TEXTNORM = {TextNorm.WITHITN: 14, TextNorm.WOITN: 15}
 
 #: How often an utterance of a source is drawn per epoch; digits are few in the sets and must be heard often.
-SHARES = {"fsdd": 0.15, "ravdess": 0.5, "audio_cmn": 0.35, "tts-sentences": 0.4, "tts-digits": 0.6, "tts-mandarin": 0.7, "esc10": 0.8}
-DIGIT_STRING_REPEATS = 4
+SHARES = {"fsdd": 0.15, "ravdess": 0.5, "audio_cmn": 0.35, "tts-sentences": 0.25, "tts-digits": 0.5, "tts-mandarin": 0.7, "esc10": 0.8}
+DIGIT_STRING_REPEATS = 6
 
 
 @dataclass

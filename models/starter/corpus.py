@@ -18,7 +18,7 @@ from engine.tags import Emotion, Event, Language
 
 DIGITS_EN = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 DIGITS_ZH = "零一二三四五六七八九"
-CJK = re.compile(r"^[一-鿿]+$")
+CJK = re.compile(r"^[\u4e00-\u9fff]+$")
 
 RAVDESS_EMOTIONS = {
     "neutral": Emotion.NEUTRAL,

@@ -72,7 +72,9 @@ class FakeSession:
 
     path = Path("fake.onnx")
 
-    def __init__(self, *, frames: int = 3, outputs: tuple[str, ...] = ("token_ids", "log_probs", "tag_probs"), ids: tuple[int, ...] = TAG_IDS) -> None:
+    def __init__(
+        self, *, frames: int = 3, outputs: tuple[str, ...] = ("token_ids", "log_probs", "tag_probs"), ids: tuple[int, ...] = TAG_IDS
+    ) -> None:
         self.output_names, self.ids, self.frames, self.fed = outputs, ids, frames, {}
 
     def metadata_ids(self, name: str) -> tuple[int, ...]:

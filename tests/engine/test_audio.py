@@ -52,7 +52,9 @@ def test_the_other_containers_go_through_av(tmp_path: Path, extension: str, code
         samples = np.repeat(tone(2.0, 48_000)[None], 2, axis=0)
         frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="stereo")
         frame.sample_rate = 48_000
-        resampler = av.AudioResampler(format=stream.codec_context.format, layout="stereo", rate=48_000, frame_size=stream.codec_context.frame_size)
+        resampler = av.AudioResampler(
+            format=stream.codec_context.format, layout="stereo", rate=48_000, frame_size=stream.codec_context.frame_size
+        )
         for part in [*resampler.resample(frame), *resampler.resample(None)]:
             container.mux(stream.encode(part))
         container.mux(stream.encode(None))

@@ -34,7 +34,8 @@ def transcript(*segments: Segment) -> Transcript:
 
 def spoken(words: list[str], *, step_ms: int = 400, pieces: str = "▁{}") -> Segment:
     tokens = tuple(
-        Token(text=pieces.format(word), start_ms=index * step_ms, end_ms=index * step_ms + step_ms - 50, confidence=0.9) for index, word in enumerate(words)
+        Token(text=pieces.format(word), start_ms=index * step_ms, end_ms=index * step_ms + step_ms - 50, confidence=0.9)
+        for index, word in enumerate(words)
     )
     joined = (" " if "▁" in pieces else "").join(words)
     return segment(0, len(words) * step_ms, joined, tokens)
@@ -94,7 +95,15 @@ def test_chinese_is_split_at_characters() -> None:
 
 
 def test_a_pause_is_a_better_place_to_split() -> None:
-    words = [Token(text=f"▁wordnumber{i:02d}", start_ms=i * 700 + (2000 if i >= 5 else 0), end_ms=i * 700 + 600 + (2000 if i >= 5 else 0), confidence=1.0) for i in range(9)]
+    words = [
+        Token(
+            text=f"▁wordnumber{i:02d}",
+            start_ms=i * 700 + (2000 if i >= 5 else 0),
+            end_ms=i * 700 + 600 + (2000 if i >= 5 else 0),
+            confidence=1.0,
+        )
+        for i in range(9)
+    ]
     parts = cues(transcript(segment(0, 8_600, " ".join(word.text[1:] for word in words), tuple(words))))
     assert parts[0].text.endswith("wordnumber04")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -144,7 +145,7 @@ def test_spans_are_ordered_apart_and_bounded(values: list[float], max_segment_ms
     for span in spans:
         assert 0 <= span.start_ms < span.end_ms <= len(silence) * FRAME_MS
         assert span.end_ms - span.start_ms <= max_segment_ms + FRAME_MS
-    for before, after in zip(spans, spans[1:], strict=False):
+    for before, after in pairwise(spans):
         assert before.end_ms <= after.start_ms
 
 

@@ -83,7 +83,7 @@ def test_devices_that_cannot_serve_are_refused(tiny_bundle: Path) -> None:
     assert Session.open(tiny_bundle / "vad.int8.onnx", model="vad", precision="int8", device="auto").provider == "CPUExecutionProvider"
 
 
-@pytest.mark.skipif(os.path.exists("/dev/nvidia0"), reason="a GPU is here")
+@pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="a GPU is here")
 def test_cuda_without_a_gpu_is_an_error_not_a_slow_cpu(tiny_bundle: Path) -> None:
     with pytest.raises(ProviderUnavailableError, match="--device cpu"):
         Session.open(tiny_bundle / "vad.fp32.onnx", model="vad", precision="fp32", device="cuda")
@@ -91,7 +91,13 @@ def test_cuda_without_a_gpu_is_an_error_not_a_slow_cpu(tiny_bundle: Path) -> Non
 
 @pytest.mark.parametrize(
     ("machine", "flags", "expected"),
-    [("x86_64", {"avx2"}, True), ("x86_64", {"avx512_vnni"}, False), ("AMD64", {"avx_vnni"}, False), ("aarch64", {"asimddp"}, False), ("x86_64", set(), False)],
+    [
+        ("x86_64", {"avx2"}, True),
+        ("x86_64", {"avx512_vnni"}, False),
+        ("AMD64", {"avx_vnni"}, False),
+        ("aarch64", {"asimddp"}, False),
+        ("x86_64", set(), False),
+    ],
 )
 def test_only_x86_without_vnni_saturates(monkeypatch: pytest.MonkeyPatch, machine: str, flags: set[str], expected: bool) -> None:
     monkeypatch.setattr(session_module.platform, "machine", lambda: machine)

@@ -1,0 +1,158 @@
+"""The whole way through the embedded bundle: silence, speech, both precisions, many callers, bad requests."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import engine.pipeline as pipeline_module
+from engine.audio import SAMPLE_RATE_HZ, Waveform, load_audio
+from engine.bundle import Bundle
+from engine.errors import AudioNotFoundError, GraphContractError, UnknownLanguageError, UnknownPrecisionError
+from engine.features import fbank, stack_frames
+from engine.pipeline import Engine
+from engine.segments import SpeechSpan, VadOptions
+from engine.tags import Language
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "ui" / "examples"
+DIGITS = EXAMPLES / "digits-en.flac"
+WAIT_S = 120
+
+
+@pytest.fixture(scope="module")
+def shared(starter_bundle: Path):
+    engine = Engine(Bundle.load(starter_bundle))
+    yield engine
+    engine.close()
+
+
+@pytest.mark.parametrize("samples", [np.zeros(SAMPLE_RATE_HZ * 3, np.float32), np.zeros(40, np.float32), np.full(5_000, 1e-5, np.float32)])
+def test_silence_is_an_answer(shared: Engine, samples: np.ndarray) -> None:
+    transcript = shared.transcribe(Waveform(samples))
+    assert (transcript.text, transcript.segments) == ("", ())
+    assert transcript.duration_s == pytest.approx(len(samples) / SAMPLE_RATE_HZ)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_an_example_is_transcribed(shared: Engine, precision: str) -> None:
+    transcript = shared.transcribe(DIGITS, precision=precision)
+    assert (transcript.file, transcript.bundle, transcript.precision) == ("digits-en.flac", "starter", precision)
+    assert transcript.segments
+    for segment in transcript.segments:
+        assert 0 <= segment.start_ms < segment.end_ms <= transcript.duration_s * 1000 + 1
+        assert segment.language is Language.EN
+        assert 0 < segment.confidence.language <= 1
+        for token in segment.tokens:
+            assert segment.start_ms <= token.start_ms <= token.end_ms <= segment.end_ms
+    words = transcript.text.split()
+    digits = {"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"}
+    assert sum(word in digits for word in words) >= len(words) / 2 > 1
+    timing = transcript.timing
+    assert timing.rtf == pytest.approx(timing.total_s / transcript.duration_s)
+    assert timing.decode_s + timing.features_s + timing.vad_s + timing.asr_s <= timing.total_s * 1.01
+
+
+def test_a_file_and_its_waveform_give_the_same(shared: Engine) -> None:
+    assert shared.transcribe(DIGITS).segments == shared.transcribe(load_audio(DIGITS), file="x").segments
+
+
+def test_segments_features_equal_those_of_the_cut_out_samples() -> None:
+    """The frames of a span, taken from the whole recording's fbank, are those upstream computes on the cut."""
+    waveform = load_audio(DIGITS)
+    frames = fbank(waveform.samples)
+    span = SpeechSpan(310, 1_480)
+    first, last = span.start_ms // 10, (span.end_ms - 25) // 10 + 1
+    own = frames[first:last]
+    cut = fbank(waveform.cut(span.start_ms, span.end_ms))
+    assert own.shape == cut.shape
+    np.testing.assert_allclose(stack_frames(own, lfr_m=7, lfr_n=6), stack_frames(cut, lfr_m=7, lfr_n=6), atol=1e-3)
+
+
+def test_progress_rises_to_one_through_the_stages(shared: Engine) -> None:
+    told: list[tuple[float, str]] = []
+    shared.transcribe(DIGITS, progress=lambda fraction, stage: told.append((fraction, stage)))
+    fractions = [fraction for fraction, _ in told]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    assert list(dict.fromkeys(stage for _, stage in told)) == ["decode", "features", "vad", "asr"]
+
+
+def test_requests_that_cannot_be_met_are_errors(shared: Engine) -> None:
+    with pytest.raises(UnknownLanguageError, match="'zn'"):
+        shared.transcribe(DIGITS, language="zn")
+    with pytest.raises(UnknownPrecisionError, match="'int4'"):
+        shared.transcribe(DIGITS, precision="int4")
+    with pytest.raises(AudioNotFoundError):
+        shared.transcribe("/nowhere/lost.wav")
+    with pytest.raises(UnknownPrecisionError):
+        shared.compare(DIGITS, right="int4")
+
+
+def test_a_comparison_in_lightweight_mode_closes_fp32_again(engine: Engine) -> None:
+    engine.set_lightweight(True)
+    values = engine.compare(DIGITS).to_dict()
+    assert (values["left"]["precision"], values["right"]["precision"]) == ("fp32", "int8")
+    assert values["memory"]["left_file_mb"] > values["memory"]["right_file_mb"] > 0
+    assert values["time"]["left_s"] > 0
+    assert {session["precision"] for session in engine.resources()["sessions"]} == {"int8"}
+    assert engine.compare(DIGITS, left="int8", right="int8").to_dict()["text"]["equal"]
+
+
+def test_callers_share_the_sessions_while_the_mode_is_toggled(engine: Engine) -> None:
+    expected = {precision: engine.transcribe(DIGITS, precision=precision).text for precision in ("fp32", "int8")}
+    wrong: list[str] = []
+
+    def call() -> None:
+        for _ in range(4):
+            transcript = engine.transcribe(DIGITS)
+            if transcript.text != expected[transcript.precision]:
+                wrong.append(transcript.text)
+
+    callers = [threading.Thread(target=call) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    for turn in range(10):
+        engine.set_lightweight(turn % 2 == 0)
+    for caller in callers:
+        caller.join(WAIT_S)
+        assert not caller.is_alive()
+    assert wrong == []
+
+
+def test_resources_tell_what_is_open(engine: Engine) -> None:
+    assert engine.resources()["sessions"] == []
+    assert engine.resources()["last_rtf"] is None
+    transcript = engine.transcribe(DIGITS)
+    values = engine.resources()
+    assert [(session["model"], session["precision"], session["provider"]) for session in values["sessions"]] == [
+        ("asr", "fp32", "CPUExecutionProvider"),
+        ("vad", "fp32", "CPUExecutionProvider"),
+    ]
+    assert values["last_rtf"] == pytest.approx(transcript.timing.rtf, abs=1e-5)
+    assert values["rss_mb"] > 50
+    assert values["threads"] >= 1
+
+
+def test_the_speech_track_has_a_value_a_frame(shared: Engine) -> None:
+    track, frame_ms = shared.speech_track(DIGITS)
+    assert frame_ms == 10
+    assert len(track) == len(fbank(load_audio(DIGITS).samples))
+    assert 0 <= track.min() < 0.3
+    assert 0.7 < track.max() <= 1
+
+
+def test_options_of_one_request_do_not_stay(shared: Engine) -> None:
+    before = shared.transcribe(DIGITS).segments
+    cut = shared.transcribe(DIGITS, vad=VadOptions(max_segment_ms=700)).segments
+    assert len(cut) > len(before)
+    assert shared.transcribe(DIGITS).segments == before
+
+
+def test_a_segment_longer_than_the_positions_is_refused(shared: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = (SpeechSpan(0, 100_000),)
+    monkeypatch.setattr(pipeline_module.SpeechDetector, "detect", lambda *_, **__: whole)
+    with pytest.raises(GraphContractError, match="max_segment_ms"):
+        shared.transcribe(Waveform(np.random.default_rng(0).normal(0, 0.1, 1_600_000).astype(np.float32)))
