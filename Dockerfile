@@ -32,7 +32,7 @@ RUN python -m compileall -q app.py engine ui models
 
 # ---- base: a user without rights, a home that may be thrown away
 FROM python:3.11-slim-bookworm AS base
-RUN useradd --system --uid 10001 --no-create-home --home-dir /tmp lightvoice
+RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin lightvoice
 COPY --from=product /app /app
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -41,7 +41,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     GRADIO_ANALYTICS_ENABLED=False \
     HF_HUB_OFFLINE=1
 WORKDIR /data
-USER lightvoice
+USER 10001:10001
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:7860/healthz', timeout=4).read()"]
@@ -50,7 +50,8 @@ ENTRYPOINT ["python", "/app/app.py"]
 # ---- gpu: `docker run --gpus all …`, with NVIDIA's container toolkit on the host
 FROM base AS gpu
 COPY --from=packages-gpu /opt/venv /opt/venv
-ENV LD_LIBRARY_PATH=/opt/venv/lib/python3.11/site-packages/nvidia/cu13/lib:/opt/venv/lib/python3.11/site-packages/nvidia/cudnn/lib
+ENV LD_LIBRARY_PATH=/opt/venv/lib/python3.11/site-packages/nvidia/cu13/lib:/opt/venv/lib/python3.11/site-packages/nvidia/cudnn/lib \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility
 CMD ["serve", "--host", "0.0.0.0", "--port", "7860", "--device", "cuda"]
 
 # ---- cpu: the default
