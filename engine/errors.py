@@ -73,7 +73,7 @@ class NonFiniteAudioError(AudioError):
     """NaN or infinity among the samples."""
 
     def __init__(self, *, path: str | Path, count: int) -> None:
-        super().__init__(f"{Path(path).name} holds {count} samples that are not numbers (NaN or infinity); export the recording again")
+        super().__init__(f"{Path(path).name} holds {count} samples that are not numbers (NaN or infinity); export it again")
 
 
 class SampleRateError(AudioError):
@@ -81,7 +81,7 @@ class SampleRateError(AudioError):
 
     def __init__(self, *, path: str | Path, sample_rate: int, lowest: int, highest: int) -> None:
         super().__init__(
-            f"{Path(path).name} has a sample rate of {sample_rate} Hz; rates from {lowest} to {highest} Hz are read, so resample the recording"
+            f"{Path(path).name} has a sample rate of {sample_rate} Hz; rates from {lowest} to {highest} Hz are read: resample it"
         )
 
 

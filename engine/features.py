@@ -66,7 +66,8 @@ def stack_frames(frames: Floats, *, lfr_m: int, lfr_n: int, start: int = 0, stop
     places = rows[:, None] * lfr_n - (lfr_m - 1) // 2 + np.arange(lfr_m)[None, :]
     if not len(rows):
         return np.empty((0, lfr_m * frames.shape[1]), np.float32)
-    return frames[np.clip(places, 0, len(frames) - 1)].reshape(len(rows), -1)
+    stacked: Floats = frames[np.clip(places, 0, len(frames) - 1)].reshape(len(rows), -1)
+    return stacked
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ def _parser() -> argparse.ArgumentParser:
     random.add_argument("--size", choices=("full", "tiny"), default="full", help="full: SenseVoice-Small's 234 M parameters (default)")
     export = commands.add_parser("export", help="official checkpoint → bundle with FP32 graphs, each checked against its network")
     export.add_argument("checkpoint", type=Path, help="folder with SenseVoice-Small's model.pt, config.yaml, am.mvn and bpe model")
-    export.add_argument("--vad", type=Path, help="folder with FSMN-VAD's model.pt, config.yaml and am.mvn (default: vad/ in the checkpoint)")
+    export.add_argument("--vad", type=Path, help="folder with FSMN-VAD's checkpoint (default: vad/ in the first folder)")
     export.add_argument("--output", type=Path, required=True, help="bundle folder to write")
     export.add_argument("--name", default="sensevoice-small", help="name in bundle.json")
     quantize = commands.add_parser("quantize", help="add an INT8 variant to a bundle")

@@ -62,7 +62,9 @@ class VadGraph(nn.Module):
         return torch.softmax(self.network(speech), dim=-1)
 
 
-def _export(module: nn.Module, inputs: tuple[Tensor, ...], path: Path, *, names: list[str], outputs: list[str], axes: dict[str, dict[int, str]]) -> None:
+def _export(
+    module: nn.Module, inputs: tuple[Tensor, ...], path: Path, *, names: list[str], outputs: list[str], axes: dict[str, dict[int, str]]
+) -> None:
     with warnings.catch_warnings():
         # The TorchScript exporter is on its way out upstream, but it alone maps an autograd.Function onto one contrib operator.
         warnings.simplefilter("ignore")
@@ -170,7 +172,10 @@ def check_asr(graph: AsrGraph, path: Path, *, lengths: Sequence[int] = (1, 2, 33
     worst = 0.0
     for index, length in enumerate(lengths):
         speech = torch.randn(1, length, graph.network.config.input_size, generator=torch.Generator().manual_seed(index))
-        language, textnorm = torch.tensor([(0, 3, 4, 7, 11, 12, 13)[index % 7]], dtype=torch.int32), torch.tensor([14 + index % 2], dtype=torch.int32)
+        language, textnorm = (
+            torch.tensor([(0, 3, 4, 7, 11, 12, 13)[index % 7]], dtype=torch.int32),
+            torch.tensor([14 + index % 2], dtype=torch.int32),
+        )
         logits = graph.network(speech, language, textnorm)
         expected_ids, expected_log_probs, expected_tags = graph(speech, language, textnorm)
         feeds = {"speech": speech.numpy(), "language": language.numpy(), "textnorm": textnorm.numpy()}

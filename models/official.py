@@ -49,7 +49,9 @@ class Checkpoint:
             return "sensevoice"
         if encoder == "FSMN":
             return "fsmn-vad"
-        raise ExportError(f"{self.folder / 'config.yaml'} describes the encoder {encoder!r}; SenseVoiceEncoderSmall and FSMN can be exported")
+        raise ExportError(
+            f"{self.folder / 'config.yaml'} describes the encoder {encoder!r}; SenseVoiceEncoderSmall and FSMN can be exported"
+        )
 
     def weights(self, *, prefix: str) -> dict[str, torch.Tensor]:
         """The state dict of ``model.pt``, names below ``prefix`` only, the prefix taken off."""
@@ -108,5 +110,5 @@ def read_pieces(folder: Path, *, vocab_size: int) -> list[str]:
         raise ExportError(f"{folder} has no bpe model (*.model); fetch the model again")
     processor = sentencepiece.SentencePieceProcessor(model_file=str(models[0]))
     if processor.get_piece_size() != vocab_size:
-        raise ExportError(f"{models[0].name} holds {processor.get_piece_size()} pieces where the checkpoint has {vocab_size} outputs; they do not belong together")
+        raise ExportError(f"{models[0].name} holds {processor.get_piece_size()} pieces where the checkpoint has {vocab_size} outputs")
     return [processor.id_to_piece(index) for index in range(vocab_size)]

@@ -63,7 +63,7 @@ class _FusedAttention(torch.autograd.Function):
     """Exports as one ``com.microsoft::MultiHeadAttention``; in PyTorch it is scaled dot-product attention."""
 
     @staticmethod
-    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
+    def forward(_: Any, query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
         return attend(query, key, value, heads=heads, mask=None)
 
     @staticmethod

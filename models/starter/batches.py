@@ -114,10 +114,10 @@ class BatchMaker:
         rows: list[np.ndarray] = []
         chosen: list[Item] = []
         for item in items:
-            frames, item = self.joined_digits(rng, self.digits) if item is None else (self.store.frames(item), item)
+            frames, heard = self.joined_digits(rng, self.digits) if item is None else (self.store.frames(item), item)
             fill = self.store.means.astype(np.float32)
             rows.append(self.normalize(augment(frames, rng, noises=self.noises, fill=fill, masked=masked)))
-            chosen.append(item)
+            chosen.append(heard)
         return self.collate(rows, chosen, rng)
 
     def collate(self, rows: list[np.ndarray], items: list[Item], rng: np.random.Generator) -> Batch:
@@ -129,7 +129,8 @@ class BatchMaker:
         prompts = [PROMPT_LANGUAGE[item.language] if rng.random() < 0.5 else 0 for item in items]
         # CTC needs a frame per unit and one more between equal neighbours.
         known = [
-            item.targets is not None and len(row) >= len(item.targets) + sum(a == b for a, b in zip(item.targets, item.targets[1:], strict=False))
+            item.targets is not None
+            and len(row) >= len(item.targets) + sum(a == b for a, b in zip(item.targets, item.targets[1:], strict=False))
             for item, row in zip(items, rows, strict=True)
         ]
         targets = [list(item.targets or ()) if fits else [] for item, fits in zip(items, known, strict=True)]

@@ -66,7 +66,9 @@ def _recognize(engine: Engine, audios: Sequence[Path | Waveform], precision: str
     return [engine.transcribe(audio, precision=precision, itn=False, language=language) for audio in audios]
 
 
-def _slice(engine: Engine, precision: str, pairs: list[tuple[str, Any]], *, characters: bool, seed: int) -> tuple[dict[str, float], list[Transcript]]:
+def _slice(
+    engine: Engine, precision: str, pairs: list[tuple[str, Any]], *, characters: bool, seed: int
+) -> tuple[dict[str, float], list[Transcript]]:
     transcripts = _recognize(engine, [audio for _, audio in pairs], precision)
     texts = [_words(transcript) for transcript in transcripts]
     if characters:

@@ -119,6 +119,8 @@ def prepare(data: Path, work: Path, config: dict[str, Any], *, without: Sequence
     partial.replace(work / "fbank.f16")
     np.savez(work / "cmvn.npz", means=means, deviations=deviations)
     (work / "english.bpe").write_bytes(english_model)
-    (work / "store.json").write_text(json.dumps({"pieces": pieces, "items": [vars(item) for item in items]}, ensure_ascii=False), encoding="utf-8")
+    (work / "store.json").write_text(
+        json.dumps({"pieces": pieces, "items": [vars(item) for item in items]}, ensure_ascii=False), encoding="utf-8"
+    )
     log.info("%d utterances, %.1f h, %d units", len(items), sum(counts) / 360_000, len(pieces))
     return FeatureStore(work)

@@ -44,7 +44,15 @@ def _flite(text: str, target: Path, *, voice: str, rng: random.Random) -> None:
 
 
 def _festival(text: str, target: Path, *, voice: str, rng: random.Random) -> None:
-    command = ["text2wave", "-o", str(target), "-eval", f"({voice})", "-eval", f"(Parameter.set 'Duration_Stretch {rng.uniform(0.8, 1.3):.2f})"]
+    command = [
+        "text2wave",
+        "-o",
+        str(target),
+        "-eval",
+        f"({voice})",
+        "-eval",
+        f"(Parameter.set 'Duration_Stretch {rng.uniform(0.8, 1.3):.2f})",
+    ]
     subprocess.run(command, input=text, text=True, check=True, timeout=TIMEOUT_S, capture_output=True)
 
 
@@ -75,7 +83,15 @@ def _speak_english(text: str, target: Path, *, program: str, rng: random.Random)
 def _made(path: Path, text: str, *, language: Language, speaker: str, source: str) -> Utterance:
     # No emotion target: a formant synthesizer has none to teach.
     return Utterance(
-        path=path, text=text, language=language, emotion=None, event=Event.SPEECH, source=source, speaker=speaker, split="train", duration_s=0.0
+        path=path,
+        text=text,
+        language=language,
+        emotion=None,
+        event=Event.SPEECH,
+        source=source,
+        speaker=speaker,
+        split="train",
+        duration_s=0.0,
     )
 
 

@@ -42,7 +42,9 @@ def losses(model: SenseVoice, batch: Batch) -> tuple[Tensor, Tensor]:
     if not bool(rows.any()):
         return logits.sum() * 0.0, tags
     log_probs = logits[rows, PROMPT_POSITIONS:].log_softmax(-1).transpose(0, 1)
-    ctc = functional.ctc_loss(log_probs, batch.targets, batch.lengths[rows], batch.target_lengths[rows], reduction="none", zero_infinity=True)
+    ctc = functional.ctc_loss(
+        log_probs, batch.targets, batch.lengths[rows], batch.target_lengths[rows], reduction="none", zero_infinity=True
+    )
     return ctc.sum() / max(int(batch.target_lengths[rows].sum()), int(rows.sum())), tags
 
 
@@ -68,7 +70,7 @@ def spell(pieces: list[str], units: list[int]) -> str:
     return "".join(pieces[unit] for unit in units if not pieces[unit].startswith("<|")).replace("▁", " ").strip()
 
 
-def test_items(store: FeatureStore, *, limit: int = 120) -> dict[str, list[Item]]:
+def held_out_items(store: FeatureStore, *, limit: int = 120) -> dict[str, list[Item]]:
     """A few held-out utterances of each slice, for the log; the full figures come from ``evaluate``."""
     digits = {"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"}
     test = [item for item in store.items if item.split == "test"]
@@ -113,10 +115,10 @@ class Trainer:
         self.settings = config["train_asr"]
         torch.manual_seed(config["seed"])
         self.maker = BatchMaker(store, config)
-        self.model = SenseVoice(network_config(config, vocab_size=len(store.pieces)), dropout=self.settings["dropout"], max_positions=MAX_POSITIONS)
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=self.settings["weight_decay"]
+        self.model = SenseVoice(
+            network_config(config, vocab_size=len(store.pieces)), dropout=self.settings["dropout"], max_positions=MAX_POSITIONS
         )
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=self.settings["weight_decay"])
         self.work = work
         self.first_epoch, self.step = 0, 0
         self.recent: deque[Path] = deque(maxlen=self.settings["average_last"])
@@ -145,14 +147,20 @@ class Trainer:
         self.recent.append(weights)
         partial = self.checkpoint.with_suffix(".partial")
         recent = [str(path) for path in self.recent]
-        state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "epoch": epoch, "step": self.step, "recent": recent}
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "epoch": epoch,
+            "step": self.step,
+            "recent": recent,
+        }
         torch.save(state, partial)
         partial.replace(self.checkpoint)
 
     def run(self, *, epochs: int | None = None) -> Path:
         """Train to the end; returns the averaged weights' path."""
         epochs = epochs or self.settings["epochs"]
-        slices = test_items(self.maker.store)
+        slices = held_out_items(self.maker.store)
         for epoch in range(self.first_epoch, epochs):
             epoch_started = time.monotonic()
             mean = self._one_epoch(epoch, epochs)

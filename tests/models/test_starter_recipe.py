@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 yaml = pytest.importorskip("yaml")
 
-import models.starter.corpus as corpus  # noqa: E402 - torch decides whether this file runs
+from models.starter import corpus  # noqa: E402 - torch decides whether this file runs
 from models.starter.augment import add_noise, augment, stretch, warp_vocal_tract  # noqa: E402
 from models.starter.corpus import CorpusError, read_corpus, read_labels  # noqa: E402
 from models.starter.train_asr import learning_rate  # noqa: E402
