@@ -25,7 +25,7 @@ def banner_html(bundle: Bundle, texts: Texts) -> str:
     return (
         f'<section class="lv-banner" aria-label="{escape(texts("banner.aria"), quote=True)}">'
         f'<p><strong>{escape(bundle.title)}</strong> <span class="lv-muted">{escape(bundle.name)} {escape(bundle.version)}</span></p>'
-        f"<p>{escape(bundle.description)}</p>"
+        f"<p>{escape(bundle.described_in(texts.language))}</p>"
         f'<details><summary>{escape(texts("banner.details"))}</summary><dl class="lv-facts">{rows}</dl></details></section>'
     )
 

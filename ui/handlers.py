@@ -38,9 +38,9 @@ def no_recording(texts: Texts) -> gr.Error:
     return _toast(texts("error.no_audio"), title=texts("error.no_audio_title"), for_page=True)
 
 
-def title_of(error: LightVoiceError, texts: Texts) -> str:
+def title_of(kind: type[LightVoiceError], texts: Texts) -> str:
     """The toast's title: what the nearest named class of the error tree means to a person."""
-    for family in type(error).__mro__:
+    for family in kind.__mro__:
         if f"error.{family.__name__}" in TEXTS:
             return texts(f"error.{family.__name__}")
     return texts("error.title")
@@ -52,7 +52,7 @@ def _translated(texts: Texts, *, for_page: bool) -> Iterator[None]:
         yield
     except LightVoiceError as error:
         _log.info("refused: %s", error)
-        raise _toast(str(error), title=title_of(error, texts), for_page=for_page) from error
+        raise _toast(str(error), title=title_of(type(error), texts), for_page=for_page) from error
     except gr.Error:
         raise
     except Exception as error:  # the page's last line: whatever it is, it is logged with a number and the server goes on

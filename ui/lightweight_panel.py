@@ -38,9 +38,7 @@ def lightweight_html(state: LightweightState, texts: Texts) -> str:
 def build_lightweight_panel(context: PageContext) -> LightweightPanel:
     """Lay the switch out and wire it; ``page.py`` refreshes it from the timer."""
     with gr.Column(scale=2, min_width=280, elem_id="lv-light"):
-        switch = gr.Checkbox(
-            value=lambda: context.engine.lightweight, label=label("light.label"), elem_id="lv-light-switch", container=False
-        )
+        switch = gr.Checkbox(value=context.engine.lightweight, label=label("light.label"), elem_id="lv-light-switch", container=False)
         status = gr.HTML(elem_id="lv-light-status", apply_default_css=False)
 
     def set_lightweight(on: bool, request: gr.Request) -> tuple[bool, str]:

@@ -32,6 +32,8 @@ def build_page(context: PageContext) -> gr.Blocks:
     """The whole page, wired to the engine of ``context``; ``serve.py`` puts it on a port."""
     blocks = gr.Blocks(title="LightVoice", analytics_enabled=False, delete_cache=(DELETE_EVERY_S, DELETE_AFTER_S))
     with blocks:
+        # First, for the first listener of a name keeps it: later ones, private as they are, become transcribe_1 and so on.
+        add_endpoints(context)
         with gr.Row(elem_id="lv-top"):
             with gr.Column(scale=3, min_width=280):
                 header = gr.HTML(elem_id="lv-head", apply_default_css=False)
@@ -98,6 +100,5 @@ def build_page(context: PageContext) -> gr.Blocks:
             queue=False,
             show_progress="hidden",
         )
-        add_endpoints(context)
     blocks.queue(max_size=QUEUE_SIZE, default_concurrency_limit=DEFAULT_CONCURRENCY, api_open=False)
     return blocks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import shutil
@@ -86,7 +87,16 @@ def build_app(
     """
     limits = limits or Limits()
     context = PageContext(engine=engine, state=ServerState(engine), exports=files / "exports", limits=limits)
-    blocks = build_page(context)
+
+    async def build() -> FastAPI:
+        return _mounted(build_page(context), engine, host=host, port=port, limits=limits)
+
+    # Gradio opens an event loop for every lock that it makes outside of one, and never closes it: make them inside of one.
+    return asyncio.run(build())
+
+
+def _mounted(blocks: gr.Blocks, engine: Engine, *, host: str, port: int, limits: Limits) -> FastAPI:
+    """The page as a web application, with the headers and the health check around it."""
     app = FastAPI(title="LightVoice", docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/healthz")

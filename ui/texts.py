@@ -37,7 +37,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "light.freed": ("{freed} given back", "已释放 {freed}"),
     "light.freed_none": ("nothing to give back", "没有可释放的内存"),
     # the form
-    "form.audio": ("Recording: drop a file, or use the microphone", "录音：拖入文件，或使用麦克风"),
+    "form.audio": ("Recording (file or microphone)", "录音（文件或麦克风）"),
     "form.language": ("Spoken language", "语音语言"),
     "form.language_info": ("Auto lets the model decide", "“自动”由模型判断"),
     "form.language_auto": ("Auto", "自动"),
@@ -60,8 +60,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "stage.features": ("Computing features", "计算特征"),
     "stage.vad": ("Finding speech", "检测语音"),
     "stage.asr": ("Recognizing", "识别中"),
-    "stage.left": ("First precision", "第一种精度"),
-    "stage.right": ("Second precision", "第二种精度"),
     "stage.other": ("Working", "处理中"),
     # the transcript
     "result.title": ("Transcript", "转写结果"),
@@ -140,7 +138,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "compare.file": ("Model files", "模型文件"),
     "compare.times": ("{ratio}× as fast", "{ratio} 倍速度"),
     "compare.boundaries": ("{within} of {boundaries} segment boundaries within 10 ms", "{within}/{boundaries} 个片段边界相差 10 ms 以内"),
-    "compare.segments": ("Segments", "语音片段"),
     "compare.column_time": ("Time", "时间"),
     "compare.margin": ("ahead of the next by", "领先次优"),
     # resources

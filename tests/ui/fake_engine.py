@@ -34,6 +34,9 @@ class FakeBundle:
     languages: tuple[str, ...] = ("en", "zh")
     variants: tuple[str, ...] = ("fp32", "int8")
 
+    def described_in(self, language: str) -> str:
+        return {"zh": "听到什么都说同样的数字"}.get(language, self.description)
+
     def size_mb(self, precision: str) -> float:
         return {"fp32": 11.2, "int8": 3.1}[precision]
 

@@ -13,7 +13,8 @@ def test_moments(ms: float, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value_s", "shown"), [(0.0, "0 ms"), (0.0123, "12 ms"), (3.21, "3.2 s"), (75.0, "1 min 15 s"), (119.7, "2 min 0 s"), (3_780.0, "1 h 3 min")]
+    ("value_s", "shown"),
+    [(0.0, "0 ms"), (0.0123, "12 ms"), (3.21, "3.2 s"), (75.0, "1 min 15 s"), (119.7, "2 min 0 s"), (3_780.0, "1 h 3 min")],
 )
 def test_spans(value_s: float, shown: str) -> None:
     assert seconds(value_s) == shown

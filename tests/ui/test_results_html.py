@@ -96,8 +96,9 @@ def test_words_of_a_bundle_never_become_markup() -> None:
 
 def test_the_banner_says_what_the_bundle_can_do() -> None:
     shown = Reader(banner_html(FakeBundle(), CHINESE)).text
-    for word in ("Says the same digits", "英语", "普通话", "Apache-2.0", "INT8 (3.1 MB)"):
+    for word in ("同样的数字", "英语", "普通话", "Apache-2.0", "INT8 (3.1 MB)"):
         assert word in shown
+    assert "Says the same digits" in Reader(banner_html(FakeBundle(), ENGLISH)).text
 
 
 @pytest.mark.parametrize("tag", [*Language, *Emotion, *Event])
@@ -154,7 +155,8 @@ def test_resources_show_sessions_and_a_gpu_where_there_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("freed", "said"), [(None, "On: requests run in INT8"), (110.0, "110 MB given back"), (0.0, "nothing to give back"), (0.04, "nothing to give back")]
+    ("freed", "said"),
+    [(None, "On: requests run in INT8"), (110.0, "110 MB given back"), (0.0, "nothing to give back"), (0.04, "nothing to give back")],
 )
 def test_the_switch_says_honestly_what_it_gave_back(freed: float | None, said: str) -> None:
     shown = Reader(lightweight_html(LightweightState(on=True, precision="int8", rss_mb=210.0, freed_mb=freed), ENGLISH)).text

@@ -69,15 +69,39 @@ def test_a_file_that_nobody_uploaded_cannot_be_transcribed(page: RunningPage, tw
     assert page.engine.calls == []
 
 
+def press_transcribe(page: RunningPage, audio: dict[str, object]) -> str:
+    """What the page's own button answers when a program sends what the browser would, but with a path of its choice."""
+    config = httpx.get(f"{page.address}/config").json()
+    listeners = [
+        each for each in config["dependencies"] if each["api_name"].startswith("transcribe") and each["api_visibility"] == "private"
+    ]
+    (listener,) = listeners
+    join = {"data": [audio, "auto", True, False], "fn_index": listener["id"], "session_hash": "stranger"}
+    httpx.post(f"{page.address}/gradio_api/queue/join", json=join).raise_for_status()
+    with httpx.stream("GET", f"{page.address}/gradio_api/queue/data?session_hash=stranger", timeout=20) as answer:
+        for line in answer.iter_lines():
+            if "process_completed" in line:
+                return line
+    raise AssertionError("the queue gave no answer")
+
+
+def test_the_pages_own_button_takes_uploads_only(page: RunningPage, two_words: Path) -> None:
+    mark = {"_type": "gradio.FileData"}
+    said = press_transcribe(page, {"path": str(two_words), "meta": mark})
+    assert '"success":false' in said
+    assert page.engine.calls == []
+    with two_words.open("rb") as file:
+        uploaded = httpx.post(f"{page.address}/gradio_api/upload", files={"files": ("two.wav", file)}).json()[0]
+    assert '"success":true' in press_transcribe(page, {"path": uploaded, "meta": mark})
+
+
 def test_listeners_of_the_page_are_not_an_api(page: RunningPage) -> None:
     config = httpx.get(f"{page.address}/config").json()
     public = {dependency["api_name"] for dependency in config["dependencies"] if dependency["api_visibility"] != "private"}
     assert public == {"transcribe", "compare", "set_lightweight", "resources"}
 
 
-def test_nothing_is_asked_of_another_machine(
-    run_page: Callable[..., object], monkeypatch: pytest.MonkeyPatch, two_words: Path
-) -> None:
+def test_nothing_is_asked_of_another_machine(run_page: Callable[..., object], monkeypatch: pytest.MonkeyPatch, two_words: Path) -> None:
     import gradio_client
 
     outside: list[object] = []
@@ -106,25 +130,29 @@ def test_a_port_in_use_is_a_plain_error() -> None:
 
 
 def test_a_host_that_is_not_ours_is_a_plain_error() -> None:
-    with pytest.raises(PortUnavailableError, match="no-such-host.invalid"):
+    with pytest.raises(PortUnavailableError, match=r"no-such-host\.invalid"):
         serve(FakeEngine(), host="no-such-host.invalid", port=0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_server_and_its_files(number: signal.Signals, tmp_path: Path) -> None:
     environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path)}
-    with subprocess.Popen([sys.executable, "-c", SERVE_FAKE], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    process = subprocess.Popen([sys.executable, "-c", SERVE_FAKE], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
         assert process.stdout is not None
         address = process.stdout.readline().strip()
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+", address)
-        (folder,) = tmp_path.iterdir()
+        (folder,) = tmp_path.glob("lightvoice-*")
         assert folder.stat().st_mode & 0o077 == 0
         upload = httpx.post(f"{address}/gradio_api/upload", files={"files": ("x.wav", b"abc")})
         assert Path(upload.json()[0]).is_relative_to(folder)
         process.send_signal(number)
-        assert process.stdout.read().strip() == "ended"
-        assert process.wait(30) == 0
-    assert list(tmp_path.iterdir()) == []
+        said, _ = process.communicate(timeout=30)
+        assert (said.strip(), process.returncode) == ("ended", 0)
+        assert list(tmp_path.glob("lightvoice-*")) == []
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_the_environment_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
