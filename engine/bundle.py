@@ -49,6 +49,7 @@ class Bundle:
     version: str
     title: str
     description: str
+    descriptions: Mapping[str, str]
     source: str
     licence: str
     languages: tuple[str, ...]
@@ -89,6 +90,10 @@ class Bundle:
         if precision not in self.variants:
             raise UnknownPrecisionError(precision=precision, known=self.variants)
         return self.variants[precision]
+
+    def described_in(self, language: str) -> str:
+        """The description in a page language ("en", "zh") where the bundle has one, else its only one."""
+        return self.descriptions.get(language, self.description)
 
     def size_mb(self, precision: str) -> float:
         """Megabytes on disk of one precision's graphs, external weights included."""
@@ -140,6 +145,12 @@ class _Fields:
         if not isinstance(value, dict):
             raise self.fail(name, "an object")
         return value
+
+    def texts(self, name: str) -> dict[str, str]:
+        values = self.table(name, {})
+        if not all(isinstance(value, str) for value in values.values()):
+            raise self.fail(name, "an object of texts")
+        return values
 
     def numbers(self, name: str, values: Any) -> dict[str, int]:
         if not isinstance(values, dict) or not all(isinstance(value, int) and not isinstance(value, bool) for value in values.values()):
@@ -205,6 +216,7 @@ def _build(cls: type[Bundle], folder: Path, fields: _Fields, files: Mapping[str,
         version=fields.text("version", ""),
         title=fields.text("title", fields.text("name")),
         description=fields.text("description", ""),
+        descriptions=fields.texts("descriptions"),
         source=fields.text("source", ""),
         licence=fields.text("licence", ""),
         languages=fields.languages(),

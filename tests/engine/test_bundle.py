@@ -31,6 +31,12 @@ def test_the_embedded_bundle_is_sound(starter_bundle: Path) -> None:
         bundle.size_mb("int4")
 
 
+def test_descriptions_come_in_the_pages_language(copy: Path) -> None:
+    write_manifest(copy, descriptions={"zh": "小模型"})
+    bundle = Bundle.load(copy)
+    assert (bundle.described_in("zh"), bundle.described_in("en")) == ("小模型", bundle.description)
+
+
 def test_a_changed_byte_is_found(copy: Path) -> None:
     content = bytearray((copy / "vad.int8.onnx").read_bytes())
     content[-1] ^= 1
@@ -75,6 +81,7 @@ def test_a_manifest_that_cannot_be_read_is_refused(copy: Path, content: str) -> 
     ("changes", "word"),
     [
         ({"name": 7}, "name"),
+        ({"descriptions": {"zh": 1}}, "descriptions"),
         ({"languages": []}, "languages"),
         ({"languages": "en"}, "languages"),
         ({"sample_rate": 8000}, "sample_rate"),

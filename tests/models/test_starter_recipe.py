@@ -83,7 +83,10 @@ def test_augmentation_is_fresh_but_seeded() -> None:
 
 def test_learning_rate_rises_then_falls() -> None:
     rates = [learning_rate(done, peak=1.0, warmup_fraction=0.1) for done in (0.0, 0.05, 0.1, 0.5, 1.0)]
-    assert rates[0] < rates[1] < rates[2] == pytest.approx(1.0) > rates[3] > rates[4] == pytest.approx(0.01)
+    assert rates[0] < rates[1] < rates[2]
+    assert rates[2] == pytest.approx(1.0)
+    assert rates[2] > rates[3] > rates[4]
+    assert rates[4] == pytest.approx(0.01)
 
 
 def small_store(folder: Path) -> Path:
