@@ -179,8 +179,8 @@ ensure() {
 # Chromium for the browser tests, and a font that shows Chinese, where apt may install them.
 ensure_browser() {
     local wanted=() as_root=()
-    command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 \
-        || command -v google-chrome >/dev/null 2>&1 || wanted+=(chromium)
+    [[ -n ${LIGHTVOICE_CHROMIUM:-} || -n $(type -P chromium chromium-browser google-chrome google-chrome-stable || true) ]] \
+        || wanted+=(chromium)
     [[ -n $(fc-list :lang=zh 2>/dev/null || true) ]] || wanted+=(fonts-noto-cjk)
     ((${#wanted[@]})) || return 0
     if ! command -v apt-get >/dev/null 2>&1; then

@@ -25,7 +25,7 @@ FORBIDDEN = {
     "models": {"gradio", "ui"},
     "app.py": {"torch", "funasr", "modelscope", "librosa", "onnx", "onnxruntime"},
 }
-NOBODY_IMPORTS = {"app", "tests"}
+NOBODY_IMPORTS = {"app", "benchmarks", "tests"}
 VAGUE_NAMES = {"utils.py", "util.py", "helpers.py", "helper.py", "common.py", "misc.py"}
 
 

@@ -13,7 +13,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNTIME = "requirements-runtime.txt"
-FIRST_PARTY = {"app", "engine", "models", "ui", "tests"}
+FIRST_PARTY = {"app", "benchmarks", "engine", "models", "ui", "tests"}
 
 
 def dockerfile() -> list[tuple[str, str, str]]:

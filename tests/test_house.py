@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 FULL, RUNTIME, TEST = "requirements.txt", "requirements-runtime.txt", "requirements-test.txt"
-FIRST_PARTY = {"app", "engine", "models", "ui", "tests"}
+FIRST_PARTY = {"app", "benchmarks", "engine", "models", "ui", "tests"}
 #: The workshop and what only it needs: an edge machine must not pay for them.
 WORKSHOP = {"torch", "funasr", "modelscope", "librosa", "numba", "scipy", "scikit-learn", "transformers", "onnx"}
 LARGEST_FILE_BYTES = 20_000_000
@@ -134,7 +134,7 @@ def third_party_imports(*parts: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("parts", "names"),
-    [(("app.py", "engine", "ui"), [RUNTIME]), (("models",), [FULL]), (("tests",), [FULL, TEST])],
+    [(("app.py", "engine", "ui"), [RUNTIME]), (("models",), [FULL]), (("tests", "benchmarks"), [FULL, TEST])],
     ids=["page", "workshop", "tests"],
 )
 def test_every_package_that_is_imported_is_required_by_name(parts, names):
