@@ -13,7 +13,7 @@ from engine.tags import LANGUAGE_CHOICES
 from ui.texts import Texts, label
 
 EXAMPLES_FOLDER = Path(__file__).parent / "examples"
-EXAMPLES = ("digits-en", "sentence-en", "sentence-zh")
+EXAMPLES = ("digits-en", "sentence-en", "digits-zh")
 
 #: Languages name themselves, so that everybody finds their own; only "auto" is translated (:func:`language_choices`).
 _OWN_NAMES = {"zh": "普通话 (zh)", "en": "English (en)", "yue": "粵語 (yue)", "ja": "日本語 (ja)", "ko": "한국어 (ko)"}

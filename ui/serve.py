@@ -104,6 +104,7 @@ def _mounted(blocks: gr.Blocks, engine: Engine, *, host: str, port: int, limits:
         return {"status": "ok", "bundle": engine.bundle.name, "precision": engine.precision}
 
     app.add_middleware(SecurityHeaders)
+    blocks.state_session_capacity = _SESSIONS_KEPT
     gr.mount_gradio_app(
         app,
         blocks,
@@ -128,7 +129,6 @@ def _mounted(blocks: gr.Blocks, engine: Engine, *, host: str, port: int, limits:
     # Mounting, unlike launch(), leaves this unset, and with it unset Gradio does not check that a path which a client sends is
     # one that it uploaded: any file of this machine could be named (tests/ui/test_serve.py).
     blocks.has_launched = True
-    blocks.state_session_capacity = _SESSIONS_KEPT
     return app
 
 

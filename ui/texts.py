@@ -50,7 +50,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "form.video": ("Video file…", "视频文件…"),
     "example.digits-en": ("English digits", "英文数字"),
     "example.sentence-en": ("English sentences", "英文句子"),
-    "example.sentence-zh": ("Mandarin", "普通话"),
+    "example.digits-zh": ("Mandarin digits", "中文数字"),
     "mic.hint": (
         "The browser offers the microphone only over HTTPS or on localhost. Uploading works everywhere.",
         "浏览器仅在 HTTPS 或 localhost 下允许使用麦克风；上传文件不受影响。",

@@ -37,7 +37,7 @@ CLIPS = (
         voice="flite:rms",
         sentences=("please call me when you reach the station", "the train leaves at seven"),
     ),
-    Clip(name="sentence-zh", voice="espeak-ng:cmn", sentences=("今天天气很好", "我们去公园走走")),
+    Clip(name="digits-zh", voice="espeak-ng:cmn", sentences=("三 一 四 一 五", "九 二 六 五 三")),
 )
 
 
