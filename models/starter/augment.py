@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-FLOOR = np.float32(-15.9)  # log of float32's epsilon, Kaldi's floor for an empty bin
+FLOOR = np.float32(-15.942385)  # log of float32's epsilon, Kaldi's floor for an empty bin
+DIGITAL_SILENCE_SHARE = 0.35  # joined clips and synthesized speech pause in exact zeros, which no room ever does
 TELEPHONE_BINS = 57  # mel bins below about 4 kHz of the 80 between 20 Hz and 8 kHz
 
 
@@ -56,8 +57,15 @@ def mask(frames: np.ndarray, rng: np.random.Generator, *, fill: np.ndarray) -> n
     return frames
 
 
+def change_volume(frames: np.ndarray, change: float) -> np.ndarray:
+    """Add ``change`` (natural log of power) to every frame but digital silence, which has no volume to change."""
+    return np.where(frames <= FLOOR + np.float32(1e-3), FLOOR, np.maximum(frames + np.float32(change), FLOOR))
+
+
 def silence(length: int, rng: np.random.Generator, *, like: np.ndarray) -> np.ndarray:
-    """Frames of a noise floor that lies below the quietest frames of ``like``: -> (length, 80)."""
+    """A pause: a noise floor below the quietest frames of ``like``, or exact zeros: -> (length, 80)."""
+    if rng.random() < DIGITAL_SILENCE_SHARE:
+        return np.full((length, like.shape[1]), FLOOR)
     floor = np.percentile(like, 5, axis=0) - rng.uniform(0, 1.5)
     return (floor + rng.normal(0, 0.8, (length, like.shape[1]))).astype(np.float32)
 
@@ -72,7 +80,7 @@ def augment(frames: np.ndarray, rng: np.random.Generator, *, noises: list[np.nda
     if rng.random() < 0.1:
         frames = frames.copy()
         frames[:, TELEPHONE_BINS:] = FLOOR + rng.uniform(0, 3)
-    frames = frames + np.float32(rng.uniform(-3.0, 2.0))
+    frames = change_volume(frames, rng.uniform(-6.0, 2.0))
     if noises and rng.random() < 0.35:
         frames = add_noise(frames, noises[int(rng.integers(len(noises)))], snr_db=rng.uniform(5, 25))
     return mask(frames, rng, fill=fill) if masked else frames

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from engine.features import FBANK_BINS, Cmvn, stack_frames
 from models.fsmn_vad import FsmnVad
-from models.starter.augment import add_noise, silence, stretch, warp_vocal_tract
+from models.starter.augment import add_noise, change_volume, silence, stretch, warp_vocal_tract
 from models.starter.prepare import FeatureStore, Item
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class SceneMaker:
         factor = rng.uniform(0.85, 1.18)
         places = np.linspace(0, len(label) - 1, max(1, round(len(label) * factor)))
         label = label[np.round(places).astype(np.intp)]
-        frames = warp_vocal_tract(stretch(frames, factor), rng.uniform(0.9, 1.1)) + np.float32(rng.uniform(-3, 2))
+        frames = change_volume(warp_vocal_tract(stretch(frames, factor), rng.uniform(0.9, 1.1)), rng.uniform(-6, 2))
         return frames, label
 
     def scene(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

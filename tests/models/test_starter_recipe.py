@@ -12,7 +12,8 @@ torch = pytest.importorskip("torch")
 yaml = pytest.importorskip("yaml")
 
 from models.starter import corpus  # noqa: E402 - torch decides whether this file runs
-from models.starter.augment import add_noise, augment, stretch, warp_vocal_tract  # noqa: E402
+from engine.features import fbank  # noqa: E402
+from models.starter.augment import FLOOR, add_noise, augment, change_volume, silence, stretch, warp_vocal_tract  # noqa: E402
 from models.starter.corpus import CorpusError, read_corpus, read_labels  # noqa: E402
 from models.starter.train_asr import learning_rate  # noqa: E402
 from models.starter.units import UnitEncoder, learn_units, write_tokens  # noqa: E402
@@ -70,6 +71,23 @@ def test_noise_arrives_at_the_asked_level() -> None:
     speech, noise = rng.normal(5, 1, (200, 80)).astype(np.float32), rng.normal(0, 1, (30, 80)).astype(np.float32)
     added = np.exp(add_noise(speech, noise, snr_db=10.0)).mean() - np.exp(speech).mean()
     assert 10 * np.log10(np.exp(speech).mean() / added) == pytest.approx(10.0, abs=0.1)
+
+
+def test_digital_silence_has_no_volume() -> None:
+    frames = np.stack([np.full(80, FLOOR), np.full(80, 3.0)]).astype(np.float32)
+    quieter = change_volume(frames, -4.0)
+    np.testing.assert_array_equal(quieter[0], np.full(80, FLOOR))
+    np.testing.assert_allclose(quieter[1], np.full(80, -1.0))
+    assert change_volume(frames, -30.0).min() >= FLOOR
+
+
+def test_pauses_are_sometimes_exact_zeros_as_the_frontend_sees_them() -> None:
+    zeros = fbank(np.zeros(2_000, np.float32))
+    speech = np.random.default_rng(0).normal(5, 2, (50, 80)).astype(np.float32)
+    pauses = [silence(3, np.random.default_rng(seed), like=speech) for seed in range(60)]
+    digital = [np.allclose(pause, zeros[:3], atol=1e-3) for pause in pauses]
+    assert 5 < sum(digital) < 40
+    assert all(pause.mean() < speech.mean() for pause in pauses)
 
 
 def test_augmentation_is_fresh_but_seeded() -> None:
