@@ -25,7 +25,7 @@ DELETE_AFTER_S = 3600
 #: Events that may wait; more are told that the queue is full.
 QUEUE_SIZE = 64
 #: An event waits this long at most before the queue sees it; a person does not notice, the processor does.
-QUEUE_POLL_S = 0.02
+QUEUE_POLL_S = 0.05
 #: Runs of one listener at the same time, where it sets no limit of its own.
 DEFAULT_CONCURRENCY = 4
 

@@ -21,7 +21,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from engine.errors import PortUnavailableError
+from engine.errors import OptionError, PortUnavailableError
 from ui.context import Limits, PageContext
 from ui.page import build_page
 from ui.recording_form import EXAMPLES_FOLDER
@@ -158,11 +158,26 @@ def serve(
             ssl_keyfile=ssl_keyfile,
             timeout_graceful_shutdown=GRACEFUL_STOP_S,
         )
-        scheme = "https" if ssl_certfile else "http"
+        _load(config)
+        scheme = "https" if config.is_ssl else "http"
         address = f"{scheme}://{_reachable(host)}:{number}"
         server = _Server(config, ready=lambda: on_ready(address) if on_ready else None)
         with server.stopped_by_signals():
             server.run(sockets=[listener])
+
+
+def _load(config: uvicorn.Config) -> None:
+    """Read the certificate now, while a wrong one can still be said in one line."""
+    if not config.is_ssl:
+        return
+    files = f"{config.ssl_certfile} and {config.ssl_keyfile}"
+    remedy = "give --ssl-certfile and --ssl-keyfile as PEM files"
+    if not config.ssl_certfile:
+        raise OptionError(f"cannot serve HTTPS with {files} (a key without a certificate); {remedy}")
+    try:
+        config.load()
+    except OSError as error:
+        raise OptionError(f"cannot serve HTTPS with {files} ({error.strerror}); {remedy}") from error
 
 
 class _Server(uvicorn.Server):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,10 +17,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from engine.errors import PortUnavailableError
+from engine.errors import OptionError, PortUnavailableError
 from tests.ui.conftest import RunningPage
 from tests.ui.fake_engine import FakeEngine
+from ui.context import Limits, PageContext
+from ui.page import build_page
 from ui.serve import serve
+from ui.server_state import ServerState
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVE_FAKE = (
@@ -134,6 +139,32 @@ def test_a_host_that_is_not_ours_is_a_plain_error() -> None:
         serve(FakeEngine(), host="no-such-host.invalid", port=0)
 
 
+@pytest.mark.parametrize("files", [("no.pem", "no.key"), ("bad.pem", "bad.key"), (None, "bad.key")])
+def test_a_certificate_that_cannot_be_used_is_a_plain_error(tmp_path: Path, files: tuple[str | None, str]) -> None:
+    for name in ("bad.pem", "bad.key"):
+        (tmp_path / name).write_text("not a certificate")
+    certificate, key = (None if name is None else tmp_path / name for name in files)
+    with pytest.raises(OptionError, match=r"cannot serve HTTPS with .* PEM"):
+        serve(FakeEngine(), port=0, ssl_certfile=certificate, ssl_keyfile=key)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
+def test_https_is_served_with_a_certificate(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "own.pem", tmp_path / "own.key"
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1"]
+    subprocess.run([*make, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    code = SERVE_FAKE.replace("port=0", f"port=0, ssl_certfile={str(certificate)!r}, ssl_keyfile={str(key)!r}")
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        assert address.startswith("https://")
+        assert httpx.get(f"{address}/healthz", verify=False).json()["status"] == "ok"
+    finally:
+        process.terminate()
+        process.communicate()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_server_and_its_files(number: signal.Signals, tmp_path: Path) -> None:
     environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path)}
@@ -189,3 +220,14 @@ def test_a_long_run_does_not_keep_others_waiting(page: RunningPage, two_words: P
     page.engine.hold.set()
     assert job.result(timeout=20)["segments"]
     client.close()
+
+
+def test_an_idle_server_leaves_the_processor_alone(tmp_path: Path) -> None:
+    """At Gradio's own pace, a thousand looks a second at an empty queue, a server that nobody uses takes 4 % of a core."""
+    engine = FakeEngine()
+    context = PageContext(engine=engine, state=ServerState(engine), exports=tmp_path, limits=Limits())
+
+    async def build() -> float:
+        return float(build_page(context)._queue.sleep_when_free)
+
+    assert 0.02 <= asyncio.run(build()) <= 0.1
