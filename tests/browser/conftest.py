@@ -22,7 +22,6 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="the browser tests 
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "ui" / "examples"
-STARTER = ROOT / "models" / "starter" / "bundle"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 START_S = 60
 #: How long a test waits for the page; the machine may be busy.
@@ -77,16 +76,10 @@ def quiet_wav(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def bundle(tiny_bundle: Path) -> Path:
-    """The embedded bundle; the tiny one where it was not made yet."""
-    return STARTER if (STARTER / "bundle.json").is_file() else tiny_bundle
-
-
-@pytest.fixture(scope="session")
-def server(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of ``app.py`` as a person starts it."""
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of ``app.py`` as a person starts it, on the embedded bundle."""
     environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path_factory.mktemp("gradio"))}
-    command = [sys.executable, "app.py", "--port", "0", "--bundle", str(bundle)]
+    command = [sys.executable, "app.py", "--port", "0"]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     said: list[str] = []
     address: list[str] = []

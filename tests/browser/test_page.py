@@ -336,3 +336,14 @@ def test_the_hint_about_https_shows_only_where_it_is_needed(open_page: Callable[
     page.evaluate("document.documentElement.classList.add('lv-insecure')")
     expect(hint).to_be_visible()
     expect(hint).to_contain_text("HTTPS")
+
+
+def test_the_browser_refuses_to_ask_another_machine(open_page: Callable[..., Any]) -> None:
+    page = open_page()
+    blocked = page.evaluate(
+        """() => new Promise((tell) => {
+          document.addEventListener('securitypolicyviolation', (event) => tell(event.blockedURI), {once: true});
+          fetch('https://example.invalid/statistics').then(() => tell('sent'), () => {});
+        })"""
+    )
+    assert blocked.startswith("https://example.invalid")
