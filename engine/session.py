@@ -116,12 +116,18 @@ class Session:
             products = count_products(path)
             if products.integer == 0 or products.floating > 0:
                 raise NotQuantizedError(path=path, integer=products.integer, floating=products.floating)
+        providers = _providers(device, precision)
+        _runtime_errors()  # loads the library now, so that its 30 MB are not charged to the first session
+        release_memory()  # memory that something else left free would be reused and hide what this session takes
         before = rss_mb()
-        inner = _open(path, providers=_providers(device, precision), threads=threads or default_threads())
+        inner = _open(path, providers=providers, threads=threads or default_threads())
         if device == "cuda" and inner.get_providers()[0] != "CUDAExecutionProvider":
             # On a machine without a GPU onnxruntime-gpu lists CUDA, raises nothing and runs on the CPU.
             raise ProviderUnavailableError(device=device, reason="ONNX Runtime fell back to the CPU: no usable GPU, CUDA 13 or cuDNN 9")
-        return cls(inner, path=path, model=model, precision=precision, mb=max(0.0, rss_mb() - before))
+        session = cls(inner, path=path, model=model, precision=precision, mb=rss_mb() - before)
+        # Its weights are resident at the latest when it has run once, whatever the measurement missed.
+        session.mb = max(session.mb, session.file_mb)
+        return session
 
     @property
     def file_mb(self) -> float:

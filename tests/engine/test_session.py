@@ -62,6 +62,7 @@ def test_a_session_says_what_it_is(tiny_bundle: Path) -> None:
     assert session.input_names == ("speech", "language", "textnorm")
     assert session.metadata_ids("tag_token_ids")
     assert session.file_mb == pytest.approx((tiny_bundle / "asr.fp32.onnx").stat().st_size / 1e6)
+    assert session.mb >= session.file_mb
     with pytest.raises(GraphContractError, match="no list 'lost'"):
         session.metadata_ids("lost")
 
