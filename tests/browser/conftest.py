@@ -40,6 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.browser)
+    # Last: Playwright keeps an event loop running in this thread, and tests that call asyncio.run() cannot run beside it.
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 
 @pytest.fixture(scope="session")
@@ -110,9 +112,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     assert "Traceback" not in "".join(said), "the server logged a traceback:\n" + "".join(said)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(chromium_path: str, microphone_wav: Path) -> Iterator[Any]:
-    """One Chromium for all tests; its microphone plays the digits."""
+    """One Chromium for all tests; its microphone plays the digits.
+
+    Closed when this folder is done: while it is open Playwright keeps an event loop in this thread, and whatever calls
+    ``asyncio.run`` in a later test fails.
+    """
     with sync_api.sync_playwright() as playwright:
         flags = [*FLAGS, f"--use-file-for-fake-audio-capture={microphone_wav}"]
         chromium = playwright.chromium.launch(executable_path=chromium_path, args=flags)

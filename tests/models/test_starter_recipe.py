@@ -11,8 +11,8 @@ import pytest
 torch = pytest.importorskip("torch")
 yaml = pytest.importorskip("yaml")
 
-from models.starter import corpus  # noqa: E402 - torch decides whether this file runs
 from engine.features import fbank  # noqa: E402
+from models.starter import corpus  # noqa: E402 - torch decides whether this file runs
 from models.starter.augment import FLOOR, add_noise, augment, change_volume, silence, stretch, warp_vocal_tract  # noqa: E402
 from models.starter.corpus import CorpusError, read_corpus, read_labels  # noqa: E402
 from models.starter.train_asr import learning_rate  # noqa: E402
