@@ -9,16 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from engine.tags import TAG_POSITIONS, piece_of
+from models.contract import PROMPT, write_tokens
 from models.export import ExportError, export_asr, export_vad
 from models.manifest import read_manifest, write_manifest
 from models.official import Checkpoint, load_fsmn_vad, load_sensevoice, read_pieces
 from models.quantize import dynamic
 
 log = logging.getLogger(__name__)
-PROMPT = {
-    "language": {"auto": 0, "zh": 3, "en": 4, "yue": 7, "ja": 11, "ko": 12, "nospeech": 13},
-    "textnorm": {"withitn": 14, "woitn": 15},
-}
 LICENCE = "FunASR Model Open Source License Agreement (weights); Apache-2.0 (LightVoice code)"
 
 
@@ -35,10 +32,6 @@ def find_vad_folder(asr_folder: Path, vad_folder: Path | None) -> Path:
 def _frontend(checkpoint: Checkpoint) -> dict[str, int]:
     settings = checkpoint.config["frontend_conf"]
     return {"m": int(settings["lfr_m"]), "n": int(settings["lfr_n"])}
-
-
-def _write_tokens(path: Path, pieces: list[str]) -> None:
-    path.write_text("".join(f"{piece} {index}\n" for index, piece in enumerate(pieces)), encoding="utf-8")
 
 
 def assemble(asr_folder: Path, output: Path, *, vad_folder: Path | None = None, name: str = "sensevoice-small") -> Path:
@@ -62,7 +55,7 @@ def assemble(asr_folder: Path, output: Path, *, vad_folder: Path | None = None, 
 def _fill(folder: Path, asr_checkpoint: Checkpoint, vad_checkpoint: Checkpoint, *, name: str) -> dict[str, Any]:
     asr, vad = load_sensevoice(asr_checkpoint), load_fsmn_vad(vad_checkpoint)
     pieces = read_pieces(asr_checkpoint.folder, vocab_size=asr.config.vocab_size)
-    _write_tokens(folder / "tokens.txt", pieces)
+    write_tokens(folder / "tokens.txt", pieces)
     shutil.copyfile(asr_checkpoint.folder / "am.mvn", folder / "asr.mvn")
     shutil.copyfile(vad_checkpoint.folder / "am.mvn", folder / "vad.mvn")
     lfr = {"asr": _frontend(asr_checkpoint), "vad": _frontend(vad_checkpoint)}

@@ -12,12 +12,11 @@ from torch import Tensor
 
 from engine.features import stack_frames
 from engine.tags import TextNorm, piece_of
+from models.contract import PROMPT_LANGUAGE, PROMPT_TEXTNORM
 from models.starter.augment import augment, silence
 from models.starter.prepare import FeatureStore, Item
 
 LFR_M, LFR_N = 7, 6
-PROMPT_LANGUAGE = {"auto": 0, "zh": 3, "en": 4, "yue": 7, "ja": 11, "ko": 12, "nospeech": 13}
-PROMPT_TEXTNORM = {TextNorm.WITHITN: 14, TextNorm.WOITN: 15}
 
 #: How often an utterance of a source is drawn per epoch; digits are few in the sets and must be heard often.
 SHARES = {"fsdd": 0.15, "ravdess": 0.5, "audio_cmn": 0.35, "tts-sentences": 0.25, "tts-digits": 0.5, "tts-mandarin": 0.7, "esc10": 0.8}

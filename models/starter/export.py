@@ -13,15 +13,14 @@ import torch
 
 from engine.tags import TAG_POSITIONS, piece_of
 from models.cmvn import write_cmvn
+from models.contract import PROMPT, write_tokens
 from models.export import export_asr, export_vad
 from models.fsmn_vad import FsmnVad
 from models.manifest import write_manifest
 from models.quantize import dynamic
 from models.sensevoice import SenseVoice
-from models.starter.batches import PROMPT_LANGUAGE, PROMPT_TEXTNORM
 from models.starter.prepare import FeatureStore
 from models.starter.train_asr import network_config
-from models.starter.units import write_tokens
 
 log = logging.getLogger(__name__)
 LFR = {"asr": {"m": 7, "n": 6}, "vad": {"m": 5, "n": 1}}
@@ -47,7 +46,7 @@ def _describe(asr: SenseVoice, vad: FsmnVad, config: dict[str, Any]) -> dict[str
         **config["bundle"],
         "sample_rate": 16_000,
         "lfr": LFR,
-        "prompt": {"language": PROMPT_LANGUAGE, "textnorm": {norm.value: row for norm, row in PROMPT_TEXTNORM.items()}},
+        "prompt": PROMPT,
         "variants": {name: {"asr": f"asr.{name}.onnx", "vad": f"vad.{name}.onnx"} for name in ("fp32", "int8")},
         "tokens": "tokens.txt",
         "cmvn": {"asr": "asr.mvn", "vad": "vad.mvn"},

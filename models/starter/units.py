@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import sentencepiece
 
@@ -53,8 +52,3 @@ class UnitEncoder:
         pieces = list(text) if characters else self._english.encode(text, out_type=str)
         ids = [self._ids.get(piece) for piece in pieces]
         return None if None in ids else [int(index) for index in ids if index is not None]
-
-
-def write_tokens(path: Path, pieces: Sequence[str]) -> None:
-    """Write ``tokens.txt``: one ``<piece> <id>`` a line."""
-    path.write_text("".join(f"{piece} {index}\n" for index, piece in enumerate(pieces)), encoding="utf-8")
