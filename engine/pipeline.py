@@ -156,6 +156,7 @@ class Engine:
             precision=sessions.precision,
             segments=segments,
             timing=timing,
+            speech_track=run.speech_track,
         )
 
     def _load(self, audio: str | Path | Waveform, tell: Progress) -> Waveform:
@@ -212,13 +213,6 @@ class Engine:
         with self._pool.lease() as sessions:
             self._warm(sessions)
 
-    def speech_track(self, audio: str | Path | Waveform, *, precision: str = CURRENT) -> tuple[Floats, int]:
-        """Probability of speech per frame, for a plot: -> ((T,) float32, milliseconds a frame)."""
-        waveform = audio if isinstance(audio, Waveform) else load_audio(audio)
-        with self._pool.lease(precision) as sessions:
-            silence = self._parts.detector(sessions).silence_probabilities(fbank(waveform.samples))
-        return np.asarray(1.0 - silence, np.float32), FRAME_SHIFT_MS
-
     def detect(self, audio: str | Path | Waveform, *, precision: str = CURRENT, vad: VadOptions | None = None) -> tuple[SpeechSpan, ...]:
         """Speech spans alone, without recognition."""
         waveform = audio if isinstance(audio, Waveform) else load_audio(audio)
@@ -253,6 +247,7 @@ class _Run:
         self._frontend, self._waveform, self._tell, self._wishes = parts.frontend, waveform, tell, wishes
         self._max_frames = int(sessions.asr.metadata.get("max_frames", "0"))
         self.features_s = self.vad_s = self.asr_s = 0.0
+        self.speech_track: Floats = np.zeros(0, np.float32)
 
     def segments(self, options: VadOptions) -> tuple[Segment, ...]:
         """VAD, then every span recognized; spans without speech in them are left out."""
@@ -263,6 +258,7 @@ class _Run:
         clock = time.perf_counter()
         silence = self.detector.silence_probabilities(frames, progress=lambda share: _report(self._tell, "vad", share))
         spans = self.detector.detect(self._waveform, frames, options, silence=silence)
+        self.speech_track = np.asarray(1.0 - silence, np.float32)
         self.vad_s = time.perf_counter() - clock
         clock = time.perf_counter()
         found = []

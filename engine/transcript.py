@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from engine.tags import Emotion, Event, Language
 
 CONFIDENCE_DIGITS = 4
@@ -104,6 +107,8 @@ class Transcript:
     precision: str
     segments: tuple[Segment, ...]
     timing: Timing
+    #: Probability of speech per 10 ms frame, (T,) float32, for a plot; not part of the JSON contract.
+    speech_track: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32), compare=False, repr=False)
 
     @property
     def text(self) -> str:

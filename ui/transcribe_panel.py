@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from engine.audio import load_audio
+from engine.segments import FRAME_MS
 from ui.context import ENGINE_QUEUE, PageContext, engine_progress
 from ui.exports import write_exports
 from ui.handlers import no_recording, toasts
@@ -81,8 +82,8 @@ def _transcriber(context: PageContext) -> Any:
             transcript = context.engine.transcribe(
                 waveform, language=language, itn=itn, ban_emo_unknown=ban_emo_unknown, file=Path(audio).name, progress=report
             )
-            probabilities, frame_ms = context.engine.speech_track(waveform)
-            drawing = timeline_html(waveform.samples, waveform.duration_ms, transcript.segments, probabilities, frame_ms, texts)
+            track = transcript.speech_track
+            drawing = timeline_html(waveform.samples, waveform.duration_ms, transcript.segments, track, FRAME_MS, texts)
             paths = write_exports(transcript, context.exports)
             files = [str(paths[name]) for name in DOWNLOADS]
             return [transcript_html(transcript, texts), drawing, segments_html(transcript, texts), gr.Row(visible=True), *files]

@@ -113,10 +113,8 @@ class FakeEngine:
             precision=chosen,
             segments=segments,
             timing=timing,
+            speech_track=np.clip(self._loudness(waveform) * 8, 0, 1).astype(np.float32),
         )
-
-    def speech_track(self, audio: Waveform) -> tuple[np.ndarray, int]:
-        return np.clip(self._loudness(audio) * 8, 0, 1).astype(np.float32), FRAME_MS
 
     def compare(
         self,

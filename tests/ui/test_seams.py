@@ -17,7 +17,7 @@ def public(cls: type) -> set[str]:
     return {name for name in dir(cls) if not name.startswith("_")}
 
 
-@pytest.mark.parametrize("name", ["transcribe", "compare", "speech_track", "set_lightweight", "resources"])
+@pytest.mark.parametrize("name", ["transcribe", "compare", "set_lightweight", "resources"])
 def test_the_fake_takes_what_the_engine_takes(name: str) -> None:
     real = inspect.signature(getattr(Engine, name)).parameters
     fake = inspect.signature(getattr(FakeEngine, name)).parameters
