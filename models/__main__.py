@@ -51,11 +51,12 @@ def main() -> int:
     """Run one command: 0 when done, 1 with one line when it failed."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("root").setLevel(logging.INFO)
-    from models.export import ExportError
-
     try:
         _run(_parser().parse_args())
-    except (ExportError, LightVoiceError, OSError) as error:
+    except ModuleNotFoundError as error:
+        print(f"this command needs {error.name}, which a slim install lacks; complete it with ./run.sh --full-install", file=sys.stderr)
+        return 1
+    except (LightVoiceError, OSError) as error:
         print(str(error).splitlines()[0], file=sys.stderr)
         return 1
     return 0

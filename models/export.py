@@ -19,6 +19,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from engine.errors import LightVoiceError
 from models.fsmn_vad import FsmnVad
 from models.sensevoice import PROMPT_POSITIONS, SenseVoice
 
@@ -31,7 +32,7 @@ EXTERNAL_BYTES = 1024
 MARGIN = 1e-3
 
 
-class ExportError(Exception):
+class ExportError(LightVoiceError):
     """A graph does not compute what its network computes, or a checkpoint cannot be read."""
 
 
