@@ -31,7 +31,7 @@ def uploaded_file(audio: object) -> tuple[Path, str]:
 
 
 def add_endpoints(context: PageContext) -> None:
-    """Register the endpoints on the Blocks that is being built; their words are design.md's."""
+    """Register the endpoints on the Blocks that is being built; their names are the README's ("For programs")."""
 
     def transcribe(audio: FileData, language: str = "auto", itn: bool = True, precision: str = "current") -> dict[str, Any]:
         """Transcribe one recording: audio is an uploaded file, language one of auto, zh, en, yue, ja, ko."""

@@ -19,7 +19,7 @@ def build_resource_panel() -> gr.HTML:
 
 
 def resources_html(resources: Mapping[str, Any], texts: Texts) -> str:
-    """The resources of design.md's ``/resources`` as tiles and a table of sessions."""
+    """What ``/resources`` answers, as tiles and a table of sessions."""
     last_rtf, gpu = resources["last_rtf"], resources["gpu"]
     tiles = [
         _tile("cpu", texts("resources.cpu"), f"{resources['cpu_percent']:.0f} %"),
