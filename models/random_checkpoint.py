@@ -28,6 +28,36 @@ SIZES: dict[str, dict[str, int]] = {
     "full": {"output_size": 512, "attention_heads": 4, "linear_units": 2048, "num_blocks": 50, "tp_blocks": 20, "kernel_size": 11},
     "tiny": {"output_size": 64, "attention_heads": 4, "linear_units": 128, "num_blocks": 2, "tp_blocks": 1, "kernel_size": 11},
 }
+#: FSMN-VAD's own thresholds, as its config.yaml states them.
+VAD_MODEL = {
+    "sample_rate": 16000,
+    "detect_mode": 1,
+    "snr_mode": 0,
+    "max_end_silence_time": 800,
+    "max_start_silence_time": 3000,
+    "do_start_point_detection": True,
+    "do_end_point_detection": True,
+    "window_size_ms": 200,
+    "sil_to_speech_time_thres": 150,
+    "speech_to_sil_time_thres": 150,
+    "speech_2_noise_ratio": 1.0,
+    "do_extend": 1,
+    "lookback_time_start_point": 200,
+    "lookahead_time_end_point": 100,
+    "max_single_segment_time": 60000,
+    "snr_thres": -100.0,
+    "noise_frame_num_used_for_snr": 100,
+    "decibel_thres": -100.0,
+    "speech_noise_thres": 0.6,
+    "fe_prior_thres": 0.0001,
+    "silence_pdf_num": 1,
+    "sil_pdf_ids": [0],
+    "speech_noise_thresh_low": -0.1,
+    "speech_noise_thresh_high": 0.3,
+    "output_frame_probs": False,
+    "frame_in_ms": 10,
+    "frame_length_ms": 25,
+}
 
 
 def _tag_ids(pieces: int) -> dict[str, int]:
@@ -83,10 +113,23 @@ def write_random_checkpoint(folder: Path, *, size: str = "full", seed: int = 952
     frontend = {"fs": 16000, "window": "hamming", "n_mels": 80, "frame_length": 25, "frame_shift": 10}
     config = {
         "encoder": "SenseVoiceEncoderSmall",
-        "encoder_conf": {**encoder, "input_layer": "pe", "normalize_before": True, "sanm_shfit": 0, "selfattention_layer_type": "sanm"},
+        "encoder_conf": {
+            **encoder,
+            "dropout_rate": 0.1,
+            "positional_dropout_rate": 0.1,
+            "attention_dropout_rate": 0.1,
+            "input_layer": "pe",
+            "pos_enc_class": "SinusoidalPositionEncoder",
+            "normalize_before": True,
+            "sanm_shfit": 0,
+            "selfattention_layer_type": "sanm",
+        },
         "model": "SenseVoiceSmall",
+        "model_conf": {"length_normalized_loss": True, "sos": 1, "eos": 2, "ignore_id": -1},
+        "tokenizer": "SentencepiecesTokenizer",
+        "tokenizer_conf": {"bpemodel": None, "unk_symbol": "<unk>", "split_with_space": True},
         "frontend": "WavFrontend",
-        "frontend_conf": {**frontend, "lfr_m": 7, "lfr_n": 6},
+        "frontend_conf": {**frontend, "lfr_m": 7, "lfr_n": 6, "cmvn_file": None},
     }
     _write(folder, network=network, prefix="", config=config, features=560)
     write_bpe_model(folder / "chn_jpn_yue_eng_ko_spectok.bpe.model", pieces=pieces)
@@ -96,6 +139,7 @@ def write_random_checkpoint(folder: Path, *, size: str = "full", seed: int = 952
         "encoder": "FSMN",
         "encoder_conf": {**vars(vad.config), "rorder": 0, "lstride": 1, "rstride": 0},
         "frontend": "WavFrontendOnline",
-        "frontend_conf": {**frontend, "lfr_m": 5, "lfr_n": 1},
+        "frontend_conf": {**frontend, "dither": 0.0, "lfr_m": 5, "lfr_n": 1, "cmvn_file": None},
+        "model_conf": VAD_MODEL,
     }
     _write(folder / "vad", network=vad, prefix="encoder.", config=vad_config, features=400)
