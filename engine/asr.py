@@ -34,6 +34,10 @@ class AsrSession(Protocol):
     path: Any
 
     @property
+    def input_names(self) -> Sequence[str]:  # noqa: D102 - as engine.session.Session
+        ...
+
+    @property
     def output_names(self) -> Sequence[str]:  # noqa: D102 - as engine.session.Session
         ...
 
@@ -87,6 +91,8 @@ class Recognizer:
             "language": np.array([rows[language]], np.int32),
             "textnorm": np.array([self._bundle.textnorm_rows[norm.value]], np.int32),
         }
+        if "speech_lengths" in self._session.input_names:  # a GPU graph, which masks batches
+            feeds["speech_lengths"] = np.array([len(features)], np.int32)
         token_ids, log_probs, tag_probs = self._session.run(OUTPUTS, feeds)
         expected = len(features) + PROMPT_POSITIONS
         if (

@@ -19,7 +19,8 @@ INTEGER_PRODUCTS = frozenset(
 FLOAT_PRODUCTS = frozenset({"MatMul", "Gemm", "FusedMatMul"})
 
 # Field numbers of onnx.proto
-_MODEL_GRAPH = 7
+_MODEL_GRAPH, _MODEL_METADATA = 7, 14
+_ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _GRAPH_NODE, _GRAPH_INITIALIZER = 1, 5
 _NODE_INPUT, _NODE_OUTPUT, _NODE_TYPE = 1, 2, 4
 _TENSOR_NAME = 8
@@ -29,10 +30,11 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 @dataclass(frozen=True)
 class ProductCount:
-    """Matrix products with weights: how many run in integers, how many in float."""
+    """Matrix products with weights: how many run in integers, how many in float, how many of those the file means to be so."""
 
     integer: int
     floating: int
+    meant_floating: int = 0
 
 
 def _varint(data: mmap.mmap, place: int) -> tuple[int, int]:
@@ -75,10 +77,12 @@ def count_products(path: Path) -> ProductCount:
 
     A dynamic Q·Kᵀ (two activations) is no weight product. A float weight is an initializer, or the output of
     DequantizeLinear, which the runtime fuses with its product into an integer one when it can: those count as integer.
+    A mixed-precision file states in its metadata (``float_products``) how many it keeps in float on purpose.
     """
     try:
         with path.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as data:
             nodes, weights = _read_graph(data)
+            meant = int(_read_metadata(data).get("float_products", "0"))
     except (IndexError, ValueError, UnicodeDecodeError) as error:
         raise GraphContractError(path=path, reason=f"it is no readable ONNX file ({error})") from error
     dequantized = {output for kind, _, outputs in nodes if kind == "DequantizeLinear" for output in outputs}
@@ -89,7 +93,7 @@ def count_products(path: Path) -> ProductCount:
         elif kind in FLOAT_PRODUCTS and len(inputs) > 1:
             integer += inputs[1] in dequantized and inputs[0] in dequantized
             floating += inputs[1] in weights or (inputs[1] in dequantized and inputs[0] not in dequantized)
-    return ProductCount(integer=integer, floating=floating)
+    return ProductCount(integer=integer, floating=floating, meant_floating=meant)
 
 
 def _read_graph(data: mmap.mmap) -> tuple[list[tuple[str, list[str], list[str]]], set[str]]:
@@ -104,6 +108,15 @@ def _read_graph(data: mmap.mmap) -> tuple[list[tuple[str, list[str], list[str]]]
             elif inner == _GRAPH_INITIALIZER:
                 weights |= {data[a:b].decode() for field, a, b in _fields(data, begin, stop) if field == _TENSOR_NAME}
     return nodes, weights
+
+
+def _read_metadata(data: mmap.mmap) -> dict[str, str]:
+    entries = {}
+    for number, start, end in _fields(data, 0, len(data)):
+        if number == _MODEL_METADATA:
+            parts = {field: data[a:b].decode() for field, a, b in _fields(data, start, end)}
+            entries[parts.get(_ENTRY_KEY, "")] = parts.get(_ENTRY_VALUE, "")
+    return entries
 
 
 def _read_node(data: mmap.mmap, start: int, end: int) -> tuple[str, list[str], list[str]]:

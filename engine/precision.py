@@ -71,9 +71,12 @@ class _Entry:
 def open_session(bundle: Bundle, *, model: str, precision: str, device: str, threads: int) -> Session:
     """Open one graph of a bundle; INT8 variants must really multiply in integers."""
     files = bundle.variant(precision)
-    path = bundle.path(files.asr if model == "asr" else files.vad)
-    # A mixed or pruned variant keeps some products in float on purpose: the proof is asked of plain INT8.
-    return Session.open(path, model=model, precision=precision, device=device, threads=threads, require_integer=precision == Precision.INT8)
+    name = files.asr if model == "asr" else files.vad
+    full = bundle.variants.get(Precision.FP32)
+    # A recipe may leave one of the two models as it is and name the FP32 file.
+    shared = precision != Precision.INT8 and full is not None and name in (full.asr, full.vad)
+    integer = precision.startswith(Precision.INT8) and not shared
+    return Session.open(bundle.path(name), model=model, precision=precision, device=device, threads=threads, require_integer=integer)
 
 
 class SessionPool:

@@ -110,11 +110,14 @@ class Session:
     ) -> Session:
         """Open a graph on a device; with ``require_integer`` refuse one whose weight products are in float.
 
+        ``int8`` itself keeps none in float; another INT8 recipe may keep as many as its file says it means to.
+
         Raises NotQuantizedError, ProviderUnavailableError, GraphContractError.
         """
         if require_integer:
             products = count_products(path)
-            if products.integer == 0 or products.floating > 0:
+            allowed = 0 if precision == "int8" else products.meant_floating
+            if products.integer == 0 or products.floating > allowed:
                 raise NotQuantizedError(path=path, integer=products.integer, floating=products.floating)
         providers = _providers(device, precision)
         _runtime_errors()  # loads the library now, so that its 30 MB are not charged to the first session

@@ -8,12 +8,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from engine.features import Cmvn
 from engine.tags import TAG_POSITIONS, piece_of
-from models.contract import PROMPT, write_tokens
+from models.contract import PROMPT, frontend_metadata, prompt_metadata, write_tokens
+from models.disk import require_space
 from models.export import ExportError, export_asr, export_vad
-from models.manifest import read_manifest, write_manifest
+from models.gpu_graph import export_batch
+from models.logits_export import write_logits_folder
+from models.manifest import write_manifest
 from models.official import Checkpoint, load_fsmn_vad, load_sensevoice, read_pieces
 from models.quantize import dynamic
+from models.variants import add_variant
 
 log = logging.getLogger(__name__)
 LICENCE = "FunASR Model Open Source License Agreement (weights); Apache-2.0 (LightVoice code)"
@@ -34,8 +39,20 @@ def _frontend(checkpoint: Checkpoint) -> dict[str, int]:
     return {"m": int(settings["lfr_m"]), "n": int(settings["lfr_n"])}
 
 
-def assemble(asr_folder: Path, output: Path, *, vad_folder: Path | None = None, name: str = "sensevoice-small") -> Path:
-    """Export both checkpoints to the bundle ``output``; the folder appears only when everything in it is checked."""
+def assemble(
+    asr_folder: Path,
+    output: Path,
+    *,
+    vad_folder: Path | None = None,
+    name: str = "sensevoice-small",
+    logits: bool = False,
+    gpu: bool = False,
+) -> Path:
+    """Export both checkpoints to the bundle ``output``; the folder appears only when everything in it is checked.
+
+    ``logits`` adds the folder ``logits/`` that sherpa-onnx and funasr-onnx read, ``gpu`` the variant ``fp32-batch``.
+    Raises ExportError, DiskFullError, and the engine's errors about CMVN.
+    """
     if output.exists():
         raise ExportError(f"{output} exists already; choose another --output or delete it")
     asr_checkpoint, vad_checkpoint = Checkpoint.open(asr_folder), Checkpoint.open(find_vad_folder(asr_folder, vad_folder))
@@ -43,41 +60,56 @@ def assemble(asr_folder: Path, output: Path, *, vad_folder: Path | None = None, 
         if checkpoint.kind != kind:
             raise ExportError(f"{checkpoint.folder} holds {checkpoint.kind} where {kind} is needed")
     output.parent.mkdir(parents=True, exist_ok=True)
+    # The exporter writes a graph once with its weights inside and once with them beside it.
+    require_space(output.parent, (2 + logits + gpu) * (asr_folder / "model.pt").stat().st_size)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as temporary:
         folder = Path(temporary) / "bundle"
         folder.mkdir()
-        fields = _fill(folder, asr_checkpoint, vad_checkpoint, name=name)
+        fields = _fill(folder, asr_checkpoint, vad_checkpoint, name=name, logits=logits, gpu=gpu)
         write_manifest(folder, fields)
         folder.rename(output)
     return output
 
 
-def _fill(folder: Path, asr_checkpoint: Checkpoint, vad_checkpoint: Checkpoint, *, name: str) -> dict[str, Any]:
+def _fill(folder: Path, asr_checkpoint: Checkpoint, vad_checkpoint: Checkpoint, *, name: str, logits: bool, gpu: bool) -> dict[str, Any]:
     asr, vad = load_sensevoice(asr_checkpoint), load_fsmn_vad(vad_checkpoint)
     pieces = read_pieces(asr_checkpoint.folder, vocab_size=asr.config.vocab_size)
     write_tokens(folder / "tokens.txt", pieces)
-    shutil.copyfile(asr_checkpoint.folder / "am.mvn", folder / "asr.mvn")
-    shutil.copyfile(vad_checkpoint.folder / "am.mvn", folder / "vad.mvn")
     lfr = {"asr": _frontend(asr_checkpoint), "vad": _frontend(vad_checkpoint)}
+    metadata = {}
+    for model, checkpoint, size in (("asr", asr_checkpoint, asr.config.input_size), ("vad", vad_checkpoint, vad.config.input_dim)):
+        shutil.copyfile(checkpoint.folder / "am.mvn", folder / f"{model}.mvn")
+        cmvn = Cmvn.load(checkpoint.folder / "am.mvn", expected_dim=size)
+        metadata[model] = frontend_metadata(cmvn, lfr_m=lfr[model]["m"], lfr_n=lfr[model]["n"])
+    metadata["asr"] |= prompt_metadata()
     ids = {piece: index for index, piece in enumerate(pieces)}
     tag_ids = [ids[piece_of(tag)] for family in TAG_POSITIONS for tag in family if piece_of(tag) in ids]
-    asr_lfr, vad_lfr = lfr["asr"], lfr["vad"]
-    export_asr(asr, folder / "asr.fp32.onnx", tag_ids=tag_ids, metadata={"lfr_m": asr_lfr["m"], "lfr_n": asr_lfr["n"]})
-    export_vad(vad, folder / "vad.fp32.onnx", metadata={"lfr_m": vad_lfr["m"], "lfr_n": vad_lfr["n"]})
+    export_asr(asr, folder / "asr.fp32.onnx", tag_ids=tag_ids, metadata=metadata["asr"])
+    export_vad(vad, folder / "vad.fp32.onnx", metadata=metadata["vad"])
+    variants = {"fp32": {"asr": "asr.fp32.onnx", "vad": "vad.fp32.onnx"}}
+    if gpu:
+        export_batch(asr, folder / "asr.fp32-batch.onnx", tag_ids=tag_ids, metadata=metadata["asr"])
+        variants["fp32-batch"] = {"asr": "asr.fp32-batch.onnx", "vad": "vad.fp32.onnx"}
+    if logits:
+        write_logits_folder(folder / "logits", asr, checkpoint=asr_checkpoint.folder, pieces=pieces, frontend=lfr["asr"])
     parameters = {"asr": sum(p.numel() for p in asr.parameters()), "vad": sum(p.numel() for p in vad.parameters())}
+    description = "SenseVoice-Small with FSMN-VAD, exported from a checkpoint in the official layout."
+    if asr_checkpoint.is_random:
+        description = "Random weights in SenseVoice-Small's shape: for measuring size, speed and memory. Its text means nothing."
     return {
         "name": name,
         "kind": "sensevoice-small",
         "version": "1",
         "title": name,
-        "description": "SenseVoice-Small with FSMN-VAD, exported from a checkpoint in the official layout.",
+        "description": description,
+        "weights": "random" if asr_checkpoint.is_random else "trained",
         "source": f"exported from {asr_checkpoint.folder.name} and {vad_checkpoint.folder.name}",
         "licence": LICENCE,
         "languages": ["zh", "en", "yue", "ja", "ko"],
         "sample_rate": 16_000,
         "lfr": lfr,
         "prompt": PROMPT,
-        "variants": {"fp32": {"asr": "asr.fp32.onnx", "vad": "vad.fp32.onnx"}},
+        "variants": variants,
         "tokens": "tokens.txt",
         "cmvn": {"asr": "asr.mvn", "vad": "vad.mvn"},
         "parameters": parameters,
@@ -85,14 +117,5 @@ def _fill(folder: Path, asr_checkpoint: Checkpoint, vad_checkpoint: Checkpoint, 
 
 
 def add_dynamic_int8(bundle: Path) -> None:
-    """Add the default INT8 variant to a bundle; ``bundle.json`` names it only when both graphs are written."""
-    manifest = read_manifest(bundle)
-    source = manifest["variants"]["fp32"]
-    for model, external in (("asr", True), ("vad", False)):
-        target = bundle / f"{model}.int8.onnx"
-        log.info("quantizing %s", source[model])
-        dynamic.quantize(bundle / source[model], target, external=external)
-    manifest["variants"]["int8"] = {"asr": "asr.int8.onnx", "vad": "vad.int8.onnx"}
-    manifest.pop("files")
-    manifest.pop("format")
-    write_manifest(bundle, manifest)
+    """Add the default INT8 variant to a bundle."""
+    add_variant(bundle, "int8", dynamic.write)

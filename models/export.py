@@ -63,9 +63,10 @@ class VadGraph(nn.Module):
         return torch.softmax(self.network(speech), dim=-1)
 
 
-def _export(
+def write_onnx(
     module: nn.Module, inputs: tuple[Tensor, ...], path: Path, *, names: list[str], outputs: list[str], axes: dict[str, dict[int, str]]
 ) -> None:
+    """Trace a module to ``path`` with PyTorch's exporter; ``axes`` names the dimensions that may change."""
     with warnings.catch_warnings():
         # The TorchScript exporter is on its way out upstream, but it alone maps an autograd.Function onto one contrib operator.
         warnings.simplefilter("ignore")
@@ -83,7 +84,7 @@ def _export(
         )
 
 
-def _finish(path: Path, *, metadata: dict[str, Any], external: bool) -> None:
+def finish_graph(path: Path, *, metadata: dict[str, Any], external: bool) -> None:
     """Write metadata into the graph and, where asked, move the weights to ``<name>.data`` so that they are mapped, not copied."""
     model = onnx.load(str(path))
     del model.metadata_props[:]
@@ -137,8 +138,8 @@ def export_asr(network: SenseVoice, path: Path, *, tag_ids: Sequence[int], metad
     prompt = (torch.tensor([0], dtype=torch.int32), torch.tensor([15], dtype=torch.int32))
     time_axis = {"speech": {1: "frames"}, "token_ids": {1: "positions"}, "log_probs": {1: "positions"}}
     names, outputs = ["speech", "language", "textnorm"], ["token_ids", "log_probs", "tag_probs"]
-    _export(graph, (speech, *prompt), path, names=names, outputs=outputs, axes=time_axis)
-    _finish(path, metadata={**asr_metadata(network, tag_ids), **metadata}, external=True)
+    write_onnx(graph, (speech, *prompt), path, names=names, outputs=outputs, axes=time_axis)
+    finish_graph(path, metadata={**asr_metadata(network, tag_ids), **metadata}, external=True)
     check_asr(graph, path)
 
 
@@ -146,9 +147,9 @@ def export_vad(network: FsmnVad, path: Path, *, metadata: dict[str, Any]) -> Non
     """Write the graph of an FSMN-VAD network, and raise ExportError if it does not compute the same."""
     graph = VadGraph(network.eval()).eval()
     speech = torch.randn(1, 60, network.config.input_dim)
-    _export(graph, (speech,), path, names=["speech"], outputs=["probs"], axes={"speech": {1: "frames"}, "probs": {1: "frames"}})
-    _finish(path, metadata={"model_type": "fsmn_vad", **metadata}, external=False)
-    session = _session(path)
+    write_onnx(graph, (speech,), path, names=["speech"], outputs=["probs"], axes={"speech": {1: "frames"}, "probs": {1: "frames"}})
+    finish_graph(path, metadata={"model_type": "fsmn_vad", **metadata}, external=False)
+    session = open_for_check(path)
     for length in (1, 7, 250):
         sample = torch.randn(1, length, network.config.input_dim)
         with torch.inference_mode():
@@ -158,7 +159,8 @@ def export_vad(network: FsmnVad, path: Path, *, metadata: dict[str, Any]) -> Non
             raise ExportError(f"{path.name}: probabilities differ by {worst:.2e} from the network's at {length} frames")
 
 
-def _session(path: Path) -> Any:
+def open_for_check(path: Path) -> Any:
+    """A plain ONNX Runtime session on the CPU, for comparing a graph with its source."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -169,7 +171,7 @@ def _session(path: Path) -> Any:
 @torch.inference_mode()
 def check_asr(graph: AsrGraph, path: Path, *, lengths: Sequence[int] = (1, 2, 33, 167, 500)) -> float:
     """Compare an exported graph with its network at several lengths and prompts: -> the worst difference seen."""
-    session = _session(path)
+    session = open_for_check(path)
     worst = 0.0
     for index, length in enumerate(lengths):
         speech = torch.randn(1, length, graph.network.config.input_size, generator=torch.Generator().manual_seed(index))

@@ -21,6 +21,8 @@ from models.sensevoice import SenseVoice, SenseVoiceConfig
 
 SENSEVOICE_PREFIX = ""
 VAD_PREFIX = "encoder."
+#: In ``config.yaml`` of a checkpoint that nobody trained.
+RANDOM_MARK = "random_weights"
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ class Checkpoint:
         raise ExportError(
             f"{self.folder / 'config.yaml'} describes the encoder {encoder!r}; SenseVoiceEncoderSmall and FSMN can be exported"
         )
+
+    @property
+    def is_random(self) -> bool:
+        """Whether ``python -m models random-checkpoint`` wrote it: nobody trained these weights."""
+        return bool(self.config.get(RANDOM_MARK, False))
 
     def weights(self, *, prefix: str) -> dict[str, torch.Tensor]:
         """The state dict of ``model.pt``, names below ``prefix`` only, the prefix taken off."""

@@ -17,6 +17,7 @@ from sentencepiece import sentencepiece_model_pb2
 from engine.tags import TAG_POSITIONS, piece_of
 from models.cmvn import write_cmvn
 from models.fsmn_vad import FsmnVad
+from models.official import RANDOM_MARK
 from models.sensevoice import SenseVoice, SenseVoiceConfig
 
 FULL_PIECES = 25_055
@@ -100,7 +101,7 @@ def _write(folder: Path, *, network: torch.nn.Module, prefix: str, config: dict[
     partial = folder / "model.pt.partial"
     torch.save({prefix + name: value for name, value in network.state_dict().items()}, partial)
     partial.replace(folder / "model.pt")
-    (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    (folder / "config.yaml").write_text(yaml.safe_dump({**config, RANDOM_MARK: True}, sort_keys=False), encoding="utf-8")
     write_cmvn(folder / "am.mvn", means=np.full(features, 8.5), deviations=np.full(features, 5.0))
 
 

@@ -4,7 +4,7 @@ The architecture is FunAudioLLM's SenseVoice-Small (https://arxiv.org/abs/2407.0
 the features, SAN-M blocks (self-attention plus a depthwise FSMN memory on the values, https://arxiv.org/abs/2006.01713),
 one linear layer to the vocabulary, CTC. Parameter names are the official checkpoint's, so that ``model.pt`` loads with
 ``strict=True``. The code is written anew for export: no mask when a batch has one length, one fused attention operator,
-positions as a constant table, and arg-max and tag probabilities inside the graph.
+positions as a constant table. The graphs made of it are in ``models.export``, ``models.gpu_graph`` and ``models.logits_export``.
 
 What this file does not do: features (``engine.features``), decoding (``engine.ctc``), training (``models.starter``).
 """
@@ -71,6 +71,20 @@ class _FusedAttention(torch.autograd.Function):
         return g.op("com.microsoft::MultiHeadAttention", query, key, value, num_heads_i=heads).setType(query.type())
 
 
+class _MaskedAttention(torch.autograd.Function):
+    """The same operator with a key padding mask, (B, T) int32, 1 where there is speech: for batches of unequal lengths."""
+
+    @staticmethod
+    def forward(_: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor, heads: int) -> Tensor:
+        return attend(query, key, value, heads=heads, mask=mask.bool())
+
+    @staticmethod
+    def symbolic(g: Any, query: Any, key: Any, value: Any, mask: Any, heads: int) -> Any:
+        bias = g.op("prim::Constant").setType(torch.OptionalType.ofTensor())
+        attended = g.op("com.microsoft::MultiHeadAttention", query, key, value, bias, mask, num_heads_i=heads)
+        return attended.setType(query.type())
+
+
 def attend(query: Tensor, key: Tensor, value: Tensor, *, heads: int, mask: Tensor | None) -> Tensor:
     """Multi-head attention, inputs and output (B, T, D); ``mask`` is (B, T) bool, True where there is speech."""
     batch, length, size = query.shape
@@ -95,10 +109,12 @@ class SanmAttention(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         size = self.linear_out.in_features
         query, key, value = self.linear_q_k_v(x).split([size, size, size], dim=-1)
-        if mask is None and torch.onnx.is_in_onnx_export():
+        if not torch.onnx.is_in_onnx_export():
+            attended = attend(query, key, value, heads=self.heads, mask=mask)
+        elif mask is None:
             attended = _FusedAttention.apply(query, key, value, self.heads)
         else:
-            attended = attend(query, key, value, heads=self.heads, mask=mask)
+            attended = _MaskedAttention.apply(query, key, value, mask.to(torch.int32), self.heads)
         if mask is not None:
             value = value * mask[:, :, None].to(value.dtype)
         memory = self.fsmn_block(value.transpose(1, 2)).transpose(1, 2) + value

@@ -7,30 +7,87 @@ and A·V stay in float: ``op_types_to_quantize`` names MatMul alone.
 
 from __future__ import annotations
 
+import logging
 import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from models.export import save_graph
+from models.variants import Source
 
-OPERATORS = ["MatMul"]
+log = logging.getLogger(__name__)
+
+OPERATORS = ("MatMul",)
 
 
-def quantize(source: Path, target: Path, *, external: bool) -> None:
-    """Write the dynamic INT8 version of an FP32 graph; ``external`` keeps the weights in ``<target>.data``."""
-    with tempfile.TemporaryDirectory() as folder:
+def write(source: Source, folder: Path, variant: str) -> dict[str, Any]:
+    """The recipe for a whole bundle, as :data:`models.variants.Recipe`."""
+    quantize(source.asr, folder / f"asr.{variant}.onnx", external=True)
+    quantize(source.vad, folder / f"vad.{variant}.onnx", external=False)
+    return {"recipe": "dynamic"}
+
+
+def quantize(
+    source: Path,
+    target: Path,
+    *,
+    external: bool,
+    operators: Sequence[str] = OPERATORS,
+    keep_float: Collection[str] = (),
+    recipe: str = "dynamic",
+) -> None:
+    """Write the dynamic INT8 version of an FP32 graph; ``external`` keeps the weights in ``<target>.data``.
+
+    ``keep_float`` names nodes that stay as they are; the graph's metadata counts them, so that a runtime can tell a product
+    that was left in float on purpose from one that was forgotten.
+    """
+    log.info("quantizing %s", source.name)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         quantized = Path(folder) / "quantized.onnx"
-        quantize_dynamic(
-            str(source),
-            str(quantized),
-            op_types_to_quantize=OPERATORS,
-            per_channel=True,
-            weight_type=QuantType.QInt8,
-            use_external_data_format=external,
-        )
+        with quiet_quantizer():
+            quantize_dynamic(
+                str(source),
+                str(quantized),
+                op_types_to_quantize=list(operators),
+                per_channel=True,
+                weight_type=QuantType.QInt8,
+                nodes_to_exclude=list(keep_float),
+                use_external_data_format=external,
+            )
         model = onnx.load(str(quantized))
-        metadata = {entry.key: entry.value for entry in onnx.load(str(source), load_external_data=False).metadata_props}
-        onnx.helper.set_model_props(model, {**metadata, "quantization": "dynamic"})
+        label_graph(model, source, recipe=recipe)
         save_graph(model, target, external=external)
+
+
+def label_graph(model: onnx.ModelProto, source: Path, *, recipe: str) -> None:
+    """Copy the source's metadata to a quantized graph, and write its recipe and how many weight products stayed in float."""
+    metadata = {entry.key: entry.value for entry in onnx.load(str(source), load_external_data=False).metadata_props}
+    del model.metadata_props[:]
+    counted = {"quantization": recipe, "float_products": str(count_float_products(model.graph))}
+    onnx.helper.set_model_props(model, {**metadata, **counted})
+
+
+def count_float_products(graph: onnx.GraphProto) -> int:
+    """MatMul and Gemm nodes with a float weight."""
+    weights = {tensor.name for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT}
+    return sum(node.op_type in ("MatMul", "Gemm") and len(node.input) > 1 and node.input[1] in weights for node in graph.node)
+
+
+@contextmanager
+def quiet_quantizer() -> Iterator[None]:
+    """Keep ONNX Runtime's quantizer from advising a pre-processing step that these graphs do not need."""
+    root = logging.getLogger()
+
+    def without_advice(record: logging.LogRecord) -> bool:
+        return "run pre-processing before quantization" not in record.getMessage()
+
+    root.addFilter(without_advice)
+    try:
+        yield
+    finally:
+        root.removeFilter(without_advice)

@@ -71,6 +71,7 @@ class FakeSession:
     """A session that answers what it was told to, and remembers what it was fed."""
 
     path = Path("fake.onnx")
+    input_names: tuple[str, ...] = ("speech", "language", "textnorm")
 
     def __init__(
         self, *, frames: int = 3, outputs: tuple[str, ...] = ("token_ids", "log_probs", "tag_probs"), ids: tuple[int, ...] = TAG_IDS
@@ -84,6 +85,12 @@ class FakeSession:
         self.fed = feeds
         size = self.frames + 4
         return [np.zeros((1, size), np.int32), np.zeros((1, size), np.float32), np.ones((1, 4, len(self.ids)), np.float32)]
+
+
+class FakeBatchSession(FakeSession):
+    """A session on a graph that masks batches."""
+
+    input_names = ("speech", "speech_lengths", "language", "textnorm")
 
 
 def recognizer_on(session: FakeSession, tiny_bundle: Path) -> Recognizer:
@@ -109,3 +116,12 @@ def test_graphs_that_break_the_contract_are_refused(tiny_bundle: Path) -> None:
         recognizer_on(FakeSession(ids=(6, 7, 11)), tiny_bundle)
     with pytest.raises(GraphContractError, match="for 2 frames"):
         recognizer_on(FakeSession(frames=3), tiny_bundle).recognize(np.zeros((2, 560), np.float32), duration_ms=120)
+
+
+def test_a_graph_that_masks_is_told_the_length(tiny_bundle: Path) -> None:
+    session = FakeBatchSession(frames=5)
+    recognizer_on(session, tiny_bundle).recognize(np.zeros((5, 560), np.float32), duration_ms=300)
+    assert session.fed["speech_lengths"].tolist() == [5]
+    plain = FakeSession(frames=5)
+    recognizer_on(plain, tiny_bundle).recognize(np.zeros((5, 560), np.float32), duration_ms=300)
+    assert "speech_lengths" not in plain.fed

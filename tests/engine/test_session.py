@@ -67,6 +67,22 @@ def test_a_session_says_what_it_is(tiny_bundle: Path) -> None:
         session.metadata_ids("lost")
 
 
+def test_a_recipe_may_keep_products_in_float_when_its_file_says_so(tiny_bundle: Path, tmp_path: Path) -> None:
+    model = onnx.load(str(tiny_bundle / "asr.int8.onnx"))
+    extra = onnx.helper.make_node("MatMul", ["log_probs", "kept"], ["unused"])
+    model.graph.node.append(extra)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones((1, 1), np.float32), "kept"))
+    path = tmp_path / "asr.int8-mixed.onnx"
+    onnx.save(model, str(path))
+    with pytest.raises(NotQuantizedError, match="1 weight MatMuls in float"):
+        Session.open(path, model="asr", precision="int8-mixed", require_integer=True)
+    onnx.helper.set_model_props(model, {entry.key: entry.value for entry in model.metadata_props} | {"float_products": "1"})
+    onnx.save(model, str(path))
+    assert count_products(path).meant_floating == 1
+    with pytest.raises(NotQuantizedError):  # INT8 itself keeps none
+        Session.open(path, model="asr", precision="int8", require_integer=True)
+
+
 def test_a_wrong_shape_and_a_closed_session_are_errors(tiny_bundle: Path) -> None:
     session = Session.open(tiny_bundle / "vad.fp32.onnx", model="vad", precision="fp32")
     with pytest.raises(GraphContractError, match="cannot be run"):

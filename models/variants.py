@@ -1,0 +1,79 @@
+"""A bundle gets one variant more: written aside, moved into place whole, then named in ``bundle.json``."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.bundle import Bundle
+from models.disk import require_space
+from models.manifest import read_manifest, write_manifest
+
+log = logging.getLogger(__name__)
+
+MODELS = ("asr", "vad")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What a recipe starts from: a bundle's FP32 graphs."""
+
+    bundle: Bundle
+    asr: Path
+    vad: Path
+
+    @classmethod
+    def of(cls, folder: Path, *, variant: str = "fp32") -> Source:
+        """Open a bundle, its files verified; UnknownPrecisionError if it has no such variant."""
+        bundle = Bundle.load(folder)
+        files = bundle.variant(variant)
+        return cls(bundle=bundle, asr=bundle.path(files.asr), vad=bundle.path(files.vad))
+
+    @property
+    def file_bytes(self) -> int:
+        """Size of both graphs with their external weights."""
+        named = [path for graph in (self.asr, self.vad) for path in (graph, graph.with_name(graph.name + ".data"))]
+        return sum(path.stat().st_size for path in named if path.exists())
+
+
+#: Writes ``asr.<variant>.onnx`` and ``vad.<variant>.onnx`` into a folder, and answers what ``bundle.json`` is to say of the recipe.
+Recipe = Callable[[Source, Path, str], Mapping[str, Any]]
+
+
+def add_variant(folder: Path, variant: str, recipe: Recipe) -> dict[str, Any]:
+    """Run a recipe and add what it wrote as a variant: -> the recipe's record, as ``bundle.json`` keeps it.
+
+    A recipe that fails leaves the bundle as it was. Raises DiskFullError and what the recipe raises.
+    """
+    source = Source.of(folder)
+    require_space(folder, 2 * source.file_bytes)  # a recipe's own temporary copy, and the result
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".recipe-") as temporary:
+        staging = Path(temporary)
+        record = dict(recipe(source, staging, variant))
+        for path in sorted(staging.iterdir()):
+            if path.is_file():
+                path.replace(folder / path.name)
+    record_variant(folder, variant, {model: f"{model}.{variant}.onnx" for model in MODELS}, record)
+    log.info("%s has the variant %s", folder, variant)
+    return record
+
+
+def record_variant(folder: Path, variant: str, files: Mapping[str, str], record: Mapping[str, Any]) -> None:
+    """Name a variant in ``bundle.json``, with its recipe's record and the recordings that the recipe listened to."""
+    manifest = read_manifest(folder)
+    manifest["variants"][variant] = {model: name if (folder / name).exists() else f"{model}.fp32.onnx" for model, name in files.items()}
+    kept = {key: value for key, value in record.items() if key != "used_recordings"}
+    if kept:
+        manifest.setdefault("recipes", {})[variant] = kept
+    used = manifest.setdefault("used_recordings", {})
+    for purpose, sums in dict(record.get("used_recordings", {})).items():
+        used[purpose] = sorted({*used.get(purpose, []), *sums})
+    if not used:
+        manifest.pop("used_recordings")
+    manifest.pop("files")
+    manifest.pop("format")
+    write_manifest(folder, manifest)
