@@ -196,10 +196,11 @@ def starter_recordings(data: Path) -> dict[Purpose, list[Recording]]:
     from models.starter.corpus import CorpusError, read_corpus
 
     config = yaml.safe_load(STARTER_CONFIG.read_text(encoding="utf-8"))
-    absent = [name for name in STARTER_SETS if not (data / name / LABELS).is_file()]
-    recordings = read_recordings(data)
+    recordings = read_recordings(Path(data).resolve())
+    root = Path(data).resolve().parent if (Path(data) / LABELS).is_file() else Path(data).resolve()  # one set alone, or a folder of them
+    absent = set(STARTER_SETS) - {recording.source for recording in recordings}
     try:
-        learnt = {utterance.path: utterance for utterance in read_corpus(data, config, without=absent)}
+        learnt = {utterance.path: utterance for utterance in read_corpus(root, config, without=absent)}
     except CorpusError as error:
         raise RecordingsError(str(error)) from error
     shared: dict[Purpose, list[Recording]] = {purpose: [] for purpose in Purpose}
