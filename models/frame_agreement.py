@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -23,38 +22,95 @@ from engine.asr import PROMPT_POSITIONS
 from engine.errors import GraphContractError
 from engine.segments import VadOptions, speech_frames
 from engine.session import Session, release_memory
-from models.metrics import BLANK_ID, VadScores, argmax_agreement, frame_kl, top_margin, vad_scores
+from engine.tags import TextNorm
+from models.contract import PROMPT_LANGUAGE, PROMPT_TEXTNORM
+from models.metrics import VadScores, argmax_agreement, blank_frames, frame_kl, top_margin, vad_scores
 
 LOGITS = "logits"
 #: Frames whose two best tokens lie closer than this may turn over by rounding alone.
 CLEAR_MARGIN = 1e-3
-#: The prompt that every clip is asked with: language "auto", no inverse text normalization.
-AUTO_ROW, WOITN_ROW = 0, 15
+#: Every clip is asked with language "auto" and no inverse text normalization.
+PROMPT = {"language": PROMPT_LANGUAGE["auto"], "textnorm": PROMPT_TEXTNORM[TextNorm.WOITN]}
 
 Features = NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
 class FrameAgreement:
-    """The right ASR graph against the left one over all frames of all clips; ratios are None without frames."""
+    """The right ASR graph against the left one, in frames; agreements of several clips add up to that of all their frames."""
 
-    frames: int
-    agreement: float | None
-    clear_frames: int
-    clear_agreement: float | None
-    mean_kl: float | None
-    max_kl: float | None
-    left_blank_rate: float | None
-    right_blank_rate: float | None
+    frames: int = 0
+    same: int = 0
+    clear_frames: int = 0
+    clear_same: int = 0
+    left_blanks: int = 0
+    right_blanks: int = 0
+    kl_sum: float = 0.0
+    max_kl: float = 0.0
+
+    def __add__(self, other: FrameAgreement) -> FrameAgreement:
+        sums = {field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)}
+        return FrameAgreement(**{**sums, "max_kl": max(self.max_kl, other.max_kl)})
+
+    @property
+    def agreement(self) -> float | None:
+        """Share of frames with the same arg-max; None without frames."""
+        return _share(self.same, self.frames)
+
+    @property
+    def clear_agreement(self) -> float | None:
+        """The same over frames in which the left graph's best token is ahead by more than 1e-3."""
+        return _share(self.clear_same, self.clear_frames)
+
+    @property
+    def mean_kl(self) -> float | None:
+        """Mean KL(left ‖ right) of a frame in nats."""
+        return _share(self.kl_sum, self.frames)
+
+    @property
+    def left_blank_rate(self) -> float | None:
+        """Share of frames that the left graph leaves blank."""
+        return _share(self.left_blanks, self.frames)
+
+    @property
+    def right_blank_rate(self) -> float | None:
+        """Share of frames that the right graph leaves blank."""
+        return _share(self.right_blanks, self.frames)
+
+
+def compare_logits(left: NDArray[np.float32], right: NDArray[np.float32]) -> FrameAgreement:
+    """One clip's logits (T, V) from two graphs -> FrameAgreement."""
+    if not len(left):
+        return FrameAgreement()
+    same, clear = argmax_agreement(left, right), top_margin(left) > CLEAR_MARGIN
+    divergences = frame_kl(left, right)
+    return FrameAgreement(
+        frames=len(left),
+        same=int(same.sum()),
+        clear_frames=int(clear.sum()),
+        clear_same=int((same & clear).sum()),
+        left_blanks=blank_frames(left),
+        right_blanks=blank_frames(right),
+        kl_sum=float(divergences.sum()),
+        max_kl=float(divergences.max()),
+    )
+
+
+def _share(part: float, whole: int) -> float | None:
+    return part / whole if whole else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class VadAgreement:
     """The right VAD graph's speech decisions against the left one's, which count as the truth."""
 
-    agreement: float | None
     scores: VadScores
     max_difference: float
+
+    @property
+    def agreement(self) -> float | None:
+        """Share of frames with the same decision; None without frames."""
+        return _share(self.scores.hits + self.scores.rejections, self.scores.frames)
 
 
 def with_logits(graph: Path, folder: Path) -> Path:
@@ -107,28 +163,28 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def agreement(
-    left: Path, right: Path, features: Iterable[Features], *, language_row: int = AUTO_ROW, textnorm_row: int = WOITN_ROW
-) -> FrameAgreement:
-    """Run two ASR graphs on the same features and compare their logits: clips of (T, 560) float32 -> FrameAgreement.
+def agreement(left: Path, right: Path, features: Iterable[Features], *, device: str = "cpu") -> FrameAgreement:
+    """Run two ASR graphs on the same features and compare their logits: clips of (T, 560) float32 -> FrameAgreement over all frames."""
+    return sum(agreements(left, right, features, device=device), FrameAgreement())
+
+
+def agreements(left: Path, right: Path, features: Iterable[Features], *, device: str = "cpu") -> Iterator[FrameAgreement]:
+    """As :func:`agreement`, clip by clip.
 
     The four prompt positions are left out: they hold tags. KL is KL(left ‖ right) in nats. Raises GraphContractError.
     """
-    prompt = {"language": np.array([language_row], np.int32), "textnorm": np.array([textnorm_row], np.int32)}
-    tally = _Tally()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".logits-", dir=_beside(left))))
         stack.callback(release_memory)
         sessions = []
         for side, graph in (("left", left), ("right", right)):
-            sessions.append(Session.open(with_logits(graph, folder / side), model="asr", precision=side))
+            sessions.append(Session.open(with_logits(graph, folder / side), model="asr", precision=side, device=device))
             stack.callback(sessions[-1].close)
         for clip in features:
-            one, two = (_logits(session, clip, prompt) for session in sessions)
+            one, two = (_logits(session, clip) for session in sessions)
             if one.shape != two.shape:
                 raise GraphContractError(path=right, reason=f"its logits are {two.shape} where {Path(left).name} has {one.shape}")
-            tally.add(one, two)
-    return tally.result()
+            yield compare_logits(one, two)
 
 
 def _beside(graph: Path) -> Path | None:
@@ -137,52 +193,12 @@ def _beside(graph: Path) -> Path | None:
     return folder if os.access(folder, os.W_OK) else None
 
 
-def _logits(session: Session, clip: Features, prompt: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-    feeds = {"speech": clip[None].astype(np.float32), **prompt}
+def _logits(session: Session, clip: Features) -> NDArray[np.float32]:
+    feeds = {"speech": clip[None].astype(np.float32), **{name: np.array([row], np.int32) for name, row in PROMPT.items()}}
     if "speech_lengths" in session.input_names:  # a GPU graph, which masks batches
         feeds["speech_lengths"] = np.array([len(clip)], np.int32)
     (logits,) = session.run([LOGITS], feeds)
     return np.asarray(logits[0, PROMPT_POSITIONS:], np.float32)
-
-
-class _Tally:
-    """Sums over clips, so that no clip has to be kept."""
-
-    def __init__(self) -> None:
-        self.frames = self.same = self.clear = self.clear_same = self.left_blanks = self.right_blanks = 0
-        self.kl_sum = self.kl_max = 0.0
-
-    def add(self, left: NDArray[np.float32], right: NDArray[np.float32]) -> None:
-        """Count one clip: logits (T, V) twice."""
-        if not len(left):
-            return
-        same, clear = argmax_agreement(left, right), top_margin(left) > CLEAR_MARGIN
-        divergences = frame_kl(left, right)
-        self.frames += len(left)
-        self.same += int(same.sum())
-        self.clear += int(clear.sum())
-        self.clear_same += int((same & clear).sum())
-        self.left_blanks += int((left.argmax(axis=-1) == BLANK_ID).sum())
-        self.right_blanks += int((right.argmax(axis=-1) == BLANK_ID).sum())
-        self.kl_sum += float(divergences.sum())
-        self.kl_max = max(self.kl_max, float(divergences.max()))
-
-    def result(self) -> FrameAgreement:
-        """The sums as shares."""
-        return FrameAgreement(
-            frames=self.frames,
-            agreement=_share(self.same, self.frames),
-            clear_frames=self.clear,
-            clear_agreement=_share(self.clear_same, self.clear),
-            mean_kl=_share(self.kl_sum, self.frames),
-            max_kl=self.kl_max if self.frames else None,
-            left_blank_rate=_share(self.left_blanks, self.frames),
-            right_blank_rate=_share(self.right_blanks, self.frames),
-        )
-
-
-def _share(part: float, whole: int) -> float | None:
-    return part / whole if whole else None
 
 
 def vad_agreement(
@@ -203,7 +219,7 @@ def vad_agreement(
             one, two = (_silence(session, clip, silence_ids) for session in sessions)
             scores += vad_scores(speech_frames(one, None, chosen), speech_frames(two, None, chosen))
             worst = max(worst, float(np.abs(one - two).max(initial=0.0)))
-    return VadAgreement(agreement=_share(scores.hits + scores.rejections, scores.frames), scores=scores, max_difference=worst)
+    return VadAgreement(scores=scores, max_difference=worst)
 
 
 def _silence(session: Session, clip: Features, silence_ids: Sequence[int]) -> NDArray[np.float32]:

@@ -149,9 +149,9 @@ def _drawn_rates(systems: Sequence[Sequence[ErrorCounts]], *, draws: int, seed: 
     return list(rates)
 
 
-def blank_rate(token_ids: NDArray[Any], *, blank_id: int = BLANK_ID) -> float | None:
-    """Share of frames whose arg-max is blank: (T,) ids -> [0, 1]; None without frames."""
-    return float((np.asarray(token_ids) == blank_id).mean()) if len(token_ids) else None
+def blank_frames(logits: Floats, *, blank_id: int = BLANK_ID) -> int:
+    """How many frames say nothing, their arg-max being blank: logits (T, V). Blank rate = blank frames / frames."""
+    return int((logits.argmax(axis=-1) == blank_id).sum())
 
 
 def argmax_agreement(left: Floats, right: Floats) -> Bools:
