@@ -20,11 +20,14 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def is_leftover(name: str) -> bool:
+    """Whether a name is that of something half made: hidden, partial, or the quantizer's own intermediate graph."""
+    return name.startswith(".") or name.endswith((".partial", "-inferred.onnx"))
+
+
 def write_manifest(folder: Path, fields: dict[str, Any]) -> Path:
     """Write ``bundle.json`` with ``fields`` and every file now in the folder; replaced in one step."""
-    names = sorted(
-        path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST and not path.name.endswith(".partial")
-    )
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST and not is_leftover(path.name))
     files = {name: {"sha256": sha256_of(folder / name), "bytes": (folder / name).stat().st_size} for name in names}
     partial = folder / f"{MANIFEST}.partial"
     partial.write_text(json.dumps({"format": 1, **fields, "files": files}, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

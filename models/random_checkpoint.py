@@ -16,6 +16,7 @@ from sentencepiece import sentencepiece_model_pb2
 
 from engine.tags import TAG_POSITIONS, piece_of
 from models.cmvn import write_cmvn
+from models.disk import require_space
 from models.fsmn_vad import FsmnVad
 from models.official import RANDOM_MARK
 from models.sensevoice import SenseVoice, SenseVoiceConfig
@@ -25,6 +26,7 @@ TINY_PIECES = 400
 #: Where the official vocabulary keeps the first tag of each family; the rest follow in the order of ``engine.tags``.
 FULL_TAG_IDS = {"zh": 24884, "en": 24885, "yue": 24888, "ja": 24892, "ko": 24896, "nospeech": 24992}
 FIRST_EVENT_ID, FIRST_EMOTION_ID, FIRST_TEXTNORM_ID = 24993, 25001, 25016
+CHECKPOINT_BYTES = {"full": 940_000_000, "tiny": 4_000_000}
 SIZES: dict[str, dict[str, int]] = {
     "full": {"output_size": 512, "attention_heads": 4, "linear_units": 2048, "num_blocks": 50, "tp_blocks": 20, "kernel_size": 11},
     "tiny": {"output_size": 64, "attention_heads": 4, "linear_units": 128, "num_blocks": 2, "tp_blocks": 1, "kernel_size": 11},
@@ -107,6 +109,7 @@ def _write(folder: Path, *, network: torch.nn.Module, prefix: str, config: dict[
 
 def write_random_checkpoint(folder: Path, *, size: str = "full", seed: int = 9527) -> None:
     """Write ``folder`` (SenseVoice) and ``folder/vad`` (FSMN-VAD) with random weights; ``size`` is ``full`` or ``tiny``."""
+    require_space(folder, CHECKPOINT_BYTES[size])
     torch.manual_seed(seed)
     pieces = FULL_PIECES if size == "full" else TINY_PIECES
     encoder = SIZES[size]

@@ -100,14 +100,14 @@ class SanmAttention(nn.Module):
 
     def __init__(self, *, heads: int, in_size: int, size: int, kernel_size: int, dropout: float = 0.0) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.size = heads, size
         self.linear_q_k_v = nn.Linear(in_size, size * 3)
         self.linear_out = nn.Linear(size, size)
         self.fsmn_block = nn.Conv1d(size, size, kernel_size, groups=size, bias=False, padding=(kernel_size - 1) // 2)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        size = self.linear_out.in_features
+        size = self.size
         query, key, value = self.linear_q_k_v(x).split([size, size, size], dim=-1)
         if not torch.onnx.is_in_onnx_export():
             attended = attend(query, key, value, heads=self.heads, mask=mask)

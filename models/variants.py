@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 from engine.bundle import Bundle
 from models.disk import require_space
-from models.manifest import read_manifest, write_manifest
+from models.manifest import is_leftover, read_manifest, write_manifest
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ def add_variant(folder: Path, variant: str, recipe: Recipe) -> dict[str, Any]:
     A recipe that fails leaves the bundle as it was. Raises DiskFullError and what the recipe raises.
     """
     source = Source.of(folder)
+    _clear_leftovers(folder)
     require_space(folder, 2 * source.file_bytes)  # a recipe's own temporary copy, and the result
     with tempfile.TemporaryDirectory(dir=folder, prefix=".recipe-") as temporary:
         staging = Path(temporary)
@@ -60,6 +62,14 @@ def add_variant(folder: Path, variant: str, recipe: Recipe) -> dict[str, Any]:
     record_variant(folder, variant, {model: f"{model}.{variant}.onnx" for model in MODELS}, record)
     log.info("%s has the variant %s", folder, variant)
     return record
+
+
+def _clear_leftovers(folder: Path) -> None:
+    """Remove what a recipe that was killed left behind."""
+    for path in folder.iterdir():
+        if is_leftover(path.name):
+            log.info("removing %s, left by a run that did not finish", path.name)
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def record_variant(folder: Path, variant: str, files: Mapping[str, str], record: Mapping[str, Any]) -> None:

@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 OPERATORS = ("MatMul",)
 
+#: Where ONNX Runtime's quantizers write to the root logger.
+_QUANTIZER_FILES = ("quantize.py", "onnx_quantizer.py", "base_quantizer.py", "qdq_quantizer.py", "quant_utils.py")
+
 
 def write(source: Source, folder: Path, variant: str) -> dict[str, Any]:
     """The recipe for a whole bundle, as :data:`models.variants.Recipe`."""
@@ -80,14 +83,14 @@ def count_float_products(graph: onnx.GraphProto) -> int:
 
 @contextmanager
 def quiet_quantizer() -> Iterator[None]:
-    """Keep ONNX Runtime's quantizer from advising a pre-processing step that these graphs do not need."""
+    """Keep ONNX Runtime's quantizers from advising a step that these graphs do not need, and from a line per tensor."""
     root = logging.getLogger()
 
-    def without_advice(record: logging.LogRecord) -> bool:
-        return "run pre-processing before quantization" not in record.getMessage()
+    def of_ours(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR or not record.pathname.endswith(_QUANTIZER_FILES)
 
-    root.addFilter(without_advice)
+    root.addFilter(of_ours)
     try:
         yield
     finally:
-        root.removeFilter(without_advice)
+        root.removeFilter(of_ours)

@@ -1,0 +1,129 @@
+"""How far a quantized graph is from its FP32 version, on clips set aside for tuning: CER, frames read differently, KL divergence.
+
+CER needs texts and trained weights. The other two need neither: the share of frames whose arg-max token changed, and the mean
+Kullback–Leibler divergence of the frame posteriors, FP32 from the other, in nats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jiwer
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from engine.ctc import collapse
+from engine.vocabulary import Vocabulary
+from models.export import open_for_check
+from models.probe_graph import with_outputs
+from models.quantize.ranges import CalibrationError
+
+PROMPT_POSITIONS = 4
+#: The posteriors of this many clips are kept for the divergence: 10 s at 25 055 units are 9 MB.
+DIVERGENCE_CLIPS = 16
+_TINY = 1e-10
+
+Feeds = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What one graph costs against FP32; ``cer`` is None where nobody wrote down what is said."""
+
+    cer: float | None
+    disagreement: float
+    divergence: float
+
+    def to_dict(self) -> dict[str, float | None]:
+        """As the trial log keeps it."""
+        return {"cer": self.cer, "disagreement": self.disagreement, "divergence": self.divergence}
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """FP32's answer to one clip: the frame decisions, and their posteriors where the divergence is measured."""
+
+    decisions: NDArray[np.int64]
+    posteriors: NDArray[np.float16] | None
+
+
+def posterior_tensor(graph: Path) -> str:
+    """The name of the tensor that holds logits (ASR) or probabilities (VAD): (1, T, V)."""
+    model = onnx.load(str(graph), load_external_data=False).graph
+    sums = [node.input[0] for node in model.node if node.op_type == "ReduceLogSumExp"]
+    if sums:
+        return str(sums[0])
+    if [output.name for output in model.output] == ["probs"]:
+        return "probs"
+    raise CalibrationError(f"{graph.name} has no logits to compare; export it again with `python -m models export`")
+
+
+def log_posteriors(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logits or probabilities (T, V) -> log posteriors (T, V)."""
+    if values.min() >= 0 and np.allclose(values.sum(axis=-1), 1.0, atol=1e-3):
+        return np.log(np.maximum(values, _TINY))
+    shifted = values - values.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)), np.float32)
+
+
+def divergence(full: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    """KL(full || other) of each frame in nats, from log posteriors (T, V): -> (T,)."""
+    return np.asarray((np.exp(full) * (full - other)).sum(axis=-1), np.float32)
+
+
+class Judge:
+    """Compares graphs with one FP32 graph over a fixed list of clips; FP32 is run once."""
+
+    def __init__(
+        self, full: Path, feeds: Iterable[Feeds], *, texts: Sequence[str] | None = None, vocabulary: Vocabulary | None = None
+    ) -> None:
+        self._tensor = posterior_tensor(full)
+        self._feeds = list(feeds)
+        if not self._feeds:
+            raise CalibrationError("no clip to compare precisions on; name a folder of recordings with --data")
+        self._texts, self._vocabulary = texts, vocabulary
+        self._full: list[_Heard] = []
+        heard_texts = []
+        for index, values in enumerate(self._answers(full, len(self._feeds))):
+            kept = log_posteriors(values).astype(np.float16) if index < DIVERGENCE_CLIPS else None
+            self._full.append(_Heard(values.argmax(axis=-1), kept))
+            heard_texts.append(self._text(values))
+        self.baseline = Score(cer=self._cer(heard_texts), disagreement=0.0, divergence=0.0)
+
+    def _answers(self, graph: Path, count: int) -> Iterable[NDArray[np.float32]]:
+        with with_outputs(graph, [self._tensor]) as path:
+            session = open_for_check(path)
+            for feeds in self._feeds[:count]:
+                yield session.run([self._tensor], dict(feeds))[0][0]
+
+    def score(self, graph: Path, *, clips: int | None = None) -> Score:
+        """Compare a graph over all clips, or the first ``clips``."""
+        changed = frames = 0
+        divergences, texts = [], []
+        count = len(self._feeds) if clips is None else min(clips, len(self._feeds))
+        for heard, values in zip(self._full[:count], self._answers(graph, count), strict=True):
+            changed += int((values.argmax(axis=-1) != heard.decisions).sum())
+            frames += len(values)
+            if heard.posteriors is not None:
+                divergences.append(divergence(heard.posteriors.astype(np.float32), log_posteriors(values)))
+            texts.append(self._text(values))
+        cer = self._cer(texts) if count == len(self._feeds) else None
+        return Score(cer=cer, disagreement=changed / frames, divergence=float(np.concatenate(divergences).mean()))
+
+    def _text(self, values: NDArray[np.float32]) -> str:
+        if self._vocabulary is None:
+            return ""
+        ids = values[PROMPT_POSITIONS:].argmax(axis=-1).astype(np.int32)
+        return self._vocabulary.text(emission.token_id for emission in collapse(ids, np.zeros(len(ids), np.float32)))
+
+    def _cer(self, heard: Sequence[str]) -> float | None:
+        if self._texts is None or self._vocabulary is None:
+            return None
+        pairs = [(said, text) for said, text in zip(self._texts, heard, strict=True) if said]
+        if not pairs:
+            return None
+        return float(jiwer.cer([said for said, _ in pairs], [text.lower() for _, text in pairs]))
