@@ -64,9 +64,19 @@ class VadGraph(nn.Module):
 
 
 def write_onnx(
-    module: nn.Module, inputs: tuple[Tensor, ...], path: Path, *, names: list[str], outputs: list[str], axes: dict[str, dict[int, str]]
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    path: Path,
+    *,
+    names: list[str],
+    outputs: list[str],
+    axes: dict[str, dict[int, str]],
+    fused: bool = True,
 ) -> None:
-    """Trace a module to ``path`` with PyTorch's exporter; ``axes`` names the dimensions that may change."""
+    """Trace a module to ``path`` with PyTorch's exporter; ``axes`` names the dimensions that may change.
+
+    ``fused`` says that the module has operators of ONNX Runtime's own in it, as our attention is.
+    """
     with warnings.catch_warnings():
         # The TorchScript exporter is on its way out upstream, but it alone maps an autograd.Function onto one contrib operator.
         warnings.simplefilter("ignore")
@@ -78,7 +88,7 @@ def write_onnx(
             output_names=outputs,
             dynamic_axes=axes,
             opset_version=OPSET,
-            custom_opsets={"com.microsoft": 1},
+            custom_opsets={"com.microsoft": 1} if fused else None,
             do_constant_folding=True,
             dynamo=False,
         )
@@ -147,7 +157,9 @@ def export_vad(network: FsmnVad, path: Path, *, metadata: dict[str, Any]) -> Non
     """Write the graph of an FSMN-VAD network, and raise ExportError if it does not compute the same."""
     graph = VadGraph(network.eval()).eval()
     speech = torch.randn(1, 60, network.config.input_dim)
-    write_onnx(graph, (speech,), path, names=["speech"], outputs=["probs"], axes={"speech": {1: "frames"}, "probs": {1: "frames"}})
+    write_onnx(
+        graph, (speech,), path, names=["speech"], outputs=["probs"], axes={"speech": {1: "frames"}, "probs": {1: "frames"}}, fused=False
+    )
     finish_graph(path, metadata={"model_type": "fsmn_vad", **metadata}, external=False)
     session = open_for_check(path)
     for length in (1, 7, 250):

@@ -6,8 +6,10 @@ of frames that are read differently. FSMN-VAD has no text; its criterion is alwa
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -164,7 +166,7 @@ def _search_static(job: _Job, options: AutoOptions, clips: CalibrationSet) -> di
         path.unlink()
         scores.append(score.to_dict())
         job.trial_log.write({"nncf": job.model, "number": len(scores), "score": score.to_dict()})
-        return -job.criterion.value(score), None
+        return 1.0 - job.criterion.value(score), None  # NNCF wants more to be better, and divides by FP32's own
 
     relative = job.criterion.tolerance is Tolerance.RELATIVE
     allowed = job.criterion.limit * (job.criterion.value(baseline) if relative else 1.0)
@@ -173,17 +175,18 @@ def _search_static(job: _Job, options: AutoOptions, clips: CalibrationSet) -> di
     )
     model = onnx.load(str(job.full))
     others = sorted({node.op_type for node in model.graph.node} - {"MatMul", "Constant"})
-    result = nncf.quantize_with_accuracy_control(
-        model,
-        nncf.Dataset(feeds),
-        nncf.Dataset([0]),
-        validate,
-        max_drop=allowed,
-        drop_type=nncf.DropType.ABSOLUTE,
-        subset_size=len(feeds),
-        ignored_scope=nncf.IgnoredScope(types=others, validate=False),
-        advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(max_num_iterations=options.budget.max_trials),
-    )
+    with contextlib.redirect_stdout(sys.stderr):  # its progress bars
+        result = nncf.quantize_with_accuracy_control(
+            model,
+            nncf.Dataset(feeds),
+            nncf.Dataset([0]),
+            validate,
+            max_drop=allowed,
+            drop_type=nncf.DropType.ABSOLUTE,
+            subset_size=len(feeds),
+            ignored_scope=nncf.IgnoredScope(types=others, validate=False),
+            advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(max_num_iterations=options.budget.max_trials),
+        )
     dynamic.label_graph(result, job.full, recipe="auto, static")
     save_graph(result, job.target, external=job.model == "asr")
     score = job.judge.score(job.target)
