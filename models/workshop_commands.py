@@ -1,0 +1,98 @@
+"""The commands that a page may ask for, as checked arguments of ``python -m models``: a value never becomes an option."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from engine.errors import OptionError
+
+SOURCES = ("modelscope", "huggingface")
+RECIPES = ("dynamic", "static", "mixed", "auto", "qat", "fp16")
+
+
+class WorkshopArgumentError(OptionError):
+    """A value that cannot be handed to a command."""
+
+    def __init__(self, *, name: str, value: object, wanted: str) -> None:
+        super().__init__(f"{name} is {value!r}; give {wanted}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkshopCommand:
+    """The arguments of one ``python -m models`` command, checked, and where its result will lie if that is known before it runs."""
+
+    arguments: tuple[str, ...]
+    result: Path | None = None
+
+    @classmethod
+    def fetch(cls, name: str, *, source: str | None = None, output: Path | str | None = None) -> Self:
+        """Download a known bundle by name."""
+        arguments = ["fetch", _plain("name", name)]
+        if source is not None:
+            arguments += ["--source", _choice("source", source, SOURCES)]
+        if output is None:
+            return cls(arguments=tuple(arguments))
+        return cls(arguments=(*arguments, "--output", _path("output", output)), result=Path(_path("output", output)))
+
+    @classmethod
+    def export(cls, checkpoint: Path | str, output: Path | str) -> Self:
+        """Official checkpoint -> bundle."""
+        target = _path("output", output)
+        return cls(arguments=("export", _path("checkpoint", checkpoint), "--output", target), result=Path(target))
+
+    @classmethod
+    def quantize(cls, bundle: Path | str, *, recipe: str = "dynamic", config: Path | str | None = None) -> Self:
+        """Add a variant to a bundle."""
+        folder = _path("bundle", bundle)
+        options = () if config is None else ("--config", _path("config", config))
+        return cls(arguments=("quantize", folder, "--recipe", _choice("recipe", recipe, RECIPES), *options), result=Path(folder))
+
+    @classmethod
+    def prune(cls, bundle: Path | str, *, amount: float = 0.1, then_quantize: bool = False) -> Self:
+        """Add a pruned variant to a bundle; ``amount`` is the share of weights set to zero."""
+        if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 < amount < 1:
+            raise WorkshopArgumentError(name="amount", value=amount, wanted="a share between 0 and 1, such as 0.1")
+        folder = _path("bundle", bundle)
+        options = ("--then-quantize",) if then_quantize else ()
+        return cls(arguments=("prune", folder, "--amount", f"{amount:g}", *options), result=Path(folder))
+
+    @classmethod
+    def evaluate(cls, bundle: Path | str, data: Path | str, *, json: Path | str | None = None) -> Self:
+        """Accuracy of a bundle's precisions on a folder of recordings; figures go to ``json``."""
+        return cls._measure("evaluate", _path("bundle", bundle), "--data", _path("data", data), json=json)
+
+    @classmethod
+    def benchmark(cls, bundles: Sequence[Path | str], *, json: Path | str | None = None) -> Self:
+        """Size, speed and memory of bundles; figures go to ``json``."""
+        if not bundles:
+            raise WorkshopArgumentError(name="bundles", value=list(bundles), wanted="at least one bundle folder")
+        return cls._measure("benchmark", *(_path("bundle", bundle) for bundle in bundles), json=json)
+
+    @classmethod
+    def _measure(cls, *arguments: str, json: Path | str | None) -> Self:
+        if json is None:
+            return cls(arguments=arguments)
+        target = _path("json", json)
+        return cls(arguments=(*arguments, "--json", target), result=Path(target))
+
+
+def _plain(name: str, value: str) -> str:
+    """A value that the command will take for a value: no option, no line break."""
+    control = any(unicodedata.category(character) == "Cc" for character in value)
+    if not value.strip() or value.startswith("-") or control:
+        raise WorkshopArgumentError(name=name, value=value, wanted="a value that does not begin with '-' and holds no control characters")
+    return value
+
+
+def _path(name: str, value: Path | str) -> str:
+    return str(Path(_plain(name, str(value))).expanduser().absolute())
+
+
+def _choice(name: str, value: str, known: Sequence[str]) -> str:
+    if value not in known:
+        raise WorkshopArgumentError(name=name, value=value, wanted=f"one of {', '.join(known)}")
+    return value
