@@ -1,16 +1,13 @@
 """Two precisions of one graph, frame by frame: same token, same distribution, same speech decision?
 
-The deployed ASR graphs keep their logits inside. A temporary copy of the graph hands them out as well; its weights are linked, not
-copied, and one clip's logits are in memory at a time (30 s at 25 055 tokens: 50 MB a side).
+The deployed ASR graphs keep their logits inside. A temporary copy of the graph hands them out as well; it shares the weights, and one
+clip's logits are in memory at a time (30 s at 25 055 tokens: 50 MB a side).
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -25,8 +22,9 @@ from engine.session import Session, release_memory
 from engine.tags import TextNorm
 from models.contract import PROMPT_LANGUAGE, PROMPT_TEXTNORM
 from models.metrics import VadScores, argmax_agreement, blank_frames, frame_kl, top_margin, vad_scores
+from models.probe_graph import probe_graph
 
-LOGITS = "logits"
+LOGITS = "full_logits"
 #: Frames whose two best tokens lie closer than this may turn over by rounding alone.
 CLEAR_MARGIN = 1e-3
 #: Every clip is asked with language "auto" and no inverse text normalization.
@@ -113,31 +111,18 @@ class VadAgreement:
         return _share(self.scores.hits + self.scores.rejections, self.scores.frames)
 
 
-def with_logits(graph: Path, folder: Path) -> Path:
-    """Write a copy of an ASR graph into ``folder`` whose output ``logits`` (1, T + 4, V) is what its arg-max is taken of: -> its path.
+@contextmanager
+def with_logits(graph: Path) -> Iterator[Path]:
+    """A temporary copy of an ASR graph with one more output, :data:`LOGITS` (1, T + 4, V) float32: what its arg-max is taken of.
 
-    External weights are hard-linked, or copied where the folder lies on another disk. Raises GraphContractError for a graph in which
-    no arg-max leads to ``token_ids``.
+    It lies beside the original and shares its weights. Raises GraphContractError for a graph in which no arg-max leads to ``token_ids``.
     """
-    graph, folder = Path(graph), Path(folder)
     model = onnx.load(str(graph), load_external_data=False)
-    if LOGITS not in {output.name for output in model.graph.output}:
-        _add_logits(model, graph)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in sorted(_external_files(model)):
-        _link(graph.parent / name, folder / name)
-    copy = folder / graph.name
-    onnx.save(model, str(copy))
-    return copy
-
-
-def _add_logits(model: onnx.ModelProto, path: Path) -> None:
-    source = _logits_of(model, path)
-    if source != LOGITS:
-        if any(LOGITS in node.output for node in model.graph.node):
-            raise GraphContractError(path=path, reason=f"a tensor called {LOGITS!r} inside it is not what its arg-max is taken of")
-        model.graph.node.append(onnx.helper.make_node("Cast", [source], [LOGITS], to=onnx.TensorProto.FLOAT))
+    # FP16 graphs have logits of their own kind; where they are float32 already ONNX Runtime takes the cast out again.
+    model.graph.node.append(onnx.helper.make_node("Cast", [_logits_of(model, graph)], [LOGITS], to=onnx.TensorProto.FLOAT))
     model.graph.output.append(onnx.helper.make_tensor_value_info(LOGITS, onnx.TensorProto.FLOAT, None))
+    with probe_graph(model, Path(graph).resolve().parent) as path:
+        yield path
 
 
 def _logits_of(model: onnx.ModelProto, path: Path) -> str:
@@ -151,18 +136,6 @@ def _logits_of(model: onnx.ModelProto, path: Path) -> str:
     raise GraphContractError(path=path, reason="no ArgMax leads to its output token_ids")
 
 
-def _external_files(model: onnx.ModelProto) -> set[str]:
-    return {entry.value for tensor in model.graph.initializer for entry in tensor.external_data if entry.key == "location"}
-
-
-def _link(source: Path, target: Path) -> None:
-    target.unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:  # another disk, or a file system without links; ONNX Runtime follows no symbolic link out of a model's folder
-        shutil.copyfile(source, target)
-
-
 def agreement(left: Path, right: Path, features: Iterable[Features], *, device: str = "cpu") -> FrameAgreement:
     """Run two ASR graphs on the same features and compare their logits: clips of (T, 560) float32 -> FrameAgreement over all frames."""
     return sum(agreements(left, right, features, device=device), FrameAgreement())
@@ -174,11 +147,11 @@ def agreements(left: Path, right: Path, features: Iterable[Features], *, device:
     The four prompt positions are left out: they hold tags. KL is KL(left ‖ right) in nats. Raises GraphContractError.
     """
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".logits-", dir=_beside(left))))
         stack.callback(release_memory)
         sessions = []
-        for side, graph in (("left", left), ("right", right))[: 1 if left == right else 2]:  # itself: the blank rate is asked for
-            sessions.append(Session.open(with_logits(graph, folder / side), model="asr", precision=side, device=device))
+        for side, graph in (("left", left), ("right", right))[: 1 if left == right else 2]:  # against itself: for its blank rate
+            copy = stack.enter_context(with_logits(graph))
+            sessions.append(Session.open(copy, model="asr", precision=side, device=device))
             stack.callback(sessions[-1].close)
         for clip in features:
             logits = [_logits(session, clip) for session in sessions]
@@ -186,12 +159,6 @@ def agreements(left: Path, right: Path, features: Iterable[Features], *, device:
             if one.shape != two.shape:
                 raise GraphContractError(path=right, reason=f"its logits are {two.shape} where {Path(left).name} has {one.shape}")
             yield compare_logits(one, two)
-
-
-def _beside(graph: Path) -> Path | None:
-    """Where a link to the graph's weights can lie: its own folder if that can be written, else the system's temporary one."""
-    folder = Path(graph).resolve().parent
-    return folder if os.access(folder, os.W_OK) else None
 
 
 def _logits(session: Session, clip: Features) -> NDArray[np.float32]:
