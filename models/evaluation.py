@@ -120,7 +120,7 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Everything that was measured, ready for ``json.dumps``: rates are fractions, times milliseconds, KL nats."""
-        return _rounded(
+        values: dict[str, Any] = _rounded(
             {
                 "bundle": self.bundle,
                 "version": self.version,
@@ -135,10 +135,11 @@ class Evaluation:
                 },
             }
         )
+        return values
 
     def to_markdown(self) -> str:
         """One table, a row for each precision over all recordings, and a line that says what was measured on what."""
-        titles = (
+        titles = [
             "precision",
             "CER % [95 %]",
             "S / D / I",
@@ -146,15 +147,14 @@ class Evaluation:
             f"CER − {self.reference} [95 %], p > 0",
             "blank %",
             "frames equal %",
-        )
-        titles += (
             "KL, nats",
             "tags equal %: language / emotion / event",
             "tags right %",
             f"VAD F1 to {self.reference}",
             "VAD F1 to labels (miss / false %)",
-        )
-        titles += (f"boundaries within {NEAR_MS} ms %", "boundary error, ms: median / p90 / max (unmatched)")
+            f"boundaries within {NEAR_MS} ms %",
+            "boundary error, ms: median / p90 / max (unmatched)",
+        ]
         lines = [_row(titles), _row(["---"] * len(titles))]
         lines += [_row([precision, *self._cells(groups["all"])]) for precision, groups in self.scores.items()]
         said = f"{self.bundle} {self.version}: {self.recordings} test recordings, {self.seconds / 60:.1f} minutes, seed {self.seed}"

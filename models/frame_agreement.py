@@ -132,7 +132,7 @@ def _logits_of(model: onnx.ModelProto, path: Path) -> str:
     while (node := producers.get(name)) is not None and node.input:
         name = node.input[0]
         if node.op_type in ("ArgMax", "TopK"):
-            return name
+            return str(name)
     raise GraphContractError(path=path, reason="no ArgMax leads to its output token_ids")
 
 

@@ -264,8 +264,11 @@ def vad_scores(truth: Bools, guess: Bools) -> VadScores:
 class Span(Protocol):
     """A stretch of time, as ``engine.segments.SpeechSpan`` and ``engine.transcript.Segment`` are."""
 
-    start_ms: int
-    end_ms: int
+    @property
+    def start_ms(self) -> int: ...
+
+    @property
+    def end_ms(self) -> int: ...
 
 
 @dataclass(frozen=True, kw_only=True)
