@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jiwer
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from engine.ctc import collapse
 from engine.vocabulary import Vocabulary
 from models.export import open_for_check
+from models.metrics import error_counts, total
 from models.probe_graph import with_outputs
 from models.quantize.ranges import CalibrationError
 
@@ -123,7 +123,5 @@ class Judge:
     def _cer(self, heard: Sequence[str]) -> float | None:
         if self._texts is None or self._vocabulary is None:
             return None
-        pairs = [(said, text) for said, text in zip(self._texts, heard, strict=True) if said]
-        if not pairs:
-            return None
-        return float(jiwer.cer([said for said, _ in pairs], [text.lower() for _, text in pairs]))
+        counts = [error_counts(said, text, characters=True) for said, text in zip(self._texts, heard, strict=True) if said]
+        return total(counts).rate

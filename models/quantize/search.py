@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -135,8 +136,12 @@ class TrialLog:
     def write(self, entry: Mapping[str, Any]) -> None:
         """Append a line and put it on the disk."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as handle:
-            handle.write(json.dumps({"key": self.key, **entry}) + "\n")
+        with self.path.open("a+b") as handle:
+            end = handle.seek(0, os.SEEK_END)
+            handle.seek(max(0, end - 1))
+            torn = end > 0 and handle.read(1) != b"\n"  # the line that a killed search was writing: it must not take this one along
+            handle.write(b"\n" * torn)
+            handle.write(json.dumps({"key": self.key, **entry}).encode() + b"\n")
             handle.flush()
 
 
@@ -159,7 +164,7 @@ class Search:
     budget: Budget
     trial_log: TrialLog
     trials: list[Trial] = field(default_factory=list)
-    _started: float = field(default_factory=time.monotonic)
+    _started: float = field(default_factory=lambda: time.monotonic())
 
     @property
     def exhausted(self) -> bool:

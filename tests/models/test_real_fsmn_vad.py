@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from benchmarks.fsmn_vad import FAR_MS, measure, to_markdown  # noqa: E402 - torch decides whether this file runs
+from benchmarks.fsmn_vad import FAR_MS, measure, to_markdown
 
 
 @pytest.mark.weights
