@@ -7,6 +7,7 @@ from html import escape
 
 import gradio as gr
 
+from engine.advisor import Advice
 from ui.context import PageContext
 from ui.handlers import toasts
 from ui.quantities import megabytes
@@ -16,10 +17,11 @@ from ui.texts import Texts, label, texts_for
 
 @dataclass(frozen=True, kw_only=True)
 class LightweightPanel:
-    """The switch and the line that says what it did."""
+    """The switch, the line that says what it did, and which precision suits this machine."""
 
     switch: gr.Checkbox
     status: gr.HTML
+    advice: gr.HTML
 
 
 def lightweight_html(state: LightweightState, texts: Texts) -> str:
@@ -35,11 +37,19 @@ def lightweight_html(state: LightweightState, texts: Texts) -> str:
     return f'<p class="lv-light-status" data-on="{str(state.on).lower()}" role="status" aria-label="{name}">{inner}</p>'
 
 
+def advice_html(advice: Advice, texts: Texts) -> str:
+    """Which precision suits this machine in a line, and why behind it."""
+    reasons = "".join(f"<li>{escape(texts(f'advice.{reason.code}', **reason.values))}</li>" for reason in advice.reasons)
+    summary = texts("advice.summary", precision=advice.precision.value.upper())
+    return f'<details class="lv-advice"><summary>{escape(summary)}</summary><ul>{reasons}</ul></details>'
+
+
 def build_lightweight_panel(context: PageContext) -> LightweightPanel:
     """Lay the switch out and wire it; ``page.py`` refreshes it from the timer."""
     with gr.Column(scale=2, min_width=280, elem_id="lv-light"):
         switch = gr.Checkbox(value=context.engine.lightweight, label=label("light.label"), elem_id="lv-light-switch", container=False)
         status = gr.HTML(elem_id="lv-light-status", apply_default_css=False)
+        advice = gr.HTML(elem_id="lv-advice", apply_default_css=False)
 
     def set_lightweight(on: bool, request: gr.Request) -> tuple[bool, str]:
         texts = texts_for(request)
@@ -59,4 +69,4 @@ def build_lightweight_panel(context: PageContext) -> LightweightPanel:
         trigger_mode="always_last",
         show_progress="hidden",
     )
-    return LightweightPanel(switch=switch, status=status)
+    return LightweightPanel(switch=switch, status=status, advice=advice)

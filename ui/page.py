@@ -6,12 +6,13 @@ from typing import Any
 
 import gradio as gr
 
+from engine.advisor import advise
 from ui.banner import banner_html, header_html
 from ui.compare_panel import build_compare_panel
 from ui.comparison_html import comparison_empty_html
 from ui.context import PageContext
 from ui.endpoints import add_endpoints
-from ui.lightweight_panel import build_lightweight_panel, lightweight_html
+from ui.lightweight_panel import advice_html, build_lightweight_panel, lightweight_html
 from ui.recording_form import language_choices, microphone_hint_html
 from ui.resource_panel import build_resource_panel, resources_html
 from ui.texts import label, texts_for
@@ -57,6 +58,7 @@ def build_page(context: PageContext) -> gr.Blocks:
             return [
                 header_html(texts),
                 banner_html(context.engine.bundle, texts),
+                advice_html(advise(), texts),
                 empty_html(texts),
                 comparison_empty_html(texts),
                 hint,
@@ -75,6 +77,7 @@ def build_page(context: PageContext) -> gr.Blocks:
         greeted = [
             header,
             banner,
+            lightweight.advice,
             transcribing.transcript,
             comparing.result,
             transcribing.recording.hint,

@@ -36,6 +36,26 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "light.memory": ("memory in use {rss}", "占用内存 {rss}"),
     "light.freed": ("{freed} given back", "已释放 {freed}"),
     "light.freed_none": ("nothing to give back", "没有可释放的内存"),
+    # which precision suits this machine (the codes are engine.advisor's)
+    "advice.summary": ("Suits this machine: {precision}", "适合本机的精度：{precision}"),
+    "advice.int8_instructions": (
+        "The processor multiplies 8-bit integers natively ({flags}): INT8 is faster than FP32 here.",
+        "处理器原生支持 8 位整数乘法（{flags}），INT8 比 FP32 更快。",
+    ),
+    "advice.no_int8_instructions": (
+        "The processor has no 8-bit integer instructions: INT8 saves memory but little time.",
+        "处理器没有 8 位整数指令：INT8 可节省内存，但速度提升有限。",
+    ),
+    "advice.unknown_processor": (
+        "The processor's features cannot be read here; INT8 saves memory in any case.",
+        "无法读取处理器特性；INT8 至少可节省内存。",
+    ),
+    "advice.small_memory": ("{memory_mb} MB of memory are few for FP32.", "内存 {memory_mb} MB，对 FP32 偏小。"),
+    "advice.enough_memory": ("{memory_mb} MB of memory hold either precision.", "内存 {memory_mb} MB，两种精度均可容纳。"),
+    "advice.gpu": (
+        "A GPU is present ({gpu}); INT8 is a precision for processors and would be slower on it.",
+        "检测到 GPU（{gpu}）；INT8 面向 CPU，在 GPU 上反而更慢。",
+    ),
     # the form
     "form.audio": ("Recording (file or microphone)", "录音（文件或麦克风）"),
     "form.language": ("Spoken language", "语音语言"),

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from engine.advisor import advise
 from engine.audio import load_audio
 from engine.tags import Emotion, Event, Language
 from engine.transcript import Transcript
 from tests.ui.fake_engine import FakeBundle, FakeEngine
 from ui.banner import banner_html
 from ui.comparison_html import comparison_html
-from ui.lightweight_panel import lightweight_html
+from ui.lightweight_panel import advice_html, lightweight_html
 from ui.resource_panel import resources_html
 from ui.server_state import LightweightState
 from ui.tag_chips import EMOJI, chips
@@ -163,3 +164,22 @@ def test_the_switch_says_honestly_what_it_gave_back(freed: float | None, said: s
     assert said in shown
     assert "210 MB" in shown
     assert (freed is None) == ("give" not in shown)
+
+
+@pytest.mark.parametrize(
+    ("flags", "memory_mb", "gpu", "precision"),
+    [
+        (frozenset({"avx512_vnni"}), 16_000, None, "INT8"),
+        (frozenset({"avx2"}), 16_000, None, "FP32"),
+        (frozenset({"avx2"}), 2_000, None, "INT8"),
+        (frozenset(), 16_000, None, "INT8"),
+        (frozenset({"avx_vnni"}), 64_000, NASTY, "FP32"),
+    ],
+)
+@pytest.mark.parametrize("texts", [ENGLISH, CHINESE])
+def test_the_advice_names_a_precision_and_every_reason(flags, memory_mb, gpu, precision, texts) -> None:
+    advice = advise(flags=flags, memory_mb=memory_mb, gpu=gpu)
+    shown = Reader(advice_html(advice, texts))
+    assert precision in shown.text
+    assert str(memory_mb) in shown.text
+    assert shown.tags.count("li") == len(advice.reasons) >= 2
