@@ -33,7 +33,7 @@ modules_of() {
     local page="gradio onnxruntime soundfile psutil numpy soxr av kaldi_native_fbank"
     case $1 in
         slim) echo "$page" ;;
-        full) echo "$page torch funasr modelscope librosa onnx sentencepiece" ;;
+        full) echo "$page torch funasr modelscope librosa onnx sentencepiece nncf matplotlib" ;;
         test) echo "pytest hypothesis ruff mypy playwright" ;;
     esac
 }

@@ -134,7 +134,7 @@ def third_party_imports(*parts: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("parts", "names"),
-    [(("app.py", "engine", "ui"), [RUNTIME]), (("models",), [FULL]), (("tests", "benchmarks"), [FULL, TEST])],
+    [(("app.py", "engine", "ui"), [RUNTIME]), (("models",), [FULL]), (("tests", "benchmarks"), [FULL, TEST, "benchmarks/requirements.txt"])],
     ids=["page", "workshop", "tests"],
 )
 def test_every_package_that_is_imported_is_required_by_name(parts, names):

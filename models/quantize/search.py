@@ -164,7 +164,10 @@ class Search:
     budget: Budget
     trial_log: TrialLog
     trials: list[Trial] = field(default_factory=list)
-    _started: float = field(default_factory=lambda: time.monotonic())
+
+    def __post_init__(self) -> None:
+        """The clock starts."""
+        self._started = time.monotonic()
 
     @property
     def exhausted(self) -> bool:
