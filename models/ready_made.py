@@ -212,11 +212,11 @@ def _listed_pieces(path: Path) -> list[str]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ExportError(f"{path} is not readable JSON ({type(error).__name__}); fetch it again") from error
-    if isinstance(values, dict):
-        numbered = sorted((index, piece) for piece, index in values.items() if isinstance(index, int))
-        values = [piece for place, (index, piece) in enumerate(numbered) if place == index] if len(numbered) == len(values) else None
+    if isinstance(values, dict) and all(isinstance(index, int) for index in values.values()):
+        numbered = sorted((index, piece) for piece, index in values.items())
+        values = [piece for _, piece in numbered] if [index for index, _ in numbered] == list(range(len(values))) else None
     if not isinstance(values, list) or not values or not all(isinstance(piece, str) and piece and "\n" not in piece for piece in values):
-        raise ExportError(f"{path} is not a list of pieces; fetch it again")
+        raise ExportError(f"{path} is not a list of pieces, nor pieces with ids from 0 on; fetch it again")
     return values
 
 

@@ -40,12 +40,19 @@ class UpstreamGraph(nn.Module):
         return (logits, lengths + 4) if self.counts else logits
 
 
+def attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None) -> Tensor:
+    """Scaled dot products written out, as upstream's own code has them: the operator itself cannot be exported below opset 14."""
+    scores = query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5
+    return torch.softmax(scores if attn_mask is None else scores.masked_fill(~attn_mask, -1e9), dim=-1) @ value
+
+
 def export(module: nn.Module, inputs: tuple[Tensor, ...], path: Path, names: tuple[list[str], list[str]], *, opset: int) -> Path:
     axes = {name: {0: "batch_size"} for name in (*names[0], *names[1])}
     axes[names[0][0]][1] = "feats_length"
     axes[names[1][0]][1] = "logits_length"
     # Upstream has no fused attention: its graphs must be made of what plain PyTorch exports to.
-    with warnings.catch_warnings(), mock.patch("torch.onnx.is_in_onnx_export", return_value=False):
+    plain = mock.patch("torch.onnx.is_in_onnx_export", return_value=False)
+    with warnings.catch_warnings(), plain, mock.patch("torch.nn.functional.scaled_dot_product_attention", attention):
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module, inputs, str(path), input_names=names[0], output_names=names[1], dynamic_axes=axes, opset_version=opset, dynamo=False
@@ -80,7 +87,7 @@ def funasr_folder(checkpoint: Path, folder: Path, *, opset: int = 14, integers: 
     return folder
 
 
-def sherpa_folder(checkpoint: Path, folder: Path, *, opset: int = 14) -> Path:
+def sherpa_folder(checkpoint: Path, folder: Path, *, opset: int = 13) -> Path:
     """sherpa-onnx's: model.onnx, model.int8.onnx, tokens.txt; CMVN, stacking and prompt rows in the metadata."""
     folder.mkdir(parents=True)
     path = asr_graph(checkpoint, folder / "model.onnx", SHERPA_NAMES, opset=opset)
