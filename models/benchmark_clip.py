@@ -18,6 +18,8 @@ SYLLABLES_PER_S = 4.0
 VOWELS_HZ = ((730, 1090, 2440), (270, 2290, 3010), (530, 1840, 2480), (570, 840, 2410), (300, 870, 2240))
 RESONANCE_WIDTH_HZ = 90.0
 PHRASE_S, PAUSE_S = 2.4, 0.6
+#: After this the same samples come again.
+PERIOD_S = 6.0
 
 
 def clip_samples(audio: Path | None, *, duration_s: float) -> Floats:
@@ -32,7 +34,11 @@ def clip_samples(audio: Path | None, *, duration_s: float) -> Floats:
 
 def synthetic_speech(duration_s: float) -> Floats:
     """Voiced syllables in phrases with pauses, the same at every call: (N,) float32. FSMN-VAD takes it for speech; nobody else would."""
-    time_s = np.arange(round(duration_s * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    return np.resize(_synthetic_period(), round(duration_s * SAMPLE_RATE_HZ))
+
+
+def _synthetic_period() -> Floats:
+    time_s = np.arange(round(PERIOD_S * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
     pitch_hz = PITCH_HZ * (1 + 0.15 * np.sin(2 * np.pi * 0.7 * time_s))
     phase = 2 * np.pi * np.cumsum(pitch_hz) / SAMPLE_RATE_HZ
     syllable = (time_s * SYLLABLES_PER_S).astype(int)
@@ -45,4 +51,4 @@ def synthetic_speech(duration_s: float) -> Floats:
     within = (time_s * SYLLABLES_PER_S) % 1.0
     loudness = np.sin(np.pi * within) ** 2 * (time_s % (PHRASE_S + PAUSE_S) < PHRASE_S)
     noise = np.random.default_rng(9527).standard_normal(len(time_s))
-    return np.asarray(0.2 * voice * loudness / max(1e-9, float(np.abs(voice).max(initial=0.0))) + 2e-4 * noise, np.float32)
+    return np.asarray(0.2 * voice * loudness / np.abs(voice).max() + 2e-4 * noise, np.float32)

@@ -17,7 +17,7 @@ BAR_DURATION_S = 10
 BARS: Mapping[str, tuple[str, float]] = {
     "size": ("both_mb", 0.26),
     "load": ("open_s", 0.40),
-    "RSS": ("rss_open_mb", 0.36),
+    "RSS after opening": ("rss_open_mb", 0.36),
     f"latency at {BAR_DURATION_S} s": (f"asr_p50_ms_{BAR_DURATION_S}s", 0.36),
 }
 #: Figures of which a ratio says nothing: they belong to the process or to the recording.
