@@ -19,7 +19,7 @@ from engine.features import Cmvn
 from engine.tags import TAG_POSITIONS, TextNorm, piece_of
 from models.contract import frontend_metadata
 from models.export import ExportError, export_vad, save_graph
-from models.graph_probes import check_asr, check_runs, check_vad, probe_asr, probe_vad
+from models.graph_parity import check_asr, check_runs, check_vad, probe_asr, probe_vad
 from models.logits_graph import MAX_FRAMES, convert_asr, convert_vad, load_graph
 from models.official import Checkpoint, load_fsmn_vad
 from models.quantize import dynamic

@@ -1,4 +1,4 @@
-"""Ready-made ONNX graphs → graphs that keep the bundle contract; ``models.graph_probes`` compares the two.
+"""Ready-made ONNX graphs → graphs that keep the bundle contract; ``models.graph_parity`` compares the two.
 
 FunASR's and sherpa-onnx's SenseVoice answer with logits and want the length of the features as an input; FunASR's FSMN-VAD
 comes with caches or without. Nothing inside a graph is touched: its inputs become values computed in front of it, and arg-max,

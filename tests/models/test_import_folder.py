@@ -20,7 +20,7 @@ from engine.features import Cmvn  # noqa: E402
 from engine.operators import count_products  # noqa: E402
 from engine.pipeline import Engine  # noqa: E402
 from engine.precision import open_session  # noqa: E402
-from models import graph_probes  # noqa: E402
+from models import graph_parity  # noqa: E402
 from models import import_folder as module  # noqa: E402
 from models.disk import DiskFullError  # noqa: E402
 from models.export import ExportError, open_for_check  # noqa: E402
@@ -60,7 +60,7 @@ def of_sherpa(sherpa: Path, random_checkpoint: Path, tmp_path_factory: pytest.Te
 @pytest.fixture
 def one_length(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compare at one short length, where a test is about something else."""
-    monkeypatch.setattr(graph_probes, "ASR_LENGTHS", (9,))
+    monkeypatch.setattr(graph_parity, "ASR_LENGTHS", (9,))
 
 
 def manifest(bundle: Path) -> dict:
@@ -465,7 +465,7 @@ def test_a_full_disk_is_an_answer(
     for name, folder in (("write_manifest", funasr), ("add_dynamic_int8", random_checkpoint)):
         with monkeypatch.context() as patched:
             patched.setattr(module, name, full)
-            patched.setattr(graph_probes, "ASR_LENGTHS", (9,))
+            patched.setattr(graph_parity, "ASR_LENGTHS", (9,))
             with pytest.raises(ExportError, match=r"could not be written \(No space left on device\); free some space"):
                 import_folder(folder, tmp_path / "out" / "bundle", vad_folder=vad)
         assert nothing_left(tmp_path / "out")
