@@ -3,6 +3,7 @@
 #
 #   ./run.sh [OPTIONS]                 serve the page on http://127.0.0.1:7860
 #   ./run.sh transcribe FILE…          write transcripts to standard output, and nothing else there
+#   ./run.sh models COMMAND …          the workshop: fetch, export, quantize, evaluate, benchmark; `./run.sh models --help`
 #   ./run.sh test [PYTEST ARGUMENTS]   lint, type-check and test
 #   ./run.sh --slim-install […]        install the page alone, without torch, funasr, modelscope and librosa
 #   ./run.sh --full-install […]        complete a slim install
@@ -255,5 +256,10 @@ if [[ $installed == full || -z $kind ]]; then
     kind=${installed:-full} # a full install serves the slim one's purpose; a slim one stays slim until it is told otherwise
 fi
 ensure "$kind"
+if [[ ${1:-} == models ]]; then
+    shift
+    # -P: a folder called models where the caller stands is not ours.
+    PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH} exec "$venv/bin/python" -P -m models "$@"
+fi
 say "starting (.venv, $kind install)"
 exec "$venv/bin/python" "$here/app.py" "$@"

@@ -200,7 +200,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 def _benchmark(arguments: argparse.Namespace) -> None:
     from models.benchmark import benchmark
-    from models.benchmark_report import to_json, to_markdown, write_plots
+    from models.benchmark_report import plots, to_json, to_markdown
 
     evaluation = None if arguments.evaluation is None else json.loads(arguments.evaluation.read_text(encoding="utf-8"))
     result = benchmark(
@@ -212,10 +212,10 @@ def _benchmark(arguments: argparse.Namespace) -> None:
         threads=arguments.threads,
         device=arguments.device,
     )
-    _write_json(arguments.json, to_json(result))
+    _write_text(arguments.json, to_json(result, evaluation=evaluation))
     _write_text(arguments.markdown, to_markdown(result, evaluation=evaluation))
     if arguments.plots is not None:
-        write_plots(result, arguments.plots)
+        plots(result, arguments.plots)
     print(to_markdown(result, evaluation=evaluation))
 
 

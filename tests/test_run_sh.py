@@ -32,6 +32,9 @@ def lay_out(folder: Path) -> Path:
     folder.mkdir()
     shutil.copy2(ROOT / "run.sh", folder)
     (folder / "app.py").write_text(APP)
+    (folder / "models").mkdir()
+    (folder / "models" / "__init__.py").touch()
+    (folder / "models" / "__main__.py").write_text(APP.replace("*sys.argv[1:]", "'models', *sys.argv[1:]"))
     for name in FILES:
         (folder / name).write_text("# nothing to install\n")
     return folder
@@ -77,6 +80,14 @@ def test_only_app_py_writes_to_standard_output_and_in_the_callers_folder(install
     done = run(installed, packages, "transcribe", "my file.wav", "--format", "txt", cwd=tmp_path)
     assert done.stdout == f"transcribe|my file.wav|--format|txt\n{tmp_path}\n"
     assert done.returncode == 0
+
+
+def test_the_workshop_runs_in_the_callers_folder_whatever_lies_there(installed, packages, tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "__init__.py").write_text("raise SystemExit('somebody else')")
+    done = run(installed, packages, "models", "quantize", "my bundle", "--recipe", "static", cwd=tmp_path)
+    assert done.stdout.splitlines() == ["models|quantize|my bundle|--recipe|static", str(tmp_path)]
+    assert run(installed, packages, "models", "fail").returncode == 3
 
 
 def test_the_status_of_app_py_is_the_status_of_run_sh(installed, packages):

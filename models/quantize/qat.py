@@ -51,7 +51,7 @@ class QatOptions:
     """How long and how fast to train."""
 
     rounds: int = 6
-    learning_rate: float = 2e-5
+    learning_rate: float = 3e-6
     timeout_s: float = 1800.0
     seed: int = 9527
 
