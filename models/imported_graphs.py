@@ -20,7 +20,7 @@ from engine.tags import TAG_POSITIONS, TextNorm, piece_of
 from models.contract import frontend_metadata
 from models.export import ExportError, export_vad, save_graph
 from models.graph_parity import check_asr, check_runs, check_vad, probe_asr, probe_vad
-from models.logits_graph import MAX_FRAMES, convert_asr, convert_vad, load_graph
+from models.logits_graph import MAX_FRAMES, convert_asr, convert_vad, first_line, load_graph
 from models.official import Checkpoint, load_fsmn_vad
 from models.quantize import dynamic
 from models.ready_made import AsrFolder, Frontend, Graphs, VadFolder, frontend_of
@@ -53,7 +53,7 @@ def make_asr(asr: AsrFolder, staging: Path) -> MadeModel:
     for variant, source in _sources(asr.graphs).items():
         parameters = max(parameters, _convert_asr(asr, source, staging / files[variant], tag_ids=tag_ids, metadata=metadata))
     if FULL in files:
-        dynamic.quantize(staging / files[FULL], staging / files[INT8], external=True)
+        _quantize(staging / files[FULL], staging / files[INT8], external=True)
         speech = np.random.default_rng(9527).standard_normal((1, TRIAL_FRAMES, asr.frontend.features), np.float32)
         feeds = {"speech": speech, "language": np.zeros(1, np.int32), "textnorm": np.full(1, asr.prompt["textnorm"]["woitn"], np.int32)}
         check_runs(staging / files[INT8], feeds, model="asr", precision=INT8)
@@ -86,9 +86,18 @@ def make_vad_of_checkpoint(folder: Path, staging: Path) -> MadeModel:
 
 
 def _quantize_vad(staging: Path, files: Mapping[str, str], *, features: int) -> None:
-    dynamic.quantize(staging / files[FULL], staging / files[INT8], external=False)
+    _quantize(staging / files[FULL], staging / files[INT8], external=False)
     speech = np.random.default_rng(9527).standard_normal((1, TRIAL_FRAMES, features), np.float32)
     check_runs(staging / files[INT8], {"speech": speech}, model="vad", precision=INT8)
+
+
+def _quantize(source: Path, target: Path, *, external: bool) -> None:
+    try:
+        dynamic.quantize(source, target, external=external)
+    except (RuntimeError, ValueError) as error:  # what ONNX Runtime's quantizer raises for graphs it cannot follow
+        raise ExportError(
+            f"{source.name} cannot be quantized ({first_line(error)}); import the folder with its quantized file alone"
+        ) from error
 
 
 def _sources(graphs: Graphs) -> dict[str, Path]:

@@ -206,7 +206,8 @@ def _replace_ports(
     outputs: Sequence[onnx.ValueInfoProto],
 ) -> None:
     kept = list(nodes)
-    for field, values in ((graph.node, kept), (graph.input, inputs), (graph.output, outputs), (graph.value_info, [])):
+    graph.value_info.extend(graph.output)  # known types stay known: the quantizer asks for those behind contrib operators
+    for field, values in ((graph.node, kept), (graph.input, inputs), (graph.output, outputs)):
         del field[:]
         field.extend(values)
 

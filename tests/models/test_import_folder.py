@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +23,24 @@ from engine.pipeline import Engine  # noqa: E402
 from engine.precision import open_session  # noqa: E402
 from models import graph_parity  # noqa: E402
 from models import import_folder as module  # noqa: E402
+from models.assemble import assemble  # noqa: E402
 from models.disk import DiskFullError  # noqa: E402
 from models.export import ExportError, open_for_check  # noqa: E402
 from models.import_folder import import_folder  # noqa: E402
+from models.ready_made import read_ready_pieces  # noqa: E402
 from tests.models import ready_made_folders as upstream  # noqa: E402
 
 VARIANTS = {"fp32", "int8", "int8-upstream"}
 ASR_OUTPUTS = ("token_ids", "log_probs", "tag_probs")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_collections() -> Iterator[None]:
+    """Without the collection of garbage around every session: with torch loaded they take longer than the imports themselves."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("engine.session.release_memory", lambda: None)
+        patched.setattr(graph_parity, "release_memory", lambda: None)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -225,6 +237,21 @@ def test_an_ancient_opset_is_refused(sherpa: Path, vad: Path, tmp_path: Path) ->
         entry.version = 10
     with pytest.raises(ExportError, match="opset 10; 11 or newer"):
         convert_asr(model, SHERPA, features=560, tag_ids=[1], metadata={})
+
+
+def test_our_own_logits_folder_comes_back(
+    random_checkpoint: Path, exported_bundle: Path, vad: Path, tmp_path: Path, one_length: None
+) -> None:
+    folder = assemble(random_checkpoint, tmp_path / "bundle", logits=True) / "logits"
+    made = import_folder(folder, tmp_path / "out", vad_folder=vad)
+    found, expected = (open_for_check(bundle / "asr.fp32.onnx").run(ASR_OUTPUTS, feeds(30)) for bundle in (made, exported_bundle))
+    np.testing.assert_array_equal(found[0], expected[0])
+    assert (made / "asr.mvn").read_bytes() == (exported_bundle / "asr.mvn").read_bytes()
+
+
+def test_tokens_may_be_numbered_in_a_table(tmp_path: Path) -> None:
+    (tmp_path / "tokens.json").write_text('{"<s>": 1, "<unk>": 0, "▁a": 2}', encoding="utf-8")
+    assert read_ready_pieces(tmp_path, vocab_size=3) == ["<unk>", "<s>", "▁a"]
 
 
 def test_a_quantized_file_alone_becomes_int8(sherpa: Path, vad: Path, tmp_path: Path, one_length: None) -> None:
@@ -469,6 +496,18 @@ def test_a_full_disk_is_an_answer(
             with pytest.raises(ExportError, match=r"could not be written \(No space left on device\); free some space"):
                 import_folder(folder, tmp_path / "out" / "bundle", vad_folder=vad)
         assert nothing_left(tmp_path / "out")
+
+
+def test_a_graph_that_cannot_be_quantized_is_named(
+    funasr: Path, vad: Path, tmp_path: Path, one_length: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object, **__: object) -> None:
+        raise RuntimeError("Unable to find data type")
+
+    monkeypatch.setattr("models.quantize.dynamic.quantize_dynamic", lost)
+    with pytest.raises(ExportError, match=r"vad\.fp32\.onnx cannot be quantized \(Unable to find data type\)"):
+        import_folder(funasr, tmp_path / "out" / "bundle", vad_folder=vad)
+    assert nothing_left(tmp_path / "out")
 
 
 def test_too_little_space_is_said_before_anything_is_written(
