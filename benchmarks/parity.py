@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import statistics
 import sys
 import tempfile
@@ -29,6 +30,7 @@ from models.official import Checkpoint, load_sensevoice
 LENGTHS = (1, 2, 3, 10, 33, 100, 167, 333, 500)
 TOLERANCE = 1e-4
 MOST_FRAMES = 512
+log = logging.getLogger(__name__)
 
 
 def funasr_model(checkpoint: Checkpoint, *, vocab_size: int) -> Any:
@@ -68,6 +70,7 @@ def compare_logits(folder: Path, *, lengths: Sequence[int] = LENGTHS) -> dict[st
                 got = ours(speech, torch.tensor([language]), torch.tensor([textnorm]))
                 key = f"{name}, {norm.value}"
                 worst[key] = max(worst.get(key, 0.0), float((got - expected).abs().max()))
+            log.info("%s, %s: %.1e", name, norm.value, worst[key])
     return {"tolerance": TOLERANCE, "lengths": list(lengths), "worst": worst, "within": max(worst.values()) <= TOLERANCE}
 
 
@@ -128,6 +131,7 @@ def main() -> int:
     parser.add_argument("--speed", type=Path, metavar="BUNDLE", help="also compare with this bundle's FP32 graph in speed")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     figures: dict[str, Any] = {"logits": compare_logits(arguments.checkpoint)}
     if arguments.speed is not None:
         figures["speed"] = compare_speed(arguments.checkpoint, arguments.speed)

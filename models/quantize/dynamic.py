@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 OPERATORS = ("MatMul",)
 
 #: Where ONNX Runtime's quantizers write to the root logger.
-_QUANTIZER_FILES = ("quantize.py", "onnx_quantizer.py", "base_quantizer.py", "qdq_quantizer.py", "quant_utils.py")
+_QUANTIZER_FILES = ("quantize.py", "matmul.py", "onnx_quantizer.py", "base_quantizer.py", "qdq_quantizer.py", "quant_utils.py")
 
 
 def write(source: Source, folder: Path, variant: str) -> dict[str, Any]:

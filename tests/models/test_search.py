@@ -106,7 +106,7 @@ def test_another_searchs_log_is_not_resumed(tmp_path: Path) -> None:
 
 
 def test_criteria_that_mean_nothing_are_refused() -> None:
-    with pytest.raises(CalibrationError, match="-0.1 is negative"):
+    with pytest.raises(CalibrationError, match=r"-0\.1 is negative"):
         Criterion(metric=Metric.CER, limit=-0.1)
     with pytest.raises(CalibrationError, match="say absolute"):
         Criterion(metric=Metric.DIVERGENCE, limit=0.1, tolerance=Tolerance.RELATIVE)
