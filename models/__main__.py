@@ -6,14 +6,15 @@ import argparse
 import errno
 import json
 import logging
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine.errors import LightVoiceError
+from engine.errors import LightVoiceError, OptionError
 
-DONE, FAILED, INTERRUPTED = 0, 1, 130
+DONE, FAILED, INTERRUPTED, TERMINATED = 0, 1, 130, 143
 RECIPES = ("dynamic", "static", "mixed", "auto", "qat", "fp16")
 
 Run = Callable[[argparse.Namespace], Any]
@@ -120,13 +121,13 @@ def _fetch(arguments: argparse.Namespace) -> None:
         for model in CATALOG.values():
             print(f"{model.name}  {model.title}\n  {model.licence}")
         return
-    print(fetch(arguments.name, source=arguments.source, output=arguments.output, progress=report))
+    _made(fetch(arguments.name, source=arguments.source, output=arguments.output, progress=report))
 
 
 def _import(arguments: argparse.Namespace) -> None:
     from models.import_folder import import_folder
 
-    print(import_folder(arguments.folder, arguments.output, vad_folder=arguments.vad, name=arguments.name))
+    _made(import_folder(arguments.folder, arguments.output, vad_folder=arguments.vad, name=arguments.name))
 
 
 def _self_test(arguments: argparse.Namespace) -> int:
@@ -142,18 +143,21 @@ def _random_checkpoint(arguments: argparse.Namespace) -> None:
     from models.random_checkpoint import write_random_checkpoint
 
     write_random_checkpoint(arguments.folder, size=arguments.size)
+    _made(arguments.folder)
 
 
 def _export(arguments: argparse.Namespace) -> None:
     from models.assemble import assemble
 
-    assemble(
-        arguments.checkpoint,
-        arguments.output,
-        vad_folder=arguments.vad,
-        name=arguments.name,
-        logits=arguments.logits,
-        gpu=arguments.gpu,
+    _made(
+        assemble(
+            arguments.checkpoint,
+            arguments.output,
+            vad_folder=arguments.vad,
+            name=arguments.name,
+            logits=arguments.logits,
+            gpu=arguments.gpu,
+        )
     )
 
 
@@ -171,6 +175,7 @@ def _quantize(arguments: argparse.Namespace) -> None:
         as_default=arguments.as_default,
     )
     _write_json(arguments.json, run(order))
+    _made(arguments.bundle)
 
 
 def _prune(arguments: argparse.Namespace) -> None:
@@ -202,7 +207,7 @@ def _benchmark(arguments: argparse.Namespace) -> None:
     from models.benchmark import benchmark
     from models.benchmark_report import plots, to_json, to_markdown
 
-    evaluation = None if arguments.evaluation is None else json.loads(arguments.evaluation.read_text(encoding="utf-8"))
+    evaluation = None if arguments.evaluation is None else _read_json(arguments.evaluation)
     result = benchmark(
         arguments.bundles,
         precisions=arguments.precisions,
@@ -225,6 +230,26 @@ def _advise(_: argparse.Namespace) -> None:
     print(advise())
 
 
+def _made(path: Path) -> None:
+    """Say what was written: to a person on standard output, to a program that watches on its own line."""
+    from models.progress import report_result
+
+    report_result(path)
+    print(path)
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise OptionError(f"{path} is no JSON ({error}); name the file that `evaluate --json` wrote") from error
+
+
+def _stop(*_: object) -> None:
+    """A workshop that is told to stop cleans up behind itself."""
+    sys.exit(TERMINATED)
+
+
 def _write_json(path: Path | None, value: Any) -> None:
     if path is not None:
         _write_text(path, json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n")
@@ -245,6 +270,7 @@ def _words(error: OSError) -> str:
 def main() -> int:
     """Run one command: 0 when done, 1 with one line when it failed."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    signal.signal(signal.SIGTERM, _stop)
     try:
         arguments = _parser().parse_args()
         code = arguments.run(arguments)

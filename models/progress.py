@@ -14,10 +14,10 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 VARIABLE = "LIGHTVOICE_PROGRESS"
 JSON_MODE = "json"
@@ -27,6 +27,9 @@ TERMINAL_PAUSE_S, LOG_PAUSE_S = 0.5, 5.0
 #: Machine-readable steps may come faster, but a download that reports every block shall not fill a pipe.
 JSON_PAUSE_S, JSON_STEP = 0.1, 0.01
 _CLEAR_LINE = "\r\x1b[2K"
+
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,13 @@ def report(fraction: float | None, text: str, eta_s: float | None = None) -> Non
     """Say how far the command is: ``fraction`` in [0, 1], or None where nobody knows. Cheap; may be called for every block of a file."""
     share = None if fraction is None else min(1.0, max(0.0, fraction))
     _writer().write(Progress(text=" ".join(text.split()), fraction=share, eta_s=eta_s))
+
+
+def track(items: Iterable[Item], total: int, text: str) -> Iterator[Item]:
+    """Pass items on, reporting how many of ``total`` went by."""
+    for index, item in enumerate(items):
+        report(index / total if total else None, text)
+        yield item
 
 
 def report_result(path: Path) -> None:

@@ -27,6 +27,7 @@ from models.calibration import CalibrationSet
 from models.export import export_asr, export_vad
 from models.fsmn_vad import FsmnVad
 from models.graph_weights import fsmn_vad_of, sensevoice_of
+from models.progress import track
 from models.quantize import static
 from models.quantize.ranges import CalibrationError, CalibrationMethod, activation_ranges
 from models.quantize.rules import weight_products
@@ -220,14 +221,16 @@ def train(model: str, graph: Path, target: Path, *, clips: CalibrationSet, tunin
     network: Network = sensevoice_of(graph) if speech else fsmn_vad_of(graph)
     feeds = clips.asr_feeds if speech else clips.vad_feeds
     tensors = static.activations_of(graph)
-    seen = activation_ranges(graph, tensors, feeds(), method=CalibrationMethod.PERCENTILE, percentile=PERCENTILE)
+    seen = activation_ranges(
+        graph, tensors, track(feeds(), len(clips), f"{graph.name}: ranges"), method=CalibrationMethod.PERCENTILE, percentile=PERCENTILE
+    )
     products = [node for node in weight_products(onnx.load(str(graph), load_external_data=False).graph) if node.op_type == "MatMul"]
     layers = linears_in_order(network, _tensors(next(iter(feeds()))))
     if len(layers) != len(products):
         raise CalibrationError(f"{graph.name} multiplies {len(products)} times where its network has {len(layers)} linear layers")
     trainer = Trainer(network, {layer: seen[node.input[0]] for layer, node in zip(layers, products, strict=True)}, options)
     judged = [_tensors(feed) for feed in (tuning.asr_feeds() if speech else tuning.vad_feeds())]
-    best = trainer.run(lambda: (_tensors(feed) for feed in feeds()), judged)
+    best = trainer.run(lambda: (_tensors(feed) for feed in track(feeds(), len(clips), f"{graph.name}: one round")), judged)
     trained, learnt = plain_network(trainer.student.cpu(), network.cpu())
     temporary = target.with_name(f"{model}.trained.onnx")
     metadata = {entry.key: entry.value for entry in onnx.load(str(graph), load_external_data=False).metadata_props}

@@ -21,6 +21,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from models.progress import report
 from models.quantize.judge import Score
 from models.quantize.ranges import CalibrationError
 
@@ -209,9 +210,10 @@ class Search:
 
     def _by_cost(self) -> list[str]:
         """The blocks, the costliest in INT8 first."""
-        for block in self.blocks:
+        for number, block in enumerate(self.blocks):
             if block in self.trial_log.costs:
                 continue
+            report(number / len(self.blocks), f"what {block} costs in INT8")
             if self.exhausted:
                 log.warning("the time is up: %d of %d blocks were measured", len(self.trial_log.costs), len(self.blocks))
                 break

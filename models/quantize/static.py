@@ -22,6 +22,7 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from models.calibration import CalibrationSet
 from models.export import save_graph
+from models.progress import track
 from models.quantize.dynamic import label_graph, quiet_quantizer
 from models.quantize.ranges import CalibrationError, CalibrationMethod, activation_ranges
 from models.quantize.rules import weight_products
@@ -55,7 +56,8 @@ def write(
         feeds = clips.asr_feeds() if model == "asr" else clips.vad_feeds()
         tensors = activations_of(graph, keep_float)
         log.info("%s: ranges of %d tensors over %d clips (%s)", graph.name, len(tensors), len(clips), options.method)
-        ranges = activation_ranges(graph, tensors, feeds, method=options.method, percentile=options.percentile)
+        watched = track(feeds, len(clips), f"{graph.name}: ranges")
+        ranges = activation_ranges(graph, tensors, watched, method=options.method, percentile=options.percentile)
         quantize(graph, folder / f"{model}.{variant}.onnx", ranges, external=external, keep_float=keep_float)
     return {
         "recipe": "static",

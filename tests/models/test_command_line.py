@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SLIM = """
@@ -31,3 +36,86 @@ def test_a_command_of_the_workshop_says_what_to_install(tmp_path):
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "./run.sh --full-install" in done.stderr
+
+
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """`python -m models …` as a person runs it."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "MODELSCOPE_", "LIGHTVOICE_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "models", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+        cwd=ROOT,
+        env=environment | {"NO_PROXY": "127.0.0.1", **variables},
+    )
+
+
+@pytest.mark.slow
+def test_from_the_hub_to_the_first_transcript(random_checkpoint: Path, tmp_path: Path) -> None:
+    """fetch → quantize → prune → evaluate → transcribe, each as its own process, on a tiny checkpoint from a hub double."""
+    from tests.models.hub_double import serve_hub
+
+    parts = {"FunAudioLLM/SenseVoiceSmall": random_checkpoint, "funasr/fsmn-vad": random_checkpoint / "vad"}
+    files = {repo: {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} for repo, folder in parts.items()}
+    bundle = tmp_path / "bundles" / "sensevoice-small"
+    home = {name: str(tmp_path / "home") for name in ("HOME", "HF_HOME", "MODELSCOPE_CACHE", "XDG_CACHE_HOME")}
+    with serve_hub(files) as hub:
+        done = run(
+            "fetch", "sensevoice-small", "--source", "huggingface", HF_ENDPOINT=hub.url, LIGHTVOICE_BUNDLES=str(bundle.parent), **home
+        )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == str(bundle)
+    assert "MB/s" in done.stderr
+    done = run("quantize", str(bundle), "--recipe", "mixed", LIGHTVOICE_PROGRESS="json")
+    assert done.returncode == 0, done.stderr
+    assert any(line.startswith("@result") and str(bundle) in line for line in done.stderr.splitlines())
+    done = run("prune", str(bundle), "--amount", "0.2", "--json", str(tmp_path / "prune.json"))
+    assert done.returncode == 0, done.stderr
+    assert "| fp32-pruned |" in done.stdout
+    assert json.loads((tmp_path / "prune.json").read_text(encoding="utf-8"))["amount"] == 0.2
+    listed = subprocess.run(
+        [sys.executable, "app.py", "transcribe", "ui/examples/digits-en.flac", "--bundle", str(bundle), "--precision", "int8-mixed"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=os.environ | home,
+    )
+    assert listed.returncode == 0, listed.stderr
+    assert json.loads(listed.stdout)["precision"] == "int8-mixed"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("quantize", "NOWHERE"), "bundle.json"),
+        (("fetch", "whisper"), "sensevoice-small-onnx"),
+        (("prune", "STARTER", "--amount", "2"), "amount 2.0 is not between 0 and 1"),
+        (("quantize", "STARTER", "--recipe", "static", "--data", "EMPTY"), "no recordings in"),
+        (("export", "EMPTY", "--output", "OUT"), "not in the official layout"),
+        (("benchmark", "STARTER", "--precisions", "int3"), "int3"),
+        (("benchmark", "STARTER", "--evaluation", "TEXT"), "is no JSON"),
+        (("evaluate", "STARTER", "--data", "EMPTY"), "no recordings in"),
+        (("self-test", "STARTER", "--recordings", "EMPTY"), "vad_example.wav"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text").write_text("no numbers")
+    starter = shutil.copytree(ROOT / "models" / "starter" / "bundle", tmp_path / "starter")
+    before = sorted(path.name for path in starter.iterdir())
+    places = {
+        "NOWHERE": tmp_path / "nowhere",
+        "EMPTY": tmp_path / "empty",
+        "OUT": tmp_path / "out",
+        "TEXT": tmp_path / "text",
+        "STARTER": starter,
+    }
+    done = run(*(str(places.get(argument, argument)) for argument in arguments))
+    assert done.returncode == 1, done.stderr
+    assert said in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert sorted(path.name for path in starter.iterdir()) == before
+    assert not (tmp_path / "out").exists()
