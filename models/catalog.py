@@ -35,11 +35,11 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Repository:
-    """One repository of a hub and the files that are wanted of it; ``examples`` are nice to have."""
+    """One repository of a hub, the files that it must have, and those that are taken along where it has them."""
 
     repo: str
     files: tuple[str, ...]
-    examples: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
 
     @property
     def folder(self) -> str:
@@ -82,9 +82,8 @@ CHECKPOINT = ("model.pt", "config.yaml", "am.mvn")
 EXAMPLES = tuple(f"example/{language}.mp3" for language in LANGUAGES)
 VAD_EXAMPLES = ("example/vad_example.wav",)
 
-_VAD_MODELSCOPE = Repository(repo="iic/speech_fsmn_vad_zh-cn-16k-common-pytorch", files=CHECKPOINT, examples=VAD_EXAMPLES)
-_VAD_HUGGINGFACE = Repository(repo="funasr/fsmn-vad", files=CHECKPOINT, examples=VAD_EXAMPLES)
-_VAD_ONNX = Repository(repo="iic/speech_fsmn_vad_zh-cn-16k-common-onnx", files=("model.onnx", "am.mvn", "config.yaml"))
+_VAD_MODELSCOPE = Repository(repo="iic/speech_fsmn_vad_zh-cn-16k-common-pytorch", files=CHECKPOINT, optional=VAD_EXAMPLES)
+_VAD_HUGGINGFACE = Repository(repo="funasr/fsmn-vad", files=CHECKPOINT, optional=VAD_EXAMPLES)
 
 _MODELS = (
     CatalogModel(
@@ -96,10 +95,10 @@ _MODELS = (
         bundle_mb=1_190,
         origins={
             Source.MODELSCOPE: Origin(
-                asr=Repository(repo="iic/SenseVoiceSmall", files=(*CHECKPOINT, BPE_MODEL), examples=EXAMPLES), vad=_VAD_MODELSCOPE
+                asr=Repository(repo="iic/SenseVoiceSmall", files=(*CHECKPOINT, BPE_MODEL), optional=EXAMPLES), vad=_VAD_MODELSCOPE
             ),
             Source.HUGGINGFACE: Origin(
-                asr=Repository(repo="FunAudioLLM/SenseVoiceSmall", files=(*CHECKPOINT, BPE_MODEL), examples=EXAMPLES),
+                asr=Repository(repo="FunAudioLLM/SenseVoiceSmall", files=(*CHECKPOINT, BPE_MODEL), optional=EXAMPLES),
                 vad=_VAD_HUGGINGFACE,
             ),
         },
@@ -115,9 +114,10 @@ _MODELS = (
             Source.MODELSCOPE: Origin(
                 asr=Repository(
                     repo="iic/SenseVoiceSmall-onnx",
-                    files=("model.onnx", "model_quant.onnx", "am.mvn", "config.yaml", "tokens.json", BPE_MODEL),
+                    files=("model_quant.onnx", "am.mvn", "config.yaml"),
+                    optional=("model.onnx", "tokens.json", BPE_MODEL),
                 ),
-                vad=_VAD_ONNX,
+                vad=_VAD_MODELSCOPE,
             )
         },
     ),
@@ -132,7 +132,8 @@ _MODELS = (
             Source.HUGGINGFACE: Origin(
                 asr=Repository(
                     repo="csukuangfj/sherpa-onnx-sense-voice-zh-en-ja-ko-yue-2024-07-17",
-                    files=("model.onnx", "model.int8.onnx", "tokens.txt"),
+                    files=("model.int8.onnx", "tokens.txt"),
+                    optional=("model.onnx",),
                 ),
                 vad=_VAD_HUGGINGFACE,
             )

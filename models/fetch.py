@@ -54,6 +54,10 @@ class _Wanted:
     def path(self) -> Path:
         return self.folder / self.file.path
 
+    @property
+    def key(self) -> str:
+        return f"{self.repository.folder}/{self.file.path}"
+
 
 class Progress:
     """Bytes over all files of a fetch, told a few times a second."""
@@ -184,29 +188,34 @@ def _folders(model: CatalogModel, source: Source, folder: Path) -> tuple[Path, P
 
 
 def _is_whole(model: CatalogModel, source: Source, folder: Path) -> bool:
-    """Whether every file that is needed lies there with the size that it was recorded with."""
+    """Whether a download was finished there and every file of it still has the size that it was recorded with."""
+    record = _read_record(folder)
     origin = model.origins[source]
-    recorded = _read_record(folder)
-    for repository in (origin.asr, origin.vad):
-        for name in repository.files:
-            path = folder / repository.folder / name
-            if not path.is_file() or recorded.get(f"{repository.folder}/{name}", {}).get("bytes") != path.stat().st_size:
-                return False
-    return True
+    needed = {f"{repository.folder}/{name}" for repository in (origin.asr, origin.vad) for name in repository.files}
+    if not record.finished or not needed <= set(record.files):
+        return False
+    return all((folder / name).is_file() and (folder / name).stat().st_size == entry["bytes"] for name, entry in record.files.items())
 
 
-def _read_record(folder: Path) -> dict[str, dict[str, Any]]:
+@dataclass(frozen=True)
+class _Record:
+    """What a downloads folder holds, by path: bytes and sha256 of each file, and whether the last download was finished."""
+
+    files: dict[str, dict[str, Any]]
+    finished: bool
+
+
+def _read_record(folder: Path) -> _Record:
     try:
         values = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}  # none yet, or torn: files are checked again
-    return values if isinstance(values, dict) else {}
+        return _Record(files=dict(values["files"]), finished=bool(values["finished"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return _Record(files={}, finished=False)  # none yet, or torn: files are checked again
 
 
-def _remember(folder: Path, key: str, entry: dict[str, Any]) -> None:
-    values = _read_record(folder) | {key: entry}
+def _write_record(folder: Path, record: _Record) -> None:
     partial = folder / f"{RECORD}.partial"
-    partial.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    partial.write_text(json.dumps(vars(record), indent=1) + "\n", encoding="utf-8")
     partial.replace(folder / RECORD)
 
 
@@ -215,7 +224,7 @@ def _download_from(model: CatalogModel, hub: Hub, folder: Path, report: Report |
     origin = model.origins[hub.source]
     log.info("asking %s for %s", hub.host, model.name)
     wanted = [entry for repository in (origin.asr, origin.vad) for entry in _wanted(repository, hub, folder)]
-    recorded = _read_record(folder)
+    recorded = dict(_read_record(folder).files)
     left = [entry for entry in wanted if not _is_there(entry, recorded)]
     missing_bytes = sum(entry.file.size_bytes for entry in left)
     require_space(folder, missing_bytes)
@@ -228,21 +237,22 @@ def _download_from(model: CatalogModel, hub: Hub, folder: Path, report: Report |
         entry.path.unlink(missing_ok=True)  # what is there is not what the hub has; its library would believe its own notes
         hub.download(entry.repository.repo, entry.file, entry.folder, progress.add)
         _check(entry, hub)
-        _remember(
-            folder, f"{entry.repository.folder}/{entry.file.path}", {"bytes": entry.path.stat().st_size, "sha256": sha256_of(entry.path)}
-        )
+        recorded[entry.key] = {"bytes": entry.path.stat().st_size, "sha256": sha256_of(entry.path)}
+        _write_record(folder, _Record(recorded, finished=False))
         done += entry.file.size_bytes
         progress.jump(done)
         progress.tell()
+    kept = {entry.key: recorded.get(entry.key) or {"bytes": entry.path.stat().st_size, "sha256": sha256_of(entry.path)} for entry in wanted}
+    _write_record(folder, _Record(kept, finished=True))
 
 
 def _wanted(repository: Repository, hub: Hub, folder: Path) -> list[_Wanted]:
-    """The files that are needed, and the examples that the hub has; HubError where one that is needed is not there."""
+    """The files that are needed, and the optional ones that the hub has; HubError where one that is needed is not there."""
     listed = hub.listing(repository.repo)
     lost = [name for name in repository.files if name not in listed]
     if lost:
         raise HubError(source=hub.source, host=hub.host, reason=f"{repository.repo} has no {', '.join(lost)} any more")
-    names = [*repository.files, *(name for name in repository.examples if name in listed)]
+    names = [*repository.files, *(name for name in repository.optional if name in listed)]
     return [_Wanted(repository, listed[name], folder / repository.folder) for name in names]
 
 
@@ -250,7 +260,7 @@ def _is_there(entry: _Wanted, recorded: dict[str, dict[str, Any]]) -> bool:
     """Whether a file lies there whole: as recorded, or with the hub's sha256."""
     if not entry.path.is_file() or entry.path.stat().st_size != entry.file.size_bytes:
         return False
-    known = recorded.get(f"{entry.repository.folder}/{entry.file.path}")
+    known = recorded.get(entry.key)
     if entry.file.sha256 is None:
         return known is not None
     return (known["sha256"] if known else sha256_of(entry.path)) == entry.file.sha256.lower()

@@ -26,12 +26,12 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries' own
 
 
 def contents() -> dict[str, dict[str, bytes]]:
-    """Every repository of the model with made-up contents, without one of the examples."""
+    """Every repository of the model with made-up contents, without one of the optional ones."""
     rng = random.Random(1)
     files: dict[str, dict[str, bytes]] = {}
     for origin in CATALOG[NAME].origins.values():
         for repository in (origin.asr, origin.vad):
-            names = [*repository.files, *repository.examples[1:]]
+            names = [*repository.files, *repository.optional[1:]]
             files[repository.repo] = {name: rng.randbytes(3000 if name == "model.pt" else 200) for name in names}
     return files
 
@@ -204,6 +204,27 @@ def test_names_that_do_not_exist_are_answered_with_those_that_do() -> None:
         fetch(NAME, source="github", output=Path("nowhere"))
     with pytest.raises(UnknownSourceError, match="modelscope"):
         fetch("sensevoice-small-onnx", source="huggingface", output=Path("nowhere"))
+
+
+def test_an_unfinished_download_is_not_taken_for_a_whole_one(hub: HubDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything that is needed is there, an optional file is not: the run was killed, and offline nobody may call that whole."""
+    repository = CATALOG[NAME].origins[Source.HUGGINGFACE].vad
+    hub.files[repository.repo] = dict(sorted(hub.files[repository.repo].items())) | {"example/vad_example.wav": b"sound" * 50}
+    hub.wrong_sha256 = {}
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("models.fetch._check", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path, Source.HUGGINGFACE)
+    monkeypatch.setenv("LIGHTVOICE_OFFLINE", "1")
+    with pytest.raises(FetchError, match="LIGHTVOICE_OFFLINE"):
+        run(tmp_path, Source.HUGGINGFACE)
+    monkeypatch.delenv("LIGHTVOICE_OFFLINE")
+    _, builder = run(tmp_path, Source.HUGGINGFACE)
+    assert (builder.given[0][1] / "example" / "vad_example.wav").read_bytes() == b"sound" * 50
 
 
 def test_progress_knows_rate_and_time_left() -> None:
