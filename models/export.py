@@ -46,10 +46,10 @@ class AsrGraph(nn.Module):
 
     def forward(self, speech: Tensor, language: Tensor, textnorm: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         logits = self.network(speech, language, textnorm)
-        best, token_ids = logits.max(dim=-1)
-        total = torch.logsumexp(logits, dim=-1)
-        tags = torch.softmax(logits[:, :PROMPT_POSITIONS], dim=-1).index_select(-1, self.tag_ids)
-        return token_ids.to(torch.int32), best - total, tags
+        # ONNX Runtime's softmax is vectorized, its ReduceLogSumExp is not: 6 ms against 21 for ten seconds at 25 055 pieces.
+        probabilities = torch.softmax(logits, dim=-1)
+        tags = probabilities[:, :PROMPT_POSITIONS].index_select(-1, self.tag_ids)
+        return logits.argmax(dim=-1).to(torch.int32), torch.log(probabilities.amax(dim=-1)), tags
 
 
 class VadGraph(nn.Module):

@@ -144,15 +144,27 @@ def fetch(
     sources = [Source(source)] if source in {str(known) for known in Source} else list(model.origins)
     if source is not None:
         model.origin(source)  # UnknownSourceError
-    require_space(output.parent, model.bundle_mb * BYTES_PER_MB)
-    asr, vad = _download(model, sources, folder, progress)
+    bundle_bytes = model.bundle_mb * BYTES_PER_MB
+    require_space(output.parent, bundle_bytes)
+    beside_bytes = bundle_bytes if _disk_of(folder) == _disk_of(output.parent) else 0
+    asr, vad = _download(model, sources, folder, progress, beside_bytes=beside_bytes)
     if progress is not None:
         progress(None, "making the bundle", None)
     output.parent.mkdir(parents=True, exist_ok=True)
     return build(asr, vad, output, name)
 
 
-def _download(model: CatalogModel, sources: Iterable[Source], folder: Path, report: Report | None) -> tuple[Path, Path]:
+def _disk_of(folder: Path) -> int:
+    """The device that a folder is on, or will be on once it is made."""
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    return place.stat().st_dev
+
+
+def _download(
+    model: CatalogModel, sources: Iterable[Source], folder: Path, report: Report | None, *, beside_bytes: int
+) -> tuple[Path, Path]:
     """The folders of both repositories, whole; the first source that can give them."""
     sources = list(sources)
     for source in sources:
@@ -166,7 +178,7 @@ def _download(model: CatalogModel, sources: Iterable[Source], folder: Path, repo
     for source in sources:
         hub = HUBS[source]()
         try:
-            _download_from(model, hub, folder / source, report)
+            _download_from(model, hub, folder / source, report, beside_bytes=beside_bytes)
         except HubError as error:
             failures.append(str(error))
             log.warning("%s", error)
@@ -188,13 +200,18 @@ def _folders(model: CatalogModel, source: Source, folder: Path) -> tuple[Path, P
 
 
 def _is_whole(model: CatalogModel, source: Source, folder: Path) -> bool:
-    """Whether a download was finished there and every file of it still has the size that it was recorded with."""
+    """Whether a download was finished there and every file of it is still the one that was recorded."""
     record = _read_record(folder)
     origin = model.origins[source]
     needed = {f"{repository.folder}/{name}" for repository in (origin.asr, origin.vad) for name in repository.files}
     if not record.finished or not needed <= set(record.files):
         return False
-    return all((folder / name).is_file() and (folder / name).stat().st_size == entry["bytes"] for name, entry in record.files.items())
+    return all(_is_recorded(folder / name, entry) for name, entry in record.files.items())
+
+
+def _is_recorded(path: Path, entry: dict[str, Any]) -> bool:
+    """Whether a file has the size and the sha256 of its record: a second or two for a gigabyte, against minutes of export."""
+    return path.is_file() and path.stat().st_size == entry["bytes"] and sha256_of(path) == entry["sha256"]
 
 
 @dataclass(frozen=True)
@@ -219,15 +236,15 @@ def _write_record(folder: Path, record: _Record) -> None:
     partial.replace(folder / RECORD)
 
 
-def _download_from(model: CatalogModel, hub: Hub, folder: Path, report: Report | None) -> None:
-    """Bring what is not there yet from one hub; HubError, ChecksumError, DiskFullError."""
+def _download_from(model: CatalogModel, hub: Hub, folder: Path, report: Report | None, *, beside_bytes: int) -> None:
+    """Bring what is not there yet from one hub, with ``beside_bytes`` left over; HubError, ChecksumError, DiskFullError."""
     origin = model.origins[hub.source]
     log.info("asking %s for %s", hub.host, model.name)
     wanted = [entry for repository in (origin.asr, origin.vad) for entry in _wanted(repository, hub, folder)]
     recorded = dict(_read_record(folder).files)
     left = [entry for entry in wanted if not _is_there(entry, recorded)]
     missing_bytes = sum(entry.file.size_bytes for entry in left)
-    require_space(folder, missing_bytes)
+    require_space(folder, missing_bytes + beside_bytes)
     folder.mkdir(parents=True, exist_ok=True)
     progress = Progress(sum(entry.file.size_bytes for entry in wanted), report)
     done = progress.total_bytes - missing_bytes
@@ -262,8 +279,8 @@ def _is_there(entry: _Wanted, recorded: dict[str, dict[str, Any]]) -> bool:
         return False
     known = recorded.get(entry.key)
     if entry.file.sha256 is None:
-        return known is not None
-    return (known["sha256"] if known else sha256_of(entry.path)) == entry.file.sha256.lower()
+        return known is not None and _is_recorded(entry.path, known)
+    return sha256_of(entry.path) == entry.file.sha256.lower()
 
 
 def _check(entry: _Wanted, hub: Hub) -> None:

@@ -34,9 +34,9 @@ class BatchAsrGraph(nn.Module):
 
     def forward(self, speech: Tensor, speech_lengths: Tensor, language: Tensor, textnorm: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         logits = self.network(speech, language, textnorm, speech_lengths)
-        best, token_ids = logits.max(dim=-1)
-        tags = torch.softmax(logits[:, :PROMPT_POSITIONS], dim=-1).index_select(-1, self.tag_ids)
-        return token_ids.to(torch.int32), best - torch.logsumexp(logits, dim=-1), tags
+        probabilities = torch.softmax(logits, dim=-1)
+        tags = probabilities[:, :PROMPT_POSITIONS].index_select(-1, self.tag_ids)
+        return logits.argmax(dim=-1).to(torch.int32), torch.log(probabilities.amax(dim=-1)), tags
 
 
 def export_batch(network: SenseVoice, path: Path, *, tag_ids: Sequence[int], metadata: dict[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """ModelScope and Hugging Face, through their own libraries: what a repository holds, and a file of it, resumed where it stopped.
 
-The libraries keep a partial download beside the final name and go on from there; ``HF_ENDPOINT`` and ``MODELSCOPE_ENDPOINT`` name mirrors.
-What they raise becomes one HubError with a plain reason.
+ModelScope's library keeps a partial download beside the final name and goes on from there; Hugging Face's (2.4) deletes it when it stops,
+so that its files go through :mod:`models.partial_file`. ``HF_ENDPOINT``, ``MODELSCOPE_ENDPOINT`` and ``MODELSCOPE_DOMAIN`` name mirrors.
+What the libraries raise becomes one HubError with a plain reason.
 """
 
 from __future__ import annotations
@@ -10,20 +11,22 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from engine.errors import LightVoiceError
 from models.catalog import Source
+from models.partial_file import bring
 
 OFFLINE_VARIABLES = ("LIGHTVOICE_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 _NO = ("", "0", "false", "no", "off")
 _REFUSED = (401, 403)
 _NOT_FOUND = 404
+_PARTIAL_CONTENT = 206
 
 OnBytes = Callable[[int], None]
 
@@ -76,7 +79,7 @@ class HuggingFace:
 
     def __init__(self) -> None:
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-        self._endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+        self._endpoint = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
 
     @property
     def host(self) -> str:
@@ -91,7 +94,7 @@ class HuggingFace:
         bare = tuple(base for base in HfHubHTTPError.__bases__ if base is not OSError)
         try:
             yield
-        except (OSError, EntryNotFoundError, HFValidationError, *bare) as error:
+        except (OSError, EntryNotFoundError, HFValidationError, ValueError, *bare) as error:  # ValueError: a login page is no JSON
             if getattr(error, "errno", None) is not None and not isinstance(error, ConnectionError):
                 raise  # the disk, not the hub
             raise HubError(source=self.source, host=self.host, reason=_reason(error, what)) from error
@@ -110,29 +113,28 @@ class HuggingFace:
 
     def download(self, repo: str, file: RemoteFile, folder: Path, on_bytes: OnBytes) -> None:
         """Bring one file to ``folder / file.path``; HubError."""
-        from huggingface_hub import hf_hub_download
+        import httpx2
+        from huggingface_hub import constants, get_session, hf_hub_url
+        from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
+
+        url = hf_hub_url(repo, file.path, endpoint=self._endpoint)
+
+        @contextmanager
+        def open_at(offset: int) -> Iterator[tuple[int, Iterable[bytes]]]:
+            headers = build_hf_headers() | {"Accept-Encoding": "identity"} | ({"Range": f"bytes={offset}-"} if offset else {})
+            with get_session().stream("GET", url, headers=headers, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT) as response:
+                hf_raise_for_status(response)
+                yield (offset if response.status_code == _PARTIAL_CONTENT else 0), response.iter_bytes()
 
         with _quiet("httpx2", "httpx", "huggingface_hub"), self._plainly(f"{repo}/{file.path}"):
-            hf_hub_download(repo, file.path, local_dir=folder, endpoint=self._endpoint, tqdm_class=_counting_bar(on_bytes))
-
-
-def _counting_bar(on_bytes: OnBytes) -> Any:
-    from tqdm import tqdm
-
-    class CountingBar(tqdm):  # type: ignore[type-arg]
-        """A bar that nobody sees: it passes the bytes on."""
-
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            kwargs.update(file=io.StringIO(), disable=False)
-            kwargs.pop("name", None)
-            super().__init__(*args, **kwargs)
-            on_bytes(int(kwargs.get("initial") or 0))
-
-        def update(self, n: float | None = 1) -> bool | None:
-            on_bytes(int(n or 0))
-            return super().update(n)
-
-    return CountingBar
+            bring(
+                open_at,
+                folder / file.path,
+                size_bytes=file.size_bytes,
+                version=(file.sha256 or "unsigned")[:8],
+                on_bytes=on_bytes,
+                lost=(httpx2.TransportError,),
+            )
 
 
 class ModelScope:
@@ -141,7 +143,8 @@ class ModelScope:
     source = Source.MODELSCOPE
 
     def __init__(self) -> None:
-        self._endpoint = os.environ.get("MODELSCOPE_ENDPOINT", "https://www.modelscope.cn").rstrip("/")
+        named = os.environ.get("MODELSCOPE_ENDPOINT") or os.environ.get("MODELSCOPE_DOMAIN") or "https://www.modelscope.cn"
+        self._endpoint = (named if "://" in named else f"https://{named}").rstrip("/")
 
     @property
     def host(self) -> str:
@@ -206,6 +209,8 @@ def _quiet(*names: str) -> Iterator[None]:
 
 def _reason(error: BaseException, what: str) -> str:
     """A library's error in a line: gone, refused, broken, or not to be reached."""
+    if _is_other_content(error):
+        return f"the sha256 of {what} is not the one it states; the file was deleted, fetch again or use the other --source"
     status = _status(error)
     if status in _REFUSED:
         return f"it refuses {what} (HTTP {status}); log in with the hub's own tool, or use the other --source"
@@ -215,6 +220,12 @@ def _reason(error: BaseException, what: str) -> str:
         return f"it answers HTTP {status} for {what}; try again later"
     first = " ".join(str(error).split())[:160]
     return f"{what} cannot be had: {type(error).__name__}: {first}"
+
+
+def _is_other_content(error: BaseException) -> bool:
+    """Whether ModelScope's library gave up because a file kept arriving with another size or sha256."""
+    failed = getattr(error, "failed_files", {})
+    return any(type(cause).__name__ in ("FileIntegrityError", "FileSizeMismatchError") for cause in (error, *failed.values()))
 
 
 def _status(error: BaseException | None) -> int | None:

@@ -128,12 +128,11 @@ def _tail(logits: str, *, opset: int) -> list[onnx.NodeProto]:
     return [
         helper.make_node("ArgMax", [logits], [f"{OWN}best"], axis=-1, keepdims=0),
         helper.make_node("Cast", [f"{OWN}best"], ["token_ids"], to=TensorProto.INT32),
-        _reduce("ReduceMax", logits, f"{OWN}top", opset=opset),
-        _reduce("ReduceLogSumExp", logits, f"{OWN}total", opset=opset),
-        helper.make_node("Sub", [f"{OWN}top", f"{OWN}total"], ["log_probs"]),
-        helper.make_node("Slice", [logits, f"{OWN}start", f"{OWN}stop", f"{OWN}one"], [f"{OWN}head"]),
-        helper.make_node("Softmax", [f"{OWN}head"], [f"{OWN}shares"], axis=-1),
-        helper.make_node("Gather", [f"{OWN}shares", f"{OWN}tag_ids"], ["tag_probs"], axis=2),
+        helper.make_node("Softmax", [logits], [f"{OWN}shares"], axis=-1),
+        _reduce("ReduceMax", f"{OWN}shares", f"{OWN}top", opset=opset),
+        helper.make_node("Log", [f"{OWN}top"], ["log_probs"]),
+        helper.make_node("Slice", [f"{OWN}shares", f"{OWN}start", f"{OWN}stop", f"{OWN}one"], [f"{OWN}head"]),
+        helper.make_node("Gather", [f"{OWN}head", f"{OWN}tag_ids"], ["tag_probs"], axis=2),
     ]
 
 

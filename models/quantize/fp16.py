@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 HALF_MAX = 65_504.0
 #: A value that came within a quarter of the end over the calibration clips may pass it tomorrow.
 SAFE_MAX = 0.25 * HALF_MAX
-#: exp() of a logit passes the end of half precision at 11.
-ALWAYS_FP32 = ("ReduceLogSumExp", "ReduceMax", "Softmax", "ArgMax", "Sub")
+#: What half precision is too coarse for: sums over the vocabulary, and the logarithm of a probability near 1.
+ALWAYS_FP32 = ("ReduceLogSumExp", "ReduceMax", "Softmax", "ArgMax", "Sub", "Log")
 #: How far log probabilities may move. Half precision keeps 11 bits, and a logit of 16 is then known to 1/64.
 TOLERANCE = 0.1
 CHECK_CLIPS = 12

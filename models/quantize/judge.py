@@ -54,9 +54,9 @@ class _Heard:
 def posterior_tensor(graph: Path) -> str:
     """The name of the tensor that holds logits (ASR) or probabilities (VAD): (1, T, V)."""
     model = onnx.load(str(graph), load_external_data=False).graph
-    sums = [node.input[0] for node in model.node if node.op_type == "ReduceLogSumExp"]
-    if sums:
-        return str(sums[0])
+    compared = [node.input[0] for node in model.node if node.op_type == "ArgMax"]
+    if compared:
+        return str(compared[0])
     if [output.name for output in model.output] == ["probs"]:
         return "probs"
     raise CalibrationError(f"{graph.name} has no logits to compare; export it again with `python -m models export`")

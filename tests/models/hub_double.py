@@ -28,6 +28,8 @@ class HubDouble:
     cut_after: dict[str, int] = field(default_factory=dict)
     #: HTTP status for everything
     status: int | None = None
+    #: a page that answers everything, as a network that wants a login first does
+    page: bytes | None = None
     #: (method, path, first byte asked for) of every request for a file
     asked: list[tuple[str, str, int]] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
@@ -50,7 +52,9 @@ class _Handler(BaseHTTPRequestHandler):
         address = urlsplit(self.path)
         path = unquote(address.path)
         self.hub.requests.append(path)
-        if self.hub.status is not None:
+        if self.hub.page is not None:
+            self._answer(200, self.hub.page)
+        elif self.hub.status is not None:
             self._answer(self.hub.status, b'{"error": "no"}')
         elif match := re.fullmatch(r"/api/models/([^/]+/[^/]+?)(?:/revision/[^/]+)?", path):
             self._huggingface_info(match.group(1))

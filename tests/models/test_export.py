@@ -120,6 +120,50 @@ def test_a_vocabulary_of_another_size_is_refused(random_checkpoint: Path, tmp_pa
         assemble(folder, tmp_path / "out")
 
 
+@pytest.mark.parametrize(("part", "wrong"), [("", 400), ("vad", 560)])
+def test_a_cmvn_of_another_length_is_refused(random_checkpoint: Path, tmp_path: Path, part: str, wrong: int) -> None:
+    from engine.errors import CmvnShapeError
+    from models.cmvn import write_cmvn
+
+    folder = shutil.copytree(random_checkpoint, tmp_path / "copy")
+    write_cmvn(folder / part / "am.mvn", means=np.zeros(wrong), deviations=np.ones(wrong))
+    with pytest.raises(CmvnShapeError, match=str(wrong)):
+        assemble(folder, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["copy"]
+
+
+def test_a_layout_that_nobody_knows_is_named(random_checkpoint: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(random_checkpoint, tmp_path / "copy")
+    config = (folder / "config.yaml").read_text(encoding="utf-8")
+    (folder / "config.yaml").write_text(config.replace("SenseVoiceEncoderSmall", "ConformerEncoder"), encoding="utf-8")
+    with pytest.raises(ExportError, match="ConformerEncoder"):
+        assemble(folder, tmp_path / "out")
+    (folder / "config.yaml").write_text("- a list", encoding="utf-8")
+    with pytest.raises(ExportError, match="no encoder_conf"):
+        assemble(folder, tmp_path / "out")
+
+
+def test_a_full_disk_is_said_before_the_export_begins(random_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from models.disk import DiskFullError
+
+    monkeypatch.setattr("models.disk.shutil.disk_usage", lambda _: shutil._ntuple_diskusage(100, 99, 1))  # type: ignore[attr-defined]
+    with pytest.raises(DiskFullError, match="choose a folder on another disk"):
+        assemble(random_checkpoint, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_fills_up_in_the_middle_leaves_nothing(
+    random_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("models.export.save_graph", full)
+    with pytest.raises(OSError, match="No space left"):
+        assemble(random_checkpoint, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_existing_output_is_not_overwritten(random_checkpoint: Path, exported_bundle: Path) -> None:
     with pytest.raises(ExportError, match="exists already"):
         assemble(random_checkpoint, exported_bundle)

@@ -16,6 +16,7 @@ pytest.importorskip("modelscope")
 from models.catalog import CATALOG, Source, UnknownModelError, UnknownSourceError
 from models.disk import DiskFullError
 from models.fetch import ChecksumError, FetchError, Progress, downloads_folder, fetch
+from models.hubs import ModelScope
 from tests.models.hub_double import HubDouble, serve_hub
 
 NAME = "sensevoice-small"
@@ -128,7 +129,7 @@ def test_a_damaged_download_is_fetched_again(hub: HubDouble, tmp_path: Path, sou
 def test_another_sha256_is_refused_and_the_file_deleted(hub: HubDouble, tmp_path: Path, source: Source) -> None:
     repository = CATALOG[NAME].origins[source].asr
     hub.wrong_sha256[f"{repository.repo}/model.pt"] = "ab" * 32
-    with pytest.raises((ChecksumError, FetchError), match=r"sha256|[Hh]ash"):
+    with pytest.raises((ChecksumError, FetchError), match=r"sha256.*deleted, fetch again"):
         run(tmp_path, source)
     assert not list((tmp_path / "downloads").rglob("model.pt"))
     assert not (tmp_path / "bundle").exists()
@@ -188,6 +189,60 @@ def test_too_little_room_is_said_before_anything_is_asked(hub: HubDouble, tmp_pa
     with pytest.raises(DiskFullError, match="1000 MB free where 1240 MB are needed"):
         run(tmp_path)
     assert hub.requests == []
+
+
+def test_room_for_the_bundle_is_left_where_both_share_a_disk(hub: HubDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.files[CATALOG[NAME].origins[Source.HUGGINGFACE].asr.repo]["model.pt"] = bytes(20_000_000)
+    monkeypatch.setattr("models.disk.shutil.disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1_250_000_000))  # type: ignore[attr-defined]
+    with pytest.raises(DiskFullError, match="1250 MB free where 1260 MB are needed"):
+        run(tmp_path, Source.HUGGINGFACE)
+    assert [method for method, _, _ in hub.asked] == []
+
+
+@pytest.mark.parametrize("source", BOTH)
+def test_a_download_of_the_same_size_with_other_bytes_is_fetched_again(hub: HubDouble, tmp_path: Path, source: Source) -> None:
+    _, builder = run(tmp_path, source)
+    shutil.rmtree(tmp_path / "bundle")
+    damaged = builder.given[0][0] / "model.pt"
+    damaged.write_bytes(bytes(damaged.stat().st_size))
+    run(tmp_path, source)
+    assert damaged.read_bytes() == hub.files[CATALOG[NAME].origins[source].asr.repo]["model.pt"]
+
+
+def test_a_stopped_fetch_goes_on_where_it_was_and_leaves_no_final_file(
+    hub: HubDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.fetch.REPORTS_PER_S", 1e9)
+    repository = CATALOG[NAME].origins[Source.HUGGINGFACE].asr
+    hub.files[repository.repo]["model.pt"] = random.Random(3).randbytes(BIG_BYTES)
+
+    def stop(share: float | None, text: str, left_s: float | None) -> None:
+        partial = list((tmp_path / "downloads").rglob("model.pt.*.partial"))
+        if partial and partial[0].stat().st_size > BIG_BYTES // 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, Source.HUGGINGFACE, progress=stop)
+    assert not list((tmp_path / "downloads").rglob("SenseVoiceSmall/model.pt"))
+    hub.asked.clear()
+    _, builder = run(tmp_path, Source.HUGGINGFACE)
+    starts = [first for method, asked, first in hub.asked if asked == f"{repository.repo}/model.pt" and method == "GET"]
+    assert len(starts) == 1 and starts[0] > BIG_BYTES // 2
+    assert (builder.given[0][0] / "model.pt").read_bytes() == hub.files[repository.repo]["model.pt"]
+    assert not list((tmp_path / "downloads").rglob("*.partial"))
+
+
+@pytest.mark.parametrize("source", BOTH)
+def test_a_login_page_in_the_way_is_no_hub(hub: HubDouble, tmp_path: Path, source: Source) -> None:
+    hub.page = b"<html>please log in</html>"
+    with pytest.raises(FetchError, match="starter"):
+        run(tmp_path, source)
+
+
+def test_modelscopes_older_variable_names_a_mirror_too(hub: HubDouble, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MODELSCOPE_ENDPOINT")
+    monkeypatch.setenv("MODELSCOPE_DOMAIN", "mirror.example")
+    assert ModelScope().host == "mirror.example"
 
 
 def test_an_output_that_exists_is_kept(hub: HubDouble, tmp_path: Path) -> None:
