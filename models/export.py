@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from engine.errors import LightVoiceError
 from models.fsmn_vad import FsmnVad
+from models.memory_graph import widen_memories
 from models.sensevoice import PROMPT_POSITIONS, SenseVoice
 
 log = logging.getLogger(__name__)
@@ -94,13 +95,18 @@ def write_onnx(
         )
 
 
-def finish_graph(path: Path, *, metadata: dict[str, Any], external: bool) -> None:
-    """Write metadata into the graph and, where asked, move the weights to ``<name>.data`` so that they are mapped, not copied."""
+def finish_graph(path: Path, *, metadata: dict[str, Any], external: bool, memories: bool = False) -> None:
+    """Write metadata into the graph and, where asked, move the weights to ``<name>.data`` so that they are mapped, not copied.
+
+    ``memories`` rewrites the FSMN memories for the CPU's kernels (models/memory_graph.py).
+    """
     model = onnx.load(str(path))
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()})
     model.producer_name = "lightvoice"
     lift_constants(model)
+    if memories:
+        widen_memories(model)
     path.unlink()
     save_graph(model, path, external=external)
 
@@ -149,7 +155,7 @@ def export_asr(network: SenseVoice, path: Path, *, tag_ids: Sequence[int], metad
     time_axis = {"speech": {1: "frames"}, "token_ids": {1: "positions"}, "log_probs": {1: "positions"}}
     names, outputs = ["speech", "language", "textnorm"], ["token_ids", "log_probs", "tag_probs"]
     write_onnx(graph, (speech, *prompt), path, names=names, outputs=outputs, axes=time_axis)
-    finish_graph(path, metadata={**asr_metadata(network, tag_ids), **metadata}, external=True)
+    finish_graph(path, metadata={**asr_metadata(network, tag_ids), **metadata}, external=True, memories=True)
     check_asr(graph, path)
 
 

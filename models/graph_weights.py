@@ -55,6 +55,9 @@ def read_weights(path: Path, *, prefix: str) -> tuple[dict[str, Tensor], list[Te
                 unnamed.append(weight)
             else:
                 named[bias.removeprefix(prefix).removesuffix(".bias") + ".weight"] = weight
+    for name, value in named.items():
+        if name.endswith("self_attn.fsmn_block.weight") and value.dim() == 4:
+            named[name] = value.squeeze(-1)
     return named, unnamed
 
 

@@ -130,9 +130,14 @@ def _search_dynamic(job: _Job, options: AutoOptions, _: CalibrationSet) -> dict[
 
     search = Search(list(members), score, job.judge.baseline, job.criterion, options.budget, job.trial_log)
     best = search.run()
+    if len(best.in_float) == len(members):
+        remedy = f"allow more than {job.criterion.limit:g}, or stay with fp32"
+        raise CalibrationError(f"{job.model}: {_words(job.criterion)} leaves no block in INT8 on these recordings; {remedy}")
     if not best.accepted:
         log.warning("%s: no trial kept the criterion (%s); the best one is written, and says so", job.model, _words(job.criterion))
     hybrid.write_final(job.target, products_of(best.in_float), recipe="auto", external=job.model == "asr")
+    if job.model == "asr":
+        dynamic.fuse(job.target)
     for leftover in (integer, integer.with_name(integer.name + ".data")):
         leftover.unlink(missing_ok=True)
     return {

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+import onnxruntime
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from models.export import save_graph
+from models.export import EXTERNAL_BYTES, save_graph
 from models.variants import Source
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ _QUANTIZER_FILES = ("quantize.py", "matmul.py", "onnx_quantizer.py", "base_quant
 def write(source: Source, folder: Path, variant: str) -> dict[str, Any]:
     """The recipe for a whole bundle, as :data:`models.variants.Recipe`."""
     quantize(source.asr, folder / f"asr.{variant}.onnx", external=True)
+    fuse(folder / f"asr.{variant}.onnx")
     quantize(source.vad, folder / f"vad.{variant}.onnx", external=False)
     return {"recipe": "dynamic"}
 
@@ -65,6 +67,28 @@ def quantize(
         model = onnx.load(str(quantized))
         label_graph(model, source, recipe=recipe)
         save_graph(model, target, external=external)
+
+
+def fuse(path: Path) -> None:
+    """Let ONNX Runtime fuse the quantized products of a graph with external weights once and for all, in place.
+
+    It would do so whenever it opens the file: 281 chains of four operators of SenseVoice-Small become one
+    ``DynamicQuantizeMatMul`` each, and the file opens in four fifths of the time.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        fused = Path(folder) / "fused.onnx"
+        options.optimized_model_filepath = str(fused)
+        options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "fused.data")
+        options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", str(EXTERNAL_BYTES))
+        onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        metadata = onnx.load(str(path), load_external_data=False).metadata_props
+        model = onnx.load(str(fused))
+        del model.metadata_props[:]
+        model.metadata_props.extend(metadata)
+        save_graph(model, path, external=True)
 
 
 def label_graph(model: onnx.ModelProto, source: Path, *, recipe: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from engine.operators import ProductCount, count_products  # noqa: E402 - torch 
 from engine.vocabulary import Vocabulary  # noqa: E402
 from models.export import open_for_check  # noqa: E402
 from models.probe_graph import with_outputs  # noqa: E402
+from models.quantize import dynamic  # noqa: E402
 from models.quantize.hybrid import Hybrid  # noqa: E402
 from models.quantize.judge import Judge, divergence, log_posteriors, posterior_tensor  # noqa: E402
 from models.quantize.ranges import CalibrationError, CalibrationMethod, activation_ranges  # noqa: E402
@@ -30,6 +32,16 @@ def feeds(count: int) -> list[dict[str, np.ndarray]]:
         }
         for index in range(count)
     ]
+
+
+@pytest.fixture
+def integer_graph(exported_bundle: Path) -> Iterator[Path]:
+    """The INT8 version as the search uses it: product by product, nothing fused."""
+    target = exported_bundle / "asr.int8-unfused.onnx"
+    dynamic.quantize(exported_bundle / "asr.fp32.onnx", target, external=True)
+    yield target
+    for leftover in (target, target.with_name(target.name + ".data")):
+        leftover.unlink()
 
 
 def logits(graph: Path, feed: dict[str, np.ndarray]) -> np.ndarray:
@@ -73,8 +85,8 @@ def test_no_clip_is_an_error(exported_bundle: Path) -> None:
         Judge(exported_bundle / "asr.fp32.onnx", [])
 
 
-def test_hybrids_lie_between_their_graphs(exported_bundle: Path) -> None:
-    full, integer, clip = exported_bundle / "asr.fp32.onnx", exported_bundle / "asr.int8.onnx", feeds(1)[0]
+def test_hybrids_lie_between_their_graphs(exported_bundle: Path, integer_graph: Path) -> None:
+    full, integer, clip = exported_bundle / "asr.fp32.onnx", integer_graph, feeds(1)[0]
     hybrid = Hybrid(full, integer)
     count = len(hybrid.products)
     for kept in (0, 3, count):
@@ -88,8 +100,8 @@ def test_hybrids_lie_between_their_graphs(exported_bundle: Path) -> None:
     assert not list(exported_bundle.glob(".probe*"))
 
 
-def test_a_hybrid_that_is_written_stands_alone(exported_bundle: Path, tmp_path: Path) -> None:
-    hybrid = Hybrid(exported_bundle / "asr.fp32.onnx", exported_bundle / "asr.int8.onnx")
+def test_a_hybrid_that_is_written_stands_alone(exported_bundle: Path, integer_graph: Path, tmp_path: Path) -> None:
+    hybrid = Hybrid(exported_bundle / "asr.fp32.onnx", integer_graph)
     clip = feeds(1)[0]
     with hybrid.probe(hybrid.products[:4]) as path:
         expected = logits(path, clip)

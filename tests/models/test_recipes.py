@@ -23,6 +23,7 @@ from models.disk import DiskFullError  # noqa: E402
 from models.manifest import read_manifest, sha256_of  # noqa: E402
 from models.quantize import dynamic  # noqa: E402
 from models.quantize.recipes import VARIANTS, Order, RecipeName, run  # noqa: E402
+from models.quantize.search import Search, Trial  # noqa: E402
 from models.variants import add_variant  # noqa: E402
 
 
@@ -73,7 +74,7 @@ RUNS = [
     (RecipeName.STATIC, {"clips": 3, "method": "entropy"}),
     (RecipeName.STATIC, {"clips": 3, "method": "percentile", "percentile": 99.9}),
     (RecipeName.MIXED, {}),
-    (RecipeName.AUTO, {"clips": 4, "max_trials": 4, "metric": "divergence", "limit": 0.0}),
+    (RecipeName.AUTO, {"clips": 4, "max_trials": 2, "metric": "divergence", "limit": 0.0}),
     (RecipeName.AUTO, {"clips": 3, "max_trials": 2, "metric": "disagreement", "limit": 1.0, "products": "static"}),
     (RecipeName.QAT, {"clips": 4, "rounds": 1}),
     (RecipeName.FP16, {"clips": 3}),
@@ -175,6 +176,19 @@ def test_bad_settings_are_named_and_change_nothing(
     with pytest.raises(LightVoiceError) as error:
         run(asked)
     assert said in str(error.value)
+    assert everything(bundle) == before
+
+
+def test_a_search_that_leaves_nothing_in_integers_is_no_int8(
+    bundle: Path, recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def everything_in_float(search: Search) -> Trial:
+        return Trial(number=1, in_float=tuple(search.blocks), score=search.baseline, accepted=True, seconds=0.0)
+
+    monkeypatch.setattr(Search, "run", everything_in_float)
+    before = everything(bundle)
+    with pytest.raises(LightVoiceError, match="leaves no block in INT8"):
+        run(order(bundle, RecipeName.AUTO, recordings, tmp_path, clips=3))
     assert everything(bundle) == before
 
 
