@@ -1,12 +1,15 @@
-"""One recording through two precisions → Comparison: text, tags, segments, time and memory side by side."""
+"""One recording through two variants → Comparison: text, tags, segments, time and memory side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from engine.alignment import diff_texts
+from engine.bundle import Bundle
 from engine.transcript import Segment, Transcript
 
 FAMILIES = ("language", "emotion", "event")
@@ -14,18 +17,87 @@ BOUNDARY_MS = 10
 DIGITS = 4
 
 
-@dataclass(frozen=True, kw_only=True)
-class Side:
-    """One precision's run: its transcript, the RSS of its sessions and the size of its files in MB."""
+class StoppedEarly(Exception):  # noqa: N818 - nothing failed: somebody wants no further runs
+    """Raised by a progress callback to end a comparison."""
 
-    transcript: Transcript
-    sessions_mb: float
+
+@dataclass(frozen=True)
+class Variant:
+    """A side as it is asked for: a variant of the open bundle, or of another installed one."""
+
+    precision: str
+    bundle: Bundle | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """A side that can run.
+
+    ``ready`` keeps its sessions open and warm for a block and yields the RSS that they take in MB; ``run`` transcribes the
+    recording once and is told where to report its progress.
+    """
+
+    ready: Callable[[], AbstractContextManager[float]]
+    run: Callable[[Callable[[float, str], None]], Transcript]
     file_mb: float
 
 
 @dataclass(frozen=True, kw_only=True)
+class Side:
+    """One side's runs: the transcript of the median one, the RSS of its sessions and the size of its files in MB.
+
+    ``totals_s`` holds the wall-clock seconds of each run, in the order of the rounds.
+    """
+
+    transcript: Transcript
+    sessions_mb: float
+    file_mb: float
+    totals_s: tuple[float, ...] = ()
+
+
+def take_turns(left: Contender, right: Contender, *, rounds: int, progress: Callable[[float, str], None]) -> Comparison:
+    """Run both sides ``rounds`` times.
+
+    The side that starts changes from round to round, so that a machine that slows down favours neither. Each run finds its
+    sessions open and warm. Several rounds keep both sides' sessions until the last; a single one lets go of the left side's
+    before the right side's are opened. ``progress`` may raise :class:`StoppedEarly`: the rounds that are complete then count,
+    and where none is, it is raised on.
+    """
+    sides = (left, right)
+    complete: list[tuple[Transcript, Transcript]] = []
+    sessions_mb = [0.0, 0.0]
+    with ExitStack() as held:
+        if rounds > 1:
+            for side in sides:
+                held.enter_context(side.ready())
+        try:
+            for number in range(rounds):
+                order = (0, 1) if number % 2 == 0 else (1, 0)
+                found: dict[int, Transcript] = {}
+                for place, index in enumerate(order):
+                    with sides[index].ready() as sessions_mb[index]:
+                        found[index] = sides[index].run(_share(progress, 2 * number + place, 2 * rounds))
+                complete.append((found[0], found[1]))
+        except StoppedEarly:
+            if not complete:
+                raise
+    first, second = zip(*complete, strict=True)
+    return Comparison(left=_side(first, sessions_mb[0], left.file_mb), right=_side(second, sessions_mb[1], right.file_mb))
+
+
+def _share(progress: Callable[[float, str], None], done: int, runs: int) -> Callable[[float, str], None]:
+    return lambda fraction, stage: progress((done + fraction) / runs, stage)
+
+
+def _side(transcripts: Sequence[Transcript], sessions_mb: float, file_mb: float) -> Side:
+    totals_s = tuple(transcript.timing.total_s for transcript in transcripts)
+    median = transcripts[totals_s.index(statistics.median_low(totals_s))]
+    return Side(transcript=median, sessions_mb=sessions_mb, file_mb=file_mb, totals_s=totals_s)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Two runs of one recording."""
+    """Two sides of one recording."""
 
     left: Side
     right: Side
@@ -47,6 +119,11 @@ class Comparison:
                 "right_mb": round(self.right.sessions_mb, 1),
                 "left_file_mb": round(self.left.file_mb, 2),
                 "right_file_mb": round(self.right.file_mb, 2),
+            },
+            "rounds": {
+                "count": len(self.left.totals_s),
+                "left_s": [round(total_s, DIGITS) for total_s in self.left.totals_s],
+                "right_s": [round(total_s, DIGITS) for total_s in self.right.totals_s],
             },
         }
 
@@ -102,6 +179,10 @@ def margin(probabilities: Mapping[str, float], chosen: str) -> float | None:
     return None if not others or chosen not in probabilities else round(probabilities[chosen] - max(others), DIGITS)
 
 
+def _confidences(segment: Segment | None) -> dict[str, float] | None:
+    return None if segment is None else {family: round(getattr(segment.confidence, family), DIGITS) for family in FAMILIES}
+
+
 def _margins(segment: Segment | None) -> dict[str, float | None] | None:
     tags = _tags(segment)
     if segment is None or tags is None:
@@ -125,6 +206,7 @@ def compare_tags(left: tuple[Segment, ...], right: tuple[Segment, ...]) -> dict[
                 "end_ms": shown.end_ms,
                 "left": one,
                 "right": two,
+                "confidence": {"left": _confidences(first), "right": _confidences(second)},
                 "margin": {"left": _margins(first), "right": _margins(second)},
             }
         )

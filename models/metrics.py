@@ -5,8 +5,6 @@ Undefined ratios (no speech to miss, no text to recognize) are None, never 0 or 
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +13,8 @@ from typing import Any, Protocol
 import jiwer
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.error_rate import normalize_text
 
 Floats = NDArray[np.floating[Any]]
 Bools = NDArray[np.bool_]
@@ -25,20 +25,7 @@ BLANK_ID = 0
 #: Languages written without spaces: a word error rate says nothing there.
 UNSPACED = frozenset({"zh", "yue", "ja"})
 
-_CJK = r"\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_SPACE_AT_CJK = re.compile(rf"(?<=[{_CJK}]) | (?=[{_CJK}])")
-_APOSTROPHES = re.compile("['’ʼ]")
 _KL_BLOCK_FRAMES = 64  # 25 055 float64 logits a frame: 13 MB a block
-
-
-def normalize_text(text: str) -> str:
-    """What two transcripts are compared in: NFKC, lower case, no punctuation, single spaces, none beside a CJK character.
-
-    Apostrophes vanish ("don't" is one word), other punctuation parts words ("well-known" is two). Digits stay digits.
-    """
-    folded = _APOSTROPHES.sub("", unicodedata.normalize("NFKC", text).lower())
-    kept = "".join(" " if unicodedata.category(character).startswith("P") else character for character in folded)
-    return _SPACE_AT_CJK.sub("", " ".join(kept.split()))
 
 
 @dataclass(frozen=True, kw_only=True)
