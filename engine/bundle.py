@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.errors import BundleFileMissingError, BundleFormatError, BundleTamperedError, UnknownBundleError, UnknownPrecisionError
+from engine.errors import (
+    BundleError,
+    BundleFileMissingError,
+    BundleFormatError,
+    BundleTamperedError,
+    UnknownBundleError,
+    UnknownPrecisionError,
+)
 
 MANIFEST = "bundle.json"
 FORMAT = 1
@@ -62,6 +69,7 @@ class Bundle:
     silence_ids: tuple[int, ...]
     parameters: Mapping[str, int]
     metrics: Mapping[str, Any]
+    recipes: Mapping[str, Any]
     file_bytes: Mapping[str, int]
 
     @classmethod
@@ -229,6 +237,7 @@ def _build(cls: type[Bundle], folder: Path, fields: _Fields, files: Mapping[str,
         silence_ids=tuple(silence),
         parameters=fields.numbers("parameters", fields.table("parameters", {})),
         metrics=fields.table("metrics", {}),
+        recipes=fields.table("recipes", {}),
         file_bytes={name: entry["bytes"] for name, entry in files.items()},
     )
     for name in (bundle.tokens, *bundle.cmvn.values()):
@@ -242,10 +251,15 @@ def _cache_file() -> Path:
     return Path(root) / "lightvoice" / "verified.json"
 
 
-def _verify(path: Path, entry: Mapping[str, Any]) -> None:
+def _expect_bytes(path: Path, expected: int) -> os.stat_result:
     status = path.stat()
-    if status.st_size != entry["bytes"]:
-        raise BundleTamperedError(path=path, expected=f"{entry['bytes']} bytes", got=f"{status.st_size} bytes")
+    if status.st_size != expected:
+        raise BundleTamperedError(path=path, expected=f"{expected} bytes", got=f"{status.st_size} bytes")
+    return status
+
+
+def _verify(path: Path, entry: Mapping[str, Any]) -> None:
+    status = _expect_bytes(path, entry["bytes"])
     key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}|{status.st_ino}"
     cache = _cache_file()
     known = _known(cache)
@@ -278,19 +292,48 @@ def _remember(cache: Path, values: Mapping[str, str]) -> None:
         return  # a read-only home costs a hash per start, nothing more
 
 
+@dataclass(frozen=True, kw_only=True)
+class BrokenBundle:
+    """A folder with a ``bundle.json`` that cannot be opened, and why."""
+
+    folder: Path
+    reason: str
+
+
+def survey_bundles(roots: Iterable[Path]) -> tuple[Bundle | BrokenBundle, ...]:
+    """What is installed in ``roots`` (each a bundle itself or a folder of bundles): sizes are compared, sha256 is not."""
+    found: dict[Path, Bundle | BrokenBundle] = {}
+    for folder in _installed(roots):
+        try:
+            bundle = Bundle.load(folder, verify=False)
+            for name, expected in bundle.file_bytes.items():
+                _expect_bytes(bundle.path(name), expected)
+            found[folder] = bundle
+        except (BundleError, OSError) as error:
+            found[folder] = BrokenBundle(folder=folder, reason=str(error))
+    return tuple(found.values())
+
+
 def find_bundles(roots: Iterable[Path]) -> tuple[Bundle, ...]:
     """The bundles in ``roots`` (each a bundle itself or a folder of bundles), unverified; broken ones are left out."""
-    found: dict[Path, Bundle] = {}
+    found = []
+    for folder in _installed(roots):
+        try:
+            found.append(Bundle.load(folder, verify=False))
+        except (BundleFormatError, BundleFileMissingError):
+            continue  # listed by nobody, but opening it by path says what is wrong
+    return tuple(found)
+
+
+def _installed(roots: Iterable[Path]) -> list[Path]:
+    """The folders with a bundle.json in ``roots``, in order, each once."""
+    found: dict[Path, Path] = {}
     for root in roots:
         candidates = [root, *sorted(root.iterdir())] if root.is_dir() else []
         for folder in candidates:
-            if not (folder / MANIFEST).is_file() or folder.resolve() in found:
-                continue
-            try:
-                found[folder.resolve()] = Bundle.load(folder, verify=False)
-            except (BundleFormatError, BundleFileMissingError):
-                continue  # listed by nobody, but opening it by path says what is wrong
-    return tuple(found.values())
+            if (folder / MANIFEST).is_file():
+                found.setdefault(folder.resolve(), folder)
+    return list(found.values())
 
 
 def resolve_bundle(name_or_path: str, roots: Iterable[Path]) -> Path:

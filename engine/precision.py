@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -47,6 +47,41 @@ class SessionSet:
 
 
 @dataclass(frozen=True)
+class ClosedSession:
+    """One session that was closed, with the memory that opening it had taken."""
+
+    model: str
+    precision: str
+    mb: float
+
+
+@dataclass(frozen=True)
+class Closing:
+    """Sessions that were closed together, and the process's RSS in MB right before and right after."""
+
+    sessions: tuple[ClosedSession, ...]
+    before_mb: float
+    after_mb: float
+
+    @property
+    def freed_mb(self) -> float:
+        """Memory that came back, in MB."""
+        return max(0.0, self.before_mb - self.after_mb)
+
+
+@dataclass(frozen=True)
+class ToggleEffects:
+    """What the last switch of lightweight mode led to until now.
+
+    ``waiting`` names the precisions that a running request still uses; their closing follows when it ends.
+    """
+
+    on: bool
+    closings: tuple[Closing, ...] = ()
+    waiting: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ToggleReport:
     """What switching did: the precision now in force, MB given back (0 when nothing was closed), RSS after it."""
 
@@ -79,6 +114,13 @@ def open_session(bundle: Bundle, *, model: str, precision: str, device: str, thr
     return Session.open(bundle.path(name), model=model, precision=precision, device=device, threads=threads, require_integer=integer)
 
 
+def carried_over(precision: str, known: Iterable[str]) -> str:
+    """The variant among ``known`` (at least one) that takes the place of a precision: itself, else INT8 for an INT8 recipe, else FP32."""
+    variants = list(known)
+    like = Precision.INT8 if precision.startswith(Precision.INT8) else Precision.FP32
+    return next(name for name in (precision, like.value, Precision.FP32.value, *variants) if name in variants)
+
+
 class SessionPool:
     """The sessions of one bundle, by precision."""
 
@@ -98,13 +140,22 @@ class SessionPool:
         self._lightweight = precision == Precision.INT8
         starts_full = precision if precision != Precision.INT8 else Precision.FP32
         self._full = starts_full if starts_full in bundle.variants else precision
+        self._retired = False
         self._lock = threading.Lock()
         self._entries: dict[str, _Entry] = {name: _Entry() for name in bundle.variants}
+        self._effects: ToggleEffects | None = None
 
     @property
     def lightweight(self) -> bool:
         """Whether lightweight mode is on."""
         return self._lightweight
+
+    @property
+    def effects(self) -> ToggleEffects | None:
+        """What the last switch led to; None until somebody switched."""
+        with self._lock:
+            effects = self._effects
+            return effects and replace(effects, waiting=tuple(name for name in effects.waiting if self._entries[name].leases))
 
     @property
     def current(self) -> str:
@@ -150,11 +201,31 @@ class SessionPool:
             raise
         return SessionSet(precision, *opened)
 
-    def _close_idle(self) -> bool:
-        """While lightweight: close what nobody uses. Returns whether anything was closed."""
-        return self._lightweight and self._close_where(lambda name: name != Precision.INT8)
+    def _close_idle(self) -> Closing | None:
+        """Close what nobody uses, as far as the mode asks for it, and note it where the last switch was waiting for it."""
+        if self._retired:
+            return self.close_idle()
+        closing = self._close_where(lambda name: name != Precision.INT8) if self._lightweight else None
+        if closing is not None:
+            with self._lock:
+                effects, closed = self._effects, {session.precision for session in closing.sessions}
+                # What a comparison opened after the switch is closed after it too, but that is no effect of the switch.
+                if effects is not None and closed & set(effects.waiting):
+                    waiting = tuple(name for name in effects.waiting if name not in closed)
+                    self._effects = ToggleEffects(effects.on, (*effects.closings, closing), waiting)
+        return closing
 
-    def _close_where(self, chosen: Callable[[str], bool]) -> bool:
+    def close_idle(self) -> Closing | None:
+        """Close every set that nobody uses; the next request opens its own again. Returns what was closed, None for nothing."""
+        return self._close_where(lambda _: True)
+
+    def retire(self) -> None:
+        """Close every set as soon as nobody uses it, from now on: another pool has taken this one's place."""
+        self._retired = True
+        self.close_idle()
+
+    def _close_where(self, chosen: Callable[[str], bool]) -> Closing | None:
+        before = rss_mb()
         doomed: list[SessionSet] = []
         with self._lock:
             for name, entry in self._entries.items():
@@ -165,22 +236,24 @@ class SessionPool:
             sessions.asr.close()
             sessions.vad.close()
             log.info("closed the %s sessions", sessions.precision)
-        closed = bool(doomed)
-        del doomed
-        if closed:
-            release_memory()
-        return closed
+        closed = tuple(ClosedSession(one.model, one.precision, one.mb) for sessions in doomed for one in (sessions.asr, sessions.vad))
+        if not closed:
+            return None
+        del doomed, sessions
+        release_memory()
+        return Closing(closed, before, rss_mb())
 
     def set_lightweight(self, on: bool) -> ToggleReport:
         """Switch lightweight mode; idle FP32 sessions are closed at once, busy ones when their request ends."""
         if on and Precision.INT8 not in self._entries:
             raise UnknownPrecisionError(precision=Precision.INT8.value, known=self._entries)
-        before = rss_mb()
         with self._lock:
+            if self._effects is None or on != self._lightweight:
+                used = (name for name, entry in self._entries.items() if entry.leases or entry.sessions is not None)
+                self._effects = ToggleEffects(on, waiting=tuple(name for name in used if on and name != Precision.INT8))
             self._lightweight = on
-        closed = self._close_idle()
-        after = rss_mb()
-        return ToggleReport(precision=self.current, freed_mb=max(0.0, before - after) if closed else 0.0, rss_mb=after)
+        closing = self._close_idle()
+        return ToggleReport(precision=self.current, freed_mb=closing.freed_mb if closing else 0.0, rss_mb=rss_mb())
 
     def sessions(self) -> tuple[Session, ...]:
         """The sessions that are open now."""
@@ -190,7 +263,7 @@ class SessionPool:
 
     def close(self) -> None:
         """Close every idle set and give the memory back; a set in use is closed by nobody and says so in the log."""
-        self._close_where(lambda _: True)
+        self.close_idle()
         with self._lock:
             busy = [name for name, entry in self._entries.items() if entry.leases]
         if busy:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import engine.bundle as bundle_module
-from engine.bundle import Bundle, find_bundles, resolve_bundle
+from engine.bundle import BrokenBundle, Bundle, find_bundles, resolve_bundle, survey_bundles
 from engine.errors import BundleFileMissingError, BundleFormatError, BundleTamperedError, UnknownBundleError, UnknownPrecisionError
 from tests.tiny_graphs import write_manifest
 
@@ -116,6 +116,28 @@ def test_bundles_are_found_by_name_and_path(copy: Path, tmp_path: Path) -> None:
         resolve_bundle("lost", [tmp_path])
     with pytest.raises(BundleFileMissingError, match=r"bundle\.json"):
         resolve_bundle(str(tmp_path), [])
+
+
+def test_a_survey_lists_what_is_broken_with_its_reason(copy: Path, tmp_path: Path) -> None:
+    for name in ("torn", "short", "lost"):
+        shutil.copytree(copy, tmp_path / name)
+    (tmp_path / "torn" / "bundle.json").write_text("{", encoding="utf-8")
+    with (tmp_path / "short" / "asr.int8.onnx").open("r+b") as graph:
+        graph.truncate(100)
+    (tmp_path / "lost" / "tokens.txt").unlink()
+    (tmp_path / "no bundle").mkdir()
+    found = survey_bundles([copy, tmp_path, tmp_path / "nowhere"])
+    assert [entry.folder.name for entry in found] == ["copy", "lost", "short", "torn"]
+    reasons = {entry.folder.name: entry.reason for entry in found if isinstance(entry, BrokenBundle)}
+    assert set(reasons) == {"lost", "short", "torn"}
+    assert "lacks" in reasons["lost"] and "tokens.txt" in reasons["lost"]
+    assert "100 bytes" in reasons["short"]
+    assert "not readable JSON" in reasons["torn"]
+
+
+def test_recipes_are_read(copy: Path) -> None:
+    write_manifest(copy, recipes={"int8": {"recipe": "dynamic"}})
+    assert Bundle.load(copy).recipes == {"int8": {"recipe": "dynamic"}}
 
 
 def test_every_field_of_the_manifest_is_json(starter_bundle: Path) -> None:

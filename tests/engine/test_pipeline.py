@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import engine.pipeline as pipeline_module
+import engine.parts as parts_module
 from engine.audio import SAMPLE_RATE_HZ, Waveform, load_audio
 from engine.bundle import Bundle
 from engine.errors import AudioNotFoundError, GraphContractError, UnknownLanguageError, UnknownPrecisionError
@@ -152,6 +152,6 @@ def test_options_of_one_request_do_not_stay(shared: Engine) -> None:
 
 def test_a_segment_longer_than_the_positions_is_refused(shared: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = (SpeechSpan(0, 100_000),)
-    monkeypatch.setattr(pipeline_module.SpeechDetector, "detect", lambda *_, **__: whole)
+    monkeypatch.setattr(parts_module.SpeechDetector, "detect", lambda *_, **__: whole)
     with pytest.raises(GraphContractError, match="max_segment_ms"):
         shared.transcribe(Waveform(np.random.default_rng(0).normal(0, 0.1, 1_600_000).astype(np.float32)))
