@@ -8,8 +8,10 @@ batch would cost accuracy, while a CPU gains nothing from it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +21,17 @@ from numpy.typing import NDArray
 from engine.asr import Recognizer
 from engine.audio import Waveform, load_audio
 from engine.bundle import Bundle
-from engine.compare import Comparison, Side
+from engine.bundle_slot import BundleSlot, OpenBundle, SwitchReport
+from engine.compare import Comparison, Contender, Variant, take_turns
 from engine.errors import GraphContractError
-from engine.features import FBANK_BINS, FRAME_SHIFT_MS, Cmvn, FrameStack, Frontend, fbank
-from engine.precision import CURRENT, OpenSession, SessionPool, SessionSet, ToggleReport, open_session
+from engine.features import FRAME_SHIFT_MS, fbank
+from engine.parts import Parts
+from engine.precision import CURRENT, OpenSession, SessionSet, ToggleEffects, ToggleReport, open_session
 from engine.resources import ResourceMeter
 from engine.segments import SpeechSpan, VadOptions
+from engine.speed import Speed, SpeedLog
 from engine.tags import Language, parse_language
 from engine.transcript import Segment, Timing, Transcript
-from engine.vad import SpeechDetector
-from engine.vocabulary import Vocabulary
 
 Floats = NDArray[np.float32]
 Progress = Callable[[float, str], None]
@@ -48,24 +51,6 @@ def _silent(fraction: float, stage: str) -> None:
 def _report(progress: Progress, stage: str, share: float) -> None:
     first, last = _STAGES[stage]
     progress(first + (last - first) * share, stage)
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What every request of a bundle shares besides its sessions."""
-
-    bundle: Bundle
-    vocabulary: Vocabulary
-    frontend: Frontend
-
-    @classmethod
-    def load(cls, bundle: Bundle) -> Parts:
-        """Read vocabulary and CMVN of a bundle."""
-        return cls(bundle, Vocabulary.load(bundle.tokens_path), Frontend(asr=_stack(bundle, "asr"), vad=_stack(bundle, "vad")))
-
-    def detector(self, sessions: SessionSet) -> SpeechDetector:
-        """A speech detector on a lease's VAD session."""
-        return SpeechDetector(sessions.vad, self.frontend, silence_ids=self.bundle.silence_ids)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,12 +75,16 @@ class Engine:
         vad: VadOptions | None = None,
         opener: OpenSession = open_session,
     ) -> None:
-        self.bundle = bundle
         self.vad_options = vad or VadOptions()
-        self._pool = SessionPool(bundle, precision=precision, device=device, threads=threads, opener=opener)
-        self._parts = Parts.load(bundle)
+        self._slot = BundleSlot(bundle, precision=precision, device=device, threads=threads, opener=opener)
         self._meter = ResourceMeter()
         self._last_rtf: float | None = None
+        self._speeds = SpeedLog()
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle that is open."""
+        return self._slot.current.parts.bundle
 
     @property
     def precisions(self) -> tuple[str, ...]:
@@ -105,17 +94,17 @@ class Engine:
     @property
     def precision(self) -> str:
         """The precision of a request that names none."""
-        return self._pool.current
+        return self._slot.current.pool.current
 
     @property
     def lightweight(self) -> bool:
         """Whether lightweight mode is on."""
-        return self._pool.lightweight
+        return self._slot.current.pool.lightweight
 
     @property
     def threads(self) -> int:
         """Threads of each session."""
-        return self._pool.threads
+        return self._slot.current.pool.threads
 
     def transcribe(
         self,
@@ -135,24 +124,41 @@ class Engine:
         asr). Silence gives a transcript without segments. Raises the errors of :mod:`engine.errors`.
         """
         parse_language(language)
-        name = self._pool.resolve(precision)
-        tell = progress or _silent
+        opened = self._slot.current
+        wishes = Wishes(language=language, itn=itn, ban_emo_unknown=ban_emo_unknown)
+        name = opened.pool.resolve(precision)
+        return self._transcribe(opened, name, audio, wishes, vad=vad, file=file, tell=progress or _silent)
+
+    def _transcribe(
+        self,
+        opened: OpenBundle,
+        precision: str,
+        audio: str | Path | Waveform,
+        wishes: Wishes,
+        *,
+        vad: VadOptions | None,
+        file: str | None,
+        tell: Progress,
+    ) -> Transcript:
+        """One recording on one bundle, whatever takes its place meanwhile."""
         started = time.perf_counter()
         waveform = self._load(audio, tell)
-        with self._pool.lease(name) as sessions:
-            wishes = Wishes(language=language, itn=itn, ban_emo_unknown=ban_emo_unknown)
-            run = _Run(self._parts, sessions, waveform, tell, wishes)
+        with opened.pool.lease(precision) as sessions:
+            run = _Run(opened.parts, sessions, waveform, tell, wishes)
             segments = run.segments(vad or self.vad_options)
         # A Waveform was decoded before this call; its share is counted all the same.
         outside_s = waveform.decode_s if isinstance(audio, Waveform) else 0.0
         total_s = time.perf_counter() - started + outside_s
         rtf = total_s / waveform.duration_s
         self._last_rtf = rtf
+        if segments:  # silence takes no recognition, and says nothing about its speed
+            compute_s = waveform.decode_s + run.features_s + run.vad_s + run.asr_s
+            self._speeds.add(opened.parts.bundle.name, sessions.precision, compute_s=compute_s, duration_s=waveform.duration_s)
         timing = Timing(decode_s=waveform.decode_s, features_s=run.features_s, vad_s=run.vad_s, asr_s=run.asr_s, total_s=total_s, rtf=rtf)
         return Transcript(
             file=file or waveform.name,
             duration_s=waveform.duration_s,
-            bundle=self.bundle.name,
+            bundle=opened.parts.bundle.name,
             precision=sessions.precision,
             segments=segments,
             timing=timing,
@@ -169,73 +175,97 @@ class Engine:
         *,
         language: str = "auto",
         itn: bool = True,
-        left: str = "fp32",
-        right: str = "int8",
+        left: str | Variant = "fp32",
+        right: str | Variant = "int8",
+        rounds: int = 1,
         ban_emo_unknown: bool = False,
         vad: VadOptions | None = None,
         file: str | None = None,
         progress: Progress | None = None,
     ) -> Comparison:
-        """Run one recording through two precisions, one after the other, decoding it once.
+        """Run one recording through two variants, one after the other, decoding it once; several rounds give medians.
 
         Each side's sessions are warmed with a moment of silence before its clock starts, so that neither pays for being opened.
+        A side may be a variant of another bundle, which is opened for the comparison and closed after it.
+        ``progress`` may raise :class:`~engine.compare.StoppedEarly`: the rounds that are complete then count.
         """
         parse_language(language)
-        names = self._pool.resolve(left), self._pool.resolve(right)
+        wishes = Wishes(language=language, itn=itn, ban_emo_unknown=ban_emo_unknown)
         tell = progress or _silent
-        waveform = self._load(audio, lambda fraction, stage: tell(fraction / 2, stage))
-        sides = []
-        for index, name in enumerate(names):
-            with self._pool.lease(name) as sessions:
-                self._warm(sessions)
-                transcript = self.transcribe(
-                    waveform,
-                    language=language,
-                    itn=itn,
-                    precision=name,
-                    ban_emo_unknown=ban_emo_unknown,
-                    vad=vad,
-                    file=file,
-                    progress=lambda fraction, stage, done=index: tell((done + fraction) / 2, stage),  # type: ignore[misc]
-                )
-                sides.append(Side(transcript=transcript, sessions_mb=sessions.asr.mb + sessions.vad.mb, file_mb=self.bundle.size_mb(name)))
-        return Comparison(left=sides[0], right=sides[1])
-
-    def _warm(self, sessions: SessionSet) -> None:
-        silence = Waveform(np.zeros(16_000, np.float32), name="warm-up")
-        run = _Run(self._parts, sessions, silence, _silent, Wishes())
-        frames = fbank(silence.samples)
-        run.detector.silence_probabilities(frames)
-        run.recognizer.recognize(self._parts.frontend.asr_features(frames), duration_ms=1000)
+        waveform = self._load(audio, lambda fraction, stage: tell(fraction / (2 * rounds), stage))
+        with ExitStack() as beside:
+            sides = []
+            for side in (left, right):
+                variant = side if isinstance(side, Variant) else Variant(side)
+                opened = beside.enter_context(self._slot.beside(variant.bundle))
+                name = opened.pool.resolve(variant.precision)
+                sides.append(_contender(opened, name, partial(self._transcribe, opened, name, waveform, wishes, vad=vad, file=file)))
+            return take_turns(*sides, rounds=rounds, progress=tell)
 
     def warm_up(self) -> None:
         """Open the current precision's sessions and run them once, so that the first request finds them ready."""
-        with self._pool.lease() as sessions:
-            self._warm(sessions)
+        _warm_up(self._slot.current)
+
+    def switch(self, bundle: Bundle) -> SwitchReport:
+        """Let another bundle, or the same one with new variants, take the place of the open one: running requests end on theirs.
+
+        Precision and lightweight mode are kept as far as the bundle has them. Raises BundleError or SessionError where the
+        bundle cannot be opened and run; the open one then stays.
+        """
+        report = self._slot.switch(bundle, warm_up=_warm_up)
+        self._last_rtf = None
+        return report
 
     def detect(self, audio: str | Path | Waveform, *, precision: str = CURRENT, vad: VadOptions | None = None) -> tuple[SpeechSpan, ...]:
         """Speech spans alone, without recognition."""
         waveform = audio if isinstance(audio, Waveform) else load_audio(audio)
-        with self._pool.lease(precision) as sessions:
-            return self._parts.detector(sessions).detect(waveform, fbank(waveform.samples), vad or self.vad_options)
+        opened = self._slot.current
+        with opened.pool.lease(precision) as sessions:
+            return opened.parts.detector(sessions).detect(waveform, fbank(waveform.samples), vad or self.vad_options)
 
     def set_lightweight(self, on: bool) -> ToggleReport:
         """Switch lightweight mode for the whole server."""
-        return self._pool.set_lightweight(on)
+        return self._slot.set_lightweight(on)
+
+    @property
+    def toggle_effects(self) -> ToggleEffects | None:
+        """What the last switch of lightweight mode led to; None until somebody switched."""
+        return self._slot.current.pool.effects
+
+    def speeds(self) -> dict[str, Speed]:
+        """How fast the open bundle's variants ran since the process started; a variant that has not run is not in it."""
+        return self._speeds.read(self.bundle.name)
 
     def resources(self) -> dict[str, Any]:
         """CPU, memory, threads, open sessions, last RTF, GPU."""
-        return self._meter.read(self._pool.sessions(), last_rtf=self._last_rtf)
+        return self._meter.read(self._slot.sessions(), last_rtf=self._last_rtf)
 
     def close(self) -> None:
         """Close the sessions and give their memory back."""
-        self._pool.close()
+        self._slot.close()
 
 
-def _stack(bundle: Bundle, model: str) -> FrameStack:
-    lfr = bundle.lfr[model]
-    path = bundle.path(bundle.cmvn[model])
-    return FrameStack(lfr_m=lfr.m, lfr_n=lfr.n, cmvn=Cmvn.load(path, expected_dim=FBANK_BINS * lfr.m))
+def _warm_up(opened: OpenBundle) -> None:
+    with opened.pool.lease() as sessions:
+        _warm(opened.parts, sessions)
+
+
+def _warm(parts: Parts, sessions: SessionSet) -> None:
+    silence = Waveform(np.zeros(16_000, np.float32), name="warm-up")
+    run = _Run(parts, sessions, silence, _silent, Wishes())
+    frames = fbank(silence.samples)
+    run.detector.silence_probabilities(frames)
+    run.recognizer.recognize(parts.frontend.asr_features(frames), duration_ms=1000)
+
+
+def _contender(opened: OpenBundle, precision: str, transcribe: Callable[..., Transcript]) -> Contender:
+    @contextmanager
+    def ready() -> Iterator[float]:
+        with opened.pool.lease(precision) as sessions:
+            _warm(opened.parts, sessions)
+            yield sessions.asr.mb + sessions.vad.mb
+
+    return Contender(ready=ready, run=lambda tell: transcribe(tell=tell), file_mb=opened.parts.bundle.size_mb(precision))
 
 
 class _Run:
