@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
-from engine.compare import Comparison, Side, compare_boundaries, compare_tags, margin, pair_segments
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.audio import Waveform
+from engine.bundle import Bundle
+from engine.compare import (
+    Comparison,
+    Contender,
+    Side,
+    StoppedEarly,
+    Variant,
+    compare_boundaries,
+    compare_tags,
+    margin,
+    pair_segments,
+    take_turns,
+)
+from engine.errors import UnknownPrecisionError
+from engine.pipeline import Engine
 from engine.tags import Emotion, Event, Language
 from engine.transcript import Segment, TagConfidence, Timing, Transcript
 
@@ -38,6 +61,8 @@ def test_agreement_counts_each_family_and_missing_partners() -> None:
     assert tags["emotion"] == {"agree": 0, "of": 2}
     assert tags["agreement"] == round(2 / 6, 4)
     assert tags["segments"][1]["right"] is None
+    assert tags["segments"][0]["confidence"]["left"] == {"language": 1.0, "emotion": 0.7, "event": 1.0}
+    assert tags["segments"][1]["confidence"]["right"] is None
     assert tags["segments"][0]["margin"]["left"] == {"language": None, "emotion": 0.5, "event": 1.0}
     assert tags["segments"][0]["margin"]["right"]["emotion"] == -0.5
 
@@ -59,8 +84,85 @@ def test_the_whole_comparison() -> None:
     left = Side(transcript=transcript(segment(0, 1000, text="one two")), sessions_mb=100.04, file_mb=11.238)
     right = Side(transcript=transcript(segment(0, 1000, text="one too"), precision="int8", total_s=1.0), sessions_mb=40.0, file_mb=3.1)
     values = Comparison(left=left, right=right).to_dict()
-    assert list(values) == ["file", "duration_s", "left", "right", "text", "tags", "segments", "time", "memory"]
+    assert list(values) == ["file", "duration_s", "left", "right", "text", "tags", "segments", "time", "memory", "rounds"]
     assert values["text"]["edits"] == 1
     assert values["time"] == {"left_s": 2.0, "right_s": 1.0, "ratio": 0.5, "left_rtf": 0.2, "right_rtf": 0.1}
     assert values["memory"] == {"left_mb": 100.0, "right_mb": 40.0, "left_file_mb": 11.24, "right_file_mb": 3.1}
     assert (values["left"]["precision"], values["right"]["precision"]) == ("fp32", "int8")
+
+
+class Bench:
+    """Two contenders whose runs take the times that a test gives them; notes who ran and whose sessions were open."""
+
+    def __init__(self, left_s: list[float], right_s: list[float]) -> None:
+        self.ran: list[str] = []
+        self.open: list[str] = []
+        self.most_open = 0
+        self.contenders = [self._contender("left", iter(left_s)), self._contender("right", iter(right_s))]
+
+    def _contender(self, name: str, times_s: Iterator[float]) -> Contender:
+        @contextmanager
+        def ready() -> Iterator[float]:
+            self.open.append(name)
+            self.most_open = max(self.most_open, len(set(self.open)))
+            yield 10.0
+            self.open.remove(name)
+
+        def run(tell: Callable[[float, str], None]) -> Transcript:
+            assert name in self.open
+            tell(0.5, "asr")
+            self.ran.append(name)
+            return transcript(precision=name, total_s=next(times_s))
+
+        return Contender(ready=ready, run=run, file_mb=1.0)
+
+
+def test_sides_take_turns_and_medians_are_of_real_runs() -> None:
+    bench, told = Bench([5.0, 1.0, 2.0], [1.0, 9.0, 3.0]), []
+    result = take_turns(*bench.contenders, rounds=3, progress=lambda fraction, _: told.append(round(fraction, 3)))
+    assert bench.ran == ["left", "right", "right", "left", "left", "right"]
+    assert told == sorted(told)
+    assert 0 < told[0] < told[-1] < 1
+    assert bench.open == []
+    values = result.to_dict()
+    assert values["rounds"] == {"count": 3, "left_s": [5.0, 1.0, 2.0], "right_s": [1.0, 9.0, 3.0]}
+    assert (values["time"]["left_s"], values["time"]["right_s"]) == (2.0, 3.0)
+    assert values["left"]["timing"]["total_s"] == 2.0
+
+
+@pytest.mark.parametrize(("rounds", "most_open"), [(1, 1), (2, 2)])
+def test_one_round_needs_one_sides_memory_at_a_time(rounds: int, most_open: int) -> None:
+    bench = Bench([1.0] * rounds, [1.0] * rounds)
+    take_turns(*bench.contenders, rounds=rounds, progress=lambda *_: None)
+    assert bench.most_open == most_open
+
+
+@pytest.mark.parametrize(("runs", "rounds_left"), [(2, 1), (5, 2)])
+def test_whoever_stops_keeps_the_complete_rounds(runs: int, rounds_left: int) -> None:
+    bench = Bench([1.0, 2.0, 3.0], [4.0, 5.0, 6.0])
+
+    def stop(_fraction: float, _stage: str) -> None:
+        if len(bench.ran) == runs:
+            raise StoppedEarly
+
+    assert take_turns(*bench.contenders, rounds=3, progress=stop).to_dict()["rounds"]["count"] == rounds_left
+
+
+def test_stopping_in_the_first_round_leaves_nothing_to_compare() -> None:
+    def stop(_fraction: float, _stage: str) -> None:
+        raise StoppedEarly
+
+    with pytest.raises(StoppedEarly):
+        take_turns(*Bench([1.0], [1.0]).contenders, rounds=5, progress=stop)
+
+
+def test_a_variant_of_another_bundle_is_opened_for_the_comparison_alone(tiny_bundle: Path) -> None:
+    engine = Engine(Bundle.load(tiny_bundle))
+    other = replace(Bundle.load(tiny_bundle), name="other")
+    sound = Waveform(np.zeros(16_000, np.float32), name="quiet")
+    values = engine.compare(sound, left="fp32", right=Variant("int8", other), rounds=2).to_dict()
+    assert [(values[side]["bundle"], values[side]["precision"]) for side in ("left", "right")] == [("tiny", "fp32"), ("other", "int8")]
+    assert {session["precision"] for session in engine.resources()["sessions"]} == {"fp32"}
+    with pytest.raises(UnknownPrecisionError):
+        engine.compare(sound, right=Variant("int3", other))
+    engine.close()
