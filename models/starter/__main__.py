@@ -27,6 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--only", choices=("asr", "vad"), help="train one of the two")
     train.add_argument("--teacher", type=Path, help="FSMN-VAD model.onnx whose decisions label the VAD's training frames")
     train.add_argument("--epochs", type=int, help="override the number of epochs")
+    train.add_argument("--minutes", type=float, help="time for the ASR training; the learning rate falls with it (default: by epochs)")
     export = steps.add_parser("export", help="write the bundle")
     export.add_argument("--output", type=Path, default=HERE / "bundle", help="bundle folder (default: the embedded one)")
     evaluate = steps.add_parser("evaluate", help="error rates of a bundle on the held-out speakers")
@@ -50,7 +51,7 @@ def _run(arguments: argparse.Namespace) -> None:
         if arguments.only != "vad":
             from models.starter.train_asr import Trainer
 
-            Trainer(store, config, arguments.work).run(epochs=arguments.epochs)
+            Trainer(store, config, arguments.work).run(epochs=arguments.epochs, minutes=arguments.minutes)
         if arguments.only != "asr":
             from models.starter.train_vad import train_vad
 
@@ -62,7 +63,14 @@ def _run(arguments: argparse.Namespace) -> None:
     else:
         from models.starter.evaluate import evaluate
 
-        evaluate(arguments.bundle, arguments.data, config, precisions=arguments.precision or ["fp32", "int8"], report=arguments.json)
+        evaluate(
+            arguments.bundle,
+            arguments.data,
+            config,
+            precisions=arguments.precision or ["fp32", "int8"],
+            report=arguments.json,
+            made_events=arguments.work / "events",
+        )
 
 
 def main() -> int:

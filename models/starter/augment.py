@@ -70,17 +70,19 @@ def silence(length: int, rng: np.random.Generator, *, like: np.ndarray) -> np.nd
     return (floor + rng.normal(0, 0.8, (length, like.shape[1]))).astype(np.float32)
 
 
-def augment(frames: np.ndarray, rng: np.random.Generator, *, noises: list[np.ndarray], fill: np.ndarray, masked: bool) -> np.ndarray:
-    """A fresh variation of one utterance: (T, 80) -> (T', 80)."""
-    frames = stretch(frames, rng.uniform(0.85, 1.18))
-    frames = warp_vocal_tract(frames, rng.uniform(0.9, 1.1))
+def augment(
+    frames: np.ndarray, rng: np.random.Generator, *, noises: list[np.ndarray], fill: np.ndarray, masked: bool, gentle: bool = False
+) -> np.ndarray:
+    """A fresh variation of one utterance: (T, 80) -> (T', 80). ``gentle`` leaves loudness and voice nearly as they are."""
+    frames = stretch(frames, rng.uniform(0.92, 1.09) if gentle else rng.uniform(0.85, 1.18))
+    frames = warp_vocal_tract(frames, rng.uniform(0.94, 1.06) if gentle else rng.uniform(0.87, 1.13))
     if rng.random() < 0.5:
         before, after = silence(int(rng.integers(0, 40)), rng, like=frames), silence(int(rng.integers(0, 40)), rng, like=frames)
         frames = np.concatenate([before, frames, after])
     if rng.random() < 0.1:
         frames = frames.copy()
         frames[:, TELEPHONE_BINS:] = FLOOR + rng.uniform(0, 3)
-    frames = change_volume(frames, rng.uniform(-6.0, 2.0))
+    frames = change_volume(frames, rng.uniform(-1.5, 1.0) if gentle else rng.uniform(-6.0, 2.0))
     if noises and rng.random() < 0.35:
         frames = add_noise(frames, noises[int(rng.integers(len(noises)))], snr_db=rng.uniform(5, 25))
     return mask(frames, rng, fill=fill) if masked else frames

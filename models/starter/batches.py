@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,16 +14,14 @@ import torch
 from torch import Tensor
 
 from engine.features import stack_frames
-from engine.tags import TextNorm, piece_of
+from engine.tags import Event, TextNorm, piece_of
 from models.contract import PROMPT_LANGUAGE, PROMPT_TEXTNORM
-from models.starter.augment import augment, silence
+from models.starter.augment import add_noise, augment, silence
+from models.starter.corpus import DIGITS_EN
 from models.starter.prepare import FeatureStore, Item
 
 LFR_M, LFR_N = 7, 6
-
-#: How often an utterance of a source is drawn per epoch; digits are few in the sets and must be heard often.
-SHARES = {"fsdd": 0.15, "ravdess": 0.5, "audio_cmn": 0.35, "tts-sentences": 0.25, "tts-digits": 0.5, "tts-mandarin": 0.7, "esc10": 0.8}
-DIGIT_STRING_REPEATS = 6
+BATCHES_AHEAD = 4
 
 
 @dataclass
@@ -35,6 +36,13 @@ class Batch:
     target_lengths: Tensor  # (B,); 0 and not has_text where the text is unknown
     has_text: Tensor  # (B,) bool
     tags: Tensor  # (B, 4)
+    sounds: Tensor  # concatenated targets of the intermediate CTC
+    sound_lengths: Tensor  # (B,)
+    has_sounds: Tensor  # (B,) bool
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on a device."""
+        return Batch(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
 
 class BatchMaker:
@@ -53,7 +61,11 @@ class BatchMaker:
         for item in train:
             if item.source == "fsdd":
                 self.digits.setdefault(item.speaker, []).append(item)
-        self.noises = [store.frames(item) for item in train if item.source == "esc10"]
+        events = {event: ids[piece_of(event)] for event in (Event.BGM, Event.EVENT_UNK)}
+        self.music_id = events[Event.BGM]
+        self.music = [store.frames(item) for item in train if item.tags[2] == events[Event.BGM]]
+        # Cries and sneezes are left out: under speech they would be events of their own.
+        self.noises = [store.frames(item) for item in train if item.tags[2] == events[Event.EVENT_UNK]]
 
     def normalize(self, frames: np.ndarray) -> np.ndarray:
         """Stack and normalize as the engine will: (T, 80) -> (T', 560)."""
@@ -76,21 +88,23 @@ class BatchMaker:
     def _draw(self, epoch: int, rng: np.random.Generator) -> list[Item | None]:
         drawn: list[Item | None] = [None] * self.strings  # None: a digit string is joined when it is needed
         mandarin = epoch >= self.settings["mandarin_from_epoch"]
-        digit_words = {"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"}
+        shares, digit_words = self.settings["shares"], set(DIGITS_EN)
         for item in self.train:
             if item.language == "zh" and not mandarin:
                 continue
-            repeats = 1
+            share = float(shares.get(item.source, 1.0))
             if item.source == "speechocean762" and set(str(item.text).split()) <= digit_words:
-                repeats = DIGIT_STRING_REPEATS
-            if rng.random() < SHARES.get(item.source, 1.0):
-                drawn += [item] * repeats
+                share = float(shares["digit-strings"])
+            drawn += [item] * int(share + rng.random())
         return drawn
 
     def plan(self, number: int) -> list[list[Item | None]]:
         """Which utterances go together in each batch of an epoch, about ``batch_frames`` LFR frames a batch, shuffled."""
         rng = np.random.default_rng([self.seed, number])
         items = self._draw(number, rng)
+        longest_s = self.settings["short_first_s"][number] if number < len(self.settings["short_first_s"]) else None
+        if longest_s is not None:
+            items = [item for item in items if item is None or item.frames <= 100 * longest_s]
         sizes = np.array([240 if item is None else item.frames for item in items]) * rng.uniform(0.9, 1.1, len(items))
         batches: list[list[Item | None]] = [[]]
         longest = 0.0
@@ -102,20 +116,36 @@ class BatchMaker:
             batches[-1].append(items[index])
         return [batches[index] for index in rng.permutation(len(batches))]
 
-    def epoch(self, number: int, plan: list[list[Item | None]]) -> Iterator[Batch]:
-        """The batches of one epoch; the same for the same number and plan."""
-        rng = np.random.default_rng([self.seed, number, 1])
+    def epoch(self, number: int, plan: list[list[Item | None]], *, first: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch from ``first`` on; the same for the same number and plan. They are made one ahead, in a thread."""
         masked = number >= self.settings["augment_from_epoch"]
-        for items in plan:
-            yield self._batch(items, rng, masked=masked)
+
+        def make(index: int) -> Batch:
+            return self._batch(plan[index], np.random.default_rng([self.seed, number, index, 1]), masked=masked)
+
+        with ThreadPoolExecutor(1) as pool:
+            waiting: deque[Future[Batch]] = deque()
+            for index in range(first, len(plan)):
+                waiting.append(pool.submit(make, index))
+                if len(waiting) > BATCHES_AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
     def _batch(self, items: list[Item | None], rng: np.random.Generator, *, masked: bool) -> Batch:
         rows: list[np.ndarray] = []
         chosen: list[Item] = []
+        fill = self.store.means.astype(np.float32)
         for item in items:
             frames, heard = self.joined_digits(rng, self.digits) if item is None else (self.store.frames(item), item)
-            fill = self.store.means.astype(np.float32)
-            rows.append(self.normalize(augment(frames, rng, noises=self.noises, fill=fill, masked=masked)))
+            gentle = heard.source == "ravdess"  # loudness and pitch are what tells these apart
+            frames = augment(frames, rng, noises=self.noises, fill=fill, masked=masked, gentle=gentle)
+            if self.music and heard.text and not gentle and rng.random() < self.settings["music_share"]:
+                low, high = self.settings["music_snr_db"]
+                music = self.music[int(rng.integers(len(self.music)))]
+                frames = add_noise(frames, music, snr_db=rng.uniform(low, high))
+                heard = replace(heard, tags=(heard.tags[0], heard.tags[1], self.music_id))
+            rows.append(self.normalize(frames))
             chosen.append(heard)
         return self.collate(rows, chosen, rng)
 
@@ -126,13 +156,10 @@ class BatchMaker:
             speech[index, : len(row)] = row
         norms = [TextNorm.WITHITN if rng.random() < 0.5 else TextNorm.WOITN for _ in items]
         prompts = [PROMPT_LANGUAGE[item.language] if rng.random() < 0.5 else 0 for item in items]
-        # CTC needs a frame per unit and one more between equal neighbours.
-        known = [
-            item.targets is not None
-            and len(row) >= len(item.targets) + sum(a == b for a, b in zip(item.targets, item.targets[1:], strict=False))
-            for item, row in zip(items, rows, strict=True)
-        ]
+        known = [_fits(item.targets, len(row)) for item, row in zip(items, rows, strict=True)]
         targets = [list(item.targets or ()) if fits else [] for item, fits in zip(items, known, strict=True)]
+        sounded = [bool(item.sounds) and _fits(item.sounds, len(row)) for item, row in zip(items, rows, strict=True)]
+        sounds = [list(item.sounds or ()) if fits else [] for item, fits in zip(items, sounded, strict=True)]
         return Batch(
             speech=torch.from_numpy(speech),
             lengths=torch.tensor([len(row) for row in rows]),
@@ -142,4 +169,12 @@ class BatchMaker:
             target_lengths=torch.tensor([len(units) for units in targets]),
             has_text=torch.tensor(known),
             tags=torch.tensor([[*item.tags, self.textnorm_ids[norm]] for item, norm in zip(items, norms, strict=True)]),
+            sounds=torch.tensor([unit for units in sounds for unit in units], dtype=torch.long),
+            sound_lengths=torch.tensor([len(units) for units in sounds]),
+            has_sounds=torch.tensor(sounded),
         )
+
+
+def _fits(targets: list[int] | None, frames: int) -> bool:
+    """CTC needs a frame per unit and one more between equal neighbours."""
+    return targets is not None and frames >= len(targets) + sum(a == b for a, b in pairwise(targets))

@@ -50,6 +50,12 @@ class Utterance:
     speaker: str
     split: str
     duration_s: float
+    #: Toned pinyin where that, and not characters, is what the label says.
+    pinyin: str | None = None
+    #: Played this many times as fast, pitch included: another voice out of the same recording.
+    speed: float = 1.0
+    #: Heard in a room.
+    reverberant: bool = False
 
     @property
     def is_digit_string(self) -> bool:
@@ -112,7 +118,7 @@ def _mandarin(folder: Path, *, source: str, test_fraction: float) -> Iterator[Ut
         text = row["label"].replace(" ", "").replace("幺", "一")
         yield Utterance(
             path=folder / row["path"],
-            text=text if CJK.match(text) else None,  # toned syllables teach the language tag alone
+            text=text if CJK.match(text) else None,  # a toned syllable teaches the language tag and the sounds
             language=Language.ZH,
             emotion=Emotion.NEUTRAL,
             event=Event.SPEECH,
@@ -120,6 +126,7 @@ def _mandarin(folder: Path, *, source: str, test_fraction: float) -> Iterator[Ut
             speaker=f"{source}/{row['speaker']}",
             split="test" if _draw(f"{source}/{text}") < test_fraction else "train",
             duration_s=float(row["duration_s"]),
+            pinyin=None if CJK.match(text) else row["label"].lower(),
         )
 
 
@@ -179,7 +186,7 @@ def read_corpus(data: Path, config: dict[str, Any], *, without: Iterable[str] = 
         utterances += _english(data / "fsdd", source="fsdd", text_key="label", test_speakers=held_out["fsdd"], max_duration_s=limit)
     if "ljspeech_subset" not in left_out:
         utterances += _english(data / "ljspeech_subset", source="ljspeech_subset", text_key="label", test_speakers=(), max_duration_s=limit)
-    for name in ("aishell_sample", "audio_cmn"):
+    for name in ("aishell_sample", "audio_cmn", "pinyin_sound"):
         if name not in left_out:
             utterances += _mandarin(data / name, source=name, test_fraction=fraction)
     if "ravdess" not in left_out:

@@ -11,32 +11,45 @@ import json
 import logging
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jiwer
 import numpy as np
 
+from engine.asr import Recognizer
 from engine.audio import SAMPLE_RATE_HZ, Waveform, load_audio
 from engine.bundle import Bundle
-from engine.pipeline import Engine
+from engine.features import fbank
+from engine.pipeline import Engine, Parts
+from engine.precision import open_session
+from engine.session import default_threads
 from engine.transcript import Transcript
 from models.starter.corpus import Utterance, read_corpus
+from models.starter.events import make_events
 
 log = logging.getLogger(__name__)
 BOOTSTRAPS = 1000
 FRAME_MS = 10
+SPEECH_AMONG_EVENTS = 60
 
 
-def error_rate(references: Sequence[str], hypotheses: Sequence[str], *, characters: bool, seed: int) -> dict[str, float]:
-    """WER or CER with a 95 % bootstrap interval over utterances."""
+def edit_counts(references: Sequence[str], hypotheses: Sequence[str], *, characters: bool) -> np.ndarray:
+    """Errors and reference length of each utterance: -> (N, 2)."""
     process = jiwer.process_characters if characters else jiwer.process_words
     counts = []
     for reference, hypothesis in zip(references, hypotheses, strict=True):
         result = process(reference, hypothesis)
         errors = result.substitutions + result.deletions + result.insertions
         counts.append((errors, result.hits + result.substitutions + result.deletions))
-    errors, lengths = np.array(counts, float).T
+    return np.array(counts, float).reshape(-1, 2)
+
+
+def error_rate(references: Sequence[str], hypotheses: Sequence[str], *, characters: bool, seed: int) -> dict[str, float]:
+    """WER or CER with a 95 % bootstrap interval over utterances."""
+    counts = edit_counts(references, hypotheses, characters=characters)
+    errors, lengths = counts.T
     draws = np.random.default_rng(seed).integers(0, len(counts), (BOOTSTRAPS, len(counts)))
     rates = errors[draws].sum(axis=1) / lengths[draws].sum(axis=1)
     low, high = np.percentile(rates, [2.5, 97.5])
@@ -64,16 +77,6 @@ def _words(transcript: Transcript) -> str:
 
 def _recognize(engine: Engine, audios: Sequence[Path | Waveform], precision: str, language: str = "auto") -> list[Transcript]:
     return [engine.transcribe(audio, precision=precision, itn=False, language=language) for audio in audios]
-
-
-def _slice(
-    engine: Engine, precision: str, pairs: list[tuple[str, Any]], *, characters: bool, seed: int
-) -> tuple[dict[str, float], list[Transcript]]:
-    transcripts = _recognize(engine, [audio for _, audio in pairs], precision)
-    texts = [_words(transcript) for transcript in transcripts]
-    if characters:
-        texts = [text.replace(" ", "") if not text.isascii() else text for text in texts]
-    return error_rate([text for text, _ in pairs], texts, characters=characters, seed=seed), transcripts
 
 
 def vad_frames(rttm: Path, recording: str, frames: int) -> np.ndarray:
@@ -119,38 +122,145 @@ def vad_score(engine: Engine, data: Path, precision: str) -> dict[str, float] | 
     }
 
 
-def evaluate(bundle: Path, data: Path, config: dict[str, Any], *, precisions: Sequence[str], report: Path | None) -> dict[str, Any]:
-    """Score a bundle in each precision; prints a table and writes JSON where asked."""
-    seed = config["seed"]
-    test = [utterance for utterance in read_corpus(data, config) if utterance.split == "test"]
-    ocean = [u for u in test if u.source == "speechocean762"]
-    slices: dict[str, tuple[list[tuple[str, Any]], bool]] = {
-        "digit strings, speechocean762 (WER)": ([(str(u.text), u.path) for u in ocean if u.is_digit_string], False),
-        "digit strings, FSDD joined (WER)": (list(joined_strings([u for u in test if u.source == "fsdd"], count=60, seed=seed)), False),
-        "English sentences (CER)": ([(str(u.text), u.path) for u in ocean if not u.is_digit_string], True),
-        "Mandarin words and sentences (CER)": ([(str(u.text), u.path) for u in test if u.language == "zh" and u.text], True),
-    }
-    engine = Engine(Bundle.load(bundle))
-    figures: dict[str, Any] = {}
+def event_score(bundle: Bundle, precision: str, sounds: Sequence[Utterance]) -> dict[str, Any]:
+    """Event tags of whole clips, with no VAD before them: accuracy of each class and their mean."""
+    parts = Parts.load(bundle)
+    session = open_session(bundle, model="asr", precision=precision, device="cpu", threads=default_threads())
     try:
-        for precision in precisions:
-            rows: dict[str, Any] = {}
-            language: list[bool] = []
-            for name, (pairs, characters) in slices.items():
-                rows[name], transcripts = _slice(engine, precision, pairs, characters=characters, seed=seed)
-                expected = "zh" if name.startswith("Mandarin") else "en"
-                language += [segment.language == expected for transcript in transcripts for segment in transcript.segments]
-            rows["language tag (accuracy)"] = {"rate": float(np.mean(language)), "segments": len(language)}
-            acted = [u for u in test if u.source == "ravdess"]
-            heard = _recognize(engine, [u.path for u in acted], precision)
-            right = [bool(t.segments) and t.segments[0].emotion == u.emotion for u, t in zip(acted, heard, strict=True)]
-            classes = sorted({str(u.emotion) for u in acted})
-            recalls = [np.mean([ok for u, ok in zip(acted, right, strict=True) if u.emotion == name]) for name in classes]
-            rows["emotion (unweighted accuracy)"] = {"rate": float(np.mean(recalls)), "utterances": len(acted)}
-            rows["VAD frames (F1)"] = vad_score(engine, data, precision)
-            figures[precision] = rows
+        recognizer = Recognizer(session, parts.vocabulary, bundle)
+        right: dict[str, list[bool]] = {}
+        for sound in sounds:
+            waveform = load_audio(sound.path)
+            features = parts.frontend.asr_features(fbank(waveform.samples))
+            heard = recognizer.recognize(features, duration_ms=round(1000 * waveform.duration_s), itn=False)
+            right.setdefault(sound.event.value, []).append(heard.event == sound.event)
+    finally:
+        session.close()
+    return {**unweighted(right), "utterances": len(sounds)}
+
+
+def unweighted(right: dict[str, list[bool]]) -> dict[str, Any]:
+    """The mean of the classes' own accuracies, and these."""
+    classes = {name: float(np.mean(answers)) for name, answers in sorted(right.items())}
+    return {"rate": float(np.mean(list(classes.values()))) if classes else float("nan"), "classes": classes}
+
+
+def _tags(transcript: Transcript) -> list[tuple[str, str, str]]:
+    return [(segment.language, segment.emotion, segment.event) for segment in transcript.segments]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Recordings with their texts that are scored together."""
+
+    name: str
+    pairs: list[tuple[str, Path | Waveform]]
+    characters: bool
+    language: str
+
+
+@dataclass
+class Answers:
+    """Everything that one precision answered."""
+
+    rows: dict[str, Any]
+    counts: np.ndarray  # errors and length by characters of every utterance, (N, 2)
+    tags: list[list[tuple[str, str, str]]]
+
+
+def slices_of(test: Sequence[Utterance], *, seed: int) -> list[Slice]:
+    """The model card's slices with text."""
+    ocean = [u for u in test if u.source == "speechocean762"]
+    digits = [u for u in test if u.source == "fsdd"]
+    mandarin = [u for u in test if u.language == "zh" and u.text]
+    slices = [
+        Slice("digit strings, speechocean762 (WER)", [(str(u.text), u.path) for u in ocean if u.is_digit_string], False, "en"),
+        Slice("digit strings, FSDD joined (WER)", list(joined_strings(digits, count=60, seed=seed)) if digits else [], False, "en"),
+        Slice("English sentences (CER)", [(str(u.text), u.path) for u in ocean if not u.is_digit_string], True, "en"),
+        Slice("Mandarin sentences (CER)", [(str(u.text), u.path) for u in mandarin if u.source == "aishell_sample"], True, "zh"),
+        Slice("Mandarin words (CER)", [(str(u.text), u.path) for u in mandarin if u.source == "audio_cmn"], True, "zh"),
+    ]
+    return [slice_ for slice_ in slices if slice_.pairs]
+
+
+def answer(engine: Engine, bundle: Bundle, data: Path, test: Sequence[Utterance], precision: str, *, seed: int) -> Answers:
+    """Everything the model card says about one precision."""
+    rows: dict[str, Any] = {}
+    counts, tags = [], []
+    for slice_ in slices_of(test, seed=seed):
+        references = [text for text, _ in slice_.pairs]
+        for prompt in ("auto", slice_.language):
+            transcripts = _recognize(engine, [audio for _, audio in slice_.pairs], precision, prompt)
+            texts = [_words(transcript) for transcript in transcripts]
+            if slice_.characters:
+                texts = [text if text.isascii() else text.replace(" ", "") for text in texts]
+            row = error_rate(references, texts, characters=slice_.characters, seed=seed)
+            if prompt == "auto":
+                heard = [segment.language == slice_.language for transcript in transcripts for segment in transcript.segments]
+                rows[slice_.name] = {**row, "language": float(np.mean(heard)), "segments": len(heard)}
+                counts.append(edit_counts(references, texts, characters=True))
+                tags += [_tags(transcript) for transcript in transcripts]
+            else:
+                rows[slice_.name]["prompted_rate"] = row["rate"]
+    weights = [row["segments"] for row in rows.values()]
+    rows["language tag (accuracy)"] = {"rate": float(np.average([row["language"] for row in rows.values()], weights=weights))}
+    acted = [u for u in test if u.source == "ravdess"]
+    right: dict[str, list[bool]] = {}
+    for utterance, transcript in zip(acted, _recognize(engine, [u.path for u in acted], precision), strict=True):
+        tags.append(_tags(transcript))
+        right.setdefault(str(utterance.emotion), []).append(
+            bool(transcript.segments) and transcript.segments[0].emotion == utterance.emotion
+        )
+    rows["emotion (unweighted accuracy)"] = {**unweighted(right), "utterances": len(acted)}
+    sounds = [u for u in test if u.source in ("esc10", "made-events")]
+    speech = [u for u in test if u.source == "speechocean762"][:SPEECH_AMONG_EVENTS]
+    rows["events (unweighted accuracy)"] = event_score(bundle, precision, [*sounds, *speech])
+    rows["VAD frames (F1)"] = vad_score(engine, data, precision)
+    return Answers(rows, np.concatenate(counts), tags)
+
+
+def cost(full: Answers, small: Answers, *, seed: int) -> dict[str, float]:
+    """What INT8 costs: error rate by characters over all slices in points with the paired bootstrap's 95 % interval, and equal tags."""
+    draws = np.random.default_rng(seed).integers(0, len(full.counts), (BOOTSTRAPS, len(full.counts)))
+    errors = small.counts[:, 0] - full.counts[:, 0]
+    lengths = full.counts[:, 1]
+    low, high = np.percentile(100 * errors[draws].sum(axis=1) / lengths[draws].sum(axis=1), [2.5, 97.5])
+    equal = [
+        a == b
+        for left, right in zip(full.tags, small.tags, strict=True)
+        for x, y in zip(left, right, strict=False)
+        for a, b in zip(x, y, strict=True)
+    ]
+    return {
+        "cer_points": float(100 * errors.sum() / lengths.sum()),
+        "low": float(low),
+        "high": float(high),
+        "tags_equal": float(np.mean(equal)),
+    }
+
+
+def evaluate(
+    bundle: Path, data: Path, config: dict[str, Any], *, precisions: Sequence[str], report: Path | None, made_events: Path | None = None
+) -> dict[str, Any]:
+    """Score a bundle in each precision, log a table, and write JSON where asked.
+
+    ``made_events`` is a folder for the synthesized music and applause; those made for the training are in ``WORK/events``.
+    """
+    seed = config["seed"]
+    utterances = read_corpus(data, config)
+    if made_events is not None:
+        utterances += list(make_events(made_events, config))
+    test = [utterance for utterance in utterances if utterance.split == "test"]
+    opened = Bundle.load(bundle)
+    engine = Engine(opened)
+    try:
+        answers = {precision: answer(engine, opened, data, test, precision, seed=seed) for precision in precisions}
     finally:
         engine.close()
+    figures: dict[str, Any] = {precision: answered.rows for precision, answered in answers.items()}
+    for precision, answered in answers.items():
+        if precision != "fp32" and "fp32" in answers:
+            figures[precision]["against FP32"] = cost(answers["fp32"], answered, seed=seed)
     for precision, rows in figures.items():
         for name, row in rows.items():
             log.info("%s | %s | %s", precision, name, row)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +22,12 @@ from tqdm import tqdm
 from engine.audio import load_audio
 from engine.features import FBANK_BINS, fbank
 from engine.tags import Language, piece_of
-from models.starter.corpus import Utterance, read_corpus
+from models.starter.corpus import CJK, DIGITS_EN, Utterance, read_corpus
+from models.starter.events import make_events
+from models.starter.pinyin import sounds_of_pinyin, sounds_of_text
+from models.starter.room import play_at, reverberate
 from models.starter.synthesis import synthesize
-from models.starter.units import UnitEncoder, learn_units
+from models.starter.units import SoundEncoder, UnitEncoder, learn_units
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +46,7 @@ class Item:
     speaker: str
     split: str
     path: str
+    sounds: list[int] | None = None  # targets of the intermediate CTC
 
 
 class FeatureStore:
@@ -49,6 +56,7 @@ class FeatureStore:
         self.folder = folder
         meta = json.loads((folder / "store.json").read_text(encoding="utf-8"))
         self.pieces: list[str] = meta["pieces"]
+        self.sounds: list[str] = meta.get("sounds", [])
         self.items = [Item(**{**entry, "tags": tuple(entry["tags"])}) for entry in meta["items"]]
         self._frames = np.memmap(folder / "fbank.f16", dtype=np.float16, mode="r").reshape(-1, FBANK_BINS)
         statistics = np.load(folder / "cmvn.npz")
@@ -66,13 +74,21 @@ def _targets(utterance: Utterance, encoder: UnitEncoder) -> list[int] | None:
     return encoder.encode(utterance.text, characters=utterance.language is Language.ZH)
 
 
+def _frames_of(utterance: Utterance) -> np.ndarray:
+    """Log-mel frames (T, 80) float16 of one utterance, as fast and in such a room as it says."""
+    samples = play_at(load_audio(utterance.path).samples, utterance.speed)
+    if utterance.reverberant:
+        samples = reverberate(samples, np.random.default_rng(zlib.crc32(utterance.path.name.encode())))
+    return fbank(samples).astype(np.float16)
+
+
 def _write_frames(utterances: Sequence[Utterance], path: Path) -> tuple[list[int], np.ndarray, np.ndarray]:
     counts: list[int] = []
     total, squares, seen = np.zeros(FBANK_BINS), np.zeros(FBANK_BINS), 0
-    with path.open("wb") as handle:
-        for utterance in tqdm(utterances, desc="fbank", unit="clip", mininterval=5):
-            frames = fbank(load_audio(utterance.path).samples)
-            handle.write(frames.astype(np.float16).tobytes())
+    with path.open("wb") as handle, Pool(os.cpu_count()) as pool:
+        every = pool.imap(_frames_of, utterances, chunksize=64)
+        for utterance, frames in zip(utterances, tqdm(every, desc="fbank", unit="clip", mininterval=5, total=len(utterances)), strict=True):
+            handle.write(frames.tobytes())
             counts.append(len(frames))
             if utterance.split == "train" and len(frames):
                 total += frames.sum(axis=0, dtype=np.float64)
@@ -82,6 +98,26 @@ def _write_frames(utterances: Sequence[Utterance], path: Path) -> tuple[list[int
     return counts, means, np.sqrt(np.maximum(squares / max(seen, 1) - means**2, 1e-6))
 
 
+def more_voices(utterances: Sequence[Utterance], settings: dict[str, Any]) -> list[Utterance]:
+    """The training recordings again at other speeds, as voices of their own, some in a room; see ``voices`` in config.yaml."""
+    rng = np.random.default_rng(17)
+    copies = []
+    for utterance in utterances:
+        if utterance.split != "train":
+            continue
+        speeds = settings["voices"].get(utterance.source, ())
+        copies += [replace(utterance, speed=float(speed), reverberant=bool(rng.random() < settings["reverberant"])) for speed in speeds]
+    return copies
+
+
+def _sounds(utterance: Utterance, units: UnitEncoder) -> list[str] | None:
+    if utterance.pinyin is not None:
+        return sounds_of_pinyin(utterance.pinyin)
+    if not utterance.text:
+        return None
+    return sounds_of_text(utterance.text) if utterance.language is Language.ZH else units.english_pieces(utterance.text)
+
+
 def prepare(data: Path, work: Path, config: dict[str, Any], *, without: Sequence[str] = ()) -> FeatureStore:
     """Read the corpus, synthesize the rest, and write the store below ``work``."""
     work.mkdir(parents=True, exist_ok=True)
@@ -89,15 +125,25 @@ def prepare(data: Path, work: Path, config: dict[str, Any], *, without: Sequence
     train = [u for u in utterances if u.split == "train" and u.text]
     english = [str(u.text) for u in train if u.language is Language.EN]
     mandarin = [str(u.text) for u in train if u.language is Language.ZH]
-    sentences = sorted({str(u.text) for u in train if u.source == "speechocean762"})
-    if sentences:
-        utterances += list(tqdm(synthesize(work / "synthesis", sentences, config), desc="speech synthesis", unit="clip", mininterval=5))
     settings = config["corpus"]
+    spoken = synthesize(
+        work / "synthesis",
+        sorted({text for text in english if len(text.split()) > 1 and not set(text.split()) <= set(DIGITS_EN)}),
+        sorted(set(mandarin)),
+        config,
+    )
+    utterances += list(tqdm(spoken, desc="speech synthesis", unit="clip", mininterval=5))
+    utterances += list(tqdm(make_events(work / "events", config), desc="music and applause", unit="clip", mininterval=5))
+    utterances += more_voices(utterances, config["augmentation"])
     pieces, english_model = learn_units(
         english, mandarin, english_units=settings["english_units"], mandarin_min_count=settings["mandarin_min_count"]
     )
     encoder = UnitEncoder(pieces, english_model)
     ids = {piece: index for index, piece in enumerate(pieces)}
+    heard = [_sounds(u, encoder) for u in utterances]
+    english_pieces = [piece for piece in pieces[1:] if not CJK.match(piece) and not piece.startswith("<|")]
+    mandarin_sounds = {sound for u, parts in zip(utterances, heard, strict=True) if u.language is Language.ZH for sound in parts or ()}
+    sounds = SoundEncoder(english_pieces, mandarin_sounds)
     partial = work / "fbank.f16.partial"
     counts, means, deviations = _write_frames(utterances, partial)
     offsets = np.concatenate([[0], np.cumsum(counts)])
@@ -113,14 +159,16 @@ def prepare(data: Path, work: Path, config: dict[str, Any], *, without: Sequence
             speaker=u.speaker,
             split=u.split,
             path=str(u.path),
+            sounds=sounds.encode(parts),
         )
-        for u, offset, count in zip(utterances, offsets, counts, strict=False)
+        for u, offset, count, parts in zip(utterances, offsets, counts, heard, strict=False)
     ]
     partial.replace(work / "fbank.f16")
     np.savez(work / "cmvn.npz", means=means, deviations=deviations)
     (work / "english.bpe").write_bytes(english_model)
     (work / "store.json").write_text(
-        json.dumps({"pieces": pieces, "items": [vars(item) for item in items]}, ensure_ascii=False), encoding="utf-8"
+        json.dumps({"pieces": pieces, "sounds": sounds.pieces, "items": [vars(item) for item in items]}, ensure_ascii=False),
+        encoding="utf-8",
     )
     log.info("%d utterances, %.1f h, %d units", len(items), sum(counts) / 360_000, len(pieces))
     return FeatureStore(work)

@@ -1,4 +1,4 @@
-"""Speech from Debian's text-to-speech programs: digit strings and sentences that no set at hand holds enough of.
+"""Speech from Debian's text-to-speech programs: digit strings, numbers, sentences and phrases that no set at hand holds enough of.
 
 espeak-ng, flite and festival teach the spelling; the voices come from real recordings. A program that is not
 installed is left out with a warning that names the package.
@@ -7,10 +7,13 @@ installed is left out with a warning that names the package.
 from __future__ import annotations
 
 import logging
+import os
 import random
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,9 @@ ESPEAK_VARIANTS = ("", "+m1", "+m2", "+m3", "+m4", "+m5", "+m6", "+m7", "+f1", "
 FLITE_VOICES = ("kal16", "awb", "rms", "slt", "kal")
 FESTIVAL_VOICES = ("voice_kal_diphone", "voice_ked_diphone", "voice_cmu_us_slt_arctic_hts")
 TIMEOUT_S = 60
+#: Digit strings spoken with pauses.
+COMMA_SHARE = 0.3
+LONGEST_PHRASE = 12
 
 
 def digit_strings(count: int, *, words: Sequence[str], rng: random.Random, separator: str) -> list[str]:
@@ -59,7 +65,7 @@ def _festival(text: str, target: Path, *, voice: str, rng: random.Random) -> Non
 def english_programs() -> list[str]:
     """The installed programs that speak English, one entry per share of the work."""
     programs = []
-    for command, package, share in (("espeak-ng", "espeak-ng", 4), ("flite", "flite", 4), ("text2wave", "festival", 1)):
+    for command, package, share in (("espeak-ng", "espeak-ng", 10), ("flite", "flite", 12), ("text2wave", "festival", 1)):
         if shutil.which(command):
             programs += [command] * share
         else:
@@ -95,31 +101,97 @@ def _made(path: Path, text: str, *, language: Language, speaker: str, source: st
     )
 
 
-def synthesize(folder: Path, sentences: Sequence[str], config: dict[str, Any]) -> Iterator[Utterance]:
-    """Speak digit strings and ``sentences`` into ``folder``; files that are there already are kept."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rng = random.Random(config["seed"])
-    settings = config["synthesis"]
-    digits = digit_strings(settings["digit_strings"], words=DIGITS_EN, rng=rng, separator=" ")
-    texts = [(text, "digits") for text in digits] + [(rng.choice(sentences), "sentences") for _ in range(settings["sentences"])]
-    programs = english_programs()
-    for number, (text, kind) in enumerate(texts if programs else []):
-        choice = random.Random(f"{config['seed']}/{number}")
-        target = folder / f"{kind}-{number:05d}.wav"
-        program = choice.choice(programs)
-        if not target.exists():
-            partial = target.with_suffix(".partial.wav")
-            spoken = text.replace(" ", ", ") if kind == "digits" and choice.random() < 0.3 else text
+@dataclass(frozen=True)
+class _Job:
+    """One clip to speak: everything that a worker process needs."""
+
+    text: str
+    target: Path
+    programs: tuple[str, ...]  # one is chosen; "mandarin" is espeak-ng's Mandarin
+    seed: str
+    commas: bool = False
+
+
+def _speak(job: _Job) -> str:
+    """Speak one clip, if it is not there already: -> the program."""
+    choice = random.Random(job.seed)
+    program = choice.choice(job.programs)
+    if not job.target.exists():
+        partial = job.target.with_suffix(".partial.wav")
+        if program == "mandarin":
+            _espeak(job.text, partial, voice="cmn" + choice.choice(ESPEAK_VARIANTS), rng=choice)
+        else:
+            spoken = job.text.replace(" ", ", ") if job.commas and choice.random() < COMMA_SHARE else job.text
             _speak_english(spoken, partial, program=program, rng=choice)
-            partial.rename(target)
-        yield _made(target, text, language=Language.EN, speaker=f"tts/{program}", source=f"tts-{kind}")
+        partial.rename(job.target)
+    return program
+
+
+def mandarin_phrases(count: int, *, words: Sequence[str], rng: random.Random) -> list[str]:
+    """Phrases of 1 to 5 words, about 12 characters at most."""
+    phrases = []
+    while len(phrases) < count:
+        phrase = "".join(rng.choice(words) for _ in range(rng.randint(1, 5)))
+        if len(phrase) <= LONGEST_PHRASE:
+            phrases.append(phrase)
+    return phrases
+
+
+def common_words(allowed: Collection[str], *, count: int, rng: random.Random) -> list[str]:
+    """Words of two to four characters drawn by their frequency in jieba's dictionary, spelled with ``allowed`` characters alone."""
+    import jieba
+
+    weights: dict[str, float] = {}
+    for line in Path(jieba.__file__).with_name("dict.txt").read_text(encoding="utf-8").splitlines():
+        word, frequency = line.split()[:2]
+        if 2 <= len(word) <= 4 and set(word) <= set(allowed):
+            weights[word] = float(frequency) ** 0.6
+    return rng.choices(list(weights), weights=list(weights.values()), k=count) if weights else []
+
+
+def _number(rng: random.Random) -> str:
+    """A spoken number with a unit: 三十度, 五百二十块."""
+    tens = rng.choice(("", *DIGITS_ZH[2:]))
+    number = f"{tens}十{rng.choice(('', *DIGITS_ZH[1:]))}"
+    if rng.random() < 0.3:
+        number = f"{rng.choice(DIGITS_ZH[1:])}百{number if number[0] != '十' else '一' + number}"
+    return rng.choice(("", "", "设定", "调到", "温度")) + number + rng.choice(("度", "块", "个", "岁", "年", "点", ""))
+
+
+def plan_synthesis(
+    folder: Path, english: Sequence[str], mandarin: Sequence[str], config: dict[str, Any]
+) -> list[tuple[_Job, str, Language]]:
+    """What is to be spoken: jobs with the source's name and the language. The same configuration gives the same plan."""
+    rng, settings, seed = random.Random(config["seed"]), config["synthesis"], config["seed"]
+    programs, plan = tuple(english_programs()), []
+    digits = digit_strings(settings["digit_strings"], words=DIGITS_EN, rng=rng, separator=" ")
+    texts = [(text, "digits") for text in digits] + [
+        (rng.choice(english), "sentences") for _ in range(settings["sentences"] if english else 0)
+    ]
+    for number, (text, kind) in enumerate(texts if programs else []):
+        job = _Job(text, folder / f"{kind}-{number:05d}.wav", programs, f"{seed}/{number}", commas=kind == "digits")
+        plan.append((job, f"tts-{kind}", Language.EN))
     if not shutil.which("espeak-ng"):
-        return
-    for number, text in enumerate(digit_strings(settings["mandarin_digit_strings"], words=DIGITS_ZH, rng=rng, separator="")):
-        choice = random.Random(f"{config['seed']}/zh/{number}")
-        target = folder / f"mandarin-{number:05d}.wav"
-        if not target.exists():
-            partial = target.with_suffix(".partial.wav")
-            _espeak(" ".join(text), partial, voice="cmn" + choice.choice(ESPEAK_VARIANTS), rng=choice)
-            partial.rename(target)
-        yield _made(target, text, language=Language.ZH, speaker="tts/espeak-ng", source="tts-mandarin")
+        return plan
+    words = [text for text in mandarin if len(text) <= 4]
+    words += common_words({character for text in mandarin for character in text}, count=2 * len(words), rng=rng) if words else []
+    spoken = digit_strings(settings["mandarin_digit_strings"], words=DIGITS_ZH, rng=rng, separator="")
+    spoken += [_number(rng) for _ in range(settings["mandarin_numbers"])]
+    spoken += [rng.choice(mandarin) for _ in range(settings["mandarin_sentences"] if mandarin else 0)]
+    spoken += mandarin_phrases(settings["mandarin_phrases"], words=words, rng=rng) if words else []
+    for number, text in enumerate(spoken):
+        # Digits apart, so that they are read one by one.
+        said = " ".join(text) if set(text) <= set(DIGITS_ZH) else text
+        job = _Job(said, folder / f"mandarin-{number:05d}.wav", ("mandarin",), f"{seed}/zh/{number}")
+        plan.append((job, "tts-mandarin", Language.ZH))
+    return plan
+
+
+def synthesize(folder: Path, english: Sequence[str], mandarin: Sequence[str], config: dict[str, Any]) -> Iterator[Utterance]:
+    """Speak digit strings, sentences and phrases into ``folder``, one process a core; files that are there already are kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    plan = plan_synthesis(folder, english, mandarin, config)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # the work is the programs' own
+        for (job, source, language), program in zip(plan, pool.map(_speak, [job for job, _, _ in plan]), strict=True):
+            text = job.text.replace(" ", "") if language is Language.ZH else job.text
+            yield _made(job.target, text, language=language, speaker=f"tts/{program}", source=source)

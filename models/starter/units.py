@@ -40,6 +40,19 @@ def learn_units(english: Iterable[str], mandarin: Iterable[str], *, english_unit
     return [BLANK, *pieces, *characters, *tags], trained.getvalue()
 
 
+class SoundEncoder:
+    """Text or pinyin to the sounds of the intermediate CTC: English pieces as they are, Mandarin as initials and finals."""
+
+    def __init__(self, english: Sequence[str], sounds: Iterable[str]) -> None:
+        self.pieces = [BLANK, *english, *sorted(set(sounds))]
+        self._ids = {piece: index for index, piece in enumerate(self.pieces)}
+
+    def encode(self, pieces: Sequence[str] | None) -> list[int] | None:
+        """Ids of pieces or sounds; None if there are none or one is unknown."""
+        ids = [self._ids.get(piece) for piece in pieces or ()]
+        return None if not ids or None in ids else [int(index) for index in ids if index is not None]
+
+
 class UnitEncoder:
     """Text to unit ids, for training targets."""
 
@@ -47,8 +60,12 @@ class UnitEncoder:
         self._ids = {piece: index for index, piece in enumerate(pieces)}
         self._english = sentencepiece.SentencePieceProcessor(model_proto=english_model)
 
+    def english_pieces(self, text: str) -> list[str]:
+        """The pieces that spell an English text."""
+        return list(self._english.encode(text, out_type=str))
+
     def encode(self, text: str, *, characters: bool) -> list[int] | None:
         """Ids of a text, by character (Mandarin) or by piece (English); None if a unit is missing."""
-        pieces = list(text) if characters else self._english.encode(text, out_type=str)
+        pieces = list(text) if characters else self.english_pieces(text)
         ids = [self._ids.get(piece) for piece in pieces]
         return None if None in ids else [int(index) for index in ids if index is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from models.contract import write_tokens  # noqa: E402
 from models.starter import corpus  # noqa: E402 - torch decides whether this file runs
 from models.starter.augment import FLOOR, add_noise, augment, change_volume, silence, stretch, warp_vocal_tract  # noqa: E402
 from models.starter.corpus import CorpusError, read_corpus, read_labels  # noqa: E402
+from models.starter.events import make_events  # noqa: E402
+from models.starter.pinyin import sounds_of_pinyin, sounds_of_syllable, sounds_of_text  # noqa: E402
+from models.starter.room import play_at, reverberate  # noqa: E402
 from models.starter.train_asr import learning_rate  # noqa: E402
 from models.starter.units import UnitEncoder, learn_units  # noqa: E402
 
@@ -140,7 +144,7 @@ def small_config() -> dict:
     config = json.loads(json.dumps(CONFIG))
     config["corpus"]["digit_strings"] = 4
     config["asr"] |= {"output_size": 32, "linear_units": 32, "num_blocks": 1, "tp_blocks": 1}
-    config["train_asr"] |= {"epochs": 2, "batch_frames": 200}
+    config["train_asr"] |= {"epochs": 2, "batch_frames": 200, "sounds_after_block": 1, "short_first_s": [], "dropout": 0.0}
     config["train_vad"] |= {"steps": 60, "window_frames": 60, "batch_windows": 2}
     return config
 
@@ -152,12 +156,104 @@ def test_training_resumes_where_it_stopped(tmp_path: Path) -> None:
     config, store = small_config(), FeatureStore(small_store(tmp_path))
     Trainer(store, config, tmp_path).run(epochs=1)
     resumed = Trainer(store, config, tmp_path)
-    assert resumed.first_epoch == 1 and resumed.step > 0
+    assert resumed.progress.epoch == 1 and resumed.progress.step > 0
     averaged = resumed.run()
     entries = [json.loads(line) for line in (tmp_path / "asr.log.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [entry["epoch"] for entry in entries] == [0, 1]
     assert entries[1]["ctc"] < entries[0]["ctc"]
     assert averaged.exists()
+
+
+def stop_training(folder: Path, monkeypatch: pytest.MonkeyPatch, *, at_batch: int) -> None:
+    """Train one epoch in a folder, interrupted as by Ctrl-C in the batch of this number (from 1)."""
+    from models.starter import train_asr
+    from models.starter.prepare import FeatureStore
+
+    learnt, real_losses = itertools.count(1), train_asr.losses
+
+    def losses(*arguments: object) -> object:
+        if next(learnt) == at_batch:
+            raise KeyboardInterrupt
+        return real_losses(*arguments)  # type: ignore[arg-type]
+
+    trainer = train_asr.Trainer(FeatureStore(small_store(folder)), small_config(), folder)
+    with monkeypatch.context() as patched:
+        patched.setattr(train_asr, "losses", losses)
+        patched.setattr(train_asr, "SAVE_EVERY", 2)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.run(epochs=1)
+
+
+def test_training_stopped_within_an_epoch_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from models.starter.prepare import FeatureStore
+    from models.starter.train_asr import Trainer
+
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    whole.mkdir()
+    stopped.mkdir()
+    stop_training(stopped, monkeypatch, at_batch=4)
+    resumed = Trainer(FeatureStore(stopped), small_config(), stopped)
+    assert (resumed.progress.epoch, resumed.progress.batch) == (0, 2)
+    resumed.run(epochs=1)
+    Trainer(FeatureStore(small_store(whole)), small_config(), whole).run(epochs=1)
+    expected, got = (torch.load(folder / "asr.averaged.pt", weights_only=True) for folder in (whole, stopped))
+    for name, value in expected.items():
+        torch.testing.assert_close(got[name], value, msg=name)
+
+
+def test_a_training_ends_with_its_minutes(tmp_path: Path) -> None:
+    from models.starter.prepare import FeatureStore
+    from models.starter.train_asr import Trainer
+
+    trainer = Trainer(FeatureStore(small_store(tmp_path)), small_config(), tmp_path)
+    trainer.run(epochs=1000, minutes=0.01)
+    assert trainer.progress.epoch < 1000
+    assert trainer.progress.spent_s >= 0.6
+
+
+def test_sounds_of_mandarin() -> None:
+    assert sounds_of_syllable("zhong1") == ["zh", "ong1"]
+    assert sounds_of_syllable("lv4") == sounds_of_syllable("lü4") == ["l", "ü4"]
+    assert sounds_of_syllable("er2") == ["er2"]
+    assert sounds_of_syllable("e") == ["e5"]
+    assert sounds_of_syllable("!") is None
+    assert sounds_of_pinyin("ni3 hao3") == ["n", "i3", "h", "ao3"]
+    assert sounds_of_pinyin("ni3 ?") is None and sounds_of_pinyin("") is None
+
+
+def test_characters_are_read_as_their_word_is() -> None:
+    pytest.importorskip("pypinyin")
+    assert sounds_of_text("银行") == ["y", "in2", "h", "ang2"]
+    assert sounds_of_text("行走") == ["x", "ing2", "z", "ou3"]
+    assert sounds_of_text("好A") is None
+
+
+def test_another_speed_is_another_length_and_pitch() -> None:
+    tone = np.sin(2 * np.pi * 400 * np.arange(16_000) / 16_000).astype(np.float32)
+    faster = play_at(tone, 1.25)
+    assert len(faster) == pytest.approx(12_800, abs=2)
+    assert np.abs(np.fft.rfft(faster)).argmax() * 16_000 / len(faster) == pytest.approx(500, abs=3)
+    assert play_at(tone, 1.0) is tone
+
+
+def test_a_room_adds_a_tail_and_keeps_the_peak() -> None:
+    click = np.zeros(16_000, np.float32)
+    click[100] = 0.5
+    heard = reverberate(click, np.random.default_rng(3))
+    assert heard.shape == click.shape
+    assert np.abs(heard).max() == pytest.approx(0.5)
+    assert np.abs(heard[300:4_000]).max() > 0
+    assert not np.abs(heard[:100]).max() > 1e-6
+
+
+def test_made_events_are_music_and_applause_and_stay(tmp_path: Path) -> None:
+    config = {"seed": 3, "events": {"music": 2, "applause": 1}}
+    made = list(make_events(tmp_path, config))
+    assert [str(u.event) for u in made] == ["BGM", "BGM", "Applause"] and {u.language for u in made} == {"nospeech"}
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert set(before) == {u.path.name for u in made}
+    list(make_events(tmp_path, config))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_trained_weights_become_a_bundle_the_engine_loads(tmp_path: Path) -> None:
