@@ -7,17 +7,18 @@ text norm, in that order, as upstream. The rest is CTC.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.bundle import Bundle
+from engine.bundle import ITN_BY_LIBRARY, Bundle
 from engine.ctc import collapse, frame_times_ms
 from engine.errors import GraphContractError, UnknownLanguageError
 from engine.features import FRAME_SHIFT_MS
-from engine.tags import Emotion, Event, Language, TextNorm
+from engine.itn import apply_itn
+from engine.tags import Emotion, Event, Language, TextNorm, likeliest_emotion
 from engine.transcript import TagConfidence, Token
 from engine.vocabulary import Vocabulary
 
@@ -81,11 +82,15 @@ class Recognizer:
     def recognize(
         self, features: Floats, *, duration_ms: int, language: str = "auto", itn: bool = True, ban_emo_unknown: bool = False
     ) -> Recognition:
-        """Recognize features (T, 560) that last ``duration_ms``; UnknownLanguageError for a language without a prompt row."""
+        """Recognize features (T, 560) that last ``duration_ms``; UnknownLanguageError for a language without a prompt row.
+
+        With ``itn`` the text has its numbers as digits; the tokens stay as the model spoke them.
+        """
         rows = self._bundle.language_rows
         if language not in rows:
             raise UnknownLanguageError(language=language, known=rows)
-        norm = TextNorm.WITHITN if itn else TextNorm.WOITN
+        by_library = itn and self._bundle.itn == ITN_BY_LIBRARY
+        norm = TextNorm.WITHITN if itn and not by_library else TextNorm.WOITN
         feeds: dict[str, NDArray[Any]] = {
             "speech": features[None],
             "language": np.array([rows[language]], np.int32),
@@ -104,7 +109,8 @@ class Recognizer:
                 path=self._session.path, reason=f"it answers {token_ids.shape} and {tag_probs.shape} for {len(features)} frames"
             )
         tokens = self._tokens(token_ids[0, PROMPT_POSITIONS:], log_probs[0, PROMPT_POSITIONS:], duration_ms)
-        return self._finish(tokens, tag_probs[0], ban_emo_unknown=ban_emo_unknown)
+        recognition = self._finish(tokens, tag_probs[0], ban_emo_unknown=ban_emo_unknown)
+        return replace(recognition, text=apply_itn(recognition.text)) if by_library else recognition
 
     def _tokens(self, token_ids: NDArray[Any], log_probs: NDArray[Any], duration_ms: int) -> list[tuple[int, Token]]:
         tokens = []
@@ -119,8 +125,8 @@ class Recognizer:
         languages = self._family(tag_probs[0], Language)
         emotions = self._family(tag_probs[1], Emotion)
         events = self._family(tag_probs[2], Event)
-        choice = {name: value for name, value in emotions.items() if not (ban_emo_unknown and name is Emotion.EMO_UNKNOWN)} or emotions
-        language, emotion, event = _likeliest(languages), _likeliest(choice), _likeliest(events)
+        emotion = likeliest_emotion(emotions, ban_unknown=ban_emo_unknown)
+        language, event = _likeliest(languages), _likeliest(events)
         return Recognition(
             text=self._vocabulary.text(index for index, _ in tokens),
             tokens=tuple(token for _, token in tokens),

@@ -131,6 +131,22 @@ def load_audio(source: str | Path, *, max_duration_s: float | None = None) -> Wa
     return Waveform(samples, name=path.name, decode_s=time.perf_counter() - started)
 
 
+def header_duration_s(source: str | Path) -> float | None:
+    """Seconds that a file says it lasts, from its header alone; None where it does not say, or is no recording."""
+    try:
+        return float(soundfile.info(str(source)).duration)
+    except soundfile.LibsndfileError:
+        pass  # not one of its formats: FFmpeg may know it
+    import av  # noqa: PLC0415 - as in _read_av
+    import av.error  # noqa: PLC0415
+
+    try:
+        with av.open(str(source), metadata_errors="ignore") as container:
+            return None if container.duration is None or not container.streams.audio else container.duration / av.time_base
+    except (av.error.FFmpegError, ValueError):
+        return None
+
+
 def _read_soundfile(path: Path, max_duration_s: float | None) -> Floats:
     with soundfile.SoundFile(str(path)) as handle:
         collector = _Collector(path=path, sample_rate_hz=handle.samplerate, max_duration_s=max_duration_s)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.errors import UnknownFormatError
 from engine.transcript import Segment, Transcript
-from engine.vocabulary import WORD_START, join_pieces
+from engine.words import FIRST_WIDE, TimedStretch, timed_words
 
 CUE_MS = 7_000  # a subtitle that stays longer is read twice
 CUE_COLUMNS = 84  # two lines of 42; a CJK character counts double
-FIRST_WIDE = 0x2E80  # CJK and everything after it is drawn two columns wide
 PAUSE_MS = 500  # a cue prefers to end where the speaker pauses
 
 
@@ -30,27 +29,6 @@ def _columns(text: str) -> int:
     return sum(2 if ord(character) >= FIRST_WIDE else 1 for character in text)
 
 
-def _words(segment: Segment) -> Iterator[Cue]:
-    """The segment's words with times; without tokens, the segment itself."""
-    pieces: list[str] = []
-    start = end = segment.start_ms
-    for token in segment.tokens:
-        wide = bool(pieces) and ord(token.text[-1]) >= FIRST_WIDE
-        if pieces and (token.text.startswith(WORD_START) or wide):
-            yield Cue(start, end, join_pieces(pieces))
-            pieces = []
-        if not pieces:
-            start = token.start_ms
-        pieces.append(token.text)
-        end = token.end_ms
-    if pieces:
-        yield Cue(start, end, join_pieces(pieces))
-
-
-def _flush(words: list[Cue]) -> Cue:
-    return Cue(words[0].start_ms, words[-1].end_ms, join_pieces(f"{WORD_START}{word.text}" for word in words))
-
-
 def cues(transcript: Transcript) -> list[Cue]:
     """Subtitles: a segment each, longer ones split between words at a pause, after 7 s or after two lines."""
     result: list[Cue] = []
@@ -60,17 +38,22 @@ def cues(transcript: Transcript) -> list[Cue]:
         if segment.end_ms - segment.start_ms <= CUE_MS and _columns(segment.text) <= CUE_COLUMNS:
             result.append(Cue(segment.start_ms, segment.end_ms, segment.text))
             continue
-        group: list[Cue] = []
-        for word in _words(segment):
-            width = _columns(" ".join(entry.text for entry in [*group, word]))
+        group: list[TimedStretch] = []
+        for word in timed_words(segment):
+            width = _columns(segment.text[group[0].first : word.last]) if group else 0
             long = bool(group) and (width > CUE_COLUMNS or word.end_ms - group[0].start_ms > CUE_MS)
             paused = bool(group) and word.start_ms - group[-1].end_ms >= PAUSE_MS and width > CUE_COLUMNS // 2
             if long or paused:
-                result.append(_flush(group))
+                result.append(_cue(segment, group))
                 group = []
             group.append(word)
-        result.append(_flush(group) if group else Cue(segment.start_ms, segment.end_ms, segment.text))
+        if group:
+            result.append(_cue(segment, group))
     return result
+
+
+def _cue(segment: Segment, group: list[TimedStretch]) -> Cue:
+    return Cue(group[0].start_ms, group[-1].end_ms, segment.text[group[0].first : group[-1].last])
 
 
 def _clock(time_ms: int, *, decimal: str) -> str:

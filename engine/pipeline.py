@@ -20,15 +20,16 @@ from numpy.typing import NDArray
 
 from engine.asr import Recognizer
 from engine.audio import Waveform, load_audio
-from engine.bundle import Bundle
+from engine.bundle import ITN_BY_LIBRARY, Bundle
 from engine.bundle_slot import BundleSlot, OpenBundle, SwitchReport
 from engine.compare import Comparison, Contender, Variant, take_turns
 from engine.errors import GraphContractError
 from engine.features import FRAME_SHIFT_MS, fbank
+from engine.itn import load as load_itn
 from engine.parts import Parts
-from engine.precision import CURRENT, OpenSession, SessionSet, ToggleEffects, ToggleReport, open_session
+from engine.precision import CURRENT, VAD_AS_REQUEST, VAD_OFF, OpenSession, SessionSet, ToggleEffects, ToggleReport, open_session
 from engine.resources import ResourceMeter
-from engine.segments import SpeechSpan, VadOptions
+from engine.segments import SpeechSpan, VadOptions, equal_spans
 from engine.speed import Speed, SpeedLog
 from engine.tags import Language, parse_language
 from engine.transcript import Segment, Timing, Transcript
@@ -60,6 +61,7 @@ class Wishes:
     language: str = "auto"
     itn: bool = True
     ban_emo_unknown: bool = False
+    vad_precision: str = VAD_AS_REQUEST
 
 
 class Engine:
@@ -106,7 +108,7 @@ class Engine:
         """Threads of each session."""
         return self._slot.current.pool.threads
 
-    def transcribe(
+    def transcribe(  # noqa: PLR0913 - the page's options, keyword-only
         self,
         audio: str | Path | Waveform,
         *,
@@ -115,18 +117,21 @@ class Engine:
         precision: str = CURRENT,
         ban_emo_unknown: bool = False,
         vad: VadOptions | None = None,
+        vad_precision: str = VAD_AS_REQUEST,
         file: str | None = None,
         progress: Progress | None = None,
     ) -> Transcript:
         """Transcribe one recording.
 
         ``audio`` is a path or a Waveform; ``progress`` is told a fraction in [0, 1] and a stage (decode, features, vad,
-        asr). Silence gives a transcript without segments. Raises the errors of :mod:`engine.errors`.
+        asr). Silence gives a transcript without segments. ``vad_precision`` is a variant, VAD_AS_REQUEST, or VAD_OFF, which
+        recognizes the whole recording in pieces of ``vad.max_segment_ms``. Raises the errors of :mod:`engine.errors`.
         """
         parse_language(language)
         opened = self._slot.current
-        wishes = Wishes(language=language, itn=itn, ban_emo_unknown=ban_emo_unknown)
+        wishes = Wishes(language=language, itn=itn, ban_emo_unknown=ban_emo_unknown, vad_precision=vad_precision)
         name = opened.pool.resolve(precision)
+        opened.pool.check_vad(vad_precision)
         return self._transcribe(opened, name, audio, wishes, vad=vad, file=file, tell=progress or _silent)
 
     def _transcribe(
@@ -143,7 +148,7 @@ class Engine:
         """One recording on one bundle, whatever takes its place meanwhile."""
         started = time.perf_counter()
         waveform = self._load(audio, tell)
-        with opened.pool.lease(precision) as sessions:
+        with opened.pool.lease(precision) as leased, opened.pool.with_vad(leased, wishes.vad_precision) as sessions:
             run = _Run(opened.parts, sessions, waveform, tell, wishes)
             segments = run.segments(vad or self.vad_options)
         # A Waveform was decoded before this call; its share is counted all the same.
@@ -256,6 +261,8 @@ def _warm(parts: Parts, sessions: SessionSet) -> None:
     frames = fbank(silence.samples)
     run.detector.silence_probabilities(frames)
     run.recognizer.recognize(parts.frontend.asr_features(frames), duration_ms=1000)
+    if parts.bundle.itn == ITN_BY_LIBRARY:
+        load_itn()
 
 
 def _contender(opened: OpenBundle, precision: str, transcribe: Callable[..., Transcript]) -> Contender:
@@ -286,9 +293,7 @@ class _Run:
         frames = fbank(self._waveform.samples)
         self.features_s = time.perf_counter() - clock
         clock = time.perf_counter()
-        silence = self.detector.silence_probabilities(frames, progress=lambda share: _report(self._tell, "vad", share))
-        spans = self.detector.detect(self._waveform, frames, options, silence=silence)
-        self.speech_track = np.asarray(1.0 - silence, np.float32)
+        spans = self._spans(frames, options)
         self.vad_s = time.perf_counter() - clock
         clock = time.perf_counter()
         found = []
@@ -300,6 +305,13 @@ class _Run:
         _report(self._tell, "asr", 1.0)
         self.asr_s = time.perf_counter() - clock
         return tuple(found)
+
+    def _spans(self, frames: Floats, options: VadOptions) -> tuple[SpeechSpan, ...]:
+        if self._wishes.vad_precision == VAD_OFF:
+            return equal_spans(self._waveform.duration_ms, options)
+        silence = self.detector.silence_probabilities(frames, progress=lambda share: _report(self._tell, "vad", share))
+        self.speech_track = np.asarray(1.0 - silence, np.float32)
+        return self.detector.detect(self._waveform, frames, options, silence=silence)
 
     def _segment(self, span: SpeechSpan, frames: Floats) -> Segment | None:
         # Frames lie on a 10 ms grid and so do spans: these are the frames of the cut-out samples, without computing them again.

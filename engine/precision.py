@@ -21,6 +21,8 @@ from engine.session import Session, default_threads, release_memory, rss_mb
 log = logging.getLogger(__name__)
 
 CURRENT = "current"
+#: Choices of the VAD's precision beside the variants: the one that the request runs in, or no VAD at all.
+VAD_AS_REQUEST, VAD_OFF = "same", "off"
 
 
 class Precision(StrEnum):
@@ -162,6 +164,12 @@ class SessionPool:
         """The precision of a request that names none."""
         return Precision.INT8.value if self._lightweight else str(self._full)
 
+    def check_vad(self, vad_precision: str) -> None:
+        """UnknownPrecisionError unless it is a variant, VAD_AS_REQUEST or VAD_OFF."""
+        known = (VAD_AS_REQUEST, VAD_OFF, *self._entries)
+        if vad_precision not in known:
+            raise UnknownPrecisionError(precision=vad_precision, known=known)
+
     def resolve(self, precision: str) -> str:
         """``"current"`` or a variant's name -> the variant's name; UnknownPrecisionError otherwise."""
         if precision == CURRENT:
@@ -187,6 +195,33 @@ class SessionPool:
             with self._lock:
                 entry.leases -= 1
             self._close_idle()
+
+    @contextmanager
+    def with_vad(self, sessions: SessionSet, vad_precision: str) -> Iterator[SessionSet]:
+        """The leased sessions with the VAD of another precision: one that is open, else one opened for this block alone.
+
+        Never a whole set: VAD is a few megabytes, and the recognizer that comes with it may be a gigabyte.
+        """
+        if vad_precision in (VAD_AS_REQUEST, VAD_OFF, sessions.precision):
+            yield sessions
+            return
+        with self._lock:
+            entry = self._entries[vad_precision]
+            open_already = entry.sessions
+            entry.leases += open_already is not None
+        if open_already is not None:
+            try:
+                yield replace(sessions, vad=open_already.vad)
+            finally:
+                with self._lock:
+                    entry.leases -= 1
+                self._close_idle()
+            return
+        vad = self._open(self.bundle, model="vad", precision=vad_precision, device=self.device, threads=self.threads)
+        try:
+            yield replace(sessions, vad=vad)
+        finally:
+            vad.close()
 
     def _open_set(self, precision: str) -> SessionSet:
         opened: list[Session] = []

@@ -7,6 +7,7 @@ bundle's vocabulary by piece, because a small bundle numbers its pieces differen
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from engine.errors import UnknownLanguageError
@@ -90,3 +91,13 @@ def parse_language(text: str) -> str:
     if text not in LANGUAGE_CHOICES:
         raise UnknownLanguageError(language=text, known=LANGUAGE_CHOICES)
     return text
+
+
+def likeliest_emotion(probabilities: Mapping[Emotion, float], *, ban_unknown: bool = False) -> Emotion:
+    """The emotion with the highest probability; with ``ban_unknown`` the next best one where that is EMO_UNKNOWN.
+
+    A model that knows no emotion but EMO_UNKNOWN answers it all the same. The earlier one wins a tie.
+    """
+    named = {emotion: value for emotion, value in probabilities.items() if emotion is not Emotion.EMO_UNKNOWN}
+    choice = (named or probabilities) if ban_unknown else probabilities
+    return max(choice, key=lambda emotion: choice[emotion])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -108,8 +109,21 @@ def test_a_pause_is_a_better_place_to_split() -> None:
     assert parts[0].text.endswith("wordnumber04")
 
 
-def test_a_long_segment_without_tokens_stays_whole() -> None:
-    assert len(cues(transcript(segment(0, 20_000, "word " * 40)))) == 1
+def test_a_long_segment_without_tokens_is_split_evenly() -> None:
+    parts = cues(transcript(segment(0, 20_000, "word " * 40)))
+    assert " ".join(part.text for part in parts).split() == ["word"] * 40
+    assert (parts[0].start_ms, parts[-1].end_ms) == (0, 20_000)
+    for part in parts:
+        assert part.end_ms - part.start_ms <= CUE_MS
+        assert part.end_ms - part.start_ms == pytest.approx(500 * len(part.text.split()), abs=10)
+
+
+def test_words_that_were_rewritten_are_in_the_subtitles_as_they_stand_in_the_text() -> None:
+    spoken_words = spoken([f"word{index}" for index in range(40)])
+    rewritten = spoken_words.text.replace("word7 word8", "78,").replace("word20", "Word 20.")
+    parts = cues(transcript(replace(spoken_words, text=rewritten)))
+    assert " ".join(part.text for part in parts) == rewritten
+    assert [part.start_ms for part in parts] == sorted(part.start_ms for part in parts)
 
 
 def test_an_unknown_format_lists_the_known() -> None:

@@ -14,6 +14,7 @@ from engine.bundle import Bundle
 from engine.errors import AudioNotFoundError, GraphContractError, UnknownLanguageError, UnknownPrecisionError
 from engine.features import fbank, stack_frames
 from engine.pipeline import Engine
+from engine.precision import VAD_OFF
 from engine.segments import SpeechSpan, VadOptions
 from engine.tags import Language
 
@@ -155,3 +156,24 @@ def test_a_segment_longer_than_the_positions_is_refused(shared: Engine, monkeypa
     monkeypatch.setattr(parts_module.SpeechDetector, "detect", lambda *_, **__: whole)
     with pytest.raises(GraphContractError, match="max_segment_ms"):
         shared.transcribe(Waveform(np.random.default_rng(0).normal(0, 0.1, 1_600_000).astype(np.float32)))
+
+
+def test_without_vad_the_whole_recording_is_recognized_in_equal_pieces(shared: Engine) -> None:
+    transcript = shared.transcribe(DIGITS, vad=VadOptions(max_segment_ms=2000), vad_precision=VAD_OFF)
+    duration_ms = int(transcript.duration_s * 1000)
+    assert {segment.start_ms for segment in transcript.segments} <= set(range(0, duration_ms, 2000))
+    assert all(segment.end_ms in {segment.start_ms + 2000, duration_ms} for segment in transcript.segments)
+    assert len(transcript.segments) > 1
+    assert transcript.speech_track.size == 0
+
+
+def test_vad_in_another_precision_finds_that_precisions_speech(shared: Engine) -> None:
+    for asr, vad in (("fp32", "int8"), ("int8", "fp32")):
+        transcript = shared.transcribe(DIGITS, precision=asr, vad_precision=vad)
+        assert transcript.precision == asr
+        np.testing.assert_array_equal(transcript.speech_track, shared.transcribe(DIGITS, precision=vad).speech_track)
+
+
+def test_an_unknown_precision_of_vad_is_refused(shared: Engine) -> None:
+    with pytest.raises(UnknownPrecisionError, match="'int3'; this bundle holds same, off, fp32, int8"):
+        shared.transcribe(DIGITS, vad_precision="int3")

@@ -10,7 +10,7 @@ import pytest
 
 from engine.bundle import Bundle
 from engine.errors import GraphContractError, UnknownPrecisionError
-from engine.precision import SessionPool
+from engine.precision import VAD_AS_REQUEST, VAD_OFF, SessionPool
 
 WAIT_S = 20
 
@@ -201,3 +201,29 @@ def test_two_hundred_toggles_leave_the_process_its_size(starter_bundle: Path) ->
             pass
         sizes.append(rss_mb())
     assert max(sizes[-10:]) <= max(sizes[10:20]) * 1.05
+
+
+def test_another_precisions_vad_is_opened_alone_and_closed_again(pool: SessionPool, opener: Opener) -> None:
+    with pool.lease("int8") as leased, pool.with_vad(leased, "fp32") as sessions:
+        assert (sessions.asr.precision, sessions.vad.precision) == ("int8", "fp32")
+        assert [(session.model, session.precision) for session in opener.opened] == [("asr", "int8"), ("vad", "int8"), ("vad", "fp32")]
+    assert not opener.opened[-1].open
+    assert open_precisions(pool) == ["int8"]
+
+
+def test_a_vad_that_is_open_already_is_shared_and_kept_while_it_is_used(pool: SessionPool, opener: Opener) -> None:
+    with pool.lease("fp32"):
+        pass
+    pool.set_lightweight(True)
+    assert open_precisions(pool) == []
+    with pool.lease("fp32") as full, pool.lease("int8") as leased, pool.with_vad(leased, "fp32") as sessions:
+        assert sessions.vad is full.vad
+    assert open_precisions(pool) == ["int8"]
+    assert len(opener.opened) == 6  # both models of FP32 twice, of INT8 once
+
+
+@pytest.mark.parametrize("choice", [VAD_AS_REQUEST, VAD_OFF, "fp32"])
+def test_the_requests_own_vad_needs_no_other_session(pool: SessionPool, opener: Opener, choice: str) -> None:
+    with pool.lease("fp32") as leased, pool.with_vad(leased, choice) as sessions:
+        assert sessions is leased
+    assert len(opener.opened) == 2
