@@ -28,6 +28,8 @@ FORMAT = 1
 SAMPLE_RATE_HZ = 16_000
 CHUNK_BYTES = 1 << 20
 BYTES_PER_MB = 1_000_000
+#: Who writes numbers as digits when that is asked for: the model itself, or :mod:`engine.itn` after it.
+ITN_BY_MODEL, ITN_BY_LIBRARY = "model", "library"
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Bundle:
     lfr: Mapping[str, Lfr]
     language_rows: Mapping[str, int]
     textnorm_rows: Mapping[str, int]
+    itn: str
     variants: Mapping[str, VariantFiles]
     tokens: str
     cmvn: Mapping[str, str]
@@ -148,6 +151,13 @@ class _Fields:
             raise self.fail(name, "text")
         return value
 
+    def choice(self, name: str, known: tuple[str, ...]) -> str:
+        """One of the known words; the first where the field is not there."""
+        value = self.values.get(name, known[0])
+        if value not in known:
+            raise self.fail(name, " or ".join(known))
+        return str(value)
+
     def table(self, name: str, default: dict[str, Any] | None = None) -> dict[str, Any]:
         value = self.values.get(name, default)
         if not isinstance(value, dict):
@@ -231,6 +241,7 @@ def _build(cls: type[Bundle], folder: Path, fields: _Fields, files: Mapping[str,
         lfr={model: _lfr(fields, model) for model in ("asr", "vad")},
         language_rows=fields.numbers("prompt.language", prompt.get("language")),
         textnorm_rows=fields.numbers("prompt.textnorm", prompt.get("textnorm")),
+        itn=fields.choice("itn", (ITN_BY_MODEL, ITN_BY_LIBRARY)),
         variants=_variants(fields, files),
         tokens=fields.file_name("tokens", fields.values.get("tokens")),
         cmvn={model: fields.file_name(f"cmvn.{model}", cmvn.get(model)) for model in ("asr", "vad")},

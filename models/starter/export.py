@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from engine.bundle import ITN_BY_LIBRARY
 from engine.tags import TAG_POSITIONS, piece_of
 from models.cmvn import write_cmvn
 from models.contract import PROMPT, write_tokens
@@ -47,6 +48,7 @@ def _describe(asr: SenseVoice, vad: FsmnVad, config: dict[str, Any]) -> dict[str
         "sample_rate": 16_000,
         "lfr": LFR,
         "prompt": PROMPT,
+        "itn": ITN_BY_LIBRARY,  # trained on words alone
         "variants": {name: {"asr": f"asr.{name}.onnx", "vad": f"vad.{name}.onnx"} for name in ("fp32", "int8")},
         "tokens": "tokens.txt",
         "cmvn": {"asr": "asr.mvn", "vad": "vad.mvn"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from engine.asr import Recognizer
-from engine.bundle import Bundle
+from engine.bundle import ITN_BY_LIBRARY, Bundle
 from engine.errors import GraphContractError, UnknownLanguageError
 from engine.session import Session
 from engine.tags import Emotion, Event, Language
@@ -105,6 +106,26 @@ def test_the_prompt_rows_are_the_bundles(tiny_bundle: Path, language: str, itn: 
     assert (session.fed["language"].tolist(), session.fed["textnorm"].tolist()) == ([rows[0]], [rows[1]])
     assert session.fed["language"].dtype == session.fed["textnorm"].dtype == np.int32
     assert session.fed["speech"].shape == (1, 3, 560)
+
+
+def test_a_library_writes_the_numbers_of_a_model_that_cannot(tiny_bundle: Path) -> None:
+    bundle = replace(Bundle.load(tiny_bundle), itn=ITN_BY_LIBRARY)
+    session = Session.open(bundle.path(bundle.variant("fp32").asr), model="asr", precision="fp32")
+    words = Vocabulary([{"▁hello": "▁three", "▁world": "▁one"}.get(piece, piece) for piece in PIECES])
+    recognizer = Recognizer(session, words, bundle)
+    said = features_saying("▁hello", "<blank>", "▁world", "<blank>", "▁hello")
+    written, spoken = (recognizer.recognize(said, duration_ms=300, itn=itn) for itn in (True, False))
+    assert (written.text, spoken.text) == ("313", "three one three")
+    assert written.tokens == spoken.tokens
+    assert [token.text for token in written.tokens] == ["▁three", "▁one", "▁three"]
+
+
+@pytest.mark.parametrize("itn", [True, False])
+def test_such_a_model_is_asked_for_words_in_either_case(tiny_bundle: Path, itn: bool) -> None:
+    session = FakeSession()
+    bundle = replace(Bundle.load(tiny_bundle), itn=ITN_BY_LIBRARY)
+    Recognizer(session, Vocabulary(PIECES), bundle).recognize(np.zeros((3, 560), np.float32), duration_ms=180, itn=itn)
+    assert session.fed["textnorm"].tolist() == [15]
 
 
 def test_graphs_that_break_the_contract_are_refused(tiny_bundle: Path) -> None:

@@ -37,6 +37,11 @@ def test_descriptions_come_in_the_pages_language(copy: Path) -> None:
     assert (bundle.described_in("zh"), bundle.described_in("en")) == ("小模型", bundle.description)
 
 
+def test_who_writes_the_digits_is_the_model_unless_the_bundle_says_otherwise(copy: Path, starter_bundle: Path) -> None:
+    assert Bundle.load(copy).itn == "model"
+    assert Bundle.load(starter_bundle).itn == "library"
+
+
 def test_a_changed_byte_is_found(copy: Path) -> None:
     content = bytearray((copy / "vad.int8.onnx").read_bytes())
     content[-1] ^= 1
@@ -92,6 +97,8 @@ def test_a_manifest_that_cannot_be_read_is_refused(copy: Path, content: str) -> 
         ({"variants": {"fp32": {"asr": "../asr.onnx", "vad": "vad.fp32.onnx"}}}, "plain file name"),
         ({"variants": {"fp32": {"asr": "lost.onnx", "vad": "vad.fp32.onnx"}}}, "not among its files"),
         ({"tokens": "/etc/passwd"}, "plain file name"),
+        ({"itn": "perhaps"}, "itn"),
+        ({"itn": ["library"]}, "itn"),
         ({"cmvn": {"asr": "asr.mvn"}}, "cmvn.vad"),
         ({"prompt": {"language": {"auto": "0"}, "textnorm": {}}}, "prompt.language"),
         ({"vad": {"sil_pdf_ids": []}}, "sil_pdf_ids"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from engine.audio import SAMPLE_RATE_HZ, Waveform, load_audio
 from engine.bundle import Bundle
 from engine.errors import AudioNotFoundError, GraphContractError, UnknownLanguageError, UnknownPrecisionError
 from engine.features import fbank, stack_frames
+from engine.itn import apply_itn
 from engine.pipeline import Engine
 from engine.precision import VAD_OFF
 from engine.segments import SpeechSpan, VadOptions
@@ -39,7 +41,7 @@ def test_silence_is_an_answer(shared: Engine, samples: np.ndarray) -> None:
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_an_example_is_transcribed(shared: Engine, precision: str) -> None:
-    transcript = shared.transcribe(DIGITS, precision=precision)
+    transcript = shared.transcribe(DIGITS, precision=precision, itn=False)
     assert (transcript.file, transcript.bundle, transcript.precision) == ("digits-en.flac", "starter", precision)
     assert transcript.segments
     for segment in transcript.segments:
@@ -58,6 +60,16 @@ def test_an_example_is_transcribed(shared: Engine, precision: str) -> None:
 
 def test_a_file_and_its_waveform_give_the_same(shared: Engine) -> None:
     assert shared.transcribe(DIGITS).segments == shared.transcribe(load_audio(DIGITS), file="x").segments
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_itn_writes_digits_and_leaves_tokens_and_times(shared: Engine, precision: str) -> None:
+    spoken = shared.transcribe(DIGITS, precision=precision, itn=False)
+    written = shared.transcribe(DIGITS, precision=precision)
+    assert not re.search(r"\d", spoken.text)
+    assert re.search(r"\d{2}", written.text)
+    assert written.text == " ".join(apply_itn(segment.text) for segment in spoken.segments)
+    assert [segment.tokens for segment in written.segments] == [segment.tokens for segment in spoken.segments]
 
 
 def test_segments_features_equal_those_of_the_cut_out_samples() -> None:
