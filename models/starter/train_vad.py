@@ -75,6 +75,12 @@ class SceneMaker:
         frames = change_volume(warp_vocal_tract(stretch(frames, factor), rng.uniform(0.9, 1.1)), rng.uniform(-6, 2))
         return frames, label
 
+    def _babble(self, rng: np.random.Generator) -> np.ndarray:
+        """Five voices at once, as in a canteen: (window, 80) frames that nobody is to understand."""
+        window = self.settings["window_frames"]
+        voices = [self.store.frames(self.items[self.speech[int(index)]]) for index in rng.integers(0, len(self.speech), 5)]
+        return np.logaddexp.reduce([np.resize(voice, (window, FBANK_BINS)) for voice in voices]).astype(np.float32)
+
     def scene(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """One scene: (window, 80) frames and (window,) speech probabilities."""
         window = self.settings["window_frames"]
@@ -92,10 +98,12 @@ class SceneMaker:
         scene, label = scene[start : start + window], label[start : start + window]
         kind = rng.random()
         low, high = self.settings["noise_snr_db"]
-        if self.noises and kind < 0.4:
+        if self.noises and kind < 0.35:
             noise = self.store.frames(self.items[self.noises[int(rng.integers(len(self.noises)))]])
             scene = add_noise(scene, noise, snr_db=rng.uniform(low, high))
-        elif kind < 0.65:
+        elif kind < 0.5:
+            scene = add_noise(scene, self._babble(rng), snr_db=rng.uniform(low + 5, high + 5))
+        elif kind < 0.7:
             hiss = np.linspace(rng.uniform(-4, 4), rng.uniform(-4, 4), FBANK_BINS) + rng.normal(0, 0.9, (window, FBANK_BINS))
             scene = add_noise(scene, hiss.astype(np.float32), snr_db=rng.uniform(low, high + 15))
         return scene, label
@@ -120,6 +128,9 @@ def train_vad(store: FeatureStore, config: dict[str, Any], work: Path, *, teache
     """Train and save ``vad.pt`` below ``work``; the checkpoint beside it lets a second call go on."""
     settings = config["train_vad"]
     items = [item for item in store.items if item.split == "train" and item.frames >= 20]
+    if len(items) > settings["utterances"]:
+        kept = np.random.default_rng(config["seed"]).choice(len(items), settings["utterances"], replace=False)
+        items = [items[index] for index in sorted(kept)]
     maker = SceneMaker(store, items, speech_labels(store, items, teacher), settings)
     torch.manual_seed(config["seed"])
     model = FsmnVad()
