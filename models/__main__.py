@@ -78,6 +78,7 @@ def _add_quantizing(commands: Any) -> None:
     prune.add_argument("--amount", type=float, default=0.1, help="share of each layer's weights, between 0 and 1 (default: %(default)s)")
     prune.add_argument("--then-quantize", action="store_true", help="add its dynamic INT8 version too")
     for command in (quantize, prune):
+        command.add_argument("--output", type=Path, help="leave BUNDLE as it is, and write a copy with the new variant here")
         command.add_argument("--json", type=Path, help="write the record here")
 
 
@@ -164,26 +165,31 @@ def _export(arguments: argparse.Namespace) -> None:
 
 
 def _quantize(arguments: argparse.Namespace) -> None:
+    from models.bundle_copy import bundle_to_change
     from models.quantize.recipes import Order, RecipeName, run
 
-    order = Order(
-        bundle=arguments.bundle,
-        recipe=RecipeName(arguments.recipe),
-        config=arguments.config,
-        data=arguments.data,
-        clips=arguments.clips,
-        max_trials=arguments.max_trials,
-        conv=arguments.conv,
-        as_default=arguments.as_default,
-    )
-    _write_json(arguments.json, run(order))
-    _made(arguments.bundle)
+    with bundle_to_change(arguments.bundle, arguments.output) as folder:
+        order = Order(
+            bundle=folder,
+            recipe=RecipeName(arguments.recipe),
+            config=arguments.config,
+            data=arguments.data,
+            clips=arguments.clips,
+            max_trials=arguments.max_trials,
+            conv=arguments.conv,
+            as_default=arguments.as_default,
+        )
+        record = run(order)
+    _write_json(arguments.json, record)
+    _made(arguments.output or arguments.bundle)
 
 
 def _prune(arguments: argparse.Namespace) -> None:
+    from models.bundle_copy import bundle_to_change
     from models.prune import prune, to_markdown
 
-    record = prune(arguments.bundle, amount=arguments.amount, then_quantize=arguments.then_quantize)
+    with bundle_to_change(arguments.bundle, arguments.output) as folder:
+        record = prune(folder, amount=arguments.amount, then_quantize=arguments.then_quantize)
     _write_json(arguments.json, record)
     print(to_markdown(record))
 

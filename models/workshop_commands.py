@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,20 +46,51 @@ class WorkshopCommand:
         return cls(arguments=("export", _path("checkpoint", checkpoint), "--output", target), result=Path(target))
 
     @classmethod
-    def quantize(cls, bundle: Path | str, *, recipe: str = "dynamic", config: Path | str | None = None) -> Self:
-        """Add a variant to a bundle."""
-        folder = _path("bundle", bundle)
-        options = () if config is None else ("--config", _path("config", config))
-        return cls(arguments=("quantize", folder, "--recipe", _choice("recipe", recipe, RECIPES), *options), result=Path(folder))
+    def import_folder(cls, folder: Path | str, output: Path | str, *, name: str | None = None) -> Self:
+        """A folder of weights in any layout that is known -> bundle."""
+        target = _path("output", output)
+        named = () if name is None else ("--name", _plain("name", name))
+        return cls(arguments=("import", _path("folder", folder), "--output", target, *named), result=Path(target))
 
     @classmethod
-    def prune(cls, bundle: Path | str, *, amount: float = 0.1, then_quantize: bool = False) -> Self:
-        """Add a pruned variant to a bundle; ``amount`` is the share of weights set to zero."""
+    def quantize(
+        cls,
+        bundle: Path | str,
+        *,
+        recipe: str = "dynamic",
+        config: Path | str | None = None,
+        clips: int | None = None,
+        max_trials: int | None = None,
+        as_default: bool = False,
+        output: Path | str | None = None,
+    ) -> Self:
+        """Add a variant to a bundle, or to a copy of it at ``output``; ``as_default`` makes it lightweight mode's own."""
+        folder = _path("bundle", bundle)
+        arguments = ["quantize", folder, "--recipe", _choice("recipe", recipe, RECIPES)]
+        if config is not None:
+            arguments += ["--config", _path("config", config)]
+        for option, value in (("--clips", clips), ("--max-trials", max_trials)):
+            if value is not None:
+                arguments += [option, _count(option, value)]
+        if as_default:
+            arguments.append("--as-default")
+        return cls._adding(arguments, folder, output)
+
+    @classmethod
+    def prune(cls, bundle: Path | str, *, amount: float = 0.1, then_quantize: bool = False, output: Path | str | None = None) -> Self:
+        """Add a pruned variant to a bundle, or to a copy of it; ``amount`` is the share of weights set to zero."""
         if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 < amount < 1:
             raise WorkshopArgumentError(name="amount", value=amount, wanted="a share between 0 and 1, such as 0.1")
         folder = _path("bundle", bundle)
-        options = ("--then-quantize",) if then_quantize else ()
-        return cls(arguments=("prune", folder, "--amount", f"{amount:g}", *options), result=Path(folder))
+        options = ["--then-quantize"] if then_quantize else []
+        return cls._adding(["prune", folder, "--amount", f"{amount:g}", *options], folder, output)
+
+    @classmethod
+    def _adding(cls, arguments: list[str], folder: str, output: Path | str | None) -> Self:
+        if output is None:
+            return cls(arguments=tuple(arguments), result=Path(folder))
+        target = _path("output", output)
+        return cls(arguments=(*arguments, "--output", target), result=Path(target))
 
     @classmethod
     def evaluate(cls, bundle: Path | str, data: Path | str, *, json: Path | str | None = None) -> Self:
@@ -86,6 +118,13 @@ def _plain(name: str, value: str) -> str:
     if not value.strip() or value.startswith("-") or control:
         raise WorkshopArgumentError(name=name, value=value, wanted="a value that does not begin with '-' and holds no control characters")
     return value
+
+
+def _count(name: str, value: int) -> str:
+    """A number from 1 up, as an argument; the page's number boxes hand over whole floats."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value < math.inf or value != int(value):
+        raise WorkshopArgumentError(name=name, value=value, wanted="a whole number from 1 up")
+    return str(int(value))
 
 
 def _path(name: str, value: Path | str) -> str:

@@ -264,6 +264,12 @@ def test_commands_are_those_of_the_command_line():
         "--config",
         "/y",
     )
+    quantize = WorkshopCommand.quantize("/b", recipe="auto", clips=4.0, max_trials=3, as_default=True, output="/copy")
+    options = ("--clips", "4", "--max-trials", "3", "--as-default", "--output", "/copy")
+    assert quantize.arguments == ("quantize", "/b", "--recipe", "auto", *options)
+    assert quantize.result == Path("/copy")
+    assert WorkshopCommand.prune("/b", output="/copy").arguments == ("prune", "/b", "--amount", "0.1", "--output", "/copy")
+    assert WorkshopCommand.import_folder("/f", "/b", name="mine").arguments == ("import", "/f", "--output", "/b", "--name", "mine")
     assert WorkshopCommand.prune("/b", amount=0.1, then_quantize=True).arguments == ("prune", "/b", "--amount", "0.1", "--then-quantize")
     assert WorkshopCommand.evaluate("/b", "/d", json="/j").arguments == ("evaluate", "/b", "--data", "/d", "--json", "/j")
     assert WorkshopCommand.benchmark(["/b", Path("/c")]).arguments == ("benchmark", "/b", "/c")
@@ -281,6 +287,13 @@ def test_commands_are_those_of_the_command_line():
         lambda: WorkshopCommand.export("/c\0", "/b"),
         lambda: WorkshopCommand.quantize("/b", recipe="--help"),
         lambda: WorkshopCommand.quantize("/b", config="--help"),
+        lambda: WorkshopCommand.quantize("/b", clips=0),
+        lambda: WorkshopCommand.quantize("/b", clips=1.5),
+        lambda: WorkshopCommand.quantize("/b", max_trials=True),
+        lambda: WorkshopCommand.quantize("/b", max_trials=math.inf),
+        lambda: WorkshopCommand.quantize("/b", output="-o"),
+        lambda: WorkshopCommand.import_folder("-f", "/b"),
+        lambda: WorkshopCommand.import_folder("/f", "/b", name="--name"),
         lambda: WorkshopCommand.prune("/b", amount=0),
         lambda: WorkshopCommand.prune("/b", amount=1.0),
         lambda: WorkshopCommand.prune("/b", amount=math.nan),
