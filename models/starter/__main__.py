@@ -28,6 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--teacher", type=Path, help="FSMN-VAD model.onnx whose decisions label the VAD's training frames")
     train.add_argument("--epochs", type=int, help="override the number of epochs")
     train.add_argument("--minutes", type=float, help="time for the ASR training; the learning rate falls with it (default: by epochs)")
+    train.add_argument("--init", type=Path, metavar="BUNDLE", help="begin with the ASR weights of a bundle that has the same units")
     export = steps.add_parser("export", help="write the bundle")
     export.add_argument("--output", type=Path, default=HERE / "bundle", help="bundle folder (default: the embedded one)")
     evaluate = steps.add_parser("evaluate", help="error rates of a bundle on the held-out speakers")
@@ -51,7 +52,7 @@ def _run(arguments: argparse.Namespace) -> None:
         if arguments.only != "vad":
             from models.starter.train_asr import Trainer
 
-            Trainer(store, config, arguments.work).run(epochs=arguments.epochs, minutes=arguments.minutes)
+            Trainer(store, config, arguments.work, init=arguments.init).run(epochs=arguments.epochs, minutes=arguments.minutes)
         if arguments.only != "asr":
             from models.starter.train_vad import train_vad
 

@@ -20,12 +20,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.graph_weights import sensevoice_of
 from models.sensevoice import PROMPT_POSITIONS, SenseVoice, SenseVoiceConfig
 from models.starter.batches import Batch, BatchMaker
+from models.starter.corpus import CorpusError
 from models.starter.prepare import FeatureStore, Item
 
 log = logging.getLogger(__name__)
 MAX_POSITIONS = 1024
+CHECKPOINT = "asr.checkpoint.pt"
 LOG_EVERY, SAVE_EVERY = 100, 400
 
 
@@ -96,6 +99,14 @@ def learning_rate(done: float, *, peak: float, warmup_fraction: float) -> float:
     return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
+def weights_of(bundle: Path, *, pieces: list[str]) -> dict[str, Tensor]:
+    """The weights in a bundle's FP32 graph, to train on from; CorpusError where its tokens are not these pieces."""
+    tokens = [line.rsplit(" ", 1)[0] for line in (bundle / "tokens.txt").read_text(encoding="utf-8").splitlines()]
+    if tokens != pieces:
+        raise CorpusError(f"{bundle / 'tokens.txt'} lists other units than `prepare` learnt from this data; train without --init")
+    return sensevoice_of(bundle / "asr.fp32.onnx").state_dict()
+
+
 @torch.inference_mode()
 def decode(model: SenseVoice, maker: BatchMaker, frames: np.ndarray) -> tuple[list[int], list[int]]:
     """Greedy decoding of one utterance with the prompts auto and woitn: -> (unit ids, tag ids)."""
@@ -152,7 +163,7 @@ def evaluate(model: SenseVoice, maker: BatchMaker, slices: dict[str, list[Item]]
 class Trainer:
     """One training of the starter's ASR network in a work folder; a second one in the same folder goes on from the last checkpoint."""
 
-    def __init__(self, store: FeatureStore, config: dict[str, Any], work: Path) -> None:
+    def __init__(self, store: FeatureStore, config: dict[str, Any], work: Path, *, init: Path | None = None) -> None:
         self.settings = config["train_asr"]
         torch.manual_seed(config["seed"])
         torch.set_flush_denormal(True)
@@ -163,6 +174,8 @@ class Trainer:
         )
         self.learner = Learner(network, sounds=max(1, len(store.sounds)), tap=self.settings["sounds_after_block"]).to(self.device)
         self.model = network
+        if init is not None and not (work / CHECKPOINT).exists():
+            network.load_state_dict(weights_of(init, pieces=store.pieces))
         self.optimizer = torch.optim.AdamW(
             self.learner.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=self.settings["weight_decay"], fused=True
         )
@@ -174,7 +187,7 @@ class Trainer:
     @property
     def checkpoint(self) -> Path:
         """Where the latest state lies."""
-        return self.work / "asr.checkpoint.pt"
+        return self.work / CHECKPOINT
 
     def _resume(self) -> None:
         if not self.checkpoint.exists():
@@ -276,7 +289,7 @@ class Trainer:
                 )
                 for name, value in zip(("ctc", "sounds", "tags"), sums / count, strict=True):
                     board.add_scalar(f"loss/{name}", value, self.progress.step)
-                board.add_scalar("learning rate", rate, self.progress.step)
+                board.add_scalar("rate", rate, self.progress.step)
             if count % SAVE_EVERY == 0:
                 self._save()
             if minutes is not None and self.progress.spent_s >= 60 * minutes:

@@ -271,6 +271,27 @@ def test_trained_weights_become_a_bundle_the_engine_loads(tmp_path: Path) -> Non
     assert bundle.name == "starter" and set(bundle.variants) == {"fp32", "int8"}
 
 
+def test_a_training_can_begin_with_a_bundle(tmp_path: Path) -> None:
+    from models.starter.export import export
+    from models.starter.prepare import FeatureStore
+    from models.starter.train_asr import Trainer
+    from models.starter.train_vad import train_vad
+
+    config, store = small_config(), FeatureStore(small_store(tmp_path))
+    first = Trainer(store, config, tmp_path)
+    first.run(epochs=1)
+    train_vad(store, config, tmp_path, teacher=None)
+    export(tmp_path, tmp_path / "bundle", config)
+    work = tmp_path / "again"
+    work.mkdir()
+    second = Trainer(store, config, work, init=tmp_path / "bundle")
+    for name, value in torch.load(tmp_path / "asr.averaged.pt", weights_only=True).items():
+        torch.testing.assert_close(second.model.state_dict()[name], value, msg=name)
+    (tmp_path / "bundle" / "tokens.txt").write_text("<blank> 0\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match="other units"):
+        Trainer(store, config, work, init=tmp_path / "bundle")
+
+
 def test_an_export_without_training_names_the_step(tmp_path: Path) -> None:
     from models.starter.export import export
 
