@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--data", type=Path, required=True)
     evaluate.add_argument("--precision", action="append", help="repeatable (default: fp32 and int8)")
     evaluate.add_argument("--json", type=Path, help="write the figures here")
+    evaluate.add_argument("--card", type=Path, help="put the table of figures, and the log of the training, into this model card")
     return parser
 
 
@@ -64,7 +65,7 @@ def _run(arguments: argparse.Namespace) -> None:
     else:
         from models.starter.evaluate import evaluate
 
-        evaluate(
+        figures = evaluate(
             arguments.bundle,
             arguments.data,
             config,
@@ -72,6 +73,11 @@ def _run(arguments: argparse.Namespace) -> None:
             report=arguments.json,
             made_events=arguments.work / "events",
         )
+        if arguments.card is not None:
+            from models.starter.card import figures_table, fill, training_table
+
+            fill(arguments.card, "figures", figures_table(figures))
+            fill(arguments.card, "training", training_table(arguments.work / "asr.log.jsonl"))
 
 
 def main() -> int:
