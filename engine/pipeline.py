@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,20 +17,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.asr import Recognizer
 from engine.audio import Waveform, load_audio
 from engine.bundle import ITN_BY_LIBRARY, Bundle
 from engine.bundle_slot import BundleSlot, OpenBundle, SwitchReport
 from engine.compare import Comparison, Contender, Variant, take_turns
-from engine.errors import GraphContractError
-from engine.features import FRAME_SHIFT_MS, fbank
+from engine.features import fbank
 from engine.itn import load as load_itn
 from engine.parts import Parts
 from engine.precision import CURRENT, VAD_AS_REQUEST, VAD_OFF, OpenSession, SessionSet, ToggleEffects, ToggleReport, open_session
 from engine.resources import ResourceMeter
 from engine.segments import SpeechSpan, VadOptions, equal_spans
+from engine.span_recognizer import SpanRecognizer, Wishes, frames_of
 from engine.speed import Speed, SpeedLog
-from engine.tags import Language, parse_language
+from engine.tags import parse_language
 from engine.transcript import Segment, Timing, Transcript
 
 Floats = NDArray[np.float32]
@@ -41,10 +39,6 @@ Progress = Callable[[float, str], None]
 _STAGES = {"decode": (0.0, 0.05), "features": (0.05, 0.15), "vad": (0.15, 0.25), "asr": (0.25, 1.0)}
 
 
-#: A segment tagged nospeech with at least this probability is left out even where it was given text.
-SURE_OF_NO_SPEECH = 0.5
-
-
 def _silent(fraction: float, stage: str) -> None:
     del fraction, stage
 
@@ -52,16 +46,6 @@ def _silent(fraction: float, stage: str) -> None:
 def _report(progress: Progress, stage: str, share: float) -> None:
     first, last = _STAGES[stage]
     progress(first + (last - first) * share, stage)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wishes:
-    """What one request asks of the recognizer."""
-
-    language: str = "auto"
-    itn: bool = True
-    ban_emo_unknown: bool = False
-    vad_precision: str = VAD_AS_REQUEST
 
 
 class Engine:
@@ -260,7 +244,7 @@ def _warm(parts: Parts, sessions: SessionSet) -> None:
     run = _Run(parts, sessions, silence, _silent, Wishes())
     frames = fbank(silence.samples)
     run.detector.silence_probabilities(frames)
-    run.recognizer.recognize(parts.frontend.asr_features(frames), duration_ms=1000)
+    run.spans.recognizer.recognize(parts.frontend.asr_features(frames), duration_ms=1000)
     if parts.bundle.itn == ITN_BY_LIBRARY:
         load_itn()
 
@@ -280,9 +264,8 @@ class _Run:
 
     def __init__(self, parts: Parts, sessions: SessionSet, waveform: Waveform, tell: Progress, wishes: Wishes) -> None:
         self.detector = parts.detector(sessions)
-        self.recognizer = Recognizer(sessions.asr, parts.vocabulary, parts.bundle)
-        self._frontend, self._waveform, self._tell, self._wishes = parts.frontend, waveform, tell, wishes
-        self._max_frames = int(sessions.asr.metadata.get("max_frames", "0"))
+        self.spans = SpanRecognizer(parts, sessions, wishes)
+        self._waveform, self._tell, self._wishes = waveform, tell, wishes
         self.features_s = self.vad_s = self.asr_s = 0.0
         self.speech_track: Floats = np.zeros(0, np.float32)
 
@@ -299,7 +282,7 @@ class _Run:
         found = []
         for index, span in enumerate(spans):
             _report(self._tell, "asr", index / len(spans))
-            segment = self._segment(span, frames)
+            segment = self.spans.segment(span, frames[frames_of(span)])
             if segment is not None:
                 found.append(segment)
         _report(self._tell, "asr", 1.0)
@@ -312,33 +295,3 @@ class _Run:
         silence = self.detector.silence_probabilities(frames, progress=lambda share: _report(self._tell, "vad", share))
         self.speech_track = np.asarray(1.0 - silence, np.float32)
         return self.detector.detect(self._waveform, frames, options, silence=silence)
-
-    def _segment(self, span: SpeechSpan, frames: Floats) -> Segment | None:
-        # Frames lie on a 10 ms grid and so do spans: these are the frames of the cut-out samples, without computing them again.
-        first, last = span.start_ms // FRAME_SHIFT_MS, max(0, (span.end_ms - 25) // FRAME_SHIFT_MS + 1)
-        own = frames[first : min(last, len(frames))]
-        if not len(own):
-            return None
-        features = self._frontend.asr_features(own)
-        if self._max_frames and len(features) > self._max_frames:
-            reason = f"a segment of {len(features)} frames is longer than the graph's positions ({self._max_frames}); lower max_segment_ms"
-            raise GraphContractError(path="asr", reason=reason)
-        duration_ms = span.end_ms - span.start_ms
-        wishes = self._wishes
-        heard = self.recognizer.recognize(
-            features, duration_ms=duration_ms, language=wishes.language, itn=wishes.itn, ban_emo_unknown=wishes.ban_emo_unknown
-        )
-        if heard.language is Language.NOSPEECH and (not heard.text or heard.confidence.language >= SURE_OF_NO_SPEECH):
-            return None  # FSMN-VAD over-triggers on noise; the recognizer's own verdict settles it
-        tokens = tuple(replace(t, start_ms=t.start_ms + span.start_ms, end_ms=t.end_ms + span.start_ms) for t in heard.tokens)
-        return Segment(
-            start_ms=span.start_ms,
-            end_ms=span.end_ms,
-            text=heard.text,
-            language=heard.language,
-            emotion=heard.emotion,
-            event=heard.event,
-            confidence=heard.confidence,
-            tokens=tokens,
-            probabilities=heard.probabilities,
-        )

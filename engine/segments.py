@@ -107,7 +107,7 @@ class _Window:
 
     def __init__(self, speech: NDArray[np.bool_], options: VadOptions) -> None:
         self.frames = len(speech)
-        self.width = options.window_ms // FRAME_MS
+        self.width = window_frames(options)
         self.on = options.silence_to_speech_ms // FRAME_MS
         self.off = options.speech_to_silence_ms // FRAME_MS
         self._sums = np.concatenate([[0], np.cumsum(speech, dtype=np.int64)])
@@ -138,22 +138,53 @@ class _Window:
         return self._next(frame, high=False)
 
 
+@dataclass(frozen=True)
+class FrameSpan:
+    """A stretch of speech from its first to its last frame, and the frame at which its end was decided."""
+
+    first: int
+    last: int
+    decided_at: int
+
+
+def first_span(speech: NDArray[np.bool_], options: VadOptions, *, free_from: int = 0) -> FrameSpan | None:
+    """The first span in a track that the window enters empty: speech frames (T,) -> span; None where nothing turns it on.
+
+    It begins at ``free_from`` or later, which may lie before the track. A span decided at the track's last frame is open: what
+    comes next may move its end. One decided earlier stays as it is.
+    """
+    return _next_span(_Window(speech, options), options, free_from=free_from)
+
+
+def window_frames(options: VadOptions) -> int:
+    """How many frames the sliding window sees."""
+    return options.window_ms // FRAME_MS
+
+
+def latency_frames(options: VadOptions) -> int:
+    """How far before the frame that turns the window on a span may begin."""
+    return window_frames(options) + options.lookback_ms // FRAME_MS
+
+
 def find_speech(silence: Floats, decibels: Floats | None, options: VadOptions) -> tuple[SpeechSpan, ...]:
     """Speech spans in a track of silence probabilities: (T,) [and energies (T,) in dB] -> spans in time order."""
     window = _Window(speech_frames(silence, decibels, options), options)
-    frames = window.frames
-    latency = window.width + options.lookback_ms // FRAME_MS
     spans: list[SpeechSpan] = []
     free_from = 0  # the frame after the last span: no span may begin before it
-    while window.reset_at < frames:
-        on = window.turns_on(window.reset_at)
-        if on >= frames:
-            break
-        start = max(free_from, on - latency)
-        end, closed_at = _end_of_span(window, start=start, on=on, options=options)
-        spans.append(SpeechSpan(start * FRAME_MS, (end + 1) * FRAME_MS))
-        free_from, window.reset_at = end + 1, closed_at + 1
+    while (span := _next_span(window, options, free_from=free_from)) is not None:
+        spans.append(SpeechSpan(span.first * FRAME_MS, (span.last + 1) * FRAME_MS))
+        free_from, window.reset_at = span.last + 1, span.decided_at + 1
     return tuple(spans)
+
+
+def _next_span(window: _Window, options: VadOptions, *, free_from: int) -> FrameSpan | None:
+    """The next span after the window was last emptied, if any."""
+    on = window.turns_on(window.reset_at)
+    if on >= window.frames:
+        return None
+    first = max(free_from, on - latency_frames(options))
+    last, decided_at = _end_of_span(window, start=first, on=on, options=options)
+    return FrameSpan(first, last, decided_at)
 
 
 def _end_of_span(window: _Window, *, start: int, on: int, options: VadOptions) -> tuple[int, int]:

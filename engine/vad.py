@@ -52,12 +52,13 @@ class SpeechDetector:
             stop = min(start + WINDOW_FRAMES, len(frames))
             first = max(0, start - CONTEXT_FRAMES)
             features = self._frontend.vad_features(frames, first, stop)
-            silence[start:stop] = self._run(features)[start - first :]
+            silence[start:stop] = self.score(features)[start - first :]
             if progress is not None:
                 progress(stop / len(frames))
         return silence
 
-    def _run(self, features: Floats) -> Floats:
+    def score(self, features: Floats) -> Floats:
+        """Probability of silence of each row of features: (T, 400) -> (T,) float32; the first CONTEXT_FRAMES lack what came before them."""
         outputs = self._session.run(self._session.output_names[:1], {self._session.input_names[0]: features[None]})
         scores = outputs[0]
         if scores.ndim != np.ndim(features) + 1 or scores.shape[:2] != (1, len(features)) or max(self._silence_ids) >= scores.shape[2]:

@@ -1,0 +1,76 @@
+"""A speech span and its frames → Segment: what a recording's spans and those of a live stream have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.asr import Recognizer
+from engine.errors import GraphContractError
+from engine.features import FRAME_LENGTH_MS, FRAME_SHIFT_MS
+from engine.parts import Parts
+from engine.precision import VAD_AS_REQUEST, SessionSet
+from engine.segments import SpeechSpan
+from engine.tags import Language
+from engine.transcript import Segment
+
+Floats = NDArray[np.float32]
+
+#: A segment tagged nospeech with at least this probability is left out even where it was given text.
+SURE_OF_NO_SPEECH = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What one request asks of the recognizer."""
+
+    language: str = "auto"
+    itn: bool = True
+    ban_emo_unknown: bool = False
+    vad_precision: str = VAD_AS_REQUEST
+
+
+def frames_of(span: SpeechSpan) -> slice:
+    """The frames that lie whole within a span, as a slice of the recording's fbank."""
+    # Frames lie on a 10 ms grid and so do spans: these are the frames of the cut-out samples, without computing them again.
+    first, last = span.start_ms // FRAME_SHIFT_MS, max(0, (span.end_ms - FRAME_LENGTH_MS) // FRAME_SHIFT_MS + 1)
+    return slice(first, last)
+
+
+class SpanRecognizer:
+    """Recognizes spans with the sessions of one lease; holds no state between them."""
+
+    def __init__(self, parts: Parts, sessions: SessionSet, wishes: Wishes) -> None:
+        self.recognizer = Recognizer(sessions.asr, parts.vocabulary, parts.bundle)
+        self._frontend, self._wishes = parts.frontend, wishes
+        self._max_frames = int(sessions.asr.metadata.get("max_frames", "0"))
+
+    def segment(self, span: SpeechSpan, frames: Floats) -> Segment | None:
+        """The segment of a span and its fbank (T, 80); None where no speech is in it. GraphContractError for one that is too long."""
+        if not len(frames):
+            return None
+        features = self._frontend.asr_features(frames)
+        if self._max_frames and len(features) > self._max_frames:
+            reason = f"a segment of {len(features)} frames is longer than the graph's positions ({self._max_frames}); lower max_segment_ms"
+            raise GraphContractError(path="asr", reason=reason)
+        duration_ms = span.end_ms - span.start_ms
+        wishes = self._wishes
+        heard = self.recognizer.recognize(
+            features, duration_ms=duration_ms, language=wishes.language, itn=wishes.itn, ban_emo_unknown=wishes.ban_emo_unknown
+        )
+        if heard.language is Language.NOSPEECH and (not heard.text or heard.confidence.language >= SURE_OF_NO_SPEECH):
+            return None  # FSMN-VAD over-triggers on noise; the recognizer's own verdict settles it
+        tokens = tuple(replace(t, start_ms=t.start_ms + span.start_ms, end_ms=t.end_ms + span.start_ms) for t in heard.tokens)
+        return Segment(
+            start_ms=span.start_ms,
+            end_ms=span.end_ms,
+            text=heard.text,
+            language=heard.language,
+            emotion=heard.emotion,
+            event=heard.event,
+            confidence=heard.confidence,
+            tokens=tokens,
+            probabilities=heard.probabilities,
+        )
