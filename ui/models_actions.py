@@ -1,0 +1,103 @@
+"""What the buttons of the Models tab do; each asks first whether whoever pressed it manages this server's models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from engine.bundle import Bundle
+from engine.errors import UnknownBundleError
+from ui.context import PageContext
+from ui.handlers import toasts
+from ui.managing import require_manager
+from ui.models_forms import FOR_LIGHTWEIGHT, LISTENING, PRUNE, SEARCHING
+from ui.quantities import seconds
+from ui.texts import texts_for
+from ui.workshop import Job, Workshop
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelsUpdate:
+    """What a page that shows an older state has to change; ``values`` in the order of :attr:`ModelsPanel.outputs`."""
+
+    values: list[Any]
+    bundle_changed: bool
+
+
+class ModelActions:
+    """The listeners of the buttons: each asks who is there, begins what was asked for, and redraws the panel."""
+
+    def __init__(self, context: PageContext, update: Callable[[Sequence[str], gr.Request], ModelsUpdate]) -> None:
+        self._managers, self._state, self._update = context.managers, context.models, update
+
+    def switch(self, shown: list[str], folder: str | None, request: gr.Request) -> list[Any]:
+        """Open another bundle."""
+        texts = texts_for(request)
+        with toasts(texts):
+            require_manager(self._managers, request)
+            if folder:
+                report = self._state.switch(self._known(folder).folder)
+                gr.Info(escape(texts("models.switched", bundle=report.bundle, time=seconds(report.seconds))))
+            return self._update(shown, request).values
+
+    def fetch(self, shown: list[str], name: str, source: str, request: gr.Request) -> list[Any]:
+        """Download a model of the catalog."""
+        return self._begin("fetch", name, lambda workshop: workshop.fetch(name, source=source or None), shown, request)
+
+    def bring(self, shown: list[str], folder: str, name: str, request: gr.Request) -> list[Any]:
+        """Import a folder of the server."""
+        named = name.strip() or Path(folder.strip()).name
+        return self._begin("import", named, lambda workshop: workshop.import_folder(folder.strip(), name=named), shown, request)
+
+    def quantize(
+        self,
+        shown: list[str],
+        folder: str,
+        recipe: str,
+        clips: int | None,
+        trials: int | None,
+        amount: float,
+        as_default: bool,
+        request: gr.Request,
+    ) -> list[Any]:
+        """Make a variant."""
+
+        def begin(workshop: Workshop) -> Job:
+            bundle = self._known(folder).folder
+            if recipe == PRUNE:
+                return workshop.prune(bundle, amount=amount)
+            return workshop.quantize(
+                bundle,
+                recipe=recipe,
+                clips=clips if recipe in LISTENING else None,
+                max_trials=trials if recipe in SEARCHING else None,
+                as_default=as_default and recipe in FOR_LIGHTWEIGHT,
+            )
+
+        return self._begin(PRUNE if recipe == PRUNE else "quantize", f"{Path(folder or '').name}: {recipe}", begin, shown, request)
+
+    def cancel(self, shown: list[str], request: gr.Request) -> list[Any]:
+        """End the job that runs."""
+        with toasts(texts_for(request)):
+            require_manager(self._managers, request)
+            self._state.cancel()
+            return self._update(shown, request).values
+
+    def _begin(self, kind: str, subject: str, begin: Callable[[Workshop], Job], shown: list[str], request: gr.Request) -> list[Any]:
+        with toasts(texts_for(request)):
+            require_manager(self._managers, request)
+            self._state.start(kind, subject, begin)
+            return self._update(shown, request).values
+
+    def _known(self, folder: str) -> Bundle:
+        """An installed bundle by its folder; UnknownBundleError for any other path of this machine."""
+        whole = self._state.whole()
+        for bundle in whole:
+            if str(bundle.folder) == folder:
+                return bundle
+        raise UnknownBundleError(bundle=folder, known=[bundle.name for bundle in whole])
