@@ -20,7 +20,7 @@ from engine.tags import Emotion, Event, Language
 from engine.transcript import Segment, Transcript
 from models.recordings import Recording
 from models.starter.corpus import ESC10_EVENTS, RAVDESS_EMOTIONS
-from models.starter.evaluate import vad_frames
+from models.starter.meetings import turns
 
 #: Logits are compared on this many recordings, cut to the length of the longest segment: 56 MB of features.
 FRAME_CLIPS = 50
@@ -136,7 +136,7 @@ def _turns(recording: Recording, data: Path, *, frames: int) -> Bools | None:
     for parent in recording.path.resolve().parents:
         for rttm in sorted((parent / "rttm").glob("*.rttm")):
             if any(line.split()[1:2] == [recording.path.stem] for line in rttm.read_text(encoding="utf-8").splitlines()):
-                return vad_frames(rttm, recording.path.stem, frames)
+                return turns(rttm, recording.path.stem, frames)
         if parent == root:
             break
     return None

@@ -26,6 +26,7 @@ def _parser() -> argparse.ArgumentParser:
     train = steps.add_parser("train", help="train ASR and VAD; goes on where it stopped")
     train.add_argument("--only", choices=("asr", "vad"), help="train one of the two")
     train.add_argument("--teacher", type=Path, help="FSMN-VAD model.onnx whose decisions label the VAD's training frames")
+    train.add_argument("--meetings", type=Path, help="folder of pyannote's meeting extracts: trn and dev train and tune the VAD")
     train.add_argument("--epochs", type=int, help="override the number of epochs")
     train.add_argument("--minutes", type=float, help="time for the ASR training; the learning rate falls with it (default: by epochs)")
     train.add_argument("--init", type=Path, metavar="BUNDLE", help="begin with the ASR weights of a bundle that has the same units")
@@ -55,9 +56,11 @@ def _run(arguments: argparse.Namespace) -> None:
 
             Trainer(store, config, arguments.work, init=arguments.init).run(epochs=arguments.epochs, minutes=arguments.minutes)
         if arguments.only != "asr":
+            from models.starter.meetings import TUNING, read_meetings
             from models.starter.train_vad import train_vad
 
-            train_vad(store, config, arguments.work, teacher=arguments.teacher)
+            heard = read_meetings(arguments.meetings, TUNING) if arguments.meetings else ()
+            train_vad(store, config, arguments.work, teacher=arguments.teacher, meetings=heard)
     elif arguments.step == "export":
         from models.starter.export import export
 

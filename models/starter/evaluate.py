@@ -6,7 +6,6 @@ VAD is scored on labelled meeting extracts against their RTTM turns.
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 import random
@@ -28,6 +27,7 @@ from engine.session import default_threads
 from engine.transcript import Transcript
 from models.starter.corpus import Utterance, read_corpus
 from models.starter.events import make_events
+from models.starter.meetings import TESTING, read_meetings, score
 
 log = logging.getLogger(__name__)
 BOOTSTRAPS = 1000
@@ -79,47 +79,19 @@ def _recognize(engine: Engine, audios: Sequence[Path | Waveform], precision: str
     return [engine.transcribe(audio, precision=precision, itn=False, language=language) for audio in audios]
 
 
-def vad_frames(rttm: Path, recording: str, frames: int) -> np.ndarray:
-    """Speech or not per 10 ms frame from an RTTM file's turns: (frames,) bool."""
-    truth = np.zeros(frames, bool)
-    for line in rttm.read_text(encoding="utf-8").splitlines():
-        fields = line.split()
-        if len(fields) >= 5 and fields[0] == "SPEAKER" and fields[1] == recording:
-            start, length = float(fields[3]), float(fields[4])
-            truth[round(start * 100) : round((start + length) * 100)] = True
-    return truth
-
-
 def vad_score(engine: Engine, data: Path, precision: str) -> dict[str, float] | None:
-    """Frame F1, miss and false-alarm rates over the labelled extracts ``tst`` and ``sample``; None where they are absent."""
+    """Frame F1, miss and false-alarm rates over the meeting extracts that nothing was tuned on; None where the set is absent."""
     folder = data / "pyannote_samples"
     if not (folder / "labels.tsv").is_file():
         return None
-    truths, guesses = [], []
-    with (folder / "labels.tsv").open(encoding="utf-8", newline="") as handle:
-        paths = [row["path"] for row in csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE)]
-    for path in paths:
-        stem = Path(path).stem
-        rttms = [rttm for rttm in (folder / "rttm").glob("*.rttm") if any(line.split()[1:2] == [stem] for line in rttm.open())]
-        if not rttms or not stem.startswith(("tst", "sample")):
-            continue
-        waveform = load_audio(folder / path)
-        frames = int(waveform.duration_s * 100)
-        guess = np.zeros(frames, bool)
-        for span in engine.detect(waveform, precision=precision):
+    meetings = read_meetings(folder, TESTING)
+    guesses = []
+    for meeting in meetings:
+        guess = np.zeros(len(meeting.truth), bool)
+        for span in engine.detect(meeting.waveform, precision=precision):
             guess[span.start_ms // FRAME_MS : span.end_ms // FRAME_MS] = True
-        truths.append(vad_frames(rttms[0], stem, frames))
         guesses.append(guess)
-    if not truths:
-        return None
-    truth, guess = np.concatenate(truths), np.concatenate(guesses)
-    hits = int((truth & guess).sum())
-    return {
-        "f1": 2 * hits / (truth.sum() + guess.sum()),
-        "miss": float((truth & ~guess).sum() / truth.sum()),
-        "false_alarm": float((~truth & guess).sum() / max(1, (~truth).sum())),
-        "seconds": len(truth) / 100,
-    }
+    return vars(score([meeting.truth for meeting in meetings], guesses)) if meetings else None
 
 
 def event_score(bundle: Bundle, precision: str, sounds: Sequence[Utterance]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from engine.features import FBANK_BINS, Cmvn, stack_frames
+from engine.features import FBANK_BINS, FRAME_SHIFT_MS, Cmvn, fbank, stack_frames
+from engine.segments import VadOptions, find_speech, frame_decibels
 from models.fsmn_vad import FsmnVad
 from models.starter.augment import add_noise, change_volume, silence, stretch, warp_vocal_tract
+from models.starter.meetings import FrameScore, Meeting, score
 from models.starter.prepare import FeatureStore, Item
 
 log = logging.getLogger(__name__)
@@ -60,8 +63,17 @@ def speech_labels(store: FeatureStore, items: list[Item], teacher: Path | None) 
 class SceneMaker:
     """Draws training scenes: utterances, pauses and noises in a row, with noise under them."""
 
-    def __init__(self, store: FeatureStore, items: list[Item], labels: list[np.ndarray], settings: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        store: FeatureStore,
+        items: list[Item],
+        labels: list[np.ndarray],
+        settings: dict[str, Any],
+        *,
+        meetings: Sequence[Meeting] = (),
+    ) -> None:
         self.store, self.items, self.labels, self.settings = store, items, labels, settings
+        self.meetings = [(fbank(meeting.waveform.samples), meeting.truth) for meeting in meetings]
         self.noises = [index for index, item in enumerate(items) if item.language == "nospeech"]
         self.speech = [index for index, item in enumerate(items) if item.language != "nospeech"]
 
@@ -81,8 +93,19 @@ class SceneMaker:
         voices = [self.store.frames(self.items[self.speech[int(index)]]) for index in rng.integers(0, len(self.speech), 5)]
         return np.logaddexp.reduce([np.resize(voice, (window, FBANK_BINS)) for voice in voices]).astype(np.float32)
 
+    def _meeting(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        window = self.settings["window_frames"]
+        frames, truth = self.meetings[int(rng.integers(len(self.meetings)))]
+        length = min(len(frames), len(truth))
+        start = int(rng.integers(0, max(1, length - window)))
+        places = np.arange(start, start + window) % length  # a short extract begins again
+        heard = change_volume(warp_vocal_tract(frames[places], rng.uniform(0.88, 1.12)), rng.uniform(-6, 2))
+        return heard, truth[places].astype(np.float32)
+
     def scene(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """One scene: (window, 80) frames and (window,) speech probabilities."""
+        if self.meetings and rng.random() < self.settings["meeting_share"]:
+            return self._meeting(rng)
         window = self.settings["window_frames"]
         frames, labels, total = [], [], 0
         while total < window + 100:
@@ -124,14 +147,42 @@ def speech_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return -(labels * spoken + (1 - labels) * silent).mean()
 
 
-def train_vad(store: FeatureStore, config: dict[str, Any], work: Path, *, teacher: Path | None) -> Path:
-    """Train and save ``vad.pt`` below ``work``; the checkpoint beside it lets a second call go on."""
+@torch.inference_mode()
+def best_bias(model: FsmnVad, store: FeatureStore, meetings: Sequence[Meeting]) -> tuple[float, FrameScore]:
+    """How much to add to the silence unit's logit for the best frame F1 behind the state machine, and that score."""
+    found: list[tuple[FrameScore, float]] = []
+    heard = []
+    for meeting in meetings:
+        frames = fbank(meeting.waveform.samples)
+        scaled = ((frames - store.means) / store.deviations).astype(np.float32)
+        logits = model(torch.from_numpy(stack_frames(scaled, lfr_m=LFR_M, lfr_n=LFR_N))[None])[0].numpy()
+        heard.append((logits, frame_decibels(meeting.waveform.samples, frames=len(frames)), meeting.truth))
+    for bias in np.arange(-2.0, 2.01, 0.25):
+        guesses = []
+        for logits, decibels, truth in heard:
+            shifted = logits.copy()
+            shifted[:, 0] += bias
+            silence = np.exp(shifted[:, 0] - np.logaddexp.reduce(shifted, axis=1))
+            guess = np.zeros(len(truth), bool)
+            for span in find_speech(silence.astype(np.float32), decibels, VadOptions()):
+                guess[span.start_ms // FRAME_SHIFT_MS : span.end_ms // FRAME_SHIFT_MS] = True
+            guesses.append(guess)
+        found.append((score([truth for _, _, truth in heard], guesses), float(bias)))
+    best, bias = max(found, key=lambda entry: (entry[0].f1, -abs(entry[1])))
+    return bias, best
+
+
+def train_vad(store: FeatureStore, config: dict[str, Any], work: Path, *, teacher: Path | None, meetings: Sequence[Meeting] = ()) -> Path:
+    """Train and save ``vad.pt`` below ``work``; the checkpoint beside it lets a second call go on.
+
+    ``meetings`` are heard among the scenes, and the threshold is set on them: those named in :data:`meetings.TUNING`.
+    """
     settings = config["train_vad"]
     items = [item for item in store.items if item.split == "train" and item.frames >= 20]
     if len(items) > settings["utterances"]:
         kept = np.random.default_rng(config["seed"]).choice(len(items), settings["utterances"], replace=False)
         items = [items[index] for index in sorted(kept)]
-    maker = SceneMaker(store, items, speech_labels(store, items, teacher), settings)
+    maker = SceneMaker(store, items, speech_labels(store, items, teacher), settings, meetings=meetings)
     torch.manual_seed(config["seed"])
     model = FsmnVad()
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings["peak_learning_rate"], weight_decay=0.01)
@@ -159,6 +210,11 @@ def train_vad(store: FeatureStore, config: dict[str, Any], work: Path, *, teache
             torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}, checkpoint)
             with (work / "vad.log.jsonl").open("a", encoding="utf-8") as handle:
                 handle.write(json.dumps({"step": step + 1, "loss": round(mean, 5)}) + "\n")
+    if meetings:
+        bias, reached = best_bias(model.eval(), store, meetings)
+        with torch.no_grad():
+            model.out_linear2.linear.bias[0] += bias
+        log.info("silence logit %+.2f: frame F1 %.3f on the meetings heard", bias, reached.f1)
     path = work / "vad.pt"
     torch.save(model.state_dict(), path)
     return path
