@@ -29,7 +29,7 @@ AUDIO_SUFFIXES = frozenset({".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".
 CALIBRATION_SHARE = 0.3
 TUNING_SHARE = 0.2
 #: The sets that the starter bundle learnt from (``models.starter.corpus``), and where its held-out speakers are named.
-STARTER_SETS = ("speechocean762", "fsdd", "ljspeech_subset", "aishell_sample", "audio_cmn", "ravdess", "esc10")
+STARTER_SETS = ("speechocean762", "fsdd", "ljspeech_subset", "aishell_sample", "audio_cmn", "pinyin_sound", "ravdess", "esc10")
 STARTER_CONFIG = Path(__file__).resolve().parent / "starter" / "config.yaml"
 
 _CHUNK_BYTES = 1 << 20
