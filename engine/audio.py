@@ -202,11 +202,12 @@ def from_array(samples: NDArray[Any], sample_rate_hz: int, *, name: str = "recor
     columns = array[:, None] if array.ndim == 1 else array
     frames = max(1, BLOCK_SAMPLES // max(1, columns.shape[1]))
     for start in range(0, len(columns), frames):
-        collector.add(_scaled(columns[start : start + frames]))
+        collector.add(scaled(columns[start : start + frames]))
     return Waveform(collector.samples(), name=name, decode_s=time.perf_counter() - started)
 
 
-def _scaled(block: NDArray[Any]) -> NDArray[Any]:
+def scaled(block: NDArray[Any]) -> NDArray[Any]:
+    """Samples as float32, integers by the range of their own type: to [-1, 1)."""
     if block.dtype.kind == "f":
         return block.astype(np.float32)
     limits = np.iinfo(block.dtype)

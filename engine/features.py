@@ -55,6 +55,25 @@ def fbank(samples: Floats) -> Floats:
     return frames
 
 
+class FbankStream:
+    """The frames of :func:`fbank` for samples that come piece by piece; keeps no more than the next frame needs."""
+
+    def __init__(self) -> None:
+        self._computer = knf.OnlineFbank(_options())
+        self._given = 0
+
+    def add(self, samples: Floats) -> Floats:
+        """Take samples (N,) float32 at 16 kHz; the frames that became whole with them: (T, 80) float32."""
+        self._computer.accept_waveform(SAMPLE_RATE_HZ, (samples * np.float32(SAMPLE_SCALE)).tolist())
+        ready = self._computer.num_frames_ready
+        frames = np.empty((ready - self._given, FBANK_BINS), np.float32)
+        for index in range(len(frames)):
+            frames[index] = self._computer.get_frame(self._given + index)
+        self._computer.pop(len(frames))
+        self._given = ready
+        return frames
+
+
 def stack_frames(frames: Floats, *, lfr_m: int, lfr_n: int, start: int = 0, stop: int | None = None) -> Floats:
     """Stack frames (LFR): (T, D) -> (ceil(T / lfr_n), lfr_m * D), or its rows ``start`` to ``stop``.
 

@@ -23,6 +23,7 @@ from engine.bundle_slot import BundleSlot, OpenBundle, SwitchReport
 from engine.compare import Comparison, Contender, Variant, take_turns
 from engine.features import fbank
 from engine.itn import load as load_itn
+from engine.live import LiveStream
 from engine.parts import Parts
 from engine.precision import CURRENT, VAD_AS_REQUEST, VAD_OFF, OpenSession, SessionSet, ToggleEffects, ToggleReport, open_session
 from engine.resources import ResourceMeter
@@ -211,6 +212,12 @@ class Engine:
         opened = self._slot.current
         with opened.pool.lease(precision) as sessions:
             return opened.parts.detector(sessions).detect(waveform, fbank(waveform.samples), vad or self.vad_options)
+
+    def live(self, *, language: str = "auto", itn: bool = True, ban_emo_unknown: bool = False, vad: VadOptions | None = None) -> LiveStream:
+        """A stream for audio that is still being spoken; each segment runs in the precision and on the bundle in force as it begins."""
+        parse_language(language)
+        wishes = Wishes(language=language, itn=itn, ban_emo_unknown=ban_emo_unknown)
+        return LiveStream(lambda: self._slot.current, wishes=wishes, options=vad or self.vad_options)
 
     def set_lightweight(self, on: bool) -> ToggleReport:
         """Switch lightweight mode for the whole server."""

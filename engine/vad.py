@@ -51,14 +51,25 @@ class SpeechDetector:
         for start in range(0, len(frames), WINDOW_FRAMES):
             stop = min(start + WINDOW_FRAMES, len(frames))
             first = max(0, start - CONTEXT_FRAMES)
-            features = self._frontend.vad_features(frames, first, stop)
-            silence[start:stop] = self.score(features)[start - first :]
+            silence[start:stop] = self.silence_between(frames, first, stop)[start - first :]
             if progress is not None:
                 progress(stop / len(frames))
         return silence
 
-    def score(self, features: Floats) -> Floats:
-        """Probability of silence of each row of features: (T, 400) -> (T,) float32; the first CONTEXT_FRAMES lack what came before them."""
+    @property
+    def frames_ahead(self) -> int:
+        """How many frames must have come after a frame before it can be scored."""
+        lfr_m = self._frontend.vad.lfr_m
+        return lfr_m - 1 - (lfr_m - 1) // 2
+
+    def silence_between(self, frames: Floats, first: int, stop: int) -> Floats:
+        """Probability of silence of frames ``first`` to ``stop`` of a fbank (T, 80), exact from CONTEXT_FRAMES after ``first`` on.
+
+        So is all of it where ``first`` is the stream's first frame.
+        """
+        return self._run(self._frontend.vad_features(frames, first, stop))
+
+    def _run(self, features: Floats) -> Floats:
         outputs = self._session.run(self._session.output_names[:1], {self._session.input_names[0]: features[None]})
         scores = outputs[0]
         if scores.ndim != np.ndim(features) + 1 or scores.shape[:2] != (1, len(features)) or max(self._silence_ids) >= scores.shape[2]:
