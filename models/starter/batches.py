@@ -149,6 +149,13 @@ class BatchMaker:
             chosen.append(heard)
         return self.collate(rows, chosen, rng)
 
+    def _tags(self, item: Item, rng: np.random.Generator) -> tuple[int, int, int]:
+        """The tags to learn; the emotion of read speech is left out most of the time, or nothing but NEUTRAL would be heard."""
+        read = item.source != "ravdess" and bool(item.text)
+        if read and rng.random() >= self.settings["read_speech_emotion_share"]:
+            return item.tags[0], -1, item.tags[2]
+        return item.tags
+
     def collate(self, rows: list[np.ndarray], items: list[Item], rng: np.random.Generator) -> Batch:
         """Pad feature rows and gather targets; the language prompt is given half of the time."""
         speech = np.zeros((len(rows), max(map(len, rows)), rows[0].shape[1]), np.float32)
@@ -168,7 +175,7 @@ class BatchMaker:
             targets=torch.tensor([unit for units in targets for unit in units], dtype=torch.long),
             target_lengths=torch.tensor([len(units) for units in targets]),
             has_text=torch.tensor(known),
-            tags=torch.tensor([[*item.tags, self.textnorm_ids[norm]] for item, norm in zip(items, norms, strict=True)]),
+            tags=torch.tensor([[*self._tags(item, rng), self.textnorm_ids[norm]] for item, norm in zip(items, norms, strict=True)]),
             sounds=torch.tensor([unit for units in sounds for unit in units], dtype=torch.long),
             sound_lengths=torch.tensor([len(units) for units in sounds]),
             has_sounds=torch.tensor(sounded),

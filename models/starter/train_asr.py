@@ -81,14 +81,20 @@ def ctc_per_unit(logits: Tensor, lengths: Tensor, targets: Tensor, target_length
     return loss.sum() / max(int(target_lengths[rows].sum()), int(rows.sum()))
 
 
-def losses(learner: Learner, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    """CTC loss per text unit, CTC loss per sound, and tag cross-entropy of one batch."""
+LOSSES = ("ctc", "sounds", "tags", "emotion")
+
+
+def losses(learner: Learner, batch: Batch) -> tuple[Tensor, ...]:
+    """CTC loss per text unit, CTC loss per sound, cross-entropy of language, event and text norm, and that of emotion."""
     with torch.autocast(batch.speech.device.type, torch.bfloat16):
         logits, sounds = learner(batch)
     logits, sounds = logits.float(), sounds.float()
-    tags = functional.cross_entropy(logits[:, :PROMPT_POSITIONS].transpose(1, 2), batch.tags, ignore_index=-1)
+    others = [0, 2, 3]  # positions of language, event, text norm
+    tags = functional.cross_entropy(logits[:, others].transpose(1, 2), batch.tags[:, others], ignore_index=-1)
+    known = batch.tags[:, 1] >= 0
+    emotion = functional.cross_entropy(logits[known, 1], batch.tags[known, 1]) if bool(known.any()) else logits.sum() * 0.0
     ctc = ctc_per_unit(logits[:, PROMPT_POSITIONS:], batch.lengths, batch.targets, batch.target_lengths, batch.has_text)
-    return ctc, ctc_per_unit(sounds, batch.lengths, batch.sounds, batch.sound_lengths, batch.has_sounds), tags
+    return ctc, ctc_per_unit(sounds, batch.lengths, batch.sounds, batch.sound_lengths, batch.has_sounds), tags, emotion
 
 
 def learning_rate(done: float, *, peak: float, warmup_fraction: float) -> float:
@@ -255,7 +261,7 @@ class Trainer:
     def _one_epoch(self, epoch: int, epochs: int, minutes: float | None, board: Any) -> dict[str, float]:
         self.learner.train()
         settings = self.settings
-        sums, count = np.zeros(3), 0
+        sums, count = np.zeros(len(LOSSES)), 0
         plan = self.maker.plan(epoch)
         first, started, spent_s = self.progress.batch, time.monotonic(), self.progress.spent_s
         for batch in self.maker.epoch(epoch, plan, first=first):
@@ -266,7 +272,7 @@ class Trainer:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             parts = losses(self.learner, batch.to(self.device))
-            weights = (1.0, settings["sound_loss_weight"], settings["tag_loss_weight"])
+            weights = (1.0, settings["sound_loss_weight"], settings["tag_loss_weight"], settings["emotion_loss_weight"])
             self.optimizer.zero_grad(set_to_none=True)
             sum(weight * part for weight, part in zip(weights, parts, strict=True)).backward()
             torch.nn.utils.clip_grad_norm_(self.learner.parameters(), settings["gradient_clip"])
@@ -279,7 +285,7 @@ class Trainer:
             if count % LOG_EVERY == 0:
                 left_s = (len(plan) - first - count) * (time.monotonic() - started) / count
                 log.info(
-                    "epoch %d, %d of %d: ctc %.3f sounds %.3f tags %.3f rate %.5f, %.0f s left",
+                    "epoch %d, %d of %d: ctc %.3f sounds %.3f tags %.3f emotion %.3f rate %.5f, %.0f s left",
                     epoch,
                     first + count,
                     len(plan),
@@ -287,7 +293,7 @@ class Trainer:
                     rate,
                     left_s,
                 )
-                for name, value in zip(("ctc", "sounds", "tags"), sums / count, strict=True):
+                for name, value in zip(LOSSES, sums / count, strict=True):
                     board.add_scalar(f"loss/{name}", value, self.progress.step)
                 board.add_scalar("rate", rate, self.progress.step)
             if count % SAVE_EVERY == 0:
@@ -295,7 +301,7 @@ class Trainer:
             if minutes is not None and self.progress.spent_s >= 60 * minutes:
                 break
         means = sums / max(1, count)
-        return {name: round(float(value), 4) for name, value in zip(("ctc", "sounds", "tags"), means, strict=True)}
+        return {name: round(float(value), 4) for name, value in zip(LOSSES, means, strict=True)}
 
     def average(self) -> Path:
         """Average the weights of the last epochs and save them."""
