@@ -1,0 +1,331 @@
+"""The HTTP API as other programs use it: OpenAI's own client, curl-like requests, clients that misbehave or leave."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import soundfile
+
+openai = pytest.importorskip("openai")
+
+from engine.errors import SessionError  # noqa: E402 - after the skip
+from tests.ui.conftest import RunningPage  # noqa: E402
+from ui.context import Limits  # noqa: E402
+
+SPOKEN = "three one four one five nine"
+WAIT_S = 60
+
+
+@pytest.fixture
+def client(page: RunningPage) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{page.address}/v1", api_key="none", max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def two_words_mp3(two_words: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    samples, rate = soundfile.read(two_words)
+    path = tmp_path_factory.mktemp("mp3") / "两个词.mp3"
+    soundfile.write(path, samples, rate)
+    return path
+
+
+def post(page: RunningPage, file: Path | None, **fields: object) -> httpx.Response:
+    files = {} if file is None else {"file": (file.name, file.read_bytes())}
+    return httpx.post(f"{page.address}/v1/audio/transcriptions", files=files or {"nothing": b""}, data=fields, timeout=WAIT_S)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(WAIT_S * 50):
+        if condition():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it did not happen")
+
+
+def in_flight(page: RunningPage) -> list[Path]:
+    return list((page.files / "requests").glob("*"))
+
+
+# ---- what OpenAI's client asks ---------------------------------------------------------------------------------------
+
+
+def test_openais_client_gets_the_text_of_wav_and_mp3(
+    client: openai.OpenAI, page: RunningPage, two_words: Path, two_words_mp3: Path
+) -> None:
+    for path in (two_words, two_words_mp3):
+        with path.open("rb") as file:
+            assert client.audio.transcriptions.create(file=file, model="fake:int8", language="en").text == SPOKEN
+        assert page.engine.calls[-1] == {"language": "en", "itn": True, "precision": "int8", "ban_emo_unknown": False}
+    assert in_flight(page) == []
+
+
+def test_openais_client_gets_segments_with_tags_and_words_with_times(client: openai.OpenAI, two_words: Path) -> None:
+    with two_words.open("rb") as file:
+        answer = client.audio.transcriptions.create(
+            file=file,
+            model="fake",
+            response_format="verbose_json",
+            timestamp_granularities=["word", "segment"],
+            prompt="digits",
+            temperature=0.2,
+        )
+    assert (answer.text, answer.language, answer.duration) == (SPOKEN, "en", 3.0)
+    first, second = answer.segments
+    assert (first.id, first.text, first.start, first.seek) == (0, "three one four", 0.5, 50)
+    assert 0.5 < first.end < second.start < second.end <= 3
+    assert (first.emotion, second.emotion, first.event) == ("NEUTRAL", "HAPPY", "Speech")
+    assert first.confidence == {"language": 0.998, "emotion": 0.71, "event": 0.93}
+    assert first.probabilities["emotion"]["SAD"] == 0.2
+    assert first.avg_logprob == pytest.approx(-0.1054, abs=1e-4)
+    assert [word.word for word in answer.words] == SPOKEN.split()
+    times = [time_s for word in answer.words for time_s in (word.start, word.end)]
+    assert times == sorted(times)
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(["word"], {"words"}), (["segment"], {"segments"}), ([], {"segments"})])
+def test_the_granularities_asked_for_are_those_answered(page: RunningPage, two_words: Path, asked: list[str], expected: set[str]) -> None:
+    answer = post(page, two_words, response_format="verbose_json", **{"timestamp_granularities[]": asked}).json()
+    assert {"words", "segments"} & set(answer) == expected
+
+
+@pytest.mark.parametrize(
+    ("response_format", "begins", "media_type"),
+    [
+        ("text", SPOKEN, "text/plain"),
+        ("srt", "1\n00:00:00,500 --> ", "application/x-subrip"),
+        ("vtt", "WEBVTT\n\n00:00:00.500", "text/vtt"),
+    ],
+)
+def test_openais_client_gets_text_and_subtitles(
+    client: openai.OpenAI, page: RunningPage, two_words: Path, response_format: str, begins: str, media_type: str
+) -> None:
+    with two_words.open("rb") as file:
+        assert client.audio.transcriptions.create(file=file, model="fake:fp32", response_format=response_format).startswith(begins)
+    assert post(page, two_words, response_format=response_format).headers["content-type"] == f"{media_type}; charset=utf-8"
+
+
+def test_openais_client_lists_and_retrieves_models(client: openai.OpenAI) -> None:
+    assert [model.id for model in client.models.list()] == ["fake:fp32", "fake:int8"]
+    assert client.models.retrieve("fake:int8").owned_by == "made up by the tests"
+    with pytest.raises(openai.NotFoundError, match="no model 'whisper-1'; choose one of fake:fp32, fake:int8"):
+        client.models.retrieve("whisper-1")
+
+
+def test_openais_asynchronous_client_works_too(page: RunningPage, two_words: Path) -> None:
+    import asyncio
+
+    recording = ("a.wav", two_words.read_bytes())
+
+    async def ask() -> list[str]:
+        async with openai.AsyncOpenAI(base_url=f"{page.address}/v1", api_key="none", max_retries=0) as client:
+            calls = [client.audio.transcriptions.create(file=recording, model="fake") for _ in range(5)]
+            return [answer.text for answer in await asyncio.gather(*calls)]
+
+    assert asyncio.run(ask()) == [SPOKEN] * 5
+
+
+def test_silence_is_an_answer(page: RunningPage, tmp_path: Path) -> None:
+    path = tmp_path / "silence.wav"
+    soundfile.write(path, np.zeros(16_000), 16_000)
+    answer = post(page, path, response_format="verbose_json", **{"timestamp_granularities[]": ["word", "segment"]}).json()
+    assert (answer["text"], answer["segments"], answer["words"], answer["language"]) == ("", [], [], "nospeech")
+
+
+def test_the_extensions_reach_the_engine(client: openai.OpenAI, page: RunningPage, two_words: Path) -> None:
+    with two_words.open("rb") as file:
+        client.audio.transcriptions.create(file=file, model="fake", extra_body={"itn": False, "ban_emo_unknown": True})
+    assert page.engine.calls == [{"language": "auto", "itn": False, "precision": "current", "ban_emo_unknown": True}]
+
+
+# ---- what is refused -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "param", "said"),
+    [
+        ({"model": "whisper-1"}, 404, "model", "no model 'whisper-1'; choose one of fake:fp32, fake:int8"),
+        ({"model": "fake:int3"}, 404, "model", "no model 'fake:int3'"),
+        ({"language": "zn"}, 400, "language", "unknown language 'zn'; choose one of auto, zh"),
+        ({"response_format": "xml"}, 400, "response_format", "'xml'; choose one of json, text"),
+        ({"timestamp_granularities[]": "word"}, 400, "timestamp_granularities[]", "needs response_format verbose_json, not json"),
+        ({"timestamp_granularities[]": "syllable"}, 400, "timestamp_granularities[]", "'syllable'; choose one of word, segment"),
+        ({"stream": "true"}, 400, "stream", "leave it out"),
+        ({"itn": "perhaps"}, 400, "itn", "'perhaps'; choose one of true, false"),
+        ({"modle": "fake"}, 400, "modle", "unknown field 'modle'; known are file, model"),
+    ],
+)
+def test_a_wrong_field_is_refused_by_name(
+    page: RunningPage, two_words: Path, fields: dict[str, str], status: int, param: str, said: str
+) -> None:
+    answer = post(page, two_words, **fields)
+    assert answer.status_code == status
+    error = answer.json()["error"]
+    assert (error["type"], error["param"]) == ("invalid_request_error", param)
+    assert said in error["message"]
+    assert page.engine.calls == []
+    assert in_flight(page) == []
+
+
+def test_a_file_that_is_no_audio_is_refused_by_name_and_the_next_is_read(page: RunningPage, two_words: Path, tmp_path: Path) -> None:
+    for name, content, said in (
+        ("坏 文件.wav", b"RIFF and no more", "cannot read 坏 文件.wav as audio"),
+        ("no.wav", b"", "no.wav holds no audio"),
+    ):
+        path = tmp_path / name
+        path.write_bytes(content)
+        answer = post(page, path)
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, "file")
+        assert said in answer.json()["error"]["message"]
+    assert post(page, two_words).json() == {"text": SPOKEN}
+
+
+@pytest.mark.parametrize("name", ["../../../etc/passwd", "..", "/", "a\\b\\c.wav", "词" * 300 + ".wav", "."])
+def test_no_name_of_a_file_leads_out_of_its_folder(page: RunningPage, two_words: Path, name: str) -> None:
+    before = sorted(page.files.parent.rglob("*"))
+    answer = httpx.post(f"{page.address}/v1/audio/transcriptions", files={"file": (name, two_words.read_bytes())}, timeout=WAIT_S)
+    assert answer.json() == {"text": SPOKEN}
+    assert {path.name for path in sorted(page.files.parent.rglob("*")) if path not in before} <= {"requests"}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status"),
+    [
+        ("application/json", b"{}", 415),
+        ("multipart/form-data", b"", 400),
+        ("multipart/form-data; boundary=x", b"nonsense", 400),
+        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\nRIFF', 400),
+        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\ntext\r\n--x--\r\n', 400),
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n\r\ntext\r\n--x--\r\n", 400),
+    ],
+)
+def test_a_form_that_is_none_is_refused(page: RunningPage, content_type: str, body: bytes, status: int) -> None:
+    answer = httpx.post(f"{page.address}/v1/audio/transcriptions", content=body, headers={"content-type": content_type})
+    assert answer.status_code == status
+    assert answer.json()["error"]["message"]
+
+
+def test_what_is_not_offered_is_said_in_openais_shape(client: openai.OpenAI, page: RunningPage) -> None:
+    with pytest.raises(openai.NotFoundError, match="there is no POST /v1/embeddings; see /docs"):
+        client.embeddings.create(input="three", model="fake")
+    answer = httpx.delete(f"{page.address}/v1/models")
+    assert (answer.status_code, answer.json()["error"]["type"]) == (404, "invalid_request_error")
+
+
+def test_an_upload_over_the_limit_is_refused_and_leaves_nothing(run_page: Callable[..., object], two_words: Path, tmp_path: Path) -> None:
+    large = tmp_path / "large.wav"
+    soundfile.write(large, np.zeros(1_700_000), 16_000)
+    with run_page(limits=Limits(upload_mb=1)) as page:
+        answer = post(page, large)
+        assert answer.status_code == 413
+        assert "over the server's limit of 1 MB" in answer.json()["error"]["message"]
+        assert in_flight(page) == []
+        assert post(page, two_words).json() == {"text": SPOKEN}
+
+
+def test_a_recording_over_the_limit_is_refused(run_page: Callable[..., object], two_words: Path) -> None:
+    with run_page(limits=Limits(duration_s=1.0)) as page:
+        answer = post(page, two_words)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "AudioTooLongError")
+    assert "two words.wav lasts" in answer.json()["error"]["message"]
+
+
+def test_errors_of_the_server_are_the_servers(page: RunningPage, two_words: Path) -> None:
+    page.engine.error = SessionError("the model is gone; install it again")
+    answer = post(page, two_words)
+    assert (answer.status_code, answer.json()["error"]["type"]) == (500, "server_error")
+    page.engine.error = KeyError("secret")
+    answer = post(page, two_words)
+    assert answer.status_code == 500
+    assert "secret" not in answer.text and "under" in answer.json()["error"]["message"]
+
+
+# ---- taking turns ----------------------------------------------------------------------------------------------------
+
+
+def test_runs_wait_for_a_place_and_the_server_answers_meanwhile(run_page: Callable[..., object], two_words: Path) -> None:
+    with run_page(limits=Limits(concurrent_runs=2)) as page, ThreadPoolExecutor(6) as pool:
+        page.engine.hold.clear()
+        answers = [pool.submit(post, page, two_words) for _ in range(6)]
+        wait_for(lambda: len(page.engine.calls) == 2 and len(in_flight(page)) == 6)
+        assert httpx.get(f"{page.address}/healthz").json()["status"] == "ok"
+        assert httpx.get(f"{page.address}/v1/models").status_code == 200
+        assert len(page.engine.calls) == 2
+        page.engine.hold.set()
+        assert [answer.result(WAIT_S).json() for answer in answers] == [{"text": SPOKEN}] * 6
+    assert in_flight(page) == []
+
+
+def raw_request(page: RunningPage, content: bytes) -> socket.socket:
+    """A connection that has sent a whole request and not yet read the answer."""
+    body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n' + content + b"\r\n--x--\r\n"
+    host, port = page.address.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)))
+    head = f"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: {host}\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+    connection.sendall(head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    return connection
+
+
+def test_a_client_that_leaves_frees_its_place(run_page: Callable[..., object], two_words: Path) -> None:
+    with run_page(limits=Limits(concurrent_runs=1)) as page:
+        page.engine.hold.clear()
+        running = raw_request(page, two_words.read_bytes())
+        wait_for(lambda: len(page.engine.calls) == 1)
+        waiting = raw_request(page, two_words.read_bytes())
+        wait_for(lambda: len(in_flight(page)) == 2)
+        waiting.close()
+        wait_for(lambda: len(in_flight(page)) == 1)
+        running.close()
+        wait_for(lambda: in_flight(page) == [])  # while the engine is still held: the run stopped at its next step
+        page.engine.hold.set()
+        assert post(page, two_words).json() == {"text": SPOKEN}
+        assert len(page.engine.calls) == 2
+
+
+def test_a_client_that_leaves_while_it_sends_leaves_nothing(page: RunningPage, two_words: Path) -> None:
+    host, port = page.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(
+            f"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: {host}\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+            "Content-Length: 5000000\r\n\r\n".encode()
+            + b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+            + bytes(2_000_000)
+        )
+    assert post(page, two_words).json() == {"text": SPOKEN}
+    assert in_flight(page) == []
+
+
+def test_too_many_at_once_are_asked_to_come_back(page: RunningPage, two_words: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ui.http_api.MOST_REQUESTS", 1)
+    page.engine.hold.clear()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(post, page, two_words)
+        wait_for(lambda: len(page.engine.calls) == 1)
+        answer = post(page, two_words)
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "5")
+        page.engine.hold.set()
+        assert first.result(WAIT_S).status_code == 200
+
+
+# ---- documentation ---------------------------------------------------------------------------------------------------
+
+
+def test_the_documentation_names_every_route_and_field_and_asks_nobody_else(page: RunningPage) -> None:
+    from ui.transcription_request import FIELDS
+
+    schema = httpx.get(f"{page.address}/openapi.json").json()
+    assert {"/v1/audio/transcriptions", "/v1/models", "/healthz"} <= set(schema["paths"])
+    form = schema["paths"]["/v1/audio/transcriptions"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert set(form["properties"]) == set(FIELDS)
+    shown = httpx.get(f"{page.address}/docs")
+    assert shown.headers["content-type"].startswith("text/html")
+    for word in (*FIELDS, *schema["paths"]):
+        assert word in shown.text
+    assert "src=" not in shown.text and "<script" not in shown.text

@@ -1,0 +1,70 @@
+"""The documentation of the HTTP API: its form for OpenAPI, and ``/docs``, a plain page made of ``/openapi.json``.
+
+Swagger UI would come from another machine, or weigh megabytes here; this page needs neither, nor any script.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from ui.transcription_request import FIELDS, GRANULARITIES, RESPONSE_FORMATS
+
+_KINDS: dict[str, dict[str, Any]] = {
+    "file": {"type": "string", "format": "binary"},
+    "response_format": {"type": "string", "enum": list(RESPONSE_FORMATS), "default": "json"},
+    "timestamp_granularities[]": {"type": "array", "items": {"type": "string", "enum": list(GRANULARITIES)}},
+    "itn": {"type": "boolean", "default": True},
+    "ban_emo_unknown": {"type": "boolean", "default": False},
+    "stream": {"type": "boolean", "default": False},
+    "temperature": {"type": "number"},
+}
+#: The body of a transcription request, as OpenAPI describes it.
+FORM_SCHEMA: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {name: {**_KINDS.get(name, {"type": "string"}), "description": said} for name, said in FIELDS.items()},
+            }
+        }
+    },
+}
+_STYLE = """
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 2rem auto; padding: 0 1rem; }
+h2 { border-top: 1px solid #8888; padding-top: 1rem; font-size: 1.1rem; overflow-wrap: anywhere; }
+dt { font-family: ui-monospace, monospace; font-weight: 600; overflow-wrap: anywhere; }
+pre { overflow-x: auto; padding: .75rem; border: 1px solid #8888; border-radius: 6px; }
+"""
+
+
+def docs_html(schema: dict[str, Any], address: str) -> str:
+    """The page: every operation of an OpenAPI schema, and examples for a server at ``address``."""
+    operations = "".join(
+        _operation(method, path, operation) for path, methods in schema["paths"].items() for method, operation in methods.items()
+    )
+    example = (
+        f"curl {address}/v1/audio/transcriptions -F file=@recording.wav -F response_format=verbose_json\n\n"
+        f'from openai import OpenAI\n\nclient = OpenAI(base_url="{address}/v1", api_key="none")\n'
+        'model = client.models.list().data[0].id\nwith open("recording.wav", "rb") as file:\n'
+        "    print(client.audio.transcriptions.create(file=file, model=model).text)"
+    )
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>LightVoice API</title><style>{_STYLE}</style></head><body><main><h1>LightVoice API</h1>"
+        f'<p>Shaped like OpenAI\'s; any API key will do. Machine-readable: <a href="openapi.json">openapi.json</a>. '
+        f"Errors: <code>{escape(_ERROR)}</code></p><pre>{escape(example)}</pre>{operations}</main></body></html>"
+    )
+
+
+_ERROR = '{"error": {"message", "type", "param", "code"}}'
+
+
+def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
+    form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data", {}).get("schema", {}).get("properties", {})
+    fields = "".join(f"<dt>{escape(name)}</dt><dd>{escape(field['description'])}</dd>" for name, field in form.items())
+    said = escape(operation.get("description", ""))
+    return f"<h2>{method.upper()} <code>{escape(path)}</code></h2><p>{said}</p>" + (f"<dl>{fields}</dl>" if fields else "")
