@@ -1,4 +1,4 @@
-"""The waveform with its speech segments and the speech probability over time, as one inline SVG.
+"""The waveform with its speech segments and the speech probability over time, as inline SVG: for one run, or two side by side.
 
 Drawn in a fixed number of columns, so that an hour costs the browser what ten seconds cost. Colours come from the style
 sheet (light and dark); the times stand in HTML beside the drawing, because the drawing is stretched to the page's width.
@@ -14,6 +14,9 @@ import numpy as np
 from engine.transcript import Segment
 from ui.quantities import clock, seconds
 from ui.texts import Texts
+
+#: One run's segments and speech probabilities ((T,) float32 in [0, 1]) under a name.
+Lane = tuple[str, Sequence[Segment], np.ndarray]
 
 COLUMNS = 1000
 HEIGHT = 100
@@ -35,17 +38,68 @@ def timeline_html(
     if duration_ms <= 0 or samples.size == 0:
         return ""
     described = texts("timeline.aria", duration=seconds(duration_ms / 1000), segments=len(segments))
-    drawing = (
-        f'<svg class="lv-wave" viewBox="0 0 {COLUMNS} {HEIGHT}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{escape(described, quote=True)}">'
-        f"{''.join(_segment(segment, duration_ms) for segment in segments)}"
-        f'<path class="lv-wave-shape" d="{envelope_path(samples)}"/>'
-        f'<path class="lv-wave-speech" d="{probability_path(probabilities, frame_ms, duration_ms)}"/></svg>'
-    )
+    spoken = "".join(_segment(segment, duration_ms) for segment in segments)
+    wave = f'<path class="lv-wave-shape" d="{envelope_path(samples)}"/>'
+    curve = f'<path class="lv-wave-speech" d="{probability_path(probabilities, frame_ms, duration_ms)}"/>'
+    drawing = _drawing(f"{spoken}{wave}{curve}", described)
     return (
         f'<figure class="lv-card lv-timeline"><figcaption>{escape(texts("timeline.title"))}{_legend(texts)}</figcaption>'
         f'<div class="lv-wave-box">{drawing}</div>{_ticks(duration_ms)}</figure>'
     )
+
+
+def lanes_html(samples: np.ndarray, duration_ms: float, lanes: tuple[Lane, Lane], frame_ms: float, texts: Texts) -> str:
+    """Two runs of one recording on one time axis: the waveform, then a lane for each; what only one of them calls speech is hatched."""
+    if duration_ms <= 0 or samples.size == 0:
+        return ""
+    described = texts("timeline.aria", duration=seconds(duration_ms / 1000), segments=" / ".join(str(len(lane[1])) for lane in lanes))
+    wave = f'<path class="lv-wave-shape" d="{envelope_path(samples)}"/>'
+    drawn = "".join(
+        f'<div class="lv-lane"><span class="lv-lane-name">{escape(name)}: {escape(texts("timeline.count", segments=len(segments)))}</span>'
+        f'<div class="lv-wave-box lv-lane-box">{_lane(index, lanes, duration_ms, frame_ms)}</div></div>'
+        for index, (name, segments, _) in enumerate(lanes)
+    )
+    kinds = ("wave", "speech", "only", "probability")
+    return (
+        f'<figure class="lv-card lv-timeline"><figcaption>{escape(texts("timeline.title"))}{_legend(texts, kinds)}</figcaption>'
+        f'<div class="lv-wave-box">{_drawing(wave, described)}</div>{drawn}{_ticks(duration_ms)}</figure>'
+    )
+
+
+def _drawing(inner: str, described: str = "") -> str:
+    role = f'role="img" aria-label="{escape(described, quote=True)}"' if described else 'aria-hidden="true"'
+    return f'<svg class="lv-wave" viewBox="0 0 {COLUMNS} {HEIGHT}" preserveAspectRatio="none" {role}>{inner}</svg>'
+
+
+def _lane(index: int, lanes: tuple[Lane, Lane], duration_ms: float, frame_ms: float) -> str:
+    _, segments, probabilities = lanes[index]
+    only = "".join(
+        f'<rect class="lv-wave-only" fill="url(#lv-hatch-{index})" x="{start / duration_ms * COLUMNS:.1f}" y="0" '
+        f'width="{(end - start) / duration_ms * COLUMNS:.1f}" height="{HEIGHT}"/>'
+        for start, end in uncovered(segments, lanes[1 - index][1])
+    )
+    hatch = (
+        f'<defs><pattern id="lv-hatch-{index}" width="6" height="100" patternUnits="userSpaceOnUse">'
+        f'<rect class="lv-hatch" width="3" height="100"/></pattern></defs>'
+    )
+    curve = f'<path class="lv-wave-speech" d="{probability_path(probabilities, frame_ms, duration_ms)}"/>'
+    return _drawing(f"{hatch}{''.join(_segment(segment, duration_ms) for segment in segments)}{only}{curve}")
+
+
+def uncovered(segments: Sequence[Segment], others: Sequence[Segment]) -> list[tuple[int, int]]:
+    """The stretches (start_ms, end_ms) of ``segments`` that no segment of ``others`` covers, in time order."""
+    found = []
+    for segment in segments:
+        start = segment.start_ms
+        for other in sorted(others, key=lambda one: one.start_ms):
+            if other.end_ms <= start or other.start_ms >= segment.end_ms:
+                continue
+            if other.start_ms > start:
+                found.append((start, other.start_ms))
+            start = other.end_ms
+        if start < segment.end_ms:
+            found.append((start, segment.end_ms))
+    return found
 
 
 def column_peaks(samples: np.ndarray, columns: int = COLUMNS) -> np.ndarray:
@@ -91,7 +145,6 @@ def _ticks(duration_ms: float) -> str:
     return f'<div class="lv-ticks" aria-hidden="true">{marks}</div>'
 
 
-def _legend(texts: Texts) -> str:
-    kinds = ("wave", "speech", "probability")
+def _legend(texts: Texts, kinds: Sequence[str] = ("wave", "speech", "probability")) -> str:
     inner = "".join(f'<span class="lv-key lv-key-{kind}">{escape(texts(f"timeline.{kind}"))}</span>' for kind in kinds)
     return f'<span class="lv-legend">{inner}</span>'

@@ -11,7 +11,12 @@ from typing import Any
 import numpy as np
 
 from engine.audio import Waveform, load_audio
+from engine.compare import Variant
 from engine.errors import UnknownPrecisionError
+from engine.precision import ClosedSession, Closing, ToggleEffects
+from engine.speed import Speed
+from engine.precision import VAD_AS_REQUEST
+from engine.segments import VadOptions
 from engine.tags import Emotion, Event, Language, parse_language
 from engine.transcript import Segment, TagConfidence, Timing, Token, Transcript
 
@@ -24,6 +29,7 @@ RSS_MB = {False: 320.0, True: 210.0}
 
 @dataclass(frozen=True, kw_only=True)
 class FakeBundle:
+    folder: Path = Path(__file__).parent
     name: str = "fake"
     version: str = "0.0.1"
     kind: str = "starter"
@@ -52,8 +58,15 @@ class FakeReport:
 
 
 @dataclass(frozen=True)
+class FakeSide:
+    transcript: Transcript
+
+
+@dataclass(frozen=True)
 class FakeComparison:
     values: dict[str, Any]
+    left: FakeSide
+    right: FakeSide
 
     def to_dict(self) -> dict[str, Any]:
         return self.values
@@ -66,10 +79,14 @@ class FakeEngine:
         self.bundle = FakeBundle()
         self.lightweight = False
         self.calls: list[dict[str, Any]] = []
+        #: The VAD options of each call.
+        self.vads: list[tuple[VadOptions | None, str]] = []
         self.error: Exception | None = None
         self.hold = threading.Event()
         self.hold.set()
         self._last_rtf: float | None = None
+        self.toggle_effects: ToggleEffects | None = None
+        self.measured: dict[str, Speed] = {}
 
     @property
     def precisions(self) -> tuple[str, ...]:
@@ -87,10 +104,14 @@ class FakeEngine:
         itn: bool = True,
         precision: str = "current",
         ban_emo_unknown: bool = False,
+        vad: VadOptions | None = None,
+        vad_precision: str = VAD_AS_REQUEST,
         file: str | None = None,
         progress: Callable[[float, str], None] | None = None,
+        on_segment: Callable[[Segment], None] | None = None,
     ) -> Transcript:
         parse_language(language)
+        self.vads.append((vad, vad_precision))
         self.calls.append({"language": language, "itn": itn, "precision": precision, "ban_emo_unknown": ban_emo_unknown})
         if self.error is not None:
             raise self.error
@@ -100,8 +121,16 @@ class FakeEngine:
         for fraction, stage in ((0.1, "features"), (0.3, "vad"), (0.5, "asr")):
             if progress is not None:
                 progress(fraction, stage)
-        assert self.hold.wait(20)
+        for _ in range(400):
+            if self.hold.wait(0.05):
+                break
+            if progress is not None:
+                progress(0.5, "asr")  # where a run that is no longer wanted ends
+        assert self.hold.is_set()
         segments = tuple(self._segment(number, span, ban_emo_unknown) for number, span in enumerate(self._loud_spans(waveform)))
+        for segment in segments:
+            if on_segment is not None:
+                on_segment(segment)
         self._last_rtf = 0.0123
         chosen = self.precision if precision == "current" else precision
         slower = 1.0 if chosen == "int8" else 3.0
@@ -122,17 +151,22 @@ class FakeEngine:
         *,
         language: str = "auto",
         itn: bool = True,
-        left: str = "fp32",
-        right: str = "int8",
+        left: str | Variant = "fp32",
+        right: str | Variant = "int8",
+        rounds: int = 1,
         file: str | None = None,
         progress: Callable[[float, str], None] | None = None,
     ) -> FakeComparison:
-        first, second = (
-            self.transcribe(audio, language=language, itn=itn, precision=precision, file=file).to_dict() for precision in (left, right)
-        )
+        names = [side.precision if isinstance(side, Variant) else side for side in (left, right)]
+        runs = [self.transcribe(audio, language=language, itn=itn, precision=name, file=file, progress=progress) for name in names]
+        first, second = (run.to_dict() for run in runs)
         tags = [{key: segment[key] for key in ("language", "emotion", "event")} for segment in first["segments"]]
         count = len(tags)
         whole = {"agree": count, "of": count}
+        likelihoods = {
+            "confidence": {side: {"language": 0.998, "emotion": 0.71, "event": 0.93} for side in ("left", "right")},
+            "margin": {side: {"language": 0.996, "emotion": 0.51, "event": None} for side in ("left", "right")},
+        }
         return FakeComparison(
             {
                 "file": first["file"],
@@ -157,7 +191,7 @@ class FakeEngine:
                     "emotion": whole,
                     "event": whole,
                     "segments": [
-                        {"start_ms": segment["start_ms"], "end_ms": segment["end_ms"], "left": tag, "right": tag, "margin": {}}
+                        {"start_ms": segment["start_ms"], "end_ms": segment["end_ms"], "left": tag, "right": tag, **likelihoods}
                         for segment, tag in zip(first["segments"], tags, strict=True)
                     ],
                 },
@@ -170,13 +204,21 @@ class FakeEngine:
                     "right_rtf": second["timing"]["rtf"],
                 },
                 "memory": {"left_mb": 30.1, "right_mb": 9.4, "left_file_mb": 11.2, "right_file_mb": 3.1},
-            }
+                "rounds": {"count": rounds, "left_s": [0.1] * rounds, "right_s": [0.06] * rounds},
+            },
+            *(FakeSide(run) for run in runs),
         )
 
     def set_lightweight(self, on: bool) -> FakeReport:
         freed = RSS_MB[False] - RSS_MB[True] if on and not self.lightweight else 0.0
+        if on != self.lightweight:
+            closed = tuple(ClosedSession(model, "fp32", mb) for model, mb in (("asr", 100.0), ("vad", 8.0)))
+            self.toggle_effects = ToggleEffects(on, (Closing(closed, RSS_MB[False], RSS_MB[True]),) if on else ())
         self.lightweight = on
         return FakeReport(precision=self.precision, freed_mb=freed, rss_mb=RSS_MB[on])
+
+    def speeds(self) -> dict[str, Speed]:
+        return dict(self.measured)
 
     def resources(self) -> dict[str, Any]:
         sessions = [

@@ -10,14 +10,15 @@ import pytest
 
 from engine.advisor import advise
 from engine.audio import load_audio
+from engine.speed import Speed
 from engine.tags import Emotion, Event, Language
 from engine.transcript import Transcript
 from tests.ui.fake_engine import FakeBundle, FakeEngine
 from ui.banner import banner_html
-from ui.comparison_html import comparison_html
-from ui.lightweight_panel import advice_html, lightweight_html
+from ui.comparison_html import MOST_ROWS, comparison_html, side_names
+from ui.lightweight_panel import advice_html, effects_html, lightweight_html
 from ui.resource_panel import resources_html
-from ui.server_state import LightweightState
+from ui.server_state import LightweightState, Reading, ServerState
 from ui.tag_chips import EMOJI, chips
 from ui.texts import Texts
 from ui.transcript_html import segments_html, transcript_html
@@ -56,7 +57,7 @@ def transcript(two_words: Any) -> Transcript:
 
 
 def test_a_transcript_shows_text_tags_and_times(transcript: Transcript) -> None:
-    shown = Reader(transcript_html(transcript, ENGLISH)).text
+    shown = " ".join(Reader(transcript_html(transcript, ENGLISH)).text.split())
     for word in ("three one four", "one five nine", "English", "Neutral", "Happy", "Speech", "FP32", "0:00.5"):
         assert word in shown
     assert "高兴" in Reader(transcript_html(transcript, CHINESE)).text
@@ -112,8 +113,11 @@ def test_a_comparison_shows_what_changed_and_what_it_costs(two_words: Any) -> No
     reader = Reader(comparison_html(values, ENGLISH))
     for word in ("3 edits", "30 %", "1.7× as fast", "2 of 2", "4 of 4 segment boundaries", "30 MB", "9.4 MB", "11 MB", "3.1 MB", "0.0369"):
         assert word in reader.text, word
-    assert reader.tags.count("del") == 2
-    assert reader.tags.count("ins") == 2
+    # Two changed places on each side, and the legend.
+    assert reader.tags.count("del") == 3
+    assert reader.tags.count("ins") == 3
+    assert "Only in INT8" in reader.text
+    assert "median" not in reader.text
 
 
 def test_comparing_silence_is_no_error(two_words: Any) -> None:
@@ -121,9 +125,40 @@ def test_comparing_silence_is_no_error(two_words: Any) -> None:
     values["tags"] |= {"agreement": None, "segments": []}
     values["text"] = {"unit": "word", "diff": [], "edits": 0, "distance": 0.0, "equal": True}
     values["time"] |= {"left_s": 0.0, "right_s": 0.0}
+    for side in ("left", "right"):
+        values[side]["text"] = ""
     shown = Reader(comparison_html(values, ENGLISH)).text
     assert "no segments to compare" in shown
-    assert "same text" in shown
+    assert "Neither side found speech" in shown
+
+
+def test_several_rounds_are_shown_as_medians_with_their_spread(two_words: Any) -> None:
+    values = FakeEngine().compare(load_audio(two_words), rounds=3).to_dict()
+    values["rounds"] |= {"left_s": [0.2, 0.1, 0.5], "right_s": [0.06, 0.07, 0.08]}
+    shown = Reader(comparison_html(values, ENGLISH)).text
+    for words in ("median of 3 runs", "100 ms to 500 ms", "60 ms to 80 ms"):
+        assert words in shown, words
+
+
+def test_a_variant_against_itself_says_so_and_keeps_the_sides_apart(two_words: Any) -> None:
+    values = FakeEngine().compare(load_audio(two_words), left="fp32", right="fp32").to_dict()
+    assert side_names(values) == ("FP32 (1)", "FP32 (2)")
+    assert "same variant" in Reader(comparison_html(values, ENGLISH)).text
+    values["right"]["bundle"] = "other"
+    assert side_names(values) == ("fake · FP32", "other · FP32")
+    assert "same variant" not in comparison_html(values, ENGLISH)
+
+
+def test_many_segments_are_cut_to_those_that_matter(two_words: Any) -> None:
+    values = FakeEngine().compare(load_audio(two_words)).to_dict()
+    row = values["tags"]["segments"][0]
+    rows = [{**row, "start_ms": number * 1000} for number in range(MOST_ROWS + 50)]
+    rows[-1] = {**rows[-1], "right": None}
+    values["tags"]["segments"] = rows
+    html = comparison_html(values, ENGLISH)
+    assert html.count("<tr") == 1 + MOST_ROWS
+    assert html.count('class="lv-differs"') == 1
+    assert f"{MOST_ROWS} of {MOST_ROWS + 50} segments shown" in html
 
 
 def test_words_of_a_comparison_never_become_markup(two_words: Any) -> None:
@@ -137,10 +172,14 @@ def test_segments_that_differ_stand_out(two_words: Any) -> None:
     assert "lv-differs" not in comparison_html(values, ENGLISH)
     first = values["tags"]["segments"][0]
     first["right"] = None
-    first["margin"] = {"left": {"emotion": 0.51, "language": None}, "right": None}
+    first["confidence"] = {"left": first["confidence"]["left"], "right": None}
+    first["margin"] = {"left": {"emotion": 0.51, "language": None, "event": -0.02}, "right": None}
     html = comparison_html(values, ENGLISH)
-    assert html.count("lv-differs") == 1
-    assert "ahead of the next by 51 %" in html
+    assert html.count('class="lv-differs"') == 1
+    shown = Reader(html).text
+    # Said in words, not by colour alone.
+    for words in ("≠ differs", "no segment here", "(+51 %)", "(−2 %)", "71 %", "in brackets its lead"):
+        assert words in shown, words
 
 
 def test_resources_show_sessions_and_a_gpu_where_there_is_one() -> None:
@@ -183,3 +222,56 @@ def test_the_advice_names_a_precision_and_every_reason(flags, memory_mb, gpu, pr
     assert precision in shown.text
     assert str(memory_mb) in shown.text
     assert shown.tags.count("li") == len(advice.reasons) >= 2
+
+
+def test_a_switch_tells_what_was_closed_with_memory_before_and_after() -> None:
+    engine = FakeEngine()
+    engine.set_lightweight(True)
+    state = ServerState(engine).lightweight()
+    shown = Reader(effects_html(state, advise(flags=frozenset({"avx2"}), memory_mb=16_000), ENGLISH)).text
+    for words in ("Closed: FP32 ASR (100 MB), FP32 VAD (8.0 MB)", "Memory before", "320 MB", "Memory after", "210 MB"):
+        assert words in shown, words
+    assert "Not measured here yet" in shown
+    assert "no 8-bit integer instructions" in shown
+    assert "已关闭会话" in effects_html(state, advise(flags=frozenset({"avx2"}), memory_mb=16_000), CHINESE)
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"on": True, "waiting": ("fp32",)}, "FP32 serves a running request"),
+        ({"on": True}, "nothing to close"),
+        ({"on": False, "precision": "fp32"}, "Nothing was closed. FP32 opens with the next request"),
+        ({"on": False, "freed_mb": None}, ""),
+    ],
+)
+def test_what_did_not_happen_is_not_claimed(state: dict[str, Any], said: str) -> None:
+    whole = LightweightState(**{"precision": "int8", "rss_mb": 210.0, "freed_mb": 0.0, **state})
+    shown = Reader(effects_html(whole, advise(flags=frozenset(), memory_mb=16_000), ENGLISH)).text
+    assert said in shown
+    assert "Closed:" not in shown
+    assert "given back" not in lightweight_html(whole, ENGLISH)
+
+
+def test_the_expected_speed_is_what_was_measured() -> None:
+    speeds = {"fp32": Speed(rtf=0.05, runs=3), "int8": Speed(rtf=0.02, runs=1)}
+    state = LightweightState(on=True, precision="int8", rss_mb=210.0, speeds=speeds)
+    shown = Reader(effects_html(state, advise(flags=frozenset({"avx2"}), memory_mb=16_000), ENGLISH)).text
+    assert "INT8 is 2.5× as fast as FP32" in shown
+    assert "FP32 RTF 0.05 (runs: 3) · INT8 RTF 0.02 (runs: 1)" in shown
+    assert "Not measured" not in shown
+
+
+def test_a_bundle_without_int8_says_why_the_switch_rests() -> None:
+    state = LightweightState(on=False, precision="fp32", rss_mb=210.0, available=False)
+    assert "no INT8 variant" in lightweight_html(state, ENGLISH)
+
+
+def test_the_resources_show_the_queue_and_the_last_two_minutes() -> None:
+    history = [Reading(age_s=4.0, cpu_percent=None, rss_mb=300.0), Reading(age_s=0.0, cpu_percent=150.0, rss_mb=320.0)]
+    html = resources_html(FakeEngine().resources(), ENGLISH, history=history, queue_length=7)
+    assert 'data-metric="queue"' in html
+    assert "<strong>7</strong>" in html
+    assert "CPU over the last two minutes, at most 150 %" in html
+    assert "Memory over the last two minutes, 300 MB to 320 MB" in html
+    assert html.count("<svg") == 2

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.ui.fake_engine import FakeEngine
 from ui.texts import Texts
-from ui.timeline import COLUMNS, HEIGHT, column_peaks, envelope_path, probability_path, timeline_html
+from ui.timeline import COLUMNS, HEIGHT, column_peaks, envelope_path, lanes_html, probability_path, timeline_html, uncovered
 
 TEXTS = Texts("en")
 
@@ -73,3 +74,37 @@ def test_segments_lie_where_they_were_spoken_and_their_words_are_escaped() -> No
 def test_nothing_to_draw_is_nothing() -> None:
     assert timeline_html(np.zeros(0, np.float32), 0, [], np.zeros(0, np.float32), 10, TEXTS) == ""
     assert probability_path(np.zeros(0, np.float32), 10, 100) == ""
+
+
+def spoken(*spans: tuple[int, int]) -> list[Any]:
+    return [FakeEngine()._segment(0, span, ban_emo_unknown=False) for span in spans]
+
+
+@pytest.mark.parametrize(
+    ("segments", "others", "found"),
+    [
+        ([(0, 1000)], [], [(0, 1000)]),
+        ([(0, 1000)], [(0, 1000)], []),
+        ([(0, 1000)], [(200, 400), (300, 600)], [(0, 200), (600, 1000)]),
+        ([(0, 1000), (2000, 3000)], [(900, 2100)], [(0, 900), (2100, 3000)]),
+        ([(500, 600)], [(0, 5000)], []),
+        ([], [(0, 1000)], []),
+    ],
+)
+def test_stretches_that_the_other_side_does_not_call_speech(
+    segments: list[tuple[int, int]], others: list[tuple[int, int]], found: list[tuple[int, int]]
+) -> None:
+    assert uncovered(spoken(*segments), spoken(*others)) == found
+
+
+def test_two_runs_have_a_lane_each_on_one_time_axis() -> None:
+    lanes = (("FP32", spoken((0, 1000), (1500, 2000)), np.zeros(200, np.float32)), ("<INT8>", spoken((0, 1000)), np.zeros(200, np.float32)))
+    html = lanes_html(np.ones(32_000, np.float32), 2000, lanes, 10, TEXTS)
+    wave, first, second = (ET.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", html, re.DOTALL))
+    assert wave.find("path") is not None
+    assert [len(lane.findall("rect[@class='lv-wave-segment']")) for lane in (first, second)] == [2, 1]
+    only = first.findall("rect[@class='lv-wave-only']")
+    assert [(float(rect.attrib["x"]), float(rect.attrib["width"])) for rect in only] == [(0.75 * COLUMNS, 0.25 * COLUMNS)]
+    assert second.findall("rect[@class='lv-wave-only']") == []
+    assert "&lt;INT8&gt;: segments: 1" in html
+    assert lanes_html(np.zeros(0, np.float32), 0, lanes, 10, TEXTS) == ""

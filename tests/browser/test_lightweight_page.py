@@ -1,0 +1,69 @@
+"""The switch in Chromium: what it did is shown with measured memory, two tabs agree, a running request keeps its sessions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+expect = pytest.importorskip("playwright.sync_api").expect
+
+PATIENCE_MS = 60_000
+
+
+def megabytes(text: str) -> float:
+    found = re.search(r"([\d.]+) (MB|GB)", text)
+    assert found is not None, text
+    return float(found.group(1)) * (1024 if found.group(2) == "GB" else 1)
+
+
+def compare_digits(page: Any) -> None:
+    """Run the example in both variants: both session sets are open afterwards, and their speed is known."""
+    page.get_by_role("tab", name=re.compile("Compare|对比")).click()
+    page.locator("#lv-compare-example-digits-en").click()
+    page.locator("#lv-compare-audio .waveform-container").wait_for()
+    page.locator("#lv-compare-run").click()
+    expect(page.locator("#lv-comparison .lv-comparison")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_the_switch_closes_sessions_and_memory_falls_in_the_panel(open_page: Callable[..., Any]) -> None:
+    page = open_page()
+    compare_digits(page)
+    sessions, rss = page.locator("#lv-resources .lv-sessions"), page.locator("#lv-resources [data-metric=rss] strong")
+    expect(sessions).to_contain_text("FP32", timeout=PATIENCE_MS)
+    before_mb = megabytes(rss.inner_text())
+    page.locator("#lv-light-switch input").click()
+    effects = page.locator("#lv-effects")
+    expect(effects).to_contain_text(re.compile(r"Closed: FP32 ASR \([\d.]+ MB\), FP32 VAD \([\d.]+ MB\)"), timeout=PATIENCE_MS)
+    shown_before, shown_after = (megabytes(text) for text in effects.locator(".lv-bar-row > :last-child").all_inner_texts())
+    assert shown_after < shown_before
+    expect(page.locator("#lv-light-status")).to_contain_text("given back")
+    expect(sessions).not_to_contain_text("FP32", timeout=PATIENCE_MS)
+    expect(sessions).to_contain_text("INT8")
+    assert megabytes(rss.inner_text()) < before_mb
+    # The speed to expect is what this process measured.
+    expect(effects).to_contain_text(re.compile(r"INT8 is \d+\.\d× as fast as FP32"))
+    expect(effects).to_contain_text(re.compile(r"FP32 RTF [\d.]+ \(runs: \d+\) · INT8 RTF [\d.]+ \(runs: \d+\)"))
+
+
+def test_two_tabs_toggling_against_each_other_end_in_one_state(open_page: Callable[..., Any]) -> None:
+    pages = [open_page(), open_page(locale="zh-CN")]
+    for turn in range(7):
+        pages[turn % 2].locator("#lv-light-switch input").click()
+    pages[0].wait_for_timeout(5_000)  # two rounds of both timers
+    shown = [page.locator("#lv-light-switch input").is_checked() for page in pages]
+    told = [page.locator("#lv-light-status .lv-light-status").get_attribute("data-on") == "true" for page in pages]
+    assert shown[0] == shown[1] == told[0] == told[1]
+    pages[0].wait_for_timeout(4_500)
+    assert [page.locator("#lv-light-switch input").is_checked() for page in pages] == shown
+
+
+def test_the_resource_panel_draws_the_last_two_minutes(open_page: Callable[..., Any]) -> None:
+    page = open_page()
+    line = page.locator("#lv-resources [data-metric=rss] .lv-spark path")
+    expect(line).to_have_attribute("d", re.compile(r"L[\d.]+,[\d.]+"), timeout=PATIENCE_MS)  # two readings at least
+    expect(page.locator("#lv-resources [data-metric=queue] strong")).to_have_text("0")
+    label = page.locator("#lv-resources [data-metric=cpu] .lv-spark").get_attribute("aria-label")
+    assert re.fullmatch(r"CPU over the last two minutes, at most \d+ %", label)
