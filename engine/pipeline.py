@@ -105,16 +105,18 @@ class Engine:
         vad_precision: str = VAD_AS_REQUEST,
         file: str | None = None,
         progress: Progress | None = None,
+        on_segment: Callable[[Segment], None] | None = None,
     ) -> Transcript:
         """Transcribe one recording.
 
         ``audio`` is a path or a Waveform; ``progress`` is told a fraction in [0, 1] and a stage (decode, features, vad,
-        asr). Silence gives a transcript without segments. ``vad_precision`` is a variant, VAD_AS_REQUEST, or VAD_OFF, which
+        asr); ``on_segment`` is told each segment as soon as it is recognized; what either of them raises ends the run.
+        Silence gives a transcript without segments. ``vad_precision`` is a variant, VAD_AS_REQUEST, or VAD_OFF, which
         recognizes the whole recording in pieces of ``vad.max_segment_ms``. Raises the errors of :mod:`engine.errors`.
         """
         parse_language(language)
         opened = self._slot.current
-        wishes = Wishes(language=language, itn=itn, ban_emo_unknown=ban_emo_unknown, vad_precision=vad_precision)
+        wishes = Wishes(language=language, itn=itn, ban_emo_unknown=ban_emo_unknown, vad_precision=vad_precision, on_segment=on_segment)
         name = opened.pool.resolve(precision)
         opened.pool.check_vad(vad_precision)
         return self._transcribe(opened, name, audio, wishes, vad=vad, file=file, tell=progress or _silent)
@@ -292,6 +294,8 @@ class _Run:
             segment = self.spans.segment(span, frames[frames_of(span)])
             if segment is not None:
                 found.append(segment)
+                if self._wishes.on_segment is not None:
+                    self._wishes.on_segment(segment)
         _report(self._tell, "asr", 1.0)
         self.asr_s = time.perf_counter() - clock
         return tuple(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,6 +31,8 @@ class Wishes:
     itn: bool = True
     ban_emo_unknown: bool = False
     vad_precision: str = VAD_AS_REQUEST
+    #: Told each segment as soon as it is recognized, in the thread that recognizes.
+    on_segment: Callable[[Segment], None] | None = None
 
 
 def frames_of(span: SpeechSpan) -> slice:

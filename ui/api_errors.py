@@ -20,6 +20,10 @@ class ApiError(LightVoiceError):
         self.status, self.param, self.code = status, param, code
 
 
+class ClientLeftError(Exception):
+    """The client left while its request waited or ran; nobody is there to be told."""
+
+
 def error_answer(error: Exception) -> JSONResponse:
     """Any error as an answer; the unexpected is logged with a number, and the number is all that is said of it."""
     failure = failure_of(error)

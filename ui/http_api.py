@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,11 @@ from engine.audio import load_audio
 from engine.bundle import MANIFEST, Bundle
 from engine.formats import render
 from engine.precision import CURRENT
-from engine.transcript import Transcript
+from engine.transcript import Segment, Transcript
 from ui.api_docs import FORM_SCHEMA, docs_html
-from ui.api_errors import ApiError, error_answer, error_json
+from ui.api_errors import ApiError, ClientLeftError, error_answer, error_json
 from ui.context import PageContext
+from ui.transcript_events import TranscriptEvents
 from ui.transcription_json import plain_json, verbose_json
 from ui.transcription_request import TranscriptionRequest, received
 
@@ -31,11 +34,8 @@ from ui.transcription_request import TranscriptionRequest, received
 MOST_REQUESTS = 64
 #: What nginx calls a request whose client has left: nobody reads the answer.
 CLIENT_LEFT = 499
+OnSegment = Callable[[Segment], None] | None
 _MEDIA_TYPES = {"srt": "application/x-subrip; charset=utf-8", "vtt": "text/vtt; charset=utf-8"}
-
-
-class _ClientLeftError(Exception):
-    """The client left while its request waited or ran."""
 
 
 def http_api(context: PageContext, *, folder: Path) -> APIRouter:
@@ -49,18 +49,19 @@ def http_api(context: PageContext, *, folder: Path) -> APIRouter:
         if len(present) >= MOST_REQUESTS:
             message = f"{MOST_REQUESTS} requests are being worked on; try again later"
             return error_json(message, status=429, code="rate_limit_exceeded")
-        present.add(id(request))
-        try:
-            async with received(request, folder, upload_mb=context.limits.upload_mb) as wanted:
-                precision = _precision(context, wanted.model)
-                transcript = await _in_turn(context, request, lambda look: _transcribe(context, wanted, precision, look))
-                return _answer(transcript, wanted)
-        except (_ClientLeftError, ClientDisconnect):
-            return Response(status_code=CLIENT_LEFT)
-        except Exception as error:  # noqa: BLE001 - the API's last line: whatever it is, it is said or logged with a number (error_answer)
-            return error_answer(error)
-        finally:
-            present.discard(id(request))
+        async with AsyncExitStack() as lasting:
+            present.add(id(request))
+            lasting.callback(present.discard, id(request))
+            try:
+                wanted = await lasting.enter_async_context(received(request, folder, upload_mb=context.limits.upload_mb))
+                run = partial(_in_turn, context, request, wanted, _precision(context, wanted.model))
+                if wanted.stream:
+                    return TranscriptEvents(run, lasting.pop_all().aclose)
+                return _answer(await run(None), wanted)
+            except (ClientLeftError, ClientDisconnect):
+                return Response(status_code=CLIENT_LEFT)
+            except Exception as error:  # noqa: BLE001 - the last line: whatever it is, it is said, or logged with a number (error_answer)
+                return error_answer(error)
 
     @router.get("/v1/models")
     def models() -> JSONResponse:
@@ -115,24 +116,27 @@ def _installed_at(bundle: Bundle) -> int:
 
 def _precision(context: PageContext, model: str | None) -> str:
     """The precision that a model's id stands for; ApiError 404 for a model that is not installed, 400 for one that is not open."""
-    if model in (None, context.engine.bundle.name):
+    current = context.engine.bundle.name
+    if model is None or model == current:
         return CURRENT
     known = _models(context)
-    if model not in known:
-        raise _unknown_model(str(model), known)
-    name, _, precision = str(model).rpartition(":")
-    if not known[str(model)]["open"]:
-        current = context.engine.bundle.name
+    names = {one: one.rpartition(":")[0] for one in known}
+    if model not in known and model not in names.values():
+        raise _unknown_model(model, known)
+    name = names.get(model, model)
+    if name != current:
         message = f"model {model!r} is installed, but bundle {current!r} is open; open {name!r} on the page, or start with --bundle"
         raise ApiError(message, param="model", code="model_not_open")
-    return precision
+    return model.rpartition(":")[2]
 
 
 def _unknown_model(model: str, known: dict[str, dict[str, Any]]) -> ApiError:
     return ApiError(f"there is no model {model!r}; choose one of {', '.join(known)}", status=404, param="model", code="model_not_found")
 
 
-def _transcribe(context: PageContext, wanted: TranscriptionRequest, precision: str, look: Callable[[], None]) -> Transcript:
+def _transcribe(
+    context: PageContext, wanted: TranscriptionRequest, precision: str, look: Callable[[], None], on_segment: OnSegment
+) -> Transcript:
     """Decode and recognize; ``look`` is called between steps and may raise."""
     waveform = load_audio(wanted.path, max_duration_s=context.limits.duration_s)
     look()
@@ -144,16 +148,19 @@ def _transcribe(context: PageContext, wanted: TranscriptionRequest, precision: s
         ban_emo_unknown=wanted.ban_emo_unknown,
         file=wanted.path.name,
         progress=lambda _fraction, _stage: look(),
+        on_segment=on_segment,
     )
 
 
-async def _in_turn(context: PageContext, request: Request, work: Callable[[Callable[[], None]], Transcript]) -> Transcript:
-    """Wait for a place on the engine and work in a thread; _ClientLeftError once the client has left and the work has stopped."""
+async def _in_turn(
+    context: PageContext, request: Request, wanted: TranscriptionRequest, precision: str, on_segment: OnSegment
+) -> Transcript:
+    """Wait for a place on the engine and transcribe in a thread; ClientLeftError once the client has left and the run has stopped."""
     left = threading.Event()
 
     def look() -> None:
         if left.is_set():
-            raise _ClientLeftError
+            raise ClientLeftError
 
     ticket = context.slots.ask()
     lookout = asyncio.create_task(_hang_up(request))
@@ -161,8 +168,8 @@ async def _in_turn(context: PageContext, request: Request, work: Callable[[Calla
         granted = asyncio.wrap_future(ticket)
         await asyncio.wait({granted, lookout}, return_when=asyncio.FIRST_COMPLETED)
         if not granted.done():
-            raise _ClientLeftError
-        run = asyncio.create_task(asyncio.to_thread(work, look))
+            raise ClientLeftError
+        run = asyncio.create_task(asyncio.to_thread(_transcribe, context, wanted, precision, look, on_segment))
         await asyncio.wait({run, lookout}, return_when=asyncio.FIRST_COMPLETED)
         if lookout.done():
             left.set()

@@ -25,6 +25,7 @@ FIELDS_BYTES = 1 << 20
 NAME_BYTES = 200
 
 RESPONSE_FORMATS = ("json", "text", "srt", "vtt", "verbose_json")
+STREAMED_FORMATS = ("json", "text")
 GRANULARITIES = ("word", "segment")
 #: Field → what it is for; the documentation is made of it, and any other field is refused.
 FIELDS = {
@@ -35,7 +36,7 @@ FIELDS = {
     "timestamp_granularities[]": "segment, word or both, with verbose_json (default: segment)",
     "itn": "true writes numbers in digits, false leaves the words (default: true); an extension",
     "ban_emo_unknown": "true never answers EMO_UNKNOWN (default: false); an extension",
-    "stream": "true is refused: transcripts are answered whole",
+    "stream": "true answers with server-sent events, a transcript.text.delta for each segment, with json or text (default: false)",
     "prompt": "accepted without effect: the model takes no prompt",
     "temperature": "accepted without effect: decoding is greedy",
 }
@@ -54,6 +55,7 @@ class TranscriptionRequest:
     granularities: Collection[str]
     itn: bool
     ban_emo_unknown: bool
+    stream: bool
 
 
 class _OverLimitError(MultiPartException):
@@ -154,8 +156,9 @@ def _checked(form: FormData, path: Path) -> TranscriptionRequest:
     if asked and response_format != "verbose_json":
         message = f"timestamp_granularities[] needs response_format verbose_json, not {response_format}"
         raise ApiError(message, param="timestamp_granularities[]")
-    if _boolean(form, "stream", default=False):
-        raise ApiError("stream is true; transcripts are answered whole: leave it out, or send false", param="stream")
+    stream = _boolean(form, "stream", default=False)
+    if stream and response_format not in STREAMED_FORMATS:
+        raise ApiError(f"stream needs response_format {' or '.join(STREAMED_FORMATS)}, not {response_format}", param="stream")
     return TranscriptionRequest(
         path=path,
         model=str(form["model"]) if form.get("model") else None,
@@ -164,6 +167,7 @@ def _checked(form: FormData, path: Path) -> TranscriptionRequest:
         granularities=frozenset(asked or ("segment",)),
         itn=_boolean(form, "itn", default=True),
         ban_emo_unknown=_boolean(form, "ban_emo_unknown", default=False),
+        stream=stream,
     )
 
 

@@ -19,6 +19,7 @@ from engine.pipeline import Engine
 from engine.precision import VAD_OFF
 from engine.segments import SpeechSpan, VadOptions
 from engine.tags import Language
+from engine.transcript import Segment
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "ui" / "examples"
 DIGITS = EXAMPLES / "digits-en.flac"
@@ -91,6 +92,17 @@ def test_progress_rises_to_one_through_the_stages(shared: Engine) -> None:
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
     assert list(dict.fromkeys(stage for _, stage in told)) == ["decode", "features", "vad", "asr"]
+
+
+def test_each_segment_is_told_as_soon_as_it_is_recognized(shared: Engine) -> None:
+    told: list[tuple[float, Segment]] = []
+    progress = [0.0]
+    transcript = shared.transcribe(
+        DIGITS, progress=lambda fraction, _: progress.append(fraction), on_segment=lambda segment: told.append((progress[-1], segment))
+    )
+    assert [segment for _, segment in told] == list(transcript.segments)
+    assert len(told) == 2
+    assert told[0][0] < told[1][0] < 1.0
 
 
 def test_requests_that_cannot_be_met_are_errors(shared: Engine) -> None:

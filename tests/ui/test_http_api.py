@@ -17,7 +17,9 @@ openai = pytest.importorskip("openai")
 
 from engine.errors import SessionError  # noqa: E402 - after the skip
 from tests.ui.conftest import RunningPage  # noqa: E402
+from tests.ui.fake_workshop import FakeWorkshop  # noqa: E402
 from ui.context import Limits  # noqa: E402
+from ui.managing import Managing  # noqa: E402
 
 SPOKEN = "three one four one five nine"
 WAIT_S = 60
@@ -119,6 +121,18 @@ def test_openais_client_lists_and_retrieves_models(client: openai.OpenAI) -> Non
         client.models.retrieve("whisper-1")
 
 
+def test_a_model_that_is_installed_but_not_open_is_listed_and_refused(
+    run_page: Callable[..., object], tiny_bundle: Path, two_words: Path
+) -> None:
+    with run_page(managing=Managing(workshop=FakeWorkshop(roots=[tiny_bundle]))) as page:
+        models = {model["id"]: model["open"] for model in httpx.get(f"{page.address}/v1/models").json()["data"]}
+        assert models == {"fake:fp32": True, "fake:int8": True, "tiny:fp32": False, "tiny:int8": False}
+        for model in ("tiny:int8", "tiny"):
+            answer = post(page, two_words, model=model)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (400, "model_not_open")
+            assert "bundle 'fake' is open; open 'tiny' on the page, or start with --bundle" in answer.json()["error"]["message"]
+
+
 def test_openais_asynchronous_client_works_too(page: RunningPage, two_words: Path) -> None:
     import asyncio
 
@@ -145,6 +159,22 @@ def test_the_extensions_reach_the_engine(client: openai.OpenAI, page: RunningPag
     assert page.engine.calls == [{"language": "auto", "itn": False, "precision": "current", "ban_emo_unknown": True}]
 
 
+def test_openais_client_gets_segments_as_they_come(client: openai.OpenAI, page: RunningPage, two_words: Path) -> None:
+    with two_words.open("rb") as file:
+        events = list(client.audio.transcriptions.create(file=file, model="fake", stream=True))
+    assert [event.type for event in events] == ["transcript.text.delta", "transcript.text.delta", "transcript.text.done"]
+    assert [event.delta for event in events[:-1]] == ["three one four", " one five nine"]
+    assert events[-1].text == SPOKEN
+    wait_for(lambda: in_flight(page) == [])
+
+
+def test_an_error_in_the_middle_of_a_stream_reaches_the_client(client: openai.OpenAI, page: RunningPage, two_words: Path) -> None:
+    page.engine.error = SessionError("the model is gone; install it again")
+    with two_words.open("rb") as file, pytest.raises(openai.APIError, match="the model is gone"):
+        list(client.audio.transcriptions.create(file=file, model="fake", stream=True))
+    wait_for(lambda: in_flight(page) == [])
+
+
 # ---- what is refused -------------------------------------------------------------------------------------------------
 
 
@@ -157,7 +187,7 @@ def test_the_extensions_reach_the_engine(client: openai.OpenAI, page: RunningPag
         ({"response_format": "xml"}, 400, "response_format", "'xml'; choose one of json, text"),
         ({"timestamp_granularities[]": "word"}, 400, "timestamp_granularities[]", "needs response_format verbose_json, not json"),
         ({"timestamp_granularities[]": "syllable"}, 400, "timestamp_granularities[]", "'syllable'; choose one of word, segment"),
-        ({"stream": "true"}, 400, "stream", "leave it out"),
+        ({"stream": "true", "response_format": "srt"}, 400, "stream", "needs response_format json or text, not srt"),
         ({"itn": "perhaps"}, 400, "itn", "'perhaps'; choose one of true, false"),
         ({"modle": "fake"}, 400, "modle", "unknown field 'modle'; known are file, model"),
     ],
@@ -263,9 +293,10 @@ def test_runs_wait_for_a_place_and_the_server_answers_meanwhile(run_page: Callab
     assert in_flight(page) == []
 
 
-def raw_request(page: RunningPage, content: bytes) -> socket.socket:
+def raw_request(page: RunningPage, content: bytes, *, stream: bool = False) -> socket.socket:
     """A connection that has sent a whole request and not yet read the answer."""
-    body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n' + content + b"\r\n--x--\r\n"
+    body = b'--x\r\nContent-Disposition: form-data; name="stream"\r\n\r\n' + str(stream).encode() + b"\r\n"
+    body += b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n' + content + b"\r\n--x--\r\n"
     host, port = page.address.removeprefix("http://").split(":")
     connection = socket.create_connection((host, int(port)))
     head = f"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: {host}\r\nContent-Type: multipart/form-data; boundary=x\r\n"
@@ -273,12 +304,13 @@ def raw_request(page: RunningPage, content: bytes) -> socket.socket:
     return connection
 
 
-def test_a_client_that_leaves_frees_its_place(run_page: Callable[..., object], two_words: Path) -> None:
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_leaves_frees_its_place(run_page: Callable[..., object], two_words: Path, stream: bool) -> None:
     with run_page(limits=Limits(concurrent_runs=1)) as page:
         page.engine.hold.clear()
-        running = raw_request(page, two_words.read_bytes())
+        running = raw_request(page, two_words.read_bytes(), stream=stream)
         wait_for(lambda: len(page.engine.calls) == 1)
-        waiting = raw_request(page, two_words.read_bytes())
+        waiting = raw_request(page, two_words.read_bytes(), stream=stream)
         wait_for(lambda: len(in_flight(page)) == 2)
         waiting.close()
         wait_for(lambda: len(in_flight(page)) == 1)

@@ -1,0 +1,68 @@
+"""A transcript as server-sent events, shaped like OpenAI's: a delta for each segment as it is recognized, then the whole text."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from engine.transcript import Segment, Transcript
+from ui.api_errors import ClientLeftError, error_answer
+
+#: Recognizes in a thread and tells each segment from there.
+Recognize = Callable[[Callable[[Segment], None]], Awaitable[Transcript]]
+
+
+class TranscriptEvents(Response):
+    """Sends the events of one run; ``recognize`` watches the client itself, and ``close`` is awaited at the end, whatever happened.
+
+    Not Starlette's StreamingResponse, for that one is cancelled when the client leaves, before the run has ended.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(self, recognize: Recognize, close: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(headers={"cache-control": "no-store"})
+        del self.headers["content-length"]  # nobody knows it yet
+        self._recognize, self._close = recognize, close
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer: an error in the middle is an event, for the status has been sent."""
+        try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            try:
+                await self._send_events(send)
+            except ClientLeftError:
+                return
+            except Exception as error:  # noqa: BLE001 - the last line, as in http_api: said, or logged with a number (error_answer)
+                await _send_data(send, bytes(error_answer(error).body))
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            await self._close()
+
+    async def _send_events(self, send: Send) -> None:
+        loop, told = asyncio.get_running_loop(), asyncio.Queue[Segment | None]()
+        run = asyncio.ensure_future(self._recognize(lambda segment: _tell(loop, told, segment)))
+        run.add_done_callback(lambda _: told.put_nowait(None))
+        before = ""
+        while (segment := await told.get()) is not None:
+            if segment.text:
+                await _send_event(send, {"type": "transcript.text.delta", "delta": before + segment.text})
+                before = " "
+        await _send_event(send, {"type": "transcript.text.done", "text": (await run).text})
+
+
+def _tell(loop: asyncio.AbstractEventLoop, told: asyncio.Queue[Segment | None], segment: Segment) -> None:
+    loop.call_soon_threadsafe(told.put_nowait, segment)
+
+
+async def _send_event(send: Send, event: dict[str, Any]) -> None:
+    await _send_data(send, json.dumps(event, ensure_ascii=False).encode())
+
+
+async def _send_data(send: Send, data: bytes) -> None:
+    await send({"type": "http.response.body", "body": b"data: " + data + b"\n\n", "more_body": True})
