@@ -1,22 +1,54 @@
-"""A Transcript as files to download, one a format, in a folder that the page may serve and that is emptied by age."""
+"""Transcripts as downloads: one in one format, or all of a queue in one zip; every name safe on every system."""
 
 from __future__ import annotations
 
-import uuid
-from pathlib import Path
+import io
+import re
+import zipfile
+from collections.abc import Iterable
 
 from engine.formats import FORMATS, render
 from engine.transcript import Transcript
 
+#: Downloads in the order that people reach for them.
+DOWNLOADS = ("txt", "srt", "vtt", "json")
+LONGEST_STEM = 100
+#: What Windows, macOS or Linux do not allow in a file's name, and control characters.
+_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]')
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+MEDIA_TYPES = {"txt": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt", "json": "application/json"}
 
-def write_exports(transcript: Transcript, folder: Path) -> dict[str, Path]:
-    """Write the transcript in every format under ``folder``, named after the recording: format -> path."""
-    target = folder / uuid.uuid4().hex
-    target.mkdir(parents=True)
-    stem = Path(transcript.file).stem or "transcript"
-    paths = {}
-    for output_format in FORMATS:
-        path = target / f"{stem}.{output_format}"
-        path.write_text(render(transcript, output_format), encoding="utf-8")
-        paths[output_format] = path
-    return paths
+
+def file_stem(name: str) -> str:
+    """A recording's name as the name of a download, without its ending: ``"../a/b: talk.mp4"`` -> ``"b_ talk"``."""
+    base = re.split(r"[/\\]", name)[-1]
+    stem = base.rsplit(".", 1)[0] if "." in base.lstrip(".") else base
+    stem = _FORBIDDEN.sub("_", stem)[:LONGEST_STEM].strip(" .")
+    return f"_{stem}" if _RESERVED.fullmatch(stem) else stem or "transcript"
+
+
+def download(transcript: Transcript, output_format: str) -> tuple[str, bytes]:
+    """The name and the bytes of a download; UnknownFormatError for a format that is not written."""
+    return f"{file_stem(transcript.file)}.{output_format}", render(transcript, output_format).encode("utf-8")
+
+
+def zip_of_all(transcripts: Iterable[Transcript]) -> bytes:
+    """A zip of every transcript in every format; recordings of one name get -2, -3, … so that none is lost."""
+    packed = io.BytesIO()
+    taken: set[str] = set()
+    with zipfile.ZipFile(packed, "w", compression=zipfile.ZIP_DEFLATED) as archive:
+        for transcript in transcripts:
+            stem = _untaken(file_stem(transcript.file), taken)
+            for output_format in FORMATS:
+                archive.writestr(f"{stem}.{output_format}", render(transcript, output_format))
+    return packed.getvalue()
+
+
+def _untaken(stem: str, taken: set[str]) -> str:
+    """The stem, numbered if need be; names that differ in case alone are one name on Windows and macOS."""
+    name, number = stem, 1
+    while name.casefold() in taken:
+        number += 1
+        name = f"{stem}-{number}"
+    taken.add(name.casefold())
+    return name

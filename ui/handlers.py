@@ -6,17 +6,44 @@ import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from html import escape
 
 import gradio as gr
 
-from engine.errors import LightVoiceError
+from engine.errors import AudioNotFoundError, LightVoiceError
 from ui.texts import TEXTS, Texts
 
 _log = logging.getLogger(__name__)
 
 TOAST_S = 12
 _ID_DIGITS = 8
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why something failed, kept until it is shown: a typed error's line, or the number under which the log has the rest."""
+
+    kind: type[LightVoiceError] | None
+    message: str
+
+    def words(self, texts: Texts) -> tuple[str, str]:
+        """What it means to a person, and the reason with the remedy."""
+        if self.kind is None:
+            return texts("error.title"), texts("error.unexpected", id=self.message)
+        # A path of the server tells a person nothing.
+        message = texts("error.gone") if issubclass(self.kind, AudioNotFoundError) else self.message
+        return title_of(self.kind, texts), message
+
+
+def failure_of(error: Exception) -> Failure:
+    """An error as what is said of it later, to whoever asks; the unexpected is logged with its traceback."""
+    if isinstance(error, LightVoiceError):
+        _log.info("refused: %s", error)
+        return Failure(type(error), str(error))
+    number = uuid.uuid4().hex[:_ID_DIGITS]
+    _log.error("unexpected error %s", number, exc_info=error)
+    return Failure(None, number)
 
 
 @contextmanager
@@ -50,15 +77,13 @@ def title_of(kind: type[LightVoiceError], texts: Texts) -> str:
 def _translated(texts: Texts, *, for_page: bool) -> Iterator[None]:
     try:
         yield
-    except LightVoiceError as error:
-        _log.info("refused: %s", error)
-        raise _toast(str(error), title=title_of(type(error), texts), for_page=for_page) from error
     except gr.Error:
         raise
-    except Exception as error:  # the page's last line: whatever it is, it is logged with a number and the server goes on
-        number = uuid.uuid4().hex[:_ID_DIGITS]
-        _log.exception("unexpected error %s", number)
-        raise _toast(texts("error.unexpected", id=number), title=texts("error.title"), for_page=for_page) from error
+    except Exception as error:  # the page's last line: whatever it is, it is said or logged with a number, and the server goes on
+        title, message = failure_of(error).words(texts)
+        if isinstance(error, LightVoiceError):
+            message = str(error)
+        raise _toast(message, title=title, for_page=for_page) from error
 
 
 def _toast(message: str, *, title: str, for_page: bool) -> gr.Error:

@@ -1,91 +1,150 @@
-"""The Transcribe tab: a recording goes in, the transcript with tags, timeline, table and downloads comes out."""
+"""The Transcribe tab: recordings go into the page's queue, transcripts come out of it.
+
+Gradio brings the recordings and the options; the queue and the transcripts are drawn by the page's script
+(assets/queue.js), which asks ``queue_routes.py``. The queue's id is made by the script and kept for as long as the browser tab
+lives, so that a reload finds everything again.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from engine.audio import load_audio
-from engine.segments import FRAME_MS
-from ui.context import ENGINE_QUEUE, PageContext, engine_progress
-from ui.exports import write_exports
+from engine.errors import AudioNotFoundError
+from ui.context import PageContext
+from ui.endpoints import uploaded_file
 from ui.handlers import no_recording, toasts
-from ui.recording_form import RecordingInput, RecordingOptions, build_recording_input, build_recording_options
+from ui.queue_html import queue_shell_html
+from ui.recording_form import EXAMPLES_FOLDER
+from ui.run_options import remembered
 from ui.texts import label, texts_for
-from ui.timeline import timeline_html
-from ui.transcript_html import segments_html, transcript_html
+from ui.transcribe_form import RecordingSources, TranscribeOptions, build_options, build_sources, form_options, greeted_options
 
-#: Downloads in the order that people reach for them.
-DOWNLOADS = ("txt", "srt", "vtt", "json")
+#: What stands for the queue's id among a listener's inputs, last of them, until the script puts the id in its place: Gradio
+#: hands a script the outputs' values behind the inputs.
+QUEUE_ID_MARK = "lightvoice-queue"
+WITH_QUEUE_ID = f"(...values) => [...values.slice(0, values.indexOf('{QUEUE_ID_MARK}')), window.lightvoiceQueue.id()]"
+_LOOK_AGAIN = "() => { window.lightvoiceQueue.look(); }"
+_QUIET: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class TranscribePanel:
     """What the page needs of this panel after it was laid out."""
 
-    recording: RecordingInput
-    options: RecordingOptions
+    recording: RecordingSources
+    options: TranscribeOptions
+    queue: gr.HTML
+    #: Holds QUEUE_ID_MARK; a listener that takes it as its last input, with ``js=WITH_QUEUE_ID``, gets the queue's id.
+    queue_id: gr.Textbox
     transcript: gr.HTML
 
 
-def build_transcribe_panel(context: PageContext) -> TranscribePanel:
-    """Lay the panel out inside the current tab and wire it."""
+def build_transcribe_panel(context: PageContext, blocks: gr.Blocks) -> TranscribePanel:
+    """Lay the panel out inside the current tab of ``blocks`` and wire it."""
     with gr.Row(elem_classes="lv-columns"):
         with gr.Column(scale=2, min_width=280):
-            recording = build_recording_input("lv-transcribe")
+            recording = build_sources()
             run = gr.Button(label("form.run"), variant="primary", elem_id="lv-transcribe-run")
-            options = build_recording_options("lv-transcribe")
-            with options.accordion:
-                ban = gr.Checkbox(value=False, label=label("form.ban"), info=label("form.ban_info"), elem_id="lv-ban")
+            queue = gr.HTML(elem_id="lv-queue-slot", apply_default_css=False)
+            options = build_options(context.engine.precisions)
         with gr.Column(scale=3, min_width=280):
             transcript = gr.HTML(elem_id="lv-transcript", apply_default_css=False, min_height=120)
-            timeline = gr.HTML(elem_id="lv-timeline", apply_default_css=False)
-            segments = gr.HTML(elem_id="lv-segments", apply_default_css=False)
-            with gr.Row(visible=False, elem_id="lv-downloads") as downloads:
-                buttons = [
-                    gr.DownloadButton(str(label(f"download.{name}")), size="sm", min_width=120, elem_id=f"lv-download-{name}")
-                    for name in DOWNLOADS
-                ]
-    run.click(
-        _transcriber(context),
-        inputs=[recording.audio, options.language, options.itn, ban],
-        outputs=[transcript, timeline, segments, downloads, *buttons],
-        api_visibility="private",
-        concurrency_id=ENGINE_QUEUE,
-        concurrency_limit=context.limits.concurrent_runs,
-        show_progress_on=[transcript],
+    queue_id = gr.Textbox(QUEUE_ID_MARK, visible=False)
+    panel = TranscribePanel(recording=recording, options=options, queue=queue, queue_id=queue_id, transcript=transcript)
+    _wire_sources(context, panel)
+    _wire_options(panel)
+    _wire_greeting(context, panel, blocks)
+    run.click(_starter(context), inputs=[*options.controls, queue_id], outputs=None, js=WITH_QUEUE_ID, **_QUIET).then(
+        None, js=_LOOK_AGAIN, **_QUIET
     )
-    return TranscribePanel(recording=recording, options=options, transcript=transcript)
+    return panel
 
 
-def _transcriber(context: PageContext) -> Any:
-    """The listener of the button: inputs and outputs in the order of :func:`build_transcribe_panel`."""
+def selected_recording(context: PageContext, queue_id: str) -> str | None:
+    """The path of the recording that a page's queue has selected, for the other tabs."""
+    queue = context.recordings.find(queue_id)
+    entry = queue and queue.selected
+    return str(entry.path) if entry and entry.path.is_file() else None
 
-    def transcribe(
-        audio: str | None,
-        language: str,
-        itn: bool,
-        ban_emo_unknown: bool,
-        request: gr.Request,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio finds the bar by this default
-    ) -> list[Any]:
+
+def _wire_sources(context: PageContext, panel: TranscribePanel) -> None:
+    """Everything that adds a recording: files and microphone come as uploads, examples by name."""
+    recording = panel.recording
+
+    def add_files(files: list[dict[str, Any]] | None, queue_id: str, request: gr.Request) -> None:
+        with toasts(texts_for(request)):
+            queue = context.recordings.open(queue_id)
+            for file in files or ():
+                queue.add(*uploaded_file(file))
+
+    def add_spoken(audio: dict[str, Any] | None, queue_id: str, request: gr.Request) -> None:
         texts = texts_for(request)
         with toasts(texts):
-            if not audio:
-                raise no_recording(texts)
-            report = engine_progress(progress, texts)
-            report(0, "decode")
-            waveform = load_audio(audio, max_duration_s=context.limits.duration_s)
-            transcript = context.engine.transcribe(
-                waveform, language=language, itn=itn, ban_emo_unknown=ban_emo_unknown, file=Path(audio).name, progress=report
-            )
-            track = transcript.speech_track
-            drawing = timeline_html(waveform.samples, waveform.duration_ms, transcript.segments, track, FRAME_MS, texts)
-            paths = write_exports(transcript, context.exports)
-            files = [str(paths[name]) for name in DOWNLOADS]
-            return [transcript_html(transcript, texts), drawing, segments_html(transcript, texts), gr.Row(visible=True), *files]
+            if audio is None:
+                raise AudioNotFoundError(path="the microphone's recording")
+            path, _ = uploaded_file(audio)
+            queue = context.recordings.open(queue_id)
+            number = sum(entry.spoken for entry in queue.entries()) + 1
+            queue.add(path, f"{texts('form.microphone_name', number=number)}{path.suffix}", spoken=True)
 
-    return transcribe
+    def add_example(name: str) -> Any:
+        def add(queue_id: str, request: gr.Request) -> None:
+            with toasts(texts_for(request)):
+                path = EXAMPLES_FOLDER / f"{name}.flac"
+                context.recordings.open(queue_id).add(path, path.name)
+
+        return add
+
+    # Unprocessed, for a processed file has lost the name that the person gave it; uploaded_file() checks it.
+    for event, listener, source in (
+        (recording.files.upload, add_files, recording.files),
+        (recording.microphone.stop_recording, add_spoken, recording.microphone),
+    ):
+        added = event(listener, inputs=[source, panel.queue_id], outputs=None, js=WITH_QUEUE_ID, preprocess=False, **_QUIET)
+        added.then(None, js=_LOOK_AGAIN, **_QUIET)
+        added.then(lambda: None, outputs=source, **_QUIET)
+    for name, button in recording.examples:
+        button.click(add_example(name), inputs=panel.queue_id, outputs=None, js=WITH_QUEUE_ID, **_QUIET).then(
+            None, js=_LOOK_AGAIN, **_QUIET
+        )
+
+
+def _wire_greeting(context: PageContext, panel: TranscribePanel, blocks: gr.Blocks) -> None:
+    """What the panel shows when a page opens: its words, and the options that the browser remembers."""
+
+    def greet(kept: object, request: gr.Request) -> list[Any]:
+        texts, precisions = texts_for(request), context.engine.precisions
+        return [queue_shell_html(texts), *greeted_options(remembered(kept, precisions=precisions), precisions, texts)]
+
+    blocks.load(greet, inputs=panel.options.memory, outputs=[panel.queue, *panel.options.controls], **_QUIET)
+
+
+def _wire_options(panel: TranscribePanel) -> None:
+    """Every change goes into the browser's memory; the confidence below which words are marked also to the script, at once."""
+    options = panel.options
+
+    def keep(*values: Any) -> dict[str, Any]:
+        return form_options(values).to_dict()
+
+    # ``input`` is sent by a person only: what the memory itself puts into the controls is not kept again.
+    gr.on([control.input for control in options.controls], keep, inputs=options.controls, outputs=options.memory, **_QUIET)
+    options.unsure_below_percent.change(
+        None, inputs=options.unsure_below_percent, js="(percent) => { window.lightvoiceQueue.mark(percent); }", **_QUIET
+    )
+
+
+def _starter(context: PageContext) -> Any:
+    """The listener of the button: the controls' values in their order, then the queue's id."""
+
+    def start(request: gr.Request, *values: Any) -> None:
+        *chosen, queue_id = values
+        texts = texts_for(request)
+        with toasts(texts):
+            queue = context.recordings.open(queue_id)
+            if not context.recordings.submit(queue, form_options(chosen).run_options()) and not queue.active:
+                raise no_recording(texts)
+
+    return start

@@ -1,46 +1,96 @@
-"""A Transcript as HTML: the text with its tags, and the segments as a table. Every word of the recording is escaped."""
+"""A Transcript as HTML: the text with its tags, and the segments as a table. Every word of the recording is escaped.
+
+A segment can be played, edited and put back; the page's script does it by the ``data-`` attributes written here.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from html import escape
 
 from engine.transcript import Segment, Transcript
-from ui.quantities import clock, rtf, seconds
+from engine.words import placed_words
+from ui.quantities import clock, percent, rtf, seconds
 from ui.tag_chips import chips
 from ui.texts import Texts
 
 #: How browsers and screen readers name the languages of the tags (BCP 47).
 _HTML_LANGUAGE = {"zh": "zh-CN", "yue": "yue", "ja": "ja", "ko": "ko", "en": "en"}
+_NO_EDITS: Mapping[int, str] = {}
 
 
 def empty_html(texts: Texts) -> str:
-    """What stands where the transcript will be."""
-    return f'<p class="lv-empty">{escape(texts("result.empty"))}</p>'
+    """Where the selected recording's transcript will be; the page's script fills it."""
+    return f'<div id="lv-shown"><p class="lv-empty">{escape(texts("result.empty"))}</p></div>'
 
 
-def transcript_html(transcript: Transcript, texts: Texts) -> str:
-    """The transcript: a summary line, then one paragraph a segment with its time and tags."""
+def transcript_html(transcript: Transcript, texts: Texts, *, edits: Mapping[int, str] = _NO_EDITS) -> str:
+    """The transcript: a summary line, then one paragraph a segment with its time and tags.
+
+    ``edits`` are the person's texts, segment index -> text.
+    """
     if transcript.segments:
-        body = f'<ol class="lv-segments">{"".join(_paragraph(segment, texts) for segment in transcript.segments)}</ol>'
+        items = (segment_html(index, segment, texts, edit=edits.get(index)) for index, segment in enumerate(transcript.segments))
+        body = f'<ol class="lv-segments">{"".join(items)}</ol>'
     else:
         body = f'<p class="lv-empty">{escape(texts("result.silence"))}</p>'
     return (
-        f'<section class="lv-transcript" aria-label="{escape(texts("result.title"), quote=True)}" aria-live="polite">'
+        f'<section class="lv-transcript" aria-label="{escape(texts("result.title"), quote=True)}">'
         f"{_summary(transcript, texts)}{body}</section>"
     )
 
 
-def segments_html(transcript: Transcript, texts: Texts) -> str:
+def segments_html(transcript: Transcript, texts: Texts, *, edits: Mapping[int, str] = _NO_EDITS) -> str:
     """The segments that VAD found, as a table; nothing where there are none."""
     if not transcript.segments:
         return ""
     columns = ("number", "start", "end", "length", "tags", "text")
     header = "".join(f'<th scope="col">{escape(texts(f"segments.{column}"))}</th>' for column in columns)
-    rows = "".join(_row(number, segment, texts) for number, segment in enumerate(transcript.segments, start=1))
+    rows = "".join(segment_row_html(index, segment, texts, edit=edits.get(index)) for index, segment in enumerate(transcript.segments))
     return (
         f'<details class="lv-card" open><summary>{escape(texts("segments.title"))} ({len(transcript.segments)})</summary>'
         f'<div class="lv-scroll" tabindex="0" role="region" aria-label="{escape(texts("segments.title"), quote=True)}">'
         f'<table class="lv-table lv-segment-table"><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table></div></details>'
+    )
+
+
+def segment_html(index: int, segment: Segment, texts: Texts, *, edit: str | None = None) -> str:
+    """One segment: the button that plays it, its tags, its text, and the buttons that change the text."""
+    number = index + 1
+    span = f"{clock(segment.start_ms)}–{clock(segment.end_ms)}"
+    play = escape(texts("segment.play", number=number, time=clock(segment.start_ms)), quote=True)
+    buttons = _button("edit", "✎", texts("segment.edit", number=number), texts("segment.edit_short"))
+    mark = ""
+    if edit is not None:
+        original = escape(texts("segment.original", text=segment.text), quote=True)
+        mark = f'<span class="lv-edited" title="{original}">{escape(texts("segment.edited"))}</span>'
+        buttons += _button("restore", "↺", texts("segment.restore", number=number), texts("segment.restore_short"))
+    field = escape(texts("segment.field", number=number), quote=True)
+    return (
+        f'<li class="lv-segment" data-index="{index}" data-start="{segment.start_ms}" data-end="{segment.end_ms}">'
+        f'<div class="lv-segment-head"><button type="button" class="lv-play" data-action="play" aria-label="{play}">'
+        f'<span aria-hidden="true">▶</span> <span class="lv-time">{span}</span></button>{chips(segment, texts)}{mark}'
+        f'<span class="lv-segment-actions">{buttons}</span></div>'
+        f'<p class="lv-text" data-action="play" data-field="{field}">{_text(segment, texts, edit=edit)}</p></li>'
+    )
+
+
+def segment_row_html(index: int, segment: Segment, texts: Texts, *, edit: str | None = None) -> str:
+    """One segment as a row of the table."""
+    tags = " · ".join(texts.tag(tag.value) for tag in (segment.language, segment.emotion, segment.event))
+    shown = segment if edit is None else replace(segment, text=edit)
+    return (
+        f'<tr data-index="{index}"><td>{index + 1}</td><td>{clock(segment.start_ms)}</td><td>{clock(segment.end_ms)}</td>'
+        f"<td>{seconds((segment.end_ms - segment.start_ms) / 1000)}</td><td>{escape(tags)}</td>"
+        f"<td>{_spoken(shown, escape(shown.text), texts)}</td></tr>"
+    )
+
+
+def _button(action: str, sign: str, name: str, short: str) -> str:
+    return (
+        f'<button type="button" data-action="{action}" aria-label="{escape(name, quote=True)}" title="{escape(short, quote=True)}">'
+        f'<span aria-hidden="true">{sign}</span></button>'
     )
 
 
@@ -56,25 +106,24 @@ def _summary(transcript: Transcript, texts: Texts) -> str:
     return f'<p class="lv-summary">{inner}</p>'
 
 
-def _text(segment: Segment, texts: Texts) -> str:
+def _text(segment: Segment, texts: Texts, *, edit: str | None) -> str:
+    """The text; as recognized, each word carries its confidence and its time, so that the script can mark and play it."""
+    if edit is not None:
+        return _spoken(replace(segment, text=edit), escape(edit), texts)
+    stretches = (
+        escape(stretch)
+        if word is None
+        else f'<span class="lv-word" data-confidence="{word.confidence:.3f}" data-start="{word.start_ms}" '
+        f'title="{escape(texts("segment.confidence", share=percent(word.confidence)), quote=True)}">{escape(stretch)}</span>'
+        for stretch, word in placed_words(segment)
+    )
+    return _spoken(segment, "".join(stretches), texts)
+
+
+def _spoken(segment: Segment, words: str, texts: Texts) -> str:
+    """Words, already HTML, in the language that they are spoken in."""
     if not segment.text:
         return f'<span class="lv-muted">{escape(texts("result.no_text"))}</span>'
     language = _HTML_LANGUAGE.get(segment.language.value)
     attribute = f' lang="{language}"' if language else ""
-    return f"<span{attribute}>{escape(segment.text)}</span>"
-
-
-def _paragraph(segment: Segment, texts: Texts) -> str:
-    time = f'<span class="lv-time">{clock(segment.start_ms)}–{clock(segment.end_ms)}</span>'
-    return (
-        f'<li class="lv-segment"><div class="lv-segment-head">{time}{chips(segment, texts)}</div>'
-        f'<p class="lv-text">{_text(segment, texts)}</p></li>'
-    )
-
-
-def _row(number: int, segment: Segment, texts: Texts) -> str:
-    tags = " · ".join(texts.tag(tag.value) for tag in (segment.language, segment.emotion, segment.event))
-    return (
-        f"<tr><td>{number}</td><td>{clock(segment.start_ms)}</td><td>{clock(segment.end_ms)}</td>"
-        f"<td>{seconds((segment.end_ms - segment.start_ms) / 1000)}</td><td>{escape(tags)}</td><td>{_text(segment, texts)}</td></tr>"
-    )
+    return f"<span{attribute}>{words}</span>"

@@ -1,0 +1,133 @@
+"""The left side of the Transcribe tab: where recordings come in, and the options they are transcribed with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from engine.precision import VAD_AS_REQUEST, VAD_OFF, Precision
+from ui.recording_form import EXAMPLES, build_recording_options, language_choices
+from ui.run_options import END_SILENCE_MS, MAX_SEGMENT_S, SPEECH_NOISE_THRESHOLD, UNSURE_BELOW_PERCENT, FormOptions
+from ui.texts import Texts, label
+
+#: Where the browser keeps the options; the "secret" only scrambles them there, and must outlive a restart of the server.
+STORAGE_KEY = "lightvoice-options"
+_DEFAULTS = FormOptions()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingSources:
+    """Files, microphone and examples."""
+
+    files: gr.File
+    microphone: gr.Audio
+    hint: gr.HTML
+    examples: tuple[tuple[str, gr.Button], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranscribeOptions:
+    """The controls in the order of :class:`FormOptions`, and the browser's memory of them."""
+
+    language: gr.Dropdown
+    itn: gr.Checkbox
+    ban_emo_unknown: gr.Checkbox
+    vad_precision: gr.Dropdown
+    end_silence_ms: gr.Slider
+    speech_noise_threshold: gr.Slider
+    max_segment_s: gr.Slider
+    unsure_below_percent: gr.Slider
+    memory: gr.BrowserState
+
+    @property
+    def controls(self) -> list[Any]:
+        """Every control, as listeners take them."""
+        return [getattr(self, name) for name in _DEFAULTS.to_dict()]
+
+
+def form_options(values: Sequence[Any]) -> FormOptions:
+    """The controls' values, in their order, as options."""
+    return FormOptions(**dict(zip(_DEFAULTS.to_dict(), values, strict=True)))
+
+
+def vad_choices(texts: Texts, precisions: Sequence[str]) -> list[tuple[str, str]]:
+    """What the VAD drop-down offers: (shown, value)."""
+    variants = [(name.upper(), name.value) for name in Precision if name.value in precisions]
+    return [(texts("form.vad_same"), VAD_AS_REQUEST), *variants, (texts("form.vad_off"), VAD_OFF)]
+
+
+def greeted_options(kept: FormOptions, precisions: Sequence[str], texts: Texts) -> list[Any]:
+    """What the controls show when the page opens: the reader's language, and what the browser remembers."""
+    values = kept.to_dict()
+    values["language"] = gr.Dropdown(choices=language_choices(texts), value=kept.language)
+    values["vad_precision"] = gr.Dropdown(choices=vad_choices(texts, precisions), value=kept.vad_precision)
+    return list(values.values())
+
+
+def build_sources() -> RecordingSources:
+    """Lay out the drop zone, the examples and the microphone."""
+    files = gr.File(
+        label=label("form.files"),
+        file_count="multiple",
+        file_types=["audio", "video"],
+        elem_id="lv-transcribe-audio",
+        height=150,
+    )
+    with gr.Row(elem_classes="lv-examples"):
+        examples = tuple(
+            (name, gr.Button(label(f"example.{name}"), size="sm", elem_id=f"lv-transcribe-example-{name}", min_width=80))
+            for name in EXAMPLES
+        )
+    microphone = gr.Audio(
+        label=label("form.microphone"), sources=["microphone"], type="filepath", buttons=[], elem_id="lv-transcribe-microphone"
+    )
+    hint = gr.HTML(elem_classes="lv-mic-hint-slot", apply_default_css=False)
+    return RecordingSources(files=files, microphone=microphone, hint=hint, examples=examples)
+
+
+def build_options(precisions: Sequence[str]) -> TranscribeOptions:
+    """Lay out the options, the rarer ones folded away."""
+    shared = build_recording_options("lv-transcribe")
+    with shared.accordion:
+        ban = gr.Checkbox(value=False, label=label("form.ban"), info=label("form.ban_info"), elem_id="lv-ban")
+        unsure = _slider("unsure", UNSURE_BELOW_PERCENT, _DEFAULTS.unsure_below_percent)
+    with gr.Accordion(label("form.advanced"), open=False, elem_classes="lv-options", elem_id="lv-advanced"):
+        vad = gr.Dropdown(
+            choices=vad_choices(Texts("en"), precisions),
+            value=_DEFAULTS.vad_precision,
+            label=label("form.vad"),
+            info=label("form.vad_info"),
+            filterable=False,
+            elem_id="lv-vad",
+        )
+        end_silence = _slider("end_silence", END_SILENCE_MS, _DEFAULTS.end_silence_ms)
+        threshold = _slider("threshold", SPEECH_NOISE_THRESHOLD, _DEFAULTS.speech_noise_threshold)
+        max_segment = _slider("max_segment", MAX_SEGMENT_S, _DEFAULTS.max_segment_s)
+    return TranscribeOptions(
+        language=shared.language,
+        itn=shared.itn,
+        ban_emo_unknown=ban,
+        vad_precision=vad,
+        end_silence_ms=end_silence,
+        speech_noise_threshold=threshold,
+        max_segment_s=max_segment,
+        unsure_below_percent=unsure,
+        memory=gr.BrowserState(None, storage_key=STORAGE_KEY, secret=STORAGE_KEY),
+    )
+
+
+def _slider(name: str, bounds: tuple[float, float, float], value: float) -> gr.Slider:
+    lowest, highest, step = bounds
+    return gr.Slider(
+        lowest,
+        highest,
+        value=value,
+        step=step,
+        label=label(f"form.{name}"),
+        info=label(f"form.{name}_info"),
+        buttons=[],
+        elem_id=f"lv-{name.replace('_', '-')}",
+    )
