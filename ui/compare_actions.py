@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import wait
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,9 @@ from ui.stop_requests import StopRequests
 from ui.texts import Texts, texts_for
 from ui.timeline import lanes_html
 from ui.variant_choices import VariantChoices
+
+#: How often a run that waits for its turn looks whether it is still wanted.
+LOOK_S = 0.2
 
 
 class CompareActions:
@@ -87,17 +92,18 @@ class CompareActions:
                     report(0, "decode")
                     others = self._others_too(request)
                     sides = [self._choices.find(value, others=others) for value in (left, right)]
-                    waveform = load_audio(audio, max_duration_s=self._context.limits.duration_s)
-                    comparison = self._context.engine.compare(
-                        waveform,
-                        language=language,
-                        itn=itn,
-                        left=sides[0],
-                        right=sides[1],
-                        rounds=rounds,
-                        file=Path(audio).name,
-                        progress=report,
-                    )
+                    with self._place(str(request.session_hash)):
+                        waveform = load_audio(audio, max_duration_s=self._context.limits.duration_s)
+                        comparison = self._context.engine.compare(
+                            waveform,
+                            language=language,
+                            itn=itn,
+                            left=sides[0],
+                            right=sides[1],
+                            rounds=rounds,
+                            file=Path(audio).name,
+                            progress=report,
+                        )
                 except StoppedEarly:
                     gr.Info(texts("compare.cancelled"))
                     return [gr.skip()] * 7
@@ -110,6 +116,18 @@ class CompareActions:
                 return [scores, comparison_html(values, texts), drawing, gr.Row(visible=True), markdown, path, path]
 
         return compare
+
+    @contextmanager
+    def _place(self, page: str) -> Iterator[None]:
+        """Wait for a place on the engine, which everybody shares, and keep it; StoppedEarly where Cancel was pressed meanwhile."""
+        ticket = self._context.slots.ask()
+        try:
+            while not wait([ticket], timeout=LOOK_S).done:
+                if self._stops.wanted(page):
+                    raise StoppedEarly
+            yield
+        finally:
+            self._context.slots.leave(ticket)
 
     def _reporter(self, page: str, shown: Callable[[float, str], None]) -> Callable[[float, str], None]:
         def report(fraction: float, stage: str) -> None:

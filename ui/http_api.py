@@ -42,6 +42,7 @@ def http_api(context: PageContext, *, folder: Path) -> APIRouter:
     """The routes; uploads lie in ``folder`` while their request lasts."""
     router = APIRouter()
     present: set[int] = set()
+    context.state.add_queue(lambda: len(present))
 
     @router.post("/v1/audio/transcriptions", openapi_extra={"requestBody": FORM_SCHEMA})
     async def transcriptions(request: Request) -> Response:
