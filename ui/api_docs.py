@@ -47,7 +47,7 @@ def docs_html(schema: dict[str, Any], address: str) -> str:
         _operation(method, path, operation) for path, methods in schema["paths"].items() for method, operation in methods.items()
     )
     example = (
-        f"curl {address}/v1/audio/transcriptions -F file=@recording.wav -F response_format=verbose_json\n\n"
+        f"curl {address}/v1/audio/transcriptions \\\n  -F file=@recording.wav -F response_format=verbose_json\n\n"
         f'from openai import OpenAI\n\nclient = OpenAI(base_url="{address}/v1", api_key="none")\n'
         'model = client.models.list().data[0].id\nwith open("recording.wav", "rb") as file:\n'
         "    print(client.audio.transcriptions.create(file=file, model=model).text)"
@@ -56,7 +56,7 @@ def docs_html(schema: dict[str, Any], address: str) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>LightVoice API</title><style>{_STYLE}</style></head><body><main><h1>LightVoice API</h1>"
         f'<p>Shaped like OpenAI\'s; any API key will do. Machine-readable: <a href="openapi.json">openapi.json</a>. '
-        f"Errors: <code>{escape(_ERROR)}</code></p><pre>{escape(example)}</pre>{operations}</main></body></html>"
+        f"Errors: <code>{escape(_ERROR)}</code></p><pre tabindex='0'>{escape(example)}</pre>{operations}</main></body></html>"
     )
 
 
