@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--meetings", type=Path, help="folder of pyannote's meeting extracts: trn and dev train and tune the VAD")
     train.add_argument("--epochs", type=int, help="override the number of epochs")
     train.add_argument("--minutes", type=float, help="time for the ASR training; the learning rate falls with it (default: by epochs)")
-    train.add_argument("--init", type=Path, metavar="BUNDLE", help="begin with the ASR weights of a bundle that has the same units")
+    train.add_argument("--init", type=Path, metavar="BUNDLE", help="begin with the ASR weights of a bundle of the same width")
     export = steps.add_parser("export", help="write the bundle")
     export.add_argument("--output", type=Path, default=HERE / "bundle", help="bundle folder (default: the embedded one)")
     evaluate = steps.add_parser("evaluate", help="error rates of a bundle on the held-out speakers")

@@ -20,11 +20,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.graph_weights import sensevoice_of
 from models.sensevoice import PROMPT_POSITIONS, SenseVoice, SenseVoiceConfig
 from models.starter.batches import Batch, BatchMaker
-from models.starter.corpus import CorpusError
 from models.starter.prepare import FeatureStore, Item
+from models.starter.warm_start import begin_with
 
 log = logging.getLogger(__name__)
 MAX_POSITIONS = 1024
@@ -105,14 +104,6 @@ def learning_rate(done: float, *, peak: float, warmup_fraction: float) -> float:
     return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def weights_of(bundle: Path, *, pieces: list[str]) -> dict[str, Tensor]:
-    """The weights in a bundle's FP32 graph, to train on from; CorpusError where its tokens are not these pieces."""
-    tokens = [line.rsplit(" ", 1)[0] for line in (bundle / "tokens.txt").read_text(encoding="utf-8").splitlines()]
-    if tokens != pieces:
-        raise CorpusError(f"{bundle / 'tokens.txt'} lists other units than `prepare` learnt from this data; train without --init")
-    return sensevoice_of(bundle / "asr.fp32.onnx").state_dict()
-
-
 @torch.inference_mode()
 def decode(model: SenseVoice, maker: BatchMaker, frames: np.ndarray) -> tuple[list[int], list[int]]:
     """Greedy decoding of one utterance with the prompts auto and woitn: -> (unit ids, tag ids)."""
@@ -181,7 +172,7 @@ class Trainer:
         self.learner = Learner(network, sounds=max(1, len(store.sounds)), tap=self.settings["sounds_after_block"]).to(self.device)
         self.model = network
         if init is not None and not (work / CHECKPOINT).exists():
-            network.load_state_dict(weights_of(init, pieces=store.pieces))
+            begin_with(network, init, pieces=store.pieces)
         self.optimizer = torch.optim.AdamW(
             self.learner.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=self.settings["weight_decay"], fused=True
         )

@@ -287,9 +287,29 @@ def test_a_training_can_begin_with_a_bundle(tmp_path: Path) -> None:
     second = Trainer(store, config, work, init=tmp_path / "bundle")
     for name, value in torch.load(tmp_path / "asr.averaged.pt", weights_only=True).items():
         torch.testing.assert_close(second.model.state_dict()[name], value, msg=name)
-    (tmp_path / "bundle" / "tokens.txt").write_text("<blank> 0\n", encoding="utf-8")
-    with pytest.raises(CorpusError, match="other units"):
-        Trainer(store, config, work, init=tmp_path / "bundle")
+    wider = small_config()
+    wider["asr"]["output_size"] = 64
+    with pytest.raises(CorpusError, match="output_size is 32 there and 64 here"):
+        Trainer(store, wider, work, init=tmp_path / "bundle")
+
+
+def test_a_deeper_network_begins_as_the_bundle_it_comes_from(tmp_path: Path) -> None:
+    from models.export import export_asr
+    from models.sensevoice import SenseVoice, SenseVoiceConfig
+    from models.starter.warm_start import begin_with
+
+    torch.manual_seed(0)
+    sizes = {"output_size": 32, "attention_heads": 4, "linear_units": 48, "tp_blocks": 1, "kernel_size": 11}
+    old, new = ["<blank>", "a", "b", "<|en|>"], ["<blank>", "b", "c", "a", "<|en|>"]
+    shallow = SenseVoice(SenseVoiceConfig(num_blocks=2, vocab_size=len(old), **sizes)).eval()
+    export_asr(shallow, tmp_path / "asr.fp32.onnx", tag_ids=[3], metadata={})
+    write_tokens(tmp_path / "tokens.txt", old)
+    deep = SenseVoice(SenseVoiceConfig(num_blocks=4, vocab_size=len(new), **sizes)).eval()
+    begin_with(deep, tmp_path, pieces=new)
+    speech, prompt = torch.randn(1, 12, 560), (torch.tensor([0]), torch.tensor([15]))
+    with torch.no_grad():
+        expected, got = shallow(speech, *prompt), deep(speech, *prompt)
+    torch.testing.assert_close(got[..., [0, 3, 1, 4]], expected, atol=1e-4, rtol=1e-4)
 
 
 def test_an_export_without_training_names_the_step(tmp_path: Path) -> None:

@@ -1,0 +1,60 @@
+"""A bundle's weights as the beginning of a training: of the same network, of a deeper one, or with other units.
+
+A block that the bundle lacks begins silent: it adds nothing to the stream it stands in until it has learnt to (the idea of
+https://arxiv.org/abs/2003.04887). A unit that the bundle lacks begins unlikely.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.graph_weights import sensevoice_of
+from models.sensevoice import SanmBlock, SenseVoice
+from models.starter.corpus import CorpusError
+
+_NEW_UNIT_SCALE = 0.3
+
+
+def pieces_of(bundle: Path) -> list[str]:
+    """The units of a bundle in order."""
+    return [line.rsplit(" ", 1)[0] for line in (bundle / "tokens.txt").read_text(encoding="utf-8").splitlines()]
+
+
+@torch.no_grad()
+def begin_with(network: SenseVoice, bundle: Path, *, pieces: list[str]) -> None:
+    """Fill ``network``, whose units are ``pieces``, from a bundle's FP32 graph; CorpusError where its sizes do not allow it."""
+    known = sensevoice_of(bundle / "asr.fp32.onnx")
+    sizes = {name: (getattr(known.config, name), getattr(network.config, name)) for name in ("output_size", "linear_units", "kernel_size")}
+    wrong = [f"{name} is {old} there and {new} here" for name, (old, new) in sizes.items() if old != new]
+    if wrong or known.config.num_blocks > network.config.num_blocks or known.config.tp_blocks != network.config.tp_blocks:
+        what = wrong or [f"it has {known.config.num_blocks} + {known.config.tp_blocks} blocks"]
+        raise CorpusError(f"a training cannot begin with {bundle}: {'; '.join(what)}; change config.yaml or train without --init")
+    for block in list(network.encoder.encoders)[known.config.num_blocks - 1 :]:
+        _silence(block)
+    weights: dict[str, Tensor] = {name: value for name, value in known.state_dict().items() if not name.startswith("ctc.")}
+    network.load_state_dict({**network.state_dict(), **weights})
+    _copy_units(network, known, old=pieces_of(bundle), new=pieces)
+
+
+def _silence(block: SanmBlock) -> None:
+    for parameter in (block.self_attn.linear_out.weight, block.self_attn.linear_out.bias):
+        parameter.zero_()
+    # The memory adds the values themselves.
+    block.self_attn.linear_q_k_v.weight[2 * block.self_attn.size :].zero_()
+    block.self_attn.linear_q_k_v.bias[2 * block.self_attn.size :].zero_()
+    block.feed_forward.w_2.weight.zero_()
+    block.feed_forward.w_2.bias.zero_()
+
+
+def _copy_units(network: SenseVoice, known: SenseVoice, *, old: list[str], new: list[str]) -> None:
+    places = {piece: index for index, piece in enumerate(old)}
+    head, before = network.ctc.ctc_lo, known.ctc.ctc_lo
+    head.weight.mul_(_NEW_UNIT_SCALE)
+    head.bias.fill_(float(before.bias.min()))
+    for index, piece in enumerate(new):
+        if piece in places:
+            head.weight[index] = before.weight[places[piece]]
+            head.bias[index] = before.bias[places[piece]]
