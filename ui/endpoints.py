@@ -35,14 +35,14 @@ def add_endpoints(context: PageContext) -> None:
 
     def transcribe(audio: FileData, language: str = "auto", itn: bool = True, precision: str = "current") -> dict[str, Any]:
         """Transcribe one recording: audio is an uploaded file, language one of auto, zh, en, yue, ja, ko."""
-        with api_errors():
+        with api_errors(), context.slots.held():
             path, name = uploaded_file(audio)
             waveform = load_audio(path, max_duration_s=context.limits.duration_s)
             return context.engine.transcribe(waveform, language=language, itn=itn, precision=precision, file=name).to_dict()
 
     def compare(audio: FileData, language: str = "auto", itn: bool = True, left: str = "fp32", right: str = "int8") -> dict[str, Any]:
         """Run one recording in two precisions and say what differs."""
-        with api_errors():
+        with api_errors(), context.slots.held():
             path, name = uploaded_file(audio)
             waveform = load_audio(path, max_duration_s=context.limits.duration_s)
             return context.engine.compare(waveform, language=language, itn=itn, left=left, right=right, file=name).to_dict()

@@ -293,6 +293,22 @@ def test_runs_wait_for_a_place_and_the_server_answers_meanwhile(run_page: Callab
     assert in_flight(page) == []
 
 
+def test_gradios_clients_and_ours_wait_for_the_same_places(run_page: Callable[..., object], two_words: Path) -> None:
+    gradio_client = pytest.importorskip("gradio_client")
+    with run_page(limits=Limits(concurrent_runs=1)) as page, ThreadPoolExecutor(1) as pool:
+        page.engine.hold.clear()
+        client = gradio_client.Client(page.address, verbose=False)
+        first = client.submit(audio=gradio_client.handle_file(str(two_words)), api_name="/transcribe")
+        wait_for(lambda: len(page.engine.calls) == 1)
+        second = pool.submit(post, page, two_words)
+        wait_for(lambda: len(in_flight(page)) == 1)
+        time.sleep(0.3)  # time enough to go wrong in
+        assert len(page.engine.calls) == 1
+        page.engine.hold.set()
+        assert first.result(WAIT_S)["text"] == second.result(WAIT_S).json()["text"] == SPOKEN
+        client.close()
+
+
 def raw_request(page: RunningPage, content: bytes, *, stream: bool = False) -> socket.socket:
     """A connection that has sent a whole request and not yet read the answer."""
     body = b'--x\r\nContent-Disposition: form-data; name="stream"\r\n\r\n' + str(stream).encode() + b"\r\n"
