@@ -28,6 +28,8 @@ QUEUE_ID_MARK = "lightvoice-queue"
 WITH_QUEUE_ID = f"(...values) => [...values.slice(0, values.indexOf('{QUEUE_ID_MARK}')), window.lightvoiceQueue.id()]"
 _LOOK_AGAIN = "() => { window.lightvoiceQueue.look(); }"
 _QUIET: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+#: For listeners that may refuse: Gradio shows a toast only for what came through its queue.
+_SPOKEN: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +59,7 @@ def build_transcribe_panel(context: PageContext, blocks: gr.Blocks) -> Transcrib
     _wire_sources(context, panel)
     _wire_options(panel)
     _wire_greeting(context, panel, blocks)
-    run.click(_starter(context), inputs=[*options.controls, queue_id], outputs=None, js=WITH_QUEUE_ID, **_QUIET).then(
+    run.click(_starter(context), inputs=[*options.controls, queue_id], outputs=None, js=WITH_QUEUE_ID, **_SPOKEN).then(
         None, js=_LOOK_AGAIN, **_QUIET
     )
     return panel
@@ -103,11 +105,11 @@ def _wire_sources(context: PageContext, panel: TranscribePanel) -> None:
         (recording.files.upload, add_files, recording.files),
         (recording.microphone.stop_recording, add_spoken, recording.microphone),
     ):
-        added = event(listener, inputs=[source, panel.queue_id], outputs=None, js=WITH_QUEUE_ID, preprocess=False, **_QUIET)
+        added = event(listener, inputs=[source, panel.queue_id], outputs=None, js=WITH_QUEUE_ID, preprocess=False, **_SPOKEN)
         added.then(None, js=_LOOK_AGAIN, **_QUIET)
         added.then(lambda: None, outputs=source, **_QUIET)
     for name, button in recording.examples:
-        button.click(add_example(name), inputs=panel.queue_id, outputs=None, js=WITH_QUEUE_ID, **_QUIET).then(
+        button.click(add_example(name), inputs=panel.queue_id, outputs=None, js=WITH_QUEUE_ID, **_SPOKEN).then(
             None, js=_LOOK_AGAIN, **_QUIET
         )
 

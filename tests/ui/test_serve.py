@@ -21,7 +21,10 @@ from engine.errors import OptionError, PortUnavailableError
 from tests.ui.conftest import RunningPage
 from tests.ui.fake_engine import FakeEngine
 from ui.context import Limits, PageContext
+from ui.model_state import ModelState
 from ui.page import build_page
+from ui.queue_runner import QueueRunner
+from ui.run_slots import RunSlots
 from ui.serve import serve
 from ui.server_state import ServerState
 
@@ -74,30 +77,27 @@ def test_a_file_that_nobody_uploaded_cannot_be_transcribed(page: RunningPage, tw
     assert page.engine.calls == []
 
 
-def press_transcribe(page: RunningPage, audio: dict[str, object]) -> str:
-    """What the page's own button answers when a program sends what the browser would, but with a path of its choice."""
+def drop_file(page: RunningPage, file: dict[str, object], queue_id: str) -> bool:
+    """Whether the page's queue takes a file when a program sends what the browser would, but with a path of its choice."""
     config = httpx.get(f"{page.address}/config").json()
-    listeners = [
-        each for each in config["dependencies"] if each["api_name"].startswith("transcribe") and each["api_visibility"] == "private"
-    ]
-    (listener,) = listeners
-    join = {"data": [audio, "auto", True, False], "fn_index": listener["id"], "session_hash": "stranger"}
-    httpx.post(f"{page.address}/gradio_api/queue/join", json=join).raise_for_status()
+    (listener,) = [each for each in config["dependencies"] if each["api_name"] == "add_files"]
+    assert listener["api_visibility"] == "private"
+    sent = {"data": [[file], queue_id], "fn_index": listener["id"], "session_hash": "stranger"}
+    httpx.post(f"{page.address}/gradio_api/queue/join", json=sent).raise_for_status()
     with httpx.stream("GET", f"{page.address}/gradio_api/queue/data?session_hash=stranger", timeout=20) as answer:
-        for line in answer.iter_lines():
-            if "process_completed" in line:
-                return line
-    raise AssertionError("the queue gave no answer")
+        assert any("process_completed" in line for line in answer.iter_lines())
+    return bool(httpx.get(f"{page.address}/recordings/{queue_id}").json()["rows"])
 
 
-def test_the_pages_own_button_takes_uploads_only(page: RunningPage, two_words: Path) -> None:
+def test_the_pages_own_queue_takes_uploads_only(page: RunningPage, two_words: Path) -> None:
     mark = {"_type": "gradio.FileData"}
-    said = press_transcribe(page, {"path": str(two_words), "meta": mark})
-    assert '"success":false' in said
-    assert page.engine.calls == []
+    queue_id = "5" * 32
+    for stranger in ({"path": str(two_words), "meta": mark}, {"path": str(two_words)}, {"path": "/etc/hostname", "meta": mark}):
+        assert not drop_file(page, stranger, queue_id)
     with two_words.open("rb") as file:
         uploaded = httpx.post(f"{page.address}/gradio_api/upload", files={"files": ("two.wav", file)}).json()[0]
-    assert '"success":true' in press_transcribe(page, {"path": uploaded, "meta": mark})
+    assert not drop_file(page, {"path": uploaded, "meta": mark}, "z" * 32)
+    assert drop_file(page, {"path": uploaded, "meta": mark}, queue_id)
 
 
 def test_listeners_of_the_page_are_not_an_api(page: RunningPage) -> None:
@@ -225,7 +225,16 @@ def test_a_long_run_does_not_keep_others_waiting(page: RunningPage, two_words: P
 def test_an_idle_server_leaves_the_processor_alone(tmp_path: Path) -> None:
     """At Gradio's own pace, a thousand looks a second at an empty queue, a server that nobody uses takes 4 % of a core."""
     engine = FakeEngine()
-    context = PageContext(engine=engine, state=ServerState(engine), exports=tmp_path, limits=Limits())
+    slots = RunSlots(1)
+    context = PageContext(
+        engine=engine,
+        state=ServerState(engine),
+        exports=tmp_path,
+        limits=Limits(),
+        models=ModelState(engine, None),
+        recordings=QueueRunner(engine, slots=slots, folder=tmp_path, workers=1, max_duration_s=None),
+        slots=slots,
+    )
 
     async def build() -> float:
         return float(build_page(context)._queue.sleep_when_free)

@@ -1,7 +1,7 @@
 // The Transcribe tab's queue and transcripts: asks the page's own server (ui/queue_routes.py) for rows and results as HTML, puts
 // them in, and carries out what is clicked. Everything that comes as HTML was escaped by the server; nothing else becomes HTML here.
 (() => {
-  const BUSY_MS = 500, IDLE_MS = 60000, LOST_MS = 2000, DRAWN_MS = 100; // an idle page asks too, for who does not ask is taken for gone
+  const BUSY_MS = 500, IDLE_MS = 60000, LOST_MS = 2000, DRAWN_MS = 100, MANY_ROWS = 20; // an idle page asks too, for who does not ask is taken for gone
   const KEY = "lightvoice-queue";
   const spans = (list) => [...document.querySelectorAll(list)];
   let unsureBelow = 50, shown = "", timer = 0, looking = false, again = false;
@@ -40,7 +40,7 @@
     let next = IDLE_MS;
     try {
       const state = await (await ask()).json();
-      if (state.active) next = BUSY_MS;
+      if (state.active) next = state.rows.length > MANY_ROWS ? 2 * BUSY_MS : BUSY_MS;
       lost(false);
       draw(state);
       await show(state.shown);
@@ -128,9 +128,12 @@
       const lit = now >= Number(segment.dataset.start) - 20 && now < Number(segment.dataset.end);
       if (lit === segment.classList.contains("lv-playing")) return;
       segment.classList.toggle("lv-playing", lit);
-      segment.querySelector(".lv-play").toggleAttribute("aria-current", lit);
+      if (lit) segment.querySelector(".lv-play").setAttribute("aria-current", "true");
+      else segment.querySelector(".lv-play").removeAttribute("aria-current");
     });
   }
+
+  const wordsOf = (text) => (text.querySelector(".lv-muted") ? "" : text.textContent); // muted is what stands for no words
 
   /* Editing: the text becomes a field, Enter or leaving it keeps the words, Escape does not. */
   function edit(segment) {
@@ -138,7 +141,7 @@
     if (segment.querySelector("textarea")) return;
     const field = document.createElement("textarea");
     field.className = "lv-text-field";
-    field.value = text.querySelector("[lang], .lv-edit-source")?.textContent ?? (text.querySelector(".lv-muted") ? "" : text.textContent);
+    field.value = wordsOf(text);
     field.setAttribute("aria-label", text.dataset.field);
     field.rows = Math.max(2, Math.ceil(field.value.length / 60));
     const before = field.value;
@@ -184,10 +187,10 @@
   }
 
   async function copy(button) {
-    const words = spans("#lv-shown .lv-text").map((text) => (text.querySelector(".lv-muted") ? "" : text.textContent)).filter(Boolean).join("\n");
-    if (navigator.clipboard) {
+    const words = spans("#lv-shown .lv-text").map(wordsOf).filter(Boolean).join("\n");
+    try {
       await navigator.clipboard.writeText(words);
-    } else { // pages without HTTPS have no clipboard but this one
+    } catch { // pages without HTTPS have no clipboard but this one
       const field = document.createElement("textarea");
       field.value = words;
       document.body.append(field);
@@ -213,8 +216,9 @@
 
   async function act(action, target) {
     const entry = target.closest("[data-entry]")?.dataset.entry, segment = target.closest(".lv-segment");
-    if (action === "play" && !window.getSelection().toString()) {
-      play(Number(target.closest("[data-start]").dataset.start));
+    if (action === "play") {
+      const selecting = target.closest(".lv-text") && window.getSelection().toString();
+      if (!selecting) play(Number(target.closest("[data-start]").dataset.start));
     } else if (action === "edit") edit(segment);
     else if (action === "restore") await save(segment, null);
     else if (action === "copy") await copy(target.closest("button"));
