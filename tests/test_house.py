@@ -20,6 +20,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 FULL, RUNTIME, TEST = "requirements.txt", "requirements-runtime.txt", "requirements-test.txt"
 PEERS = "benchmarks/requirements.txt"
+TRAINING = "models/starter/requirements.txt"
 FIRST_PARTY = {"app", "benchmarks", "engine", "models", "ui", "tests"}
 #: The workshop and what only it needs: an edge machine must not pay for them.
 WORKSHOP = {"torch", "funasr", "modelscope", "librosa", "numba", "scipy", "scikit-learn", "transformers", "onnx"}
@@ -135,7 +136,7 @@ def third_party_imports(*parts: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("parts", "names"),
-    [(("app.py", "engine", "ui"), [RUNTIME]), (("models",), [FULL]), (("tests", "benchmarks"), [FULL, TEST, PEERS])],
+    [(("app.py", "engine", "ui"), [RUNTIME]), (("models",), [FULL, TRAINING]), (("tests", "benchmarks"), [FULL, TEST, PEERS])],
     ids=["page", "workshop", "tests"],
 )
 def test_every_package_that_is_imported_is_required_by_name(parts, names):

@@ -6,6 +6,7 @@ Music: random chord progressions with a melody and drums, played by fluidsynth w
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import random
 import shutil
@@ -84,8 +85,8 @@ def make_events(folder: Path, config: dict[str, Any]) -> Iterator[Utterance]:
     folder.mkdir(parents=True, exist_ok=True)
     counts = config["events"]
     sound_font = next((path for path in SOUND_FONTS if Path(path).exists()), None)
-    if sound_font is None or not shutil.which("fluidsynth"):
-        log.warning("fluidsynth or a sound font is missing (Debian: fluidsynth, timgm6mb-soundfont): music is plucked chords alone")
+    if sound_font is None or not shutil.which("fluidsynth") or importlib.util.find_spec("mido") is None:
+        log.warning("fluidsynth, a sound font (Debian: fluidsynth, timgm6mb-soundfont) or mido is missing: music is plucked chords alone")
         sound_font = None
     for event, count in ((Event.BGM, counts["music"]), (Event.APPLAUSE, counts["applause"])):
         for number in range(count):
