@@ -60,7 +60,8 @@ class ModelState:
 
     def __init__(self, engine: Engine, workshop: Workshop | None) -> None:
         self._engine, self.workshop = engine, workshop
-        self._lock = threading.Lock()
+        self._looking = threading.Lock()
+        self._starting = threading.Lock()
         self._switching = threading.Lock()
         self._started: StartedJob | None = None
         self._installed: tuple[Bundle | BrokenBundle, ...] = ()
@@ -78,7 +79,7 @@ class ModelState:
 
     def installed(self) -> tuple[Bundle | BrokenBundle, ...]:
         """What is installed, the broken among it, at most two seconds old; the open bundle always."""
-        with self._lock:
+        with self._looking:
             now_s = time.monotonic()
             if self._looked_at_s is None or now_s - self._looked_at_s >= SHARED_FOR_S:
                 roots = self.workshop.roots if self.workshop else ()
@@ -101,7 +102,7 @@ class ModelState:
         """Begin a job unless one runs: JobRunningError, NoWorkshopError, and what ``begin`` raises."""
         if self.workshop is None:
             raise NoWorkshopError
-        with self._lock:
+        with self._starting:
             if self._started is not None and self._started.runs:
                 raise JobRunningError
             started = StartedJob(kind=kind, subject=subject, job=begin(self.workshop))
@@ -129,11 +130,11 @@ class ModelState:
                 self._engine.switch(Bundle.load(result))
             except LightVoiceError as error:
                 _log.warning("the bundle that was changed cannot be opened anew: %s", error)
-                with self._lock:
+                with self._starting:
                     if self._started is started:
                         self._started = StartedJob(kind=started.kind, subject=started.subject, job=started.job, reopening_failed=str(error))
         self._look_again()
 
     def _look_again(self) -> None:
-        with self._lock:
+        with self._looking:
             self._looked_at_s = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -21,18 +20,10 @@ from ui.texts import texts_for
 from ui.workshop import Job, Workshop
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModelsUpdate:
-    """What a page that shows an older state has to change; ``values`` in the order of :attr:`ModelsPanel.outputs`."""
-
-    values: list[Any]
-    bundle_changed: bool
-
-
 class ModelActions:
     """The listeners of the buttons: each asks who is there, begins what was asked for, and redraws the panel."""
 
-    def __init__(self, context: PageContext, update: Callable[[Sequence[str], gr.Request], ModelsUpdate]) -> None:
+    def __init__(self, context: PageContext, update: Callable[[Sequence[str], gr.Request], list[Any]]) -> None:
         self._managers, self._state, self._update = context.managers, context.models, update
 
     def switch(self, shown: list[str], folder: str | None, request: gr.Request) -> list[Any]:
@@ -43,7 +34,7 @@ class ModelActions:
             if folder:
                 report = self._state.switch(self._known(folder).folder)
                 gr.Info(escape(texts("models.switched", bundle=report.bundle, time=seconds(report.seconds))))
-            return self._update(shown, request).values
+            return self._update(shown, request)
 
     def fetch(self, shown: list[str], name: str, source: str, request: gr.Request) -> list[Any]:
         """Download a model of the catalog."""
@@ -86,13 +77,13 @@ class ModelActions:
         with toasts(texts_for(request)):
             require_manager(self._managers, request)
             self._state.cancel()
-            return self._update(shown, request).values
+            return self._update(shown, request)
 
     def _begin(self, kind: str, subject: str, begin: Callable[[Workshop], Job], shown: list[str], request: gr.Request) -> list[Any]:
         with toasts(texts_for(request)):
             require_manager(self._managers, request)
             self._state.start(kind, subject, begin)
-            return self._update(shown, request).values
+            return self._update(shown, request)
 
     def _known(self, folder: str) -> Bundle:
         """An installed bundle by its folder; UnknownBundleError for any other path of this machine."""

@@ -11,10 +11,11 @@ import gradio as gr
 from gradio.components import Component
 
 from engine.bundle import Bundle
+from ui.banner import banner_html
 from ui.context import PageContext
 from ui.managing import may_manage
 from ui.model_state import ModelState
-from ui.models_actions import ModelActions, ModelsUpdate
+from ui.models_actions import ModelActions
 from ui.models_forms import (
     RECIPES,
     FetchForm,
@@ -49,15 +50,16 @@ class ModelsPanel:
         sources = [(texts("models.source_auto"), ""), ("ModelScope", "modelscope"), ("Hugging Face", "huggingface")]
         return [gr.Dropdown(choices=recipes), gr.Dropdown(choices=sources), _catalog_html(self.context.models.workshop, texts)]
 
-    def update(self, shown: Sequence[str], request: gr.Request) -> ModelsUpdate:
-        """What changed since this page was last drawn; the lists that a person may be choosing from are left alone otherwise."""
+    def update(self, shown: Sequence[str], request: gr.Request) -> list[Any]:
+        """What changed since this page was last drawn, for :attr:`outputs`; lists that somebody may be choosing from stay otherwise."""
         state, texts = self.context.models, texts_for(request)
         allowed = may_manage(self.context.managers, request)
         opened, installed = state.open_bundle, state.installed()
         now = [_word(opened), "|".join([str(allowed), *(_word(entry) for entry in (opened, *installed))]), _job_word(state)]
         bundle_changed, list_changed, job_changed = (old != new for old, new in zip(shown, now, strict=True))
         if not (bundle_changed or list_changed or job_changed):
-            return ModelsUpdate(values=[gr.skip()] * len(self.outputs), bundle_changed=False)
+            return [gr.skip()] * len(self.outputs)
+        banner = banner_html(opened, texts) if bundle_changed else gr.skip()
         lists: list[Any] = [gr.skip()] * 5
         if list_changed:
             choices = _choices(installed)
@@ -76,7 +78,7 @@ class ModelsPanel:
             runs = started is not None and started.runs
             log = "\n".join(started.job.log) if started else ""
             jobs = [job_html(started, texts), gr.Button(visible=runs and allowed), gr.Accordion(visible=started is not None), log]
-        return ModelsUpdate(values=[now, *lists, *jobs], bundle_changed=bundle_changed)
+        return [now, banner, *lists, *jobs]
 
 
 def _word(entry: object) -> str:
@@ -130,8 +132,8 @@ def _title(model: CatalogModel, texts: Texts) -> str:
     return texts(key) if key in TEXTS else model.title
 
 
-def build_models_panel(context: PageContext) -> ModelsPanel:
-    """Lay the panel out inside the current tab and wire it; ``page.py`` keeps it fresh."""
+def build_models_panel(context: PageContext, banner: gr.HTML) -> ModelsPanel:
+    """Lay the panel out inside the current tab and wire it; ``page.py`` keeps it, and the banner above, fresh."""
     shown = gr.State(["", "", ""])
     with gr.Row(elem_classes="lv-columns"):
         with gr.Column(scale=3, min_width=280):
@@ -147,7 +149,7 @@ def build_models_panel(context: PageContext) -> ModelsPanel:
                 fetching = build_fetch_form(context.models.workshop.catalog if context.models.workshop else ())
                 importing = build_import_form()
                 quantizing = build_quantize_form()
-    outputs = [shown, cards, notice, forms, switching.bundle, quantizing.bundle, job, cancel, log_card, log]
+    outputs = [shown, banner, cards, notice, forms, switching.bundle, quantizing.bundle, job, cancel, log_card, log]
     panel = ModelsPanel(context=context, shown=shown, outputs=outputs, greeted=[quantizing.recipe, fetching.source, fetching.catalog])
     _wire(panel, cancel, _Forms(switching, fetching, importing, quantizing))
     return panel

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +78,11 @@ def quiet_wav(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of ``app.py`` as a person starts it, on the embedded bundle."""
-    environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path_factory.mktemp("gradio"))}
-    command = [sys.executable, "app.py", "--port", "0"]
+@contextmanager
+def run_server(files: Path, *arguments: str, **variables: str) -> Iterator[str]:
+    """``app.py`` as a person starts it, with these arguments and environment variables: its address."""
+    environment = {**os.environ, "GRADIO_TEMP_DIR": str(files), **variables}
+    command = [sys.executable, "app.py", "--port", "0", *arguments]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     said: list[str] = []
     address: list[str] = []
@@ -110,6 +111,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         assert process.stdout is not None
         process.stdout.close()
     assert "Traceback" not in "".join(said), "the server logged a traceback:\n" + "".join(said)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of ``app.py`` on the embedded bundle."""
+    with run_server(tmp_path_factory.mktemp("gradio")) as address:
+        yield address
 
 
 @pytest.fixture(scope="package")

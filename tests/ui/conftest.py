@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,15 +34,15 @@ class RunningPage:
 
 @pytest.fixture
 def run_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
-    """``with run_page(limits=…) as page``: serve a page over a fresh fake engine until the block ends."""
+    """``with run_page(limits=…, managing=…) as page``: serve a page over a fresh fake engine until the block ends."""
 
     @contextmanager
-    def run(*, limits: Limits | None = None) -> Iterator[RunningPage]:
+    def run(*, limits: Limits | None = None, **options: Any) -> Iterator[RunningPage]:
         files = tmp_path / "files"
         files.mkdir(exist_ok=True)
         monkeypatch.setenv("GRADIO_TEMP_DIR", str(files))
         engine = FakeEngine()
-        app = build_app(engine, files=files, limits=limits)
+        app = build_app(engine, files=files, limits=limits, **options)
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()

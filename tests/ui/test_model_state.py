@@ -121,6 +121,11 @@ def test_a_job_that_cannot_begin_leaves_the_last_one_shown(state: ModelState, wo
     assert state.started is first
 
 
+def test_what_begins_a_job_may_look_at_the_bundles(state: ModelState, workshop: FakeWorkshop) -> None:
+    state.start("prune", "first", lambda workshop: workshop.prune(state.whole()[0].folder, amount=0.1))
+    assert workshop.asked[0][1].name == "first"
+
+
 def test_a_finished_job_shows_its_bundle_at_once(state: ModelState, workshop: FakeWorkshop, roots: Path, tiny_bundle: Path) -> None:
     state.start("import", "third", lambda workshop: workshop.import_folder("/folder", name="third"))
     assert names(state) == ["first", "second"]
