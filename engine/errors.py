@@ -17,6 +17,7 @@
     │   ├── UnknownBundleError
     │   ├── OptionRangeError                  a number outside its range
     │   └── PortUnavailableError (OSError)    the page cannot listen where it was told to
+    ├── TooManyStreamsError                   no place for one more live stream
     ├── BundleError                           a folder of weights
     │   ├── BundleFormatError (ValueError)    bundle.json, tokens or CMVN cannot be read
     │   ├── BundleFileMissingError (FileNotFoundError)
@@ -143,6 +144,13 @@ class PortUnavailableError(OptionError, OSError):
 
     def __str__(self) -> str:  # OSError would print errno fields
         return str(self.args[0])
+
+
+class TooManyStreamsError(LightVoiceError):
+    """As many people are speaking as one server follows."""
+
+    def __init__(self, *, running: int) -> None:
+        super().__init__(f"{running} live transcriptions are running already; try again when one of them has stopped")
 
 
 class BundleError(LightVoiceError):

@@ -16,11 +16,11 @@ from typing import Any
 from numpy.typing import NDArray
 
 from engine.bundle_slot import OpenBundle
-from engine.live_audio import LiveAudio
+from engine.live_audio import LiveAudio, LiveFrames
 from engine.live_speech import LiveSpeech, Spoken
 from engine.segments import VadOptions
 from engine.span_recognizer import SpanRecognizer, Wishes
-from engine.transcript import Segment
+from engine.transcript import Segment, Timing
 from engine.vad import SpeechDetector
 
 PARTIAL_EVERY_MS = 600
@@ -106,6 +106,7 @@ class LiveStream:
         self._leased: _Leased | None = None
         self._tried_at_ms = self._ended = 0
         self._rtf = 0.0  # of the last recognition
+        self._features_s = self._vad_s = self._asr_s = 0.0
         #: The running segment's text so far; None in silence and until the first words of a segment.
         self.partial: Partial | None = None
 
@@ -130,10 +131,12 @@ class LiveStream:
         Raises NonFiniteAudioError and SampleRateError, and BundleError or SessionError where the models cannot be run; the
         stream then goes on with the next block.
         """
+        started_s = self._clock_s()
         new = self._audio.add(block, sample_rate_hz)
+        self._features_s += self._clock_s() - started_s
         self._clock.came(self.duration_s)
         with self._sessions() as leased:
-            finals = self._recognized(self._speech.add(new, leased.detector), leased)
+            finals = self._recognized(self._spoken(new, leased), leased)
             running = self._speech.running
             if running is not None and self._is_partial_due(running):
                 self._try(running, leased)
@@ -143,9 +146,15 @@ class LiveStream:
         """The stream is over: the segments that were still open."""
         new = self._audio.flush()
         with self._sessions() as leased:
-            spoken = self._speech.add(new, leased.detector)
+            spoken = self._spoken(new, leased)
             spoken += self._speech.finish(leased.detector, duration_ms=self._audio.duration_ms)
             return self._recognized(spoken, leased)
+
+    def timing(self) -> Timing:
+        """What the stream has cost so far, the recognitions of running segments among it."""
+        total_s = self._features_s + self._vad_s + self._asr_s
+        rtf = total_s / self.duration_s if self.duration_s else 0.0
+        return Timing(decode_s=0.0, features_s=self._features_s, vad_s=self._vad_s, asr_s=self._asr_s, total_s=total_s, rtf=rtf)
 
     def close(self) -> None:
         """Let the sessions go, whatever is still unsaid."""
@@ -166,6 +175,12 @@ class LiveStream:
             raise
         if not self.speaking or self._ended > ended:
             self.close()
+
+    def _spoken(self, new: LiveFrames, leased: _Leased) -> list[Spoken]:
+        started_s = self._clock_s()
+        spoken = self._speech.add(new, leased.detector)
+        self._vad_s += self._clock_s() - started_s
+        return spoken
 
     def _recognized(self, ended: list[Spoken], leased: _Leased) -> list[Final]:
         finals = []
@@ -202,5 +217,7 @@ class LiveStream:
         started_s = self._clock_s()
         segment = leased.recognizer.segment(spoken.span, spoken.frames)
         length_s = (spoken.span.end_ms - spoken.span.start_ms) / 1000
-        self._rtf = (self._clock_s() - started_s) / length_s
+        took_s = self._clock_s() - started_s
+        self._rtf = took_s / length_s
+        self._asr_s += took_s
         return segment

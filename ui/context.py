@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
+from ui.managing import Managers
+from ui.model_state import ModelState
+from ui.queue_runner import QueueRunner
+from ui.run_slots import RunSlots
 from ui.server_state import ServerState
 from ui.texts import TEXTS, Texts
 
@@ -40,6 +44,13 @@ class PageContext:
     #: A folder that the page may serve downloads from.
     exports: Path
     limits: Limits
+    models: ModelState
+    #: The queues of the Transcribe tab.
+    recordings: QueueRunner
+    #: Places on the engine, for everybody together.
+    slots: RunSlots
+    #: Who may switch, fetch, import and quantize.
+    managers: Managers = Managers.NOBODY
 
 
 def engine_progress(progress: gr.Progress, texts: Texts) -> Callable[[float, str], None]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
-from engine.advisor import advise
-from ui.banner import banner_html, header_html
+from ui.banner import header_html
 from ui.compare_panel import build_compare_panel
 from ui.comparison_html import comparison_empty_html
-from ui.context import PageContext
+from ui.context import ENGINE_QUEUE, PageContext
 from ui.endpoints import add_endpoints
-from ui.lightweight_panel import advice_html, build_lightweight_panel, lightweight_html
+from ui.lightweight_panel import advice_html, build_lightweight_panel, effects_html, lightweight_html
+from ui.live_panel import build_live_panel
+from ui.models_panel import build_models_panel
 from ui.recording_form import language_choices, microphone_hint_html
-from ui.resource_panel import build_resource_panel, resources_html
+from ui.resource_panel import build_resource_panel, resource_panel_html
 from ui.texts import label, texts_for
-from ui.transcribe_panel import build_transcribe_panel
+from ui.transcribe_panel import WITH_QUEUE_ID, build_transcribe_panel, selected_recording
 from ui.transcript_html import empty_html
 
 REFRESH_S = 2.0
@@ -37,16 +39,22 @@ def build_page(context: PageContext) -> gr.Blocks:
     with blocks:
         # First, for the first listener of a name keeps it: later ones, private as they are, become transcribe_1 and so on.
         add_endpoints(context)
+        lightweight = build_lightweight_panel(context)
         with gr.Row(elem_id="lv-top"):
             with gr.Column(scale=3, min_width=280):
                 header = gr.HTML(elem_id="lv-head", apply_default_css=False)
                 banner = gr.HTML(elem_id="lv-banner", apply_default_css=False)
-            lightweight = build_lightweight_panel(context)
+            with gr.Column(scale=2, min_width=280, elem_id="lv-light"):
+                lightweight.lay_out_effects()
         with gr.Tabs():
             with gr.Tab(label("tab.transcribe"), id="transcribe"):
-                transcribing = build_transcribe_panel(context)
+                transcribing = build_transcribe_panel(context, blocks)
+            with gr.Tab(label("tab.live"), id="live"):
+                live = build_live_panel()
             with gr.Tab(label("tab.compare"), id="compare") as compare_tab:
-                comparing = build_compare_panel(context)
+                comparing = build_compare_panel(context, context.models.whole)
+            with gr.Tab(label("tab.models"), id="models"):
+                models = build_models_panel(context, banner)
         resources = build_resource_panel()
         timer = gr.Timer(REFRESH_S)
 
@@ -57,55 +65,77 @@ def build_page(context: PageContext) -> gr.Blocks:
             hint = microphone_hint_html(texts)
             return [
                 header_html(texts),
-                banner_html(context.engine.bundle, texts),
-                advice_html(advise(), texts),
+                advice_html(context.state.advice(), texts),
                 empty_html(texts),
                 comparison_empty_html(texts),
                 hint,
                 hint,
                 languages,
                 languages,
+                *live.greet(texts),
+                *models.greet(texts),
             ]
 
-        def refresh(shown: bool, request: gr.Request) -> list[Any]:
+        def refresh(shown: bool, shown_models: list[str], request: gr.Request) -> list[Any]:
             """The server's state; the switch is left alone where it already shows it, so that a click in flight is not undone."""
             texts = texts_for(request)
             state = context.state.lightweight()
-            switch = gr.skip() if shown == state.on else state.on
-            return [switch, lightweight_html(state, texts), resources_html(context.state.resources(), texts)]
+            switch = gr.update(interactive=state.available) if shown == state.on else gr.update(value=state.on, interactive=state.available)
+            effects = effects_html(state, context.state.advice(), texts)
+            used = resource_panel_html(context.state, texts)
+            return [switch, lightweight_html(state, texts), effects, used, *models.update(shown_models, request)]
 
         greeted = [
             header,
-            banner,
             lightweight.advice,
             transcribing.transcript,
             comparing.result,
             transcribing.recording.hint,
             comparing.recording.hint,
-            transcribing.options.language,
             comparing.options.language,
+            live.language,
+            live.hint,
+            live.stage,
+            *models.greeted,
         ]
-        refreshed = [lightweight.switch, lightweight.status, resources]
+        refreshed = [lightweight.switch, lightweight.status, lightweight.effects, resources, *models.outputs]
         blocks.load(greet, outputs=greeted, api_visibility="private", queue=False, show_progress="hidden")
         gr.on(
             [blocks.load, timer.tick],
             refresh,
-            inputs=lightweight.switch,
+            inputs=[lightweight.switch, models.shown],
             outputs=refreshed,
+            api_visibility="private",
+            queue=False,
+            show_progress="hidden",
+        )
+        compare_tab.select(
+            comparing.actions.offer,
+            inputs=[comparing.left, comparing.right],
+            outputs=[comparing.left, comparing.right, comparing.note],
             api_visibility="private",
             queue=False,
             show_progress="hidden",
         )
         # Whoever comes to Compare with a recording already chosen does not choose it again.
         compare_tab.select(
-            lambda here, there: here or there,
-            inputs=[comparing.recording.audio, transcribing.recording.audio],
+            # What is there is left alone, not sent back: another one may have been chosen meanwhile.
+            lambda here, queue_id: gr.skip() if here else selected_recording(context, queue_id) or gr.skip(),
+            inputs=[comparing.recording.audio, transcribing.queue_id],
             outputs=comparing.recording.audio,
+            js=WITH_QUEUE_ID,
             api_visibility="private",
             queue=False,
             show_progress="hidden",
         )
     blocks.queue(max_size=QUEUE_SIZE, default_concurrency_limit=DEFAULT_CONCURRENCY, api_open=False)
+    context.state.add_queue(partial(_engine_runs, blocks))
     # Gradio's queue looks for work a thousand times a second, which costs 4 % of a core while nobody is there.
     blocks._queue.sleep_when_free = QUEUE_POLL_S  # noqa: SLF001 - there is no option for it
     return blocks
+
+
+def _engine_runs(blocks: gr.Blocks) -> int:
+    """Events of the engine's queue that wait or run."""
+    queue = blocks._queue.event_queue_per_concurrency_id.get(ENGINE_QUEUE)  # noqa: SLF001 - as above
+    return len(queue.queue) + queue.current_concurrency if queue else 0

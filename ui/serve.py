@@ -23,11 +23,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.errors import OptionError, PortUnavailableError
 from ui.context import Limits, PageContext
+from ui.http_api import http_api
+from ui.live_routes import live_routes
+from ui.live_sessions import LiveSessions
+from ui.managing import Managing
+from ui.model_state import ModelState
 from ui.page import build_page
+from ui.queue_routes import queue_routes
+from ui.queue_runner import QueueRunner
 from ui.recording_form import EXAMPLES_FOLDER
+from ui.run_slots import RunSlots
 from ui.server_state import ServerState
 from ui.texts import browser_translations
-from ui.theme import FAVICON, STYLE_SHEET, build_theme, head
+from ui.theme import FAVICON, STYLE_SHEETS, build_theme, head
 
 if TYPE_CHECKING:
     from engine.pipeline import Engine
@@ -79,30 +87,50 @@ def build_app(
     host: str = DEFAULT_HOST,
     port: int = DEFAULT_PORT,
     limits: Limits | None = None,
+    managing: Managing | None = None,
 ) -> FastAPI:
     """The web application: the page at ``/`` and ``GET /healthz``.
 
     ``files`` is a folder of this server's own, for uploads and downloads; Gradio reads its place from the environment, which
-    :func:`serve` sets while it runs.
+    :func:`serve` sets while it runs. ``managing`` brings the workshop and says who may use it.
     """
-    limits = limits or Limits()
-    context = PageContext(engine=engine, state=ServerState(engine), exports=files / "exports", limits=limits)
+    limits, managing = limits or Limits(), managing or Managing()
+    slots = RunSlots(limits.concurrent_runs)
+    context = PageContext(
+        engine=engine,
+        state=ServerState(engine),
+        exports=files / "exports",
+        limits=limits,
+        models=ModelState(engine, managing.workshop),
+        recordings=QueueRunner(
+            engine, slots=slots, folder=files / "recordings", workers=limits.concurrent_runs, max_duration_s=limits.duration_s
+        ),
+        slots=slots,
+        managers=managing.managers(host),
+    )
+    context.state.add_queue(context.recordings.length)
 
     async def build() -> FastAPI:
-        return _mounted(build_page(context), engine, host=host, port=port, limits=limits)
+        return _mounted(build_page(context), context, files, host=host, port=port)
 
     # Gradio opens an event loop for every lock that it makes outside of one, and never closes it: make them inside of one.
     return asyncio.run(build())
 
 
-def _mounted(blocks: gr.Blocks, engine: Engine, *, host: str, port: int, limits: Limits) -> FastAPI:
-    """The page as a web application, with the headers and the health check around it."""
-    app = FastAPI(title="LightVoice", docs_url=None, redoc_url=None, openapi_url=None)
+def _mounted(blocks: gr.Blocks, context: PageContext, files: Path, *, host: str, port: int) -> FastAPI:
+    """The page as a web application, with the headers, the health check and the queue's routes around it."""
+    engine, limits = context.engine, context.limits
+    live = LiveSessions(engine, max_duration_s=limits.duration_s)
+    app = FastAPI(title="LightVoice", docs_url=None, redoc_url=None)  # ui/api_docs.py has its own: FastAPI's asks another machine
 
     @app.get("/healthz")
     def healthz() -> dict[str, str]:
         return {"status": "ok", "bundle": engine.bundle.name, "precision": engine.precision}
 
+    app.include_router(queue_routes(context.recordings))
+    app.include_router(live_routes(live))
+    app.state.live = live
+    app.include_router(http_api(context, folder=files / "requests"))
     app.add_middleware(SecurityHeaders)
     blocks.state_session_capacity = _SESSIONS_KEPT
     gr.mount_gradio_app(
@@ -123,7 +151,7 @@ def _mounted(blocks: gr.Blocks, engine: Engine, *, host: str, port: int, limits:
         mcp_server=False,
         i18n=browser_translations(),
         theme=build_theme(),
-        css_paths=STYLE_SHEET,
+        css_paths=list(STYLE_SHEETS),
         head=head(),
     )
     # Mounting, unlike launch(), leaves this unset, and with it unset Gradio does not check that a path which a client sends is
@@ -140,6 +168,7 @@ def serve(
     ssl_certfile: str | Path | None = None,
     ssl_keyfile: str | Path | None = None,
     limits: Limits | None = None,
+    managing: Managing | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the page until SIGINT or SIGTERM; the engine stays open and belongs to the caller.
@@ -149,7 +178,7 @@ def serve(
     """
     with _private_files() as files, _listening(host, port) as listener:
         number = int(listener.getsockname()[1])
-        app = build_app(engine, files=files, host=host, port=number, limits=limits)
+        app = build_app(engine, files=files, host=host, port=number, limits=limits, managing=managing)
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -162,8 +191,11 @@ def serve(
         scheme = "https" if config.is_ssl else "http"
         address = f"{scheme}://{_reachable(host)}:{number}"
         server = _Server(config, ready=lambda: on_ready(address) if on_ready else None)
-        with server.stopped_by_signals():
-            server.run(sockets=[listener])
+        try:
+            with server.stopped_by_signals():
+                server.run(sockets=[listener])
+        finally:
+            app.state.live.close()  # whoever still speaks holds the models open
 
 
 def _load(config: uvicorn.Config) -> None:

@@ -20,6 +20,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "app.name": ("LightVoice", "LightVoice"),
     "app.tagline": ("Speech, emotion and sound events, in full or light precision", "语音、情感与声音事件识别，精度随时切换"),
     "tab.transcribe": ("Transcribe", "转写"),
+    "tab.live": ("Live", "实时"),
     "tab.compare": ("Compare", "对比"),
     # the bundle banner
     "banner.aria": ("Loaded model bundle", "已加载的模型"),
@@ -149,6 +150,71 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "The browser offers the microphone only over HTTPS or on localhost. Uploading works everywhere.",
         "浏览器仅在 HTTPS 或 localhost 下允许使用麦克风；上传文件不受影响。",
     ),
+    "mic.why": (
+        "There is no microphone on this page: browsers give it to HTTPS and to localhost only.",
+        "本页无法使用麦克风：浏览器仅在 HTTPS 或 localhost 下开放麦克风。",
+    ),
+    "mic.self_signed": (
+        "Start the server so; it makes a certificate, and the browser warns of it once:",
+        "请这样启动服务器；它会自动生成证书，浏览器首次会提示风险：",
+    ),
+    "mic.certificate": ("With a certificate of your own:", "如已有证书："),
+    "mic.tunnel": (
+        "Or bring the port to your machine (ssh -L 7860:localhost:7860 SERVER) and open http://localhost:7860.",
+        "也可用 ssh -L 7860:localhost:7860 服务器地址 转发端口，再打开 http://localhost:7860。",
+    ),
+    # live
+    "live.title": ("Live transcript", "实时转写"),
+    "live.start": ("Start", "开始"),
+    "live.stop": ("Stop", "停止"),
+    "live.pause": ("Pause that ends a segment (ms)", "断句停顿（毫秒）"),
+    "live.pause_info": (
+        "Silence of this length ends a segment; shorter is quicker, but cuts sentences",
+        "静音达到此时长即断句；越短越快，但容易切断句子",
+    ),
+    "live.level": ("Level of the microphone", "麦克风音量"),
+    "live.empty": ("Press Start and speak. The text follows while you speak.", "点击“开始”后讲话，文字会随之出现。"),
+    "live.earlier": (
+        "Earlier segments are left out here; Copy and the downloads hold them all.",
+        "较早的片段不再显示；复制与下载包含全部内容。",
+    ),
+    "live.ready": ("Ready", "就绪"),
+    "live.opening": ("Opening the microphone…", "正在打开麦克风…"),
+    "live.listening": ("Listening", "正在聆听"),
+    "live.stopping": ("Recognizing the last words…", "正在识别最后几句…"),
+    "live.stopped": ("Stopped", "已停止"),
+    "live.denied": (
+        "The browser keeps the microphone from this page; allow it in the address bar, then press Start.",
+        "浏览器未允许本页使用麦克风；请在地址栏中允许，然后点击“开始”。",
+    ),
+    "live.no_device": ("No microphone could be opened; connect one, then press Start.", "无法打开麦克风；请连接后点击“开始”。"),
+    "live.insecure": (
+        "The browser offers the microphone only over HTTPS or on localhost; see the hint beside.",
+        "浏览器仅在 HTTPS 或 localhost 下允许使用麦克风；请见旁边的说明。",
+    ),
+    "live.lost": (
+        "The server cannot be reached, or is too slow. What was said before is kept; press Start to go on.",
+        "无法连接服务器，或服务器过慢。此前的内容已保留；点击“开始”可继续。",
+    ),
+    "live.full": (
+        "The transcript is as long as it may be; download it, then press Start again.",
+        "已达到最长时长；请先下载，再点击“开始”。",
+    ),
+    "live.failed": ("The stream has ended:", "实时转写已中断："),
+    "live.precision": ("runs in {precision}", "以 {precision} 运行"),
+    "live.delay": ("text so far after {delay}", "即时文字延迟 {delay}"),
+    "live.delay_info": (
+        "From the newest sound to the text of the running segment, measured on the server",
+        "从最新声音到即时文字的时间，在服务器上测得",
+    ),
+    "live.latency": ("final text after {latency}", "最终文字延迟 {latency}"),
+    "live.latency_info": (
+        "From the end of speech to the final text, measured on the server; the pause that ends a segment is part of it",
+        "从语音结束到最终文字的时间，在服务器上测得；其中包含断句停顿",
+    ),
+    "live.after": ("after {latency}", "延迟 {latency}"),
+    "live.copy": ("Copy the text", "复制文字"),
+    "live.copied": ("Copied", "已复制"),
     # progress
     "stage.decode": ("Reading the recording", "读取录音"),
     "stage.features": ("Computing features", "计算特征"),
@@ -454,6 +520,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "error.SampleRateError": ("This sample rate cannot be used", "不支持此采样率，请重采样"),
     "error.AudioTooLongError": ("This recording is too long", "录音过长，请拆分后再试"),
     "error.OptionError": ("This choice is not on offer", "此选项不可用"),
+    "error.TooManyStreamsError": ("Too many live transcriptions", "实时转写人数已满"),
     "error.BundleError": ("The model bundle cannot be used", "模型文件无法使用，请重新安装"),
     "error.SessionError": ("The model cannot be run", "模型无法运行"),
     "error.JobRunningError": ("Another job is running", "已有任务在进行"),

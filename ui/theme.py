@@ -8,8 +8,8 @@ import gradio as gr
 
 _FOLDER = Path(__file__).parent / "assets"
 
-STYLE_SHEET = _FOLDER / "page.css"
-SCRIPT = _FOLDER / "page.js"
+STYLE_SHEETS = (_FOLDER / "page.css", _FOLDER / "queue.css", _FOLDER / "live.css")
+SCRIPTS = (_FOLDER / "page.js", _FOLDER / "queue.js", _FOLDER / "live.js")
 FAVICON = _FOLDER / "favicon.svg"
 
 #: Deep teal; 700 on white and 400 on the darkest neutral pass WCAG AA for text.
@@ -147,5 +147,5 @@ def build_theme() -> gr.themes.Base:
 
 
 def head() -> str:
-    """What goes into the page's head: the script, inline, so that it runs before anything is drawn."""
-    return f"<script>\n{SCRIPT.read_text(encoding='utf-8')}</script>"
+    """What goes into the page's head: the scripts, inline, so that they run before anything is drawn."""
+    return "".join(f"<script>\n{script.read_text(encoding='utf-8')}</script>" for script in SCRIPTS)

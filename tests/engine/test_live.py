@@ -337,6 +337,16 @@ def test_two_streams_know_nothing_of_each_other(shared: Engine) -> None:
     assert together == alone
 
 
+def test_what_a_stream_costs_is_counted(shared: Engine) -> None:
+    stream = shared.live()
+    assert stream.timing().rtf == 0.0
+    speak(stream, load_audio(EXAMPLES / "digits-en.flac").samples)
+    timing = stream.timing()
+    assert min(timing.features_s, timing.vad_s, timing.asr_s) > 0
+    assert timing.total_s == pytest.approx(timing.features_s + timing.vad_s + timing.asr_s)
+    assert timing.rtf == pytest.approx(timing.total_s / stream.duration_s)
+
+
 def test_a_stream_without_a_sample_has_nothing_to_say(shared: Engine) -> None:
     assert shared.live().finish() == []
 

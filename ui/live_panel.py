@@ -1,0 +1,56 @@
+"""The Live tab: speak, and the text follows. The sound goes to ui/live_routes.py by the script assets/live.js."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from ui.live_html import stage_html
+from ui.recording_form import build_recording_options
+from ui.run_options import END_SILENCE_MS, RunOptions
+from ui.secure_context import microphone_remedy_html
+from ui.texts import Texts, label
+
+
+@dataclass(frozen=True, kw_only=True)
+class LivePanel:
+    """What the page needs of this panel after it was laid out."""
+
+    language: gr.Dropdown
+    hint: gr.HTML
+    stage: gr.HTML
+
+    def greet(self, texts: Texts) -> list[str]:
+        """What :attr:`hint` and :attr:`stage` show in the reader's language."""
+        return [microphone_remedy_html(texts), stage_html(texts)]
+
+
+def build_live_panel() -> LivePanel:
+    """Lay the panel out inside the current tab and wire it."""
+    with gr.Row(elem_classes="lv-columns"):
+        with gr.Column(scale=2, min_width=280):
+            start = gr.Button(label("live.start"), variant="primary", elem_id="lv-live-start")
+            stop = gr.Button(label("live.stop"), variant="stop", elem_id="lv-live-stop")
+            hint = gr.HTML(elem_classes="lv-mic-hint-slot", apply_default_css=False)
+            options = build_recording_options("lv-live")
+            options.accordion.open = False  # on a phone the text stands below
+            with options.accordion:
+                ban = gr.Checkbox(value=False, label=label("form.ban"), info=label("form.ban_info"), elem_id="lv-live-ban")
+                lowest, highest, step = END_SILENCE_MS
+                pause = gr.Slider(
+                    lowest,
+                    highest,
+                    value=RunOptions.end_silence_ms,
+                    step=step,
+                    label=label("live.pause"),
+                    info=label("live.pause_info"),
+                    buttons=[],
+                    elem_id="lv-live-pause",
+                )
+        with gr.Column(scale=3, min_width=280):
+            stage = gr.HTML(elem_id="lv-live", apply_default_css=False)
+    chosen = [options.language, options.itn, ban, pause]
+    start.click(None, inputs=chosen, js="(...chosen) => { window.lightvoiceLive.start(...chosen); }", api_visibility="private")
+    stop.click(None, js="() => { window.lightvoiceLive.stop(); }", api_visibility="private")
+    return LivePanel(language=options.language, hint=hint, stage=stage)
