@@ -213,8 +213,7 @@ def test_a_segment_plays_from_its_start_and_is_lit(open_page: Callable[..., Any]
     if how == "click":
         second.locator(".lv-text").click(position={"x": 2, "y": 8})
     else:
-        second.locator(".lv-play").focus()
-        page.keyboard.press(how)
+        second.locator(".lv-play").press(how)
     expect(second).to_have_class(re.compile("lv-playing"), timeout=PATIENCE_MS)
     expect(page.locator("#lv-transcript .lv-segment").first).not_to_have_class(re.compile("lv-playing"))
     page.wait_for_function("(from) => document.getElementById('lv-player').currentTime > from + 0.05", arg=start_s)

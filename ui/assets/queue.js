@@ -115,8 +115,13 @@
   function play(from) {
     const player = document.getElementById("lv-player");
     if (!player) return;
-    player.currentTime = from / 1000;
-    player.play().catch(() => {}); // a click that came before the last one was answered
+    const start = () => {
+      player.currentTime = from / 1000;
+      player.play().catch(() => {}); // the next click came before this one was answered
+    };
+    if (player.readyState >= HTMLMediaElement.HAVE_METADATA) return start();
+    player.addEventListener("loadedmetadata", start, { once: true });
+    if (player.error) player.load(); // its first attempt fell into a lost connection
   }
 
   document.addEventListener("timeupdate", follow, true); // media events do not bubble, but they are captured
