@@ -65,8 +65,15 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", parents=[shared], help="serve the page (what happens without a command)")
     serve.add_argument("--host", default=DEFAULT_HOST, help="address to listen on (default: %(default)s, this machine alone)")
     serve.add_argument("--port", type=_port, default=DEFAULT_PORT, help="port to listen on (default: %(default)s)")
+    serve.add_argument(
+        "--manage-models",
+        action=argparse.BooleanOptionalAction,
+        help="let every visitor of the page switch, download, import and quantize models, or nobody (default: people on this machine, "
+        "where --host is this machine alone)",
+    )
     serve.add_argument("--ssl-certfile", type=Path, help="certificate for HTTPS; browsers allow the microphone elsewhere only with it")
     serve.add_argument("--ssl-keyfile", type=Path, help="the certificate's key")
+    serve.add_argument("--ssl-self-signed", action="store_true", help="HTTPS with a certificate that is made here; the browser warns once")
     transcribe = commands.add_parser("transcribe", parents=[shared], help="transcribe files to stdout or into a folder")
     transcribe.add_argument("files", nargs="+", metavar="FILE", help="audio or video files")
     transcribe.add_argument("--format", default="json", metavar="|".join(FORMATS), help="output (default: %(default)s, an object a line)")
@@ -103,7 +110,11 @@ def _serve(arguments: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     engine = build_engine(arguments)
+    from models.page_workshop import PageWorkshop
+    from ui.managing import Managing
     from ui.serve import serve
+
+    workshop = PageWorkshop(roots=bundle_roots(), embedded=STARTER)
 
     def ready(address: str) -> None:
         print(f"LightVoice: {address}  (bundle {engine.bundle.name}, {engine.precision}; Ctrl+C stops)", file=sys.stderr, flush=True)
@@ -115,9 +126,12 @@ def _serve(arguments: argparse.Namespace) -> int:
             port=arguments.port,
             ssl_certfile=arguments.ssl_certfile,
             ssl_keyfile=arguments.ssl_keyfile,
+            ssl_self_signed=arguments.ssl_self_signed,
+            managing=Managing(workshop=workshop, everybody=arguments.manage_models),
             on_ready=ready,
         )
     finally:
+        workshop.close()
         engine.close()
     return ALL_ANSWERED
 

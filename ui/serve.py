@@ -46,6 +46,7 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7860
 GRACEFUL_STOP_S = 3
 _SESSIONS_KEPT = 200
+_EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not listened on
 
 #: The browser itself refuses to fetch anything from another machine, whatever a future Gradio puts into its page.
 #: Gradio compiles its templates in the browser ('unsafe-eval') and styles elements inline.
@@ -160,22 +161,25 @@ def _mounted(blocks: gr.Blocks, context: PageContext, files: Path, *, host: str,
     return app
 
 
-def serve(
+def serve(  # noqa: PLR0913 - the command line's options, keyword-only
     engine: Engine,
     *,
     host: str = DEFAULT_HOST,
     port: int = DEFAULT_PORT,
     ssl_certfile: str | Path | None = None,
     ssl_keyfile: str | Path | None = None,
+    ssl_self_signed: bool = False,
     limits: Limits | None = None,
     managing: Managing | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the page until SIGINT or SIGTERM; the engine stays open and belongs to the caller.
 
-    ``port`` 0 takes a free one. ``on_ready`` is called with the page's address once it answers.
-    Raises PortUnavailableError when the port cannot be listened on.
+    ``port`` 0 takes a free one. ``on_ready`` is called with the page's address once it answers. HTTPS is served with the files
+    of a certificate, or with ``ssl_self_signed`` one of our own. Raises PortUnavailableError when the port cannot be listened on.
     """
+    if ssl_self_signed:
+        ssl_certfile = _own_certificate(host, given=ssl_certfile or ssl_keyfile)
     with _private_files() as files, _listening(host, port) as listener:
         number = int(listener.getsockname()[1])
         app = build_app(engine, files=files, host=host, port=number, limits=limits, managing=managing)
@@ -196,6 +200,18 @@ def serve(
                 server.run(sockets=[listener])
         finally:
             app.state.live.close()  # whoever still speaks holds the models open
+
+
+def _own_certificate(host: str, *, given: str | Path | None) -> Path:
+    """A self-signed certificate for all that this machine answers to."""
+    if given:
+        raise OptionError(f"--ssl-self-signed makes a certificate, and {given} is given as well; leave one of them out")
+    from ui.certificates import names_of_this_machine, self_signed  # noqa: PLC0415 - 15 MB that plain HTTP does without
+
+    names = names_of_this_machine() | (set() if host in _EVERY_ADDRESS else {host})
+    made = self_signed(names)
+    _log.info("self-signed certificate %s, until %s; SHA-256 %s", made.path, made.expires_at.date(), made.fingerprint)
+    return made.path
 
 
 def _load(config: uvicorn.Config) -> None:
@@ -277,6 +293,6 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 
 def _reachable(host: str) -> str:
     """The name under which a browser on this machine finds the page."""
-    if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not listened on
+    if host in _EVERY_ADDRESS:
         return "localhost"
     return f"[{host}]" if ":" in host else host

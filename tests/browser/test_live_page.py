@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from engine.formats import FORMATS
+from tests.browser.conftest import run_server
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -164,6 +165,27 @@ def test_without_https_the_page_says_what_to_do(browser: Any, chromium_path: str
         page.locator("#lv-live-start").click()
         expect(page.locator("#lv-live-state")).to_contain_text("only over HTTPS", timeout=PATIENCE_MS)
         expect(page.locator("#lv-live-start")).to_be_visible()
+    finally:
+        other.close()
+
+
+def test_with_a_self_signed_certificate_there_is_a_microphone_elsewhere(
+    browser: Any, chromium_path: str, microphone_wav: Path, tmp_path: Path
+) -> None:
+    fake = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={microphone_wav}"]
+    flags = ["--no-sandbox", "--disable-gpu", f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1", *fake]
+    other = browser.browser_type.launch(executable_path=chromium_path, args=flags)
+    try:
+        with run_server(tmp_path, "--ssl-self-signed", XDG_CACHE_HOME=str(tmp_path / "cache")) as address:
+            assert address.startswith("https://")
+            context = other.new_context(locale="en-US", permissions=["microphone"], ignore_https_errors=True)  # the person said: go on
+            page = context.new_page()
+            page.goto(address.replace("127.0.0.1", ELSEWHERE))
+            go_live(page)
+            expect(page.locator(".lv-mic-remedy")).to_be_hidden()
+            expect(segments(page)).to_have_count(1, timeout=PATIENCE_MS)
+            stop(page)
+            context.close()
     finally:
         other.close()
 
