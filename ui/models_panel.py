@@ -128,8 +128,7 @@ def _catalog_html(workshop: Workshop | None, texts: Texts) -> str:
 
 def _title(model: CatalogModel, texts: Texts) -> str:
     """What a model is, in the reader's language where this page knows it."""
-    key = f"models.edition.{model.name}"
-    return texts(key) if key in TEXTS else model.title
+    return texts(f"models.edition.{model.name}") if f"models.edition.{model.name}" in TEXTS else model.title
 
 
 def build_models_panel(context: PageContext, banner: gr.HTML) -> ModelsPanel:
