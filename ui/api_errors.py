@@ -7,7 +7,7 @@ from typing import Any
 from fastapi.responses import JSONResponse
 
 from engine.errors import AudioError, LightVoiceError, OptionError, UnknownLanguageError, UnknownPrecisionError
-from ui.handlers import failure_of
+from ui.failures import failure_of
 
 _INVALID, _SERVER = "invalid_request_error", "server_error"
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
+from ui.limits import Limits
 from ui.managing import Managers
 from ui.model_state import ModelState
 from ui.queue_runner import QueueRunner
@@ -21,18 +22,6 @@ if TYPE_CHECKING:
 
 #: All runs of the engine share this queue, whoever asks: page, comparison or program.
 ENGINE_QUEUE = "engine"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What one server takes on."""
-
-    upload_mb: int = 500
-    #: Longer recordings are refused with AudioTooLongError; None for no limit.
-    duration_s: float | None = 4 * 3600.0
-    #: Runs of the engine at the same time; the others wait in the queue. Two let a short clip pass a long recording;
-    #: more only cost memory, for each run uses every core.
-    concurrent_runs: int = 2
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,49 +1,18 @@
-"""The one place where errors meet a person: typed errors become toasts, the rest a toast with a number and a logged traceback."""
+"""Errors as toasts of the page and as answers of its endpoints; what they mean to a person is said by ui/failures.py."""
 
 from __future__ import annotations
 
-import logging
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from html import escape
 
 import gradio as gr
 
-from engine.errors import AudioNotFoundError, LightVoiceError
-from ui.texts import TEXTS, Texts
-
-_log = logging.getLogger(__name__)
+from engine.errors import LightVoiceError
+from ui.failures import failure_of
+from ui.texts import Texts
 
 TOAST_S = 12
-_ID_DIGITS = 8
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why something failed, kept until it is shown: a typed error's line, or the number under which the log has the rest."""
-
-    kind: type[LightVoiceError] | None
-    message: str
-
-    def words(self, texts: Texts) -> tuple[str, str]:
-        """What it means to a person, and the reason with the remedy."""
-        if self.kind is None:
-            return texts("error.title"), texts("error.unexpected", id=self.message)
-        # A path of the server tells a person nothing.
-        message = texts("error.gone") if issubclass(self.kind, AudioNotFoundError) else self.message
-        return title_of(self.kind, texts), message
-
-
-def failure_of(error: Exception) -> Failure:
-    """An error as what is said of it later, to whoever asks; the unexpected is logged with its traceback."""
-    if isinstance(error, LightVoiceError):
-        _log.info("refused: %s", error)
-        return Failure(type(error), str(error))
-    number = uuid.uuid4().hex[:_ID_DIGITS]
-    _log.error("unexpected error %s", number, exc_info=error)
-    return Failure(None, number)
 
 
 @contextmanager
@@ -63,14 +32,6 @@ def api_errors() -> Iterator[None]:
 def no_recording(texts: Texts) -> gr.Error:
     """The toast for a button pressed before there is a recording."""
     return _toast(texts("error.no_audio"), title=texts("error.no_audio_title"), for_page=True)
-
-
-def title_of(kind: type[LightVoiceError], texts: Texts) -> str:
-    """The toast's title: what the nearest named class of the error tree means to a person."""
-    for family in kind.__mro__:
-        if f"error.{family.__name__}" in TEXTS:
-            return texts(f"error.{family.__name__}")
-    return texts("error.title")
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from html import escape
 
 from engine.live import Final, Partial
 from ui.exports import DOWNLOADS
-from ui.handlers import Failure
+from ui.failures import Failure
 from ui.quantities import clock, seconds
 from ui.tag_chips import chips
 from ui.texts import Texts

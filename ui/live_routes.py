@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 
 from engine.errors import LightVoiceError
 from ui.exports import DOWNLOADS, MEDIA_TYPES, download
-from ui.handlers import failure_of
+from ui.failures import failure_of
 from ui.live_html import failure_html, final_html, partial_html, status_html
 from ui.live_sessions import LiveNews, LiveSession, LiveSessions, LostBlockError
 from ui.run_options import RunOptions

@@ -19,7 +19,7 @@ import numpy as np
 from engine.errors import TooManyStreamsError
 from engine.live import Final, Partial
 from engine.transcript import Transcript
-from ui.handlers import Failure, failure_of
+from ui.failures import Failure, failure_of
 from ui.run_options import RunOptions
 
 if TYPE_CHECKING:

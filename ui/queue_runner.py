@@ -19,7 +19,7 @@ import numpy as np
 import soundfile
 
 from engine.audio import SAMPLE_RATE_HZ, Waveform, load_audio
-from ui.handlers import failure_of
+from ui.failures import failure_of
 from ui.recording_queue import Entry, RecordingQueue, Result
 from ui.run_options import RunOptions
 from ui.run_slots import RunSlots

@@ -20,7 +20,7 @@ import numpy as np
 
 from engine.audio import header_duration_s
 from engine.transcript import Transcript
-from ui.handlers import Failure
+from ui.failures import Failure
 from ui.run_options import RunOptions
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import shutil
@@ -16,69 +15,22 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-import gradio as gr
 import uvicorn
-from fastapi import FastAPI
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.applications import Starlette
 
 from engine.errors import OptionError, PortUnavailableError
-from ui.context import Limits, PageContext
-from ui.http_api import http_api
-from ui.live_routes import live_routes
-from ui.live_sessions import LiveSessions
-from ui.managing import Managing
-from ui.model_state import ModelState
-from ui.page import build_page
-from ui.queue_routes import queue_routes
-from ui.queue_runner import QueueRunner
-from ui.recording_form import EXAMPLES_FOLDER
-from ui.run_slots import RunSlots
-from ui.server_state import ServerState
-from ui.texts import browser_translations
-from ui.theme import FAVICON, STYLE_SHEETS, build_theme, head
+from ui.limits import Limits
 
 if TYPE_CHECKING:
     from engine.pipeline import Engine
+    from ui.managing import Managing
 
 _log = logging.getLogger(__name__)
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7860
 GRACEFUL_STOP_S = 3
-_SESSIONS_KEPT = 200
 _EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not listened on
-
-#: The browser itself refuses to fetch anything from another machine, whatever a future Gradio puts into its page.
-#: Gradio compiles its templates in the browser ('unsafe-eval') and styles elements inline.
-CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
-    "worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'"
-)
-_HEADERS = (
-    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-content-type-options", b"nosniff"),
-)
-
-
-class SecurityHeaders:
-    """ASGI middleware that adds the security headers to every answer."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on; headers are added as an answer starts."""
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                present = {name.lower() for name, _ in message.get("headers", ())}
-                added = [(name, value) for name, value in _HEADERS if name not in present]
-                message = {**message, "headers": [*message.get("headers", ()), *added]}
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
 
 
 def build_app(
@@ -89,76 +41,22 @@ def build_app(
     port: int = DEFAULT_PORT,
     limits: Limits | None = None,
     managing: Managing | None = None,
-) -> FastAPI:
+    slim: bool = False,
+) -> Starlette:
     """The web application: the page at ``/`` and ``GET /healthz``.
 
     ``files`` is a folder of this server's own, for uploads and downloads; Gradio reads its place from the environment, which
-    :func:`serve` sets while it runs. ``managing`` brings the workshop and says who may use it.
+    :func:`serve` sets while it runs. ``managing`` brings the workshop and says who may use it. ``slim`` is the page that does
+    without Gradio: only what is served is imported.
     """
-    limits, managing = limits or Limits(), managing or Managing()
-    slots = RunSlots(limits.concurrent_runs)
-    context = PageContext(
-        engine=engine,
-        state=ServerState(engine),
-        exports=files / "exports",
-        limits=limits,
-        models=ModelState(engine, managing.workshop),
-        recordings=QueueRunner(
-            engine, slots=slots, folder=files / "recordings", workers=limits.concurrent_runs, max_duration_s=limits.duration_s
-        ),
-        slots=slots,
-        managers=managing.managers(host),
-    )
-    context.state.add_queue(context.recordings.length)
+    limits = limits or Limits()
+    if slim:
+        from ui.slim_app import slim_app  # noqa: PLC0415 - see above
 
-    async def build() -> FastAPI:
-        return _mounted(build_page(context), context, files, host=host, port=port)
+        return slim_app(engine, files=files, limits=limits)
+    from ui.page_app import page_app  # noqa: PLC0415 - see above
 
-    # Gradio opens an event loop for every lock that it makes outside of one, and never closes it: make them inside of one.
-    return asyncio.run(build())
-
-
-def _mounted(blocks: gr.Blocks, context: PageContext, files: Path, *, host: str, port: int) -> FastAPI:
-    """The page as a web application, with the headers, the health check and the queue's routes around it."""
-    engine, limits = context.engine, context.limits
-    live = LiveSessions(engine, max_duration_s=limits.duration_s)
-    app = FastAPI(title="LightVoice", docs_url=None, redoc_url=None)  # ui/api_docs.py has its own: FastAPI's asks another machine
-
-    @app.get("/healthz")
-    def healthz() -> dict[str, str]:
-        return {"status": "ok", "bundle": engine.bundle.name, "precision": engine.precision}
-
-    app.include_router(queue_routes(context.recordings))
-    app.include_router(live_routes(live))
-    app.state.live = live
-    app.include_router(http_api(context, folder=files / "requests"))
-    app.add_middleware(SecurityHeaders)
-    blocks.state_session_capacity = _SESSIONS_KEPT
-    gr.mount_gradio_app(
-        app,
-        blocks,
-        path="/",
-        server_name=host,
-        server_port=port,
-        footer_links=[],
-        run_history=False,
-        allowed_paths=[str(EXAMPLES_FOLDER)],
-        favicon_path=str(FAVICON),
-        show_error=False,
-        max_file_size=f"{limits.upload_mb}mb",
-        ssr_mode=False,
-        enable_monitoring=False,
-        pwa=False,
-        mcp_server=False,
-        i18n=browser_translations(),
-        theme=build_theme(),
-        css_paths=list(STYLE_SHEETS),
-        head=head(),
-    )
-    # Mounting, unlike launch(), leaves this unset, and with it unset Gradio does not check that a path which a client sends is
-    # one that it uploaded: any file of this machine could be named (tests/ui/test_serve.py).
-    blocks.has_launched = True
-    return app
+    return page_app(engine, files=files, host=host, port=port, limits=limits, managing=managing)
 
 
 def serve(  # noqa: PLR0913 - the command line's options, keyword-only
@@ -171,6 +69,7 @@ def serve(  # noqa: PLR0913 - the command line's options, keyword-only
     ssl_self_signed: bool = False,
     limits: Limits | None = None,
     managing: Managing | None = None,
+    slim: bool = False,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the page until SIGINT or SIGTERM; the engine stays open and belongs to the caller.
@@ -182,7 +81,7 @@ def serve(  # noqa: PLR0913 - the command line's options, keyword-only
         ssl_certfile = _own_certificate(host, given=ssl_certfile or ssl_keyfile)
     with _private_files() as files, _listening(host, port) as listener:
         number = int(listener.getsockname()[1])
-        app = build_app(engine, files=files, host=host, port=number, limits=limits, managing=managing)
+        app = build_app(engine, files=files, host=host, port=number, limits=limits, managing=managing, slim=slim)
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -195,11 +94,8 @@ def serve(  # noqa: PLR0913 - the command line's options, keyword-only
         scheme = "https" if config.is_ssl else "http"
         address = f"{scheme}://{_reachable(host)}:{number}"
         server = _Server(config, ready=lambda: on_ready(address) if on_ready else None)
-        try:
-            with server.stopped_by_signals():
-                server.run(sockets=[listener])
-        finally:
-            app.state.live.close()  # whoever still speaks holds the models open
+        with server.stopped_by_signals():
+            server.run(sockets=[listener])
 
 
 def _own_certificate(host: str, *, given: str | Path | None) -> Path:

@@ -7,9 +7,11 @@ transcript, toasts) is translated here, by the same language as the browser send
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import gradio as gr
-from gradio.i18n import I18nData
+if TYPE_CHECKING:
+    import gradio as gr
+    from gradio.i18n import I18nData
 
 ENGLISH = "en"
 CHINESE = "zh"
@@ -565,6 +567,8 @@ def texts_for(request: gr.Request | None) -> Texts:
 
 def browser_translations() -> gr.I18n:
     """All texts for the browser to choose from; Chinese under every code that Gradio's own Chinese words answer to."""
+    import gradio as gr  # noqa: PLC0415 - the slim page does without Gradio
+
     english = {key: pair[0] for key, pair in TEXTS.items()}
     chinese = {key: pair[1] for key, pair in TEXTS.items()}
     return gr.I18n(**{"en": english, "zh": chinese, "zh-CN": chinese, "zh-TW": chinese})
@@ -572,6 +576,8 @@ def browser_translations() -> gr.I18n:
 
 def label(key: str) -> I18nData:
     """A label that the browser translates; the key is checked when the page is built."""
+    from gradio.i18n import I18nData  # noqa: PLC0415 - as above
+
     if key not in TEXTS:
         raise KeyError(key)
     return I18nData(key)

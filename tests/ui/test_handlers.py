@@ -10,7 +10,8 @@ import gradio as gr
 import pytest
 
 from engine import errors
-from ui.handlers import api_errors, no_recording, title_of, toasts
+from ui.failures import title_of
+from ui.handlers import api_errors, no_recording, toasts
 from ui.texts import Texts
 
 CLASSES = [cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, errors.LightVoiceError)]

@@ -10,7 +10,7 @@ import pytest
 from engine.audio import load_audio
 from engine.errors import AudioNotFoundError
 from tests.ui.fake_engine import FakeEngine
-from ui.handlers import failure_of
+from ui.failures import failure_of
 from ui.recording_queue import Entry, EntryState, RecordingQueue, Result
 from ui.run_options import RunOptions
 
