@@ -57,20 +57,23 @@ class ModelActions:
         request: gr.Request,
     ) -> list[Any]:
         """Make a variant."""
+        with toasts(texts_for(request)):
+            require_manager(self._managers, request)
+            bundle = self._known(folder)
 
-        def begin(workshop: Workshop) -> Job:
-            bundle = self._known(folder).folder
-            if recipe == PRUNE:
-                return workshop.prune(bundle, amount=amount)
-            return workshop.quantize(
-                bundle,
-                recipe=recipe,
-                clips=clips if recipe in LISTENING else None,
-                max_trials=trials if recipe in SEARCHING else None,
-                as_default=as_default and recipe in FOR_LIGHTWEIGHT,
-            )
+            def begin(workshop: Workshop) -> Job:
+                if recipe == PRUNE:
+                    return workshop.prune(bundle.folder, amount=amount)
+                return workshop.quantize(
+                    bundle.folder,
+                    recipe=recipe,
+                    clips=clips if recipe in LISTENING else None,
+                    max_trials=trials if recipe in SEARCHING else None,
+                    as_default=as_default and recipe in FOR_LIGHTWEIGHT,
+                )
 
-        return self._begin(PRUNE if recipe == PRUNE else "quantize", f"{Path(folder or '').name}: {recipe}", begin, shown, request)
+            self._state.start(PRUNE if recipe == PRUNE else "quantize", f"{bundle.name}: {recipe}", begin)
+            return self._update(shown, request)
 
     def cancel(self, shown: list[str], request: gr.Request) -> list[Any]:
         """End the job that runs."""

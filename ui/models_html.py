@@ -123,6 +123,8 @@ def job_html(started: StartedJob | None, texts: Texts) -> str:
 
 
 def _ending(started: StartedJob, texts: Texts) -> Iterator[str]:
+    if started.kind == "fetch" and started.job.state == "cancelled":
+        yield texts("models.fetch_kept")
     if started.job.result is not None:
         yield texts("models.made", place=started.job.result)
     if started.reopening_failed is not None:

@@ -97,7 +97,9 @@ def test_a_job_that_does_not_know_how_far_it_is_shows_a_bar_without_a_value() ->
 
 def test_how_a_job_ended_is_said() -> None:
     assert "Now in /bundles/made" in job_html(job("done"), ENGLISH)
-    assert "nothing was changed" in job_html(job("cancelled"), ENGLISH)
+    assert "no model was changed" in job_html(job("cancelled", kind="quantize"), ENGLISH)
+    assert "goes on from there" in job_html(job("cancelled"), ENGLISH)
+    assert "goes on from there" not in job_html(job("cancelled", kind="quantize"), ENGLISH)
     failed = job_html(job("failed", error="huggingface.co: <no> route"), ENGLISH)
     assert "&lt;no&gt; route" in failed and "HF_ENDPOINT" in failed and "starter" in failed and "Import a folder" in failed
     assert "镜像" in job_html(job("failed", error="x"), CHINESE)
