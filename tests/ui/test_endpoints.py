@@ -38,7 +38,7 @@ def test_transcribe_passes_its_options_on(client: gradio_client.Client, page: Ru
 def test_compare_answers_with_both_sides(client: gradio_client.Client, two_words: Path) -> None:
     answer = client.predict(audio=gradio_client.handle_file(str(two_words)), api_name="/compare")
     assert (answer["left"]["precision"], answer["right"]["precision"]) == ("fp32", "int8")
-    assert set(answer) == {"file", "duration_s", "left", "right", "text", "tags", "segments", "time", "memory"}
+    assert set(answer) == {"file", "duration_s", "left", "right", "text", "tags", "segments", "time", "memory", "rounds"}
 
 
 def test_lightweight_mode_and_resources(client: gradio_client.Client, page: RunningPage) -> None:
