@@ -10,17 +10,22 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from engine.bundle import Bundle, find_bundles, resolve_bundle
 from engine.errors import LightVoiceError, OptionError, UnknownFormatError
 from engine.formats import FORMATS, render
 from engine.pipeline import Engine
+from engine.precision import Precision
 from engine.segments import VadOptions
 from engine.session import DEVICES
 from engine.tags import parse_language
+
+if TYPE_CHECKING:
+    from ui.managing import Managing
 
 ROOT = Path(__file__).resolve().parent
 STARTER = ROOT / "models" / "starter" / "bundle"
@@ -38,9 +43,10 @@ def bundle_roots() -> list[Path]:
 def _engine_options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(add_help=False)
     options.add_argument("--bundle", default="starter", help="name of an installed bundle, or its folder (default: %(default)s)")
-    options.add_argument("--precision", default="fp32", help="fp32, int8 or another variant of the bundle (default: %(default)s)")
+    options.add_argument("--precision", help="fp32, int8 or another variant of the bundle (default: fp32; int8 with --slim)")
     options.add_argument("--device", choices=DEVICES, default="cpu", help="where the models run (default: %(default)s)")
     options.add_argument("--threads", type=_positive, help="threads of each model (default: physical cores)")
+    options.set_defaults(slim=False)
     return options
 
 
@@ -65,6 +71,11 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", parents=[shared], help="serve the page (what happens without a command)")
     serve.add_argument("--host", default=DEFAULT_HOST, help="address to listen on (default: %(default)s, this machine alone)")
     serve.add_argument("--port", type=_port, default=DEFAULT_PORT, help="port to listen on (default: %(default)s)")
+    serve.add_argument(
+        "--slim",
+        action="store_true",
+        help="the smallest page: one WAV file at a time; no microphone, no comparison, no models tab, no API",
+    )
     serve.add_argument(
         "--manage-models",
         action=argparse.BooleanOptionalAction,
@@ -103,37 +114,51 @@ def _with_command(arguments: Sequence[str]) -> list[str]:
 def build_engine(arguments: argparse.Namespace, *, vad: VadOptions | None = None) -> Engine:
     """Load the bundle that was asked for and make an engine of it."""
     bundle = Bundle.load(resolve_bundle(arguments.bundle, bundle_roots()))
-    return Engine(bundle, precision=arguments.precision, device=arguments.device, threads=arguments.threads, vad=vad)
+    precision = arguments.precision or (Precision.INT8 if arguments.slim else Precision.FP32).value
+    return Engine(bundle, precision=precision, device=arguments.device, threads=arguments.threads, vad=vad)
 
 
 def _serve(arguments: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     engine = build_engine(arguments)
-    from models.page_workshop import PageWorkshop
-    from ui.managing import Managing
     from ui.serve import serve
-
-    workshop = PageWorkshop(roots=bundle_roots(), embedded=STARTER)
 
     def ready(address: str) -> None:
         print(f"LightVoice: {address}  (bundle {engine.bundle.name}, {engine.precision}; Ctrl+C stops)", file=sys.stderr, flush=True)
 
     try:
-        serve(
-            engine,
-            host=arguments.host,
-            port=arguments.port,
-            ssl_certfile=arguments.ssl_certfile,
-            ssl_keyfile=arguments.ssl_keyfile,
-            ssl_self_signed=arguments.ssl_self_signed,
-            managing=Managing(workshop=workshop, everybody=arguments.manage_models),
-            on_ready=ready,
-        )
+        with _managing(arguments) as managing:
+            serve(
+                engine,
+                host=arguments.host,
+                port=arguments.port,
+                ssl_certfile=arguments.ssl_certfile,
+                ssl_keyfile=arguments.ssl_keyfile,
+                ssl_self_signed=arguments.ssl_self_signed,
+                managing=managing,
+                slim=arguments.slim,
+                on_ready=ready,
+            )
     finally:
-        workshop.close()
         engine.close()
     return ALL_ANSWERED
+
+
+@contextmanager
+def _managing(arguments: argparse.Namespace) -> Iterator[Managing | None]:
+    """The workshop for the page, and who may use it; the slim page has none."""
+    if arguments.slim:
+        yield None
+        return
+    from models.page_workshop import PageWorkshop
+    from ui.managing import Managing
+
+    workshop = PageWorkshop(roots=bundle_roots(), embedded=STARTER)
+    try:
+        yield Managing(workshop=workshop, everybody=arguments.manage_models)
+    finally:
+        workshop.close()
 
 
 def _list_bundles() -> int:

@@ -6,6 +6,7 @@
     ├── AudioError (ValueError)               the recording
     │   ├── AudioNotFoundError (FileNotFoundError)
     │   ├── AudioDecodeError                  not audio, truncated, or lying about itself
+    │   ├── OnlyWavError                      another format, where WAV alone is read
     │   ├── EmptyAudioError                   no samples at all
     │   ├── NonFiniteAudioError               NaN or infinity among the samples
     │   ├── SampleRateError                   a rate no speech can be read from
@@ -61,6 +62,14 @@ class AudioDecodeError(AudioError):
 
     def __init__(self, *, path: str | Path, reason: str) -> None:
         super().__init__(f"cannot read {Path(path).name} as audio ({reason}); convert it to WAV, MP3, FLAC or OGG and try again")
+
+
+class OnlyWavError(AudioError):
+    """Another format than WAV, on a server that was started to read nothing else."""
+
+    def __init__(self, *, path: str | Path) -> None:
+        name = Path(path).name
+        super().__init__(f"{name} is no WAV file, and the slim page reads nothing else; convert it, or start the server without --slim")
 
 
 class EmptyAudioError(AudioError):

@@ -7,8 +7,8 @@ from html import escape
 from engine.live import Final, Partial
 from ui.exports import DOWNLOADS
 from ui.failures import Failure
+from ui.plain_segment import plain_segment_html
 from ui.quantities import clock, seconds
-from ui.tag_chips import chips
 from ui.texts import Texts
 
 #: What the script says in the stage, by the name that it knows it by.
@@ -36,16 +36,9 @@ def stage_html(texts: Texts) -> str:
 
 def final_html(index: int, final: Final, texts: Texts) -> str:
     """A segment that is over: its time, its tags, its text, and how long it took to appear."""
-    segment = final.segment
-    span = f'<span class="lv-time">{clock(segment.start_ms)}–{clock(segment.end_ms)}</span>'
     late = escape(texts("live.after", latency=seconds(final.latency_s)))
     told = escape(texts("live.latency_info"), quote=True)
-    words = escape(segment.text) if segment.text else f'<span class="lv-muted">{escape(texts("result.no_text"))}</span>'
-    return (
-        f'<li class="lv-segment" data-index="{index}"><div class="lv-segment-head">{span}{chips(segment, texts)}'
-        f'<span class="lv-muted lv-live-latency" title="{told}">{late}</span></div>'
-        f'<p class="lv-text"><span lang="{segment.language.value}">{words}</span></p></li>'
-    )
+    return plain_segment_html(index, final.segment, texts, note=f'<span class="lv-muted lv-live-latency" title="{told}">{late}</span>')
 
 
 def partial_html(partial: Partial | None, texts: Texts) -> str:

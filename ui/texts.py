@@ -173,8 +173,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "slim.too_large": ("The file is larger than {limit}, the most that is taken.", "文件超过上限 {limit}。"),
     "slim.memory": ("Memory", "内存"),
     "slim.left_out": (
-        "The slim page leaves out the microphone, live transcription, several files at once, other formats, comparison, "
-        "the models tab and the API. ./run.sh without --slim has them.",
+        (
+            "The slim page leaves out the microphone, live transcription, several files at once, other formats, comparison, "
+            "the models tab and the API. ./run.sh without --slim has them."
+        ),
         "精简页面不含麦克风、实时转写、批量文件、其他格式、对比、模型管理与 API；不加 --slim 启动即可使用。",
     ),
     "slim.not_loaded": ("Not loaded in this process: {modules}.", "本进程未加载：{modules}。"),
@@ -186,7 +188,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "slim.measuring": ("Measuring; this takes a while…", "正在测量，请稍候…"),
     "slim.slim": ("Slim page", "精简页面"),
     "slim.full": ("Full page", "完整页面"),
-    "slim.saves": ("{saved} saved ({share}), measured on this machine with the {precision} models open", "节省 {saved}（{share}），在本机以 {precision} 模型测得"),
+    "slim.saves": (
+        "{saved} saved ({share}), measured on this machine with the {precision} models open",
+        "节省 {saved}（{share}），在本机以 {precision} 模型测得",
+    ),
     "slim.not_measured": ("It could not be measured: {reason}", "无法测量：{reason}"),
     # live
     "live.title": ("Live transcript", "实时转写"),

@@ -1,0 +1,89 @@
+// The slim page: sends the chosen file to the page's own server and shows what comes back. HTML comes escaped from the server.
+(() => {
+  const STATE_MS = 10000;
+  const place = (name) => document.getElementById(`slim-${name}`);
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const paint = () => document.documentElement.classList.toggle("dark", dark.matches);
+  paint();
+  dark.addEventListener("change", paint);
+  const form = place("form");
+
+  async function ask(path, type, body) {
+    const options = type ? { method: "POST", headers: { "content-type": type }, body } : { cache: "no-store" };
+    const answer = await fetch(path, options);
+    return answer.json();
+  }
+  const unreachable = () => {
+    const line = document.createElement("p");
+    line.className = "slim-failure";
+    line.setAttribute("role", "alert");
+    line.textContent = form.dataset.unreachable;
+    return line;
+  };
+
+  function showState(state) {
+    place("light").checked = state.on;
+    place("state").innerHTML = state.html;
+  }
+
+  async function busy(button, words, work) {
+    const said = button.textContent;
+    button.disabled = true;
+    button.textContent = words;
+    try { await work(); } finally {
+      button.disabled = false;
+      button.textContent = said;
+    }
+  }
+
+  function offer(downloads) {
+    const tools = place("downloads");
+    tools.querySelectorAll("a").forEach((link) => { URL.revokeObjectURL(link.href); link.remove(); });
+    for (const [format, { name, text }] of Object.entries(downloads)) {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(new Blob([text], { type: "text/plain;charset=utf-8" }));
+      link.download = name;
+      link.textContent = tools.dataset[format];
+      link.dataset.format = format;
+      tools.append(link);
+    }
+  }
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const file = place("file").files[0], result = place("result");
+    if (!file) {
+      result.replaceChildren(unreachable());
+      result.firstChild.textContent = form.dataset.missing;
+      return;
+    }
+    const query = new URLSearchParams({ name: file.name, language: place("language").value, itn: place("itn").checked });
+    busy(place("run"), form.dataset.working, async () => {
+      offer({});
+      try {
+        const answer = await ask(`transcribe?${query}`, "application/octet-stream", file);
+        result.innerHTML = answer.failure ?? answer.html;
+        if (answer.downloads) offer(answer.downloads);
+        if (answer.state) showState(answer.state);
+      } catch { result.replaceChildren(unreachable()); }
+    });
+  });
+
+  place("light").addEventListener("change", async (event) => {
+    try { showState(await ask("lightweight", "application/json", JSON.stringify({ on: event.target.checked }))); } catch { look(); }
+  });
+
+  place("measure").addEventListener("click", (event) => busy(event.target, event.target.dataset.working, async () => {
+    try {
+      const answer = await ask("measure", "application/json", "{}");
+      place("saving").innerHTML = answer.failure ?? answer.html;
+    } catch { place("saving").replaceChildren(unreachable()); }
+  }));
+
+  async function look() {
+    if (document.hidden) return;
+    try { showState(await ask("state")); } catch { place("state").textContent = form.dataset.unreachable; }
+  }
+  look();
+  setInterval(look, STATE_MS);
+})();

@@ -1,0 +1,20 @@
+"""A segment as HTML that is only read: its time, its tags, its text. Where it can be played and edited: ui/transcript_html.py."""
+
+from __future__ import annotations
+
+from html import escape
+
+from engine.transcript import Segment
+from ui.quantities import clock
+from ui.tag_chips import chips
+from ui.texts import Texts
+
+
+def plain_segment_html(index: int, segment: Segment, texts: Texts, *, note: str = "") -> str:
+    """One list item; ``note`` is HTML that stands at the end of its head."""
+    span = f'<span class="lv-time">{clock(segment.start_ms)}–{clock(segment.end_ms)}</span>'
+    words = escape(segment.text) if segment.text else f'<span class="lv-muted">{escape(texts("result.no_text"))}</span>'
+    return (
+        f'<li class="lv-segment" data-index="{index}"><div class="lv-segment-head">{span}{chips(segment, texts)}{note}</div>'
+        f'<p class="lv-text"><span lang="{segment.language.value}">{words}</span></p></li>'
+    )

@@ -1,0 +1,176 @@
+"""The slim page's web application: one WAV file at a time goes in as it is, the transcript comes back. No Gradio, no other format."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import uuid
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import soundfile
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from engine.audio import load_audio
+from engine.errors import OnlyWavError
+from engine.session import release_memory, rss_mb
+from ui.exports import DOWNLOADS, download, file_stem
+from ui.failures import failure_of
+from ui.limits import Limits
+from ui.memory_probe import ProbeError, Saving, measure_saving
+from ui.run_slots import RunSlots
+from ui.security_headers import SecurityHeaders
+from ui.slim_html import document_html, failure_html, not_measured_html, saving_html, state_html, too_large_html, transcript_html
+from ui.texts import Texts, preferred_language
+
+if TYPE_CHECKING:
+    from engine.pipeline import Engine
+
+FAVICON = Path(__file__).parent / "assets" / "favicon.svg"
+#: libsndfile's names for RIFF WAVE, with its extensible header and its 64-bit sizes among them.
+WAV_FORMATS = frozenset({"WAV", "WAVEX", "RF64"})
+#: Other pages can make a browser send forms here, but not these types.
+SOUND, COMMAND = "application/octet-stream", "application/json"
+BYTES_PER_MB = 1_000_000
+
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+def slim_app(engine: Engine, *, files: Path, limits: Limits) -> Starlette:
+    """The application; ``files`` is a folder of this server's own, which holds an upload for as long as it is read."""
+    page = _SlimPage(engine, files / "uploads", limits)
+
+    def said(answer: Answer, media_type: str) -> Answer:
+        async def guarded(request: Request) -> Response:
+            return await answer(request) if request.headers.get("content-type") == media_type else Response(status_code=415)
+
+        return guarded
+
+    return Starlette(
+        routes=[
+            Route("/", page.document),
+            Route("/healthz", page.healthz),
+            Route("/favicon.svg", page.favicon),
+            Route("/state", page.state),
+            Route("/transcribe", said(page.transcribe, SOUND), methods=["POST"]),
+            Route("/lightweight", said(page.lightweight, COMMAND), methods=["POST"]),
+            Route("/measure", said(page.measure, COMMAND), methods=["POST"]),
+        ],
+        middleware=[Middleware(SecurityHeaders)],
+    )
+
+
+class _SlimPage:
+    """What each route answers."""
+
+    def __init__(self, engine: Engine, uploads: Path, limits: Limits) -> None:
+        self._engine, self._uploads, self._limits = engine, uploads, limits
+        self._slots = RunSlots(1)  # a second run would need its own buffers
+        self._measuring = threading.Lock()
+        self._savings: dict[tuple[str, str], Saving] = {}
+
+    async def document(self, request: Request) -> Response:
+        """The page."""
+        return HTMLResponse(document_html(self._engine.bundle, _texts(request)))
+
+    async def healthz(self, _: Request) -> Response:
+        """Whether the server is up, as the full page answers it."""
+        return JSONResponse({"status": "ok", "bundle": self._engine.bundle.name, "precision": self._engine.precision})
+
+    async def favicon(self, _: Request) -> Response:
+        """The page's sign."""
+        return FileResponse(FAVICON)
+
+    async def state(self, request: Request) -> Response:
+        """Lightweight mode and memory."""
+        return JSONResponse(self._state(_texts(request)))
+
+    async def lightweight(self, request: Request) -> Response:
+        """Switch lightweight mode for the whole server: ``{"on": true}``."""
+        wanted = await request.json()
+        if not isinstance(wanted, dict) or not isinstance(wanted.get("on"), bool):
+            return Response(status_code=400)
+        await run_in_threadpool(self._engine.set_lightweight, wanted["on"])
+        return JSONResponse(self._state(_texts(request)))
+
+    async def transcribe(self, request: Request) -> Response:
+        """A recording, the body, with ``name``, ``language`` and ``itn`` in the query: the transcript as HTML and as files."""
+        texts, name = _texts(request), request.query_params.get("name", "recording.wav")
+        folder = self._uploads / uuid.uuid4().hex
+        folder.mkdir(parents=True)
+        try:
+            path = folder / f"{file_stem(name)}.wav"
+            if not await self._received(request, path):
+                return JSONResponse({"failure": too_large_html(self._limits.upload_mb, texts)}, status_code=413)
+            answer = await run_in_threadpool(self._transcribed, path, name, dict(request.query_params), texts)
+        except Exception as error:  # noqa: BLE001 - the page's last line: whatever it is, it is said, or logged with a number (failure_of)
+            return JSONResponse({"failure": failure_html(failure_of(error), texts)}, status_code=400)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return JSONResponse(answer)
+
+    async def measure(self, request: Request) -> Response:
+        """What the slim page saves on this machine with the bundle and the precision in force."""
+        texts = _texts(request)
+        try:
+            return JSONResponse({"html": await run_in_threadpool(self._saving, texts)})
+        except ProbeError as error:
+            return JSONResponse({"failure": not_measured_html(str(error), texts)}, status_code=500)
+
+    async def _received(self, request: Request, path: Path) -> bool:
+        size = 0
+        with path.open("wb") as file:
+            async for piece in request.stream():
+                size += len(piece)
+                if size > self._limits.upload_mb * BYTES_PER_MB:
+                    return False
+                file.write(piece)
+        return True
+
+    def _transcribed(self, path: Path, name: str, wishes: dict[str, str], texts: Texts) -> dict[str, object]:
+        _check_wav(path, name)
+        with self._slots.held():
+            waveform = load_audio(path, max_duration_s=self._limits.duration_s)
+            transcript = self._engine.transcribe(
+                waveform, language=wishes.get("language", "auto"), itn=wishes.get("itn") != "false", file=Path(name).name
+            )
+            del waveform
+            release_memory()
+        files = {output_format: download(transcript, output_format) for output_format in DOWNLOADS}
+        return {
+            "html": transcript_html(transcript, texts),
+            "downloads": {name: {"name": file, "text": content.decode("utf-8")} for name, (file, content) in files.items()},
+            "state": self._state(texts),
+        }
+
+    def _state(self, texts: Texts) -> dict[str, object]:
+        precision = self._engine.precision
+        return {"on": self._engine.lightweight, "html": state_html(precision, rss_mb(), texts)}
+
+    def _saving(self, texts: Texts) -> str:
+        bundle, precision = self._engine.bundle, self._engine.precision
+        with self._measuring:  # once for everybody who asks
+            saving = self._savings.get((str(bundle.folder), precision))
+            if saving is None:
+                saving = self._savings[(str(bundle.folder), precision)] = measure_saving(bundle.folder, precision)
+        return saving_html(saving, precision, texts)
+
+
+def _texts(request: Request) -> Texts:
+    return Texts(preferred_language(request.headers.get("accept-language", "")))
+
+
+def _check_wav(path: Path, name: str) -> None:
+    """OnlyWavError for any other format, before a library is loaded that could read it."""
+    try:
+        found = soundfile.info(str(path)).format
+    except soundfile.LibsndfileError as error:
+        raise OnlyWavError(path=name) from error
+    if found not in WAV_FORMATS:
+        raise OnlyWavError(path=name)
