@@ -64,11 +64,11 @@ class ModelActions:
             def begin(workshop: Workshop) -> Job:
                 if recipe == PRUNE:
                     return workshop.prune(bundle.folder, amount=amount)
-                return workshop.quantize(
+                return workshop.quantize(  # an empty number box may send 0
                     bundle.folder,
                     recipe=recipe,
-                    clips=clips if recipe in LISTENING else None,
-                    max_trials=trials if recipe in SEARCHING else None,
+                    clips=(clips or None) if recipe in LISTENING else None,
+                    max_trials=(trials or None) if recipe in SEARCHING else None,
                     as_default=as_default and recipe in FOR_LIGHTWEIGHT,
                 )
 

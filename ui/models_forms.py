@@ -114,7 +114,6 @@ def build_quantize_form() -> QuantizeForm:
         clips = gr.Number(
             value=None,
             precision=0,
-            minimum=1,
             label=label("models.clips"),
             info=label("models.clips_info"),
             visible=False,
@@ -123,7 +122,6 @@ def build_quantize_form() -> QuantizeForm:
         trials = gr.Number(
             value=None,
             precision=0,
-            minimum=1,
             label=label("models.trials"),
             info=label("models.trials_info"),
             visible=False,
