@@ -28,6 +28,7 @@ from ui.live_html import final_html, partial_html, stage_html
 from ui.live_routes import MEDIA_TYPE, MOST_BYTES, live_routes
 from ui.live_sessions import GONE_AFTER_S, KEPT_S, MOST_RUNNING, LiveSessions, LostBlockError
 from ui.run_options import RunOptions
+from ui.serve import build_app
 from ui.texts import Texts
 
 DIGITS = Path(__file__).resolve().parents[2] / "ui" / "examples" / "digits-en.flac"
@@ -89,6 +90,13 @@ class FakeEngine:
         self.wishes.append(wishes)
         self.streams.append(FakeStream())
         return self.streams[-1]
+
+
+@pytest.fixture
+def engine_on_starter(starter_bundle: Path) -> Iterator[Engine]:
+    real = Engine(Bundle.load(starter_bundle))
+    yield real
+    real.close()
 
 
 @pytest.fixture
@@ -298,3 +306,13 @@ def test_speech_becomes_text_and_files(starter_bundle: Path) -> None:
         assert parsed["duration_s"] == pytest.approx(len(samples) / SAMPLE_RATE_HZ, abs=0.01)
     sessions.close()
     real.close()
+
+
+def test_a_server_that_stops_lets_whoever_speaks_go(engine_on_starter: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    samples = (load_audio(DIGITS).samples * 32767).astype(np.int16)
+    with TestClient(build_app(engine_on_starter, files=tmp_path)) as client:
+        assert send(client, 0, samples[: 2 * SAMPLE_RATE_HZ]).json()["over"] is False
+        engine_on_starter.set_lightweight(True)
+        assert engine_on_starter.resources()["sessions"]  # the running segment holds FP32
+    assert engine_on_starter.resources()["sessions"] == []
