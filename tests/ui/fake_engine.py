@@ -13,10 +13,9 @@ import numpy as np
 from engine.audio import Waveform, load_audio
 from engine.compare import Variant
 from engine.errors import UnknownPrecisionError
-from engine.precision import ClosedSession, Closing, ToggleEffects
-from engine.speed import Speed
-from engine.precision import VAD_AS_REQUEST
+from engine.precision import VAD_AS_REQUEST, ClosedSession, Closing, ToggleEffects
 from engine.segments import VadOptions
+from engine.speed import Speed
 from engine.tags import Emotion, Event, Language, parse_language
 from engine.transcript import Segment, TagConfidence, Timing, Token, Transcript
 
