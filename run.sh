@@ -35,7 +35,7 @@ modules_of() {
     case $1 in
         slim) echo "$page" ;;
         full) echo "$page torch funasr modelscope librosa onnx sentencepiece nncf matplotlib" ;;
-        test) echo "pytest hypothesis ruff mypy playwright openai" ;;
+        test) echo "pytest hypothesis ruff mypy playwright axe_playwright_python openai" ;;
     esac
 }
 

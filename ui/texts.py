@@ -85,7 +85,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "form.language_info": ("Auto lets the model decide", "“自动”由模型判断"),
     "form.language_auto": ("Auto", "自动"),
     "form.itn": ("Written form for numbers (ITN)", "数字转书面形式（ITN）"),
-    "form.itn_info": ("“twenty five” becomes “25”, with punctuation, if the bundle can", "“二十五”写作“25”并加标点（取决于模型）"),
+    "form.itn_info": ("“twenty five” becomes “25”; SenseVoice-Small adds punctuation too", "“二十五”写作“25”；SenseVoice-Small 还会加标点"),
     "form.ban": ("Never answer “emotion unknown”", "不输出“情感未知”"),
     "form.ban_info": ("Shows the likeliest emotion instead", "改为显示最可能的情感"),
     "form.run": ("Transcribe", "开始转写"),

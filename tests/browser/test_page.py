@@ -259,7 +259,7 @@ def test_the_page_speaks_the_browsers_language(open_page: Callable[..., Any], sp
     assert not re.search(r"\b(form|light|compare|tag|error)\.[a-z_]+\b", visible)
 
 
-@pytest.mark.parametrize("width", [320, 375, 768])
+@pytest.mark.parametrize("width", [320, 390, 768])
 def test_a_phone_never_scrolls_sideways(open_page: Callable[..., Any], spoken_digits: Path, width: int) -> None:
     page = open_page(width=width, height=720)
 
@@ -276,6 +276,15 @@ def test_a_phone_never_scrolls_sideways(open_page: Callable[..., Any], spoken_di
     chosen(page, "compare").wait_for()
     page.locator("#lv-compare-run").click()
     expect(page.locator(".lv-comparison")).to_be_visible(timeout=PATIENCE_MS)
+    assert fits()
+    page.get_by_role("tab", name="Live").click()
+    expect(page.locator("#lv-live-start")).to_be_visible()
+    assert fits()
+    page.get_by_role("tab", name="Models").click()
+    page.locator("#lv-models .lv-model").first.wait_for()
+    page.evaluate("document.querySelectorAll('#lv-models details').forEach((one) => { one.open = true; })")
+    for accordion in page.locator("#lv-models-forms button.label-wrap:visible").all():
+        accordion.click()
     assert fits()
 
 
