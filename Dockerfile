@@ -25,7 +25,8 @@ WORKDIR /app
 COPY LICENSE app.py ./
 COPY engine engine
 COPY ui ui
-COPY models/__init__.py models/
+# The page hands its jobs to the workshop, and says what a slim install lacks for them.
+COPY models/__init__.py models/catalog.py models/page_workshop.py models/progress.py models/workshop.py models/workshop_commands.py models/
 COPY models/starter/__init__.py models/starter/README.md models/starter/
 COPY models/starter/bundle models/starter/bundle
 RUN python -m compileall -q app.py engine ui models

@@ -63,6 +63,7 @@ class BatchMaker:
                 self.digits.setdefault(item.speaker, []).append(item)
         events = {event: ids[piece_of(event)] for event in (Event.BGM, Event.EVENT_UNK)}
         self.music_id = events[Event.BGM]
+        self.rare_ids = {ids[piece_of(event)] for event in (Event.CRY, Event.SNEEZE)}
         self.music = [store.frames(item) for item in train if item.tags[2] == events[Event.BGM]]
         # Cries and sneezes are left out: under speech they would be events of their own.
         self.noises = [store.frames(item) for item in train if item.tags[2] == events[Event.EVENT_UNK]]
@@ -95,6 +96,8 @@ class BatchMaker:
             share = float(shares.get(item.source, 1.0))
             if item.source == "speechocean762" and set(str(item.text).split()) <= digit_words:
                 share = float(shares["digit-strings"])
+            if item.tags[2] in self.rare_ids:
+                share = float(shares["cry-and-sneeze"])
             drawn += [item] * int(share + rng.random())
         return drawn
 

@@ -56,7 +56,7 @@ def test_attention_stays_in_float_and_convolutions_go_when_asked(exported_bundle
     assert {node.name for node in nodes if node.op_type == "MatMul"} == {
         node.name for node in graph_of(exported_bundle / "asr.fp32.onnx").node if ATTENTION_IN_FLOAT.matches(node)
     }
-    assert sum(node.op_type == "MatMulInteger" for node in nodes) == 2 * BLOCKS + 1
+    assert sum(node.op_type == "DynamicQuantizeMatMul" for node in nodes) == 2 * BLOCKS + 1
     assert sum(node.op_type == "ConvInteger" for node in nodes) == (BLOCKS if conv else 0)
     products = count_products(target)
     assert products.floating == products.meant_floating == 2 * BLOCKS
