@@ -55,7 +55,8 @@ def _transcript(page: Any) -> None:
 def _transcript_in_sight(page: Any) -> None:
     _transcript(page)
     bar_px = page.locator("#lv-light-bar").bounding_box()["height"]
-    page.evaluate("(bar) => window.scrollTo(0, document.querySelector('#lv-shown').getBoundingClientRect().top - bar - 16)", bar_px)
+    top_px = page.locator("#lv-shown").bounding_box()["y"] - bar_px - 16
+    page.evaluate("(top) => window.scrollTo({top, behavior: 'instant'})", top_px)
 
 
 def _speaking(page: Any) -> None:
