@@ -56,7 +56,7 @@ def _transcript_in_sight(page: Any) -> None:
     _transcript(page)
     bar_px = page.locator("#lv-light-bar").bounding_box()["height"]
     top_px = page.locator("#lv-shown").bounding_box()["y"] - bar_px - 16
-    page.evaluate("(top) => window.scrollTo({top, behavior: 'instant'})", top_px)
+    page.evaluate("(top) => window.scrollBy({top, behavior: 'instant'})", top_px)
 
 
 def _speaking(page: Any) -> None:
