@@ -11,6 +11,7 @@ from engine.vocabulary import WORD_START, join_pieces
 
 FIRST_WIDE = 0x2E80  # CJK and everything after it: drawn two columns wide, and each character a word of its own
 _UNITS = re.compile(r"[\u2e80-\U0010ffff]|[^\s\u2e80-\U0010ffff]+")
+_NUMBER = re.compile(r"[-+]?\d[\d.,:/]*[%.]?")
 #: Characters that may lie between a word and the next one that is looked for: spaces, punctuation, a rewritten number.
 _LOOKED_AHEAD = 8
 
@@ -57,20 +58,36 @@ def _word(tokens: Sequence[Token]) -> Iterator[Word]:
 def placed_words(segment: Segment) -> Iterator[tuple[str, Word | None]]:
     """The segment's text cut into stretches, each with the word it is, or None for what no token says.
 
-    The stretches joined are exactly ``segment.text``. Text normalization may have rewritten words ("twenty five" -> "25"): a word
-    that is not found soon after the one before it is left out.
+    The stretches joined are exactly ``segment.text``. Text normalization may have rewritten words ("twenty five" -> "25"): a number where
+    words are no longer found is one word, as long as these were and as certain as the least certain of them. Other text has no word.
     """
     place = 0
+    rewritten: list[Word] = []
     for word in words(segment):
         found = segment.text.find(word.text, place, place + len(word.text) + _LOOKED_AHEAD)
         if found < 0:
+            rewritten.append(word)
             continue
         if found > place:
-            yield segment.text[place:found], None
+            yield from _between(segment.text[place:found], rewritten)
         yield word.text, word
-        place = found + len(word.text)
+        place, rewritten = found + len(word.text), []
     if place < len(segment.text):
-        yield segment.text[place:], None
+        yield from _between(segment.text[place:], rewritten)
+
+
+def _between(stretch: str, rewritten: Sequence[Word]) -> Iterator[tuple[str, Word | None]]:
+    """Text between two words that were found: what words became, with the space around it."""
+    core = stretch.strip()
+    if not rewritten or not _NUMBER.fullmatch(core):
+        yield stretch, None
+        return
+    first = stretch.index(core)
+    for part, is_core in ((stretch[:first], False), (core, True), (stretch[first + len(core) :], False)):
+        if part:
+            confidence = min(word.confidence for word in rewritten)
+            became = Word(text=core, start_ms=rewritten[0].start_ms, end_ms=rewritten[-1].end_ms, confidence=confidence)
+            yield part, became if is_core else None
 
 
 def timed_words(segment: Segment) -> list[TimedStretch]:

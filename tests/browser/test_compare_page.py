@@ -60,6 +60,7 @@ def test_a_reference_is_scored_and_the_downloads_hold_it(open_page: Callable[...
     page = open_page()
     open_compare(page, spoken_digits)
     expect(page.locator("#lv-compare-downloads")).to_be_hidden()
+    page.locator("#lv-compare-itn input").uncheck()  # digits belong to no script
     page.locator("#lv-reference textarea").fill(SPOKEN)
     compared(page)
     scores = page.locator("#lv-reference-scores")
@@ -121,8 +122,8 @@ def test_a_run_can_be_cancelled_and_the_next_one_goes_through(open_page: Callabl
     cancel.wait_for(state="visible")
     expect(page.locator("#lv-compare-run")).to_be_disabled()
     cancel.click()
+    expect(page.locator(".toast-wrap")).to_contain_text("Cancelled", timeout=PATIENCE_MS)
     cancel.wait_for(state="hidden", timeout=PATIENCE_MS)
-    expect(page.locator(".toast-wrap")).to_contain_text("Cancelled")
     expect(page.locator("#lv-comparison .lv-comparison")).to_have_count(0)
     page.locator("#lv-compare-audio").get_by_role("button", name=re.compile("Clear|Remove")).click()
     open_compare(page, spoken_digits)

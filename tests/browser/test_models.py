@@ -245,6 +245,7 @@ def test_the_keyboard_alone_opens_another_bundle(open_page: Callable[..., Any]) 
     options.first.wait_for()
     for _ in range(options.count()):
         page.keyboard.press("ArrowDown")
+        page.wait_for_timeout(200)  # the list marks its active line a moment later
         if "damaged" in page.locator("[role=option].active").inner_text():
             break
     page.keyboard.press("Enter")

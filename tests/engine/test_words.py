@@ -50,10 +50,10 @@ def test_the_stretches_joined_are_the_text(text: str) -> None:
     assert "".join(stretch for stretch, _ in placed_words(segment(text, *HELLO))) == text
 
 
-def test_a_rewritten_word_has_no_confidence_and_the_next_one_keeps_its_own() -> None:
+def test_a_rewritten_number_is_as_sure_as_the_least_sure_of_its_words_and_the_next_keeps_its_own() -> None:
     tokens = [("▁at", 0, 100, 0.9), ("▁twenty", 200, 300, 0.3), ("▁five", 300, 400, 0.2), ("▁past", 500, 600, 0.7)]
     placed = [(stretch, word and word.confidence) for stretch, word in placed_words(segment("at 25 past", *tokens))]
-    assert placed == [("at", 0.9), (" 25 ", None), ("past", 0.7)]
+    assert placed == [("at", 0.9), (" ", None), ("25", 0.2), (" ", None), ("past", 0.7)]
 
 
 def test_a_word_far_away_is_not_taken_for_the_one_that_was_spoken() -> None:
