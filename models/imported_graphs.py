@@ -93,7 +93,8 @@ def _quantize_vad(staging: Path, files: Mapping[str, str], *, features: int) -> 
 
 def _quantize(source: Path, target: Path, *, external: bool) -> None:
     try:
-        dynamic.quantize(source, target, external=external)
+        # Other tools look for the products one by one in graphs that came from elsewhere.
+        dynamic.quantize(source, target, external=external, fused=False)
     except (RuntimeError, ValueError) as error:  # what ONNX Runtime's quantizer raises for graphs it cannot follow
         raise ExportError(
             f"{source.name} cannot be quantized ({first_line(error)}); import the folder with its quantized file alone"

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from engine.audio import SAMPLE_RATE_HZ, Waveform, load_audio
 from engine.bundle import Bundle
 from engine.errors import AudioError
-from engine.features import FRAME_SHIFT_MS, fbank
+from engine.features import fbank
 from engine.pipeline import Engine, Parts
 from engine.precision import Precision
 from engine.segments import SpeechSpan, find_speech, frame_decibels, speech_frames
 from engine.tags import Emotion, Event, Language
 from engine.transcript import Segment, Transcript
+from models.metrics import frames_in
 from models.recordings import Recording
 from models.starter.corpus import ESC10_EVENTS, RAVDESS_EMOTIONS
 from models.starter.meetings import turns
@@ -43,10 +44,7 @@ class Heard:
     @property
     def detected(self) -> Bools:
         """Frames inside the detected spans: (T,) bool."""
-        frames = np.zeros(len(self.decisions), np.bool_)
-        for span in self.spans:
-            frames[span.start_ms // FRAME_SHIFT_MS : span.end_ms // FRAME_SHIFT_MS] = True
-        return frames
+        return frames_in(self.spans, len(self.decisions))
 
 
 @dataclass(frozen=True, kw_only=True)

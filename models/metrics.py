@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.error_rate import normalize_text
+from engine.features import FRAME_SHIFT_MS
 
 Floats = NDArray[np.floating[Any]]
 Bools = NDArray[np.bool_]
@@ -256,6 +257,14 @@ class Span(Protocol):
 
     @property
     def end_ms(self) -> int: ...
+
+
+def frames_in(spans: Iterable[Span], count: int) -> Bools:
+    """The 10 ms frames inside spans: (count,) bool."""
+    frames = np.zeros(count, np.bool_)
+    for span in spans:
+        frames[span.start_ms // FRAME_SHIFT_MS : span.end_ms // FRAME_SHIFT_MS] = True
+    return frames
 
 
 @dataclass(frozen=True, kw_only=True)

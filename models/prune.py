@@ -117,7 +117,6 @@ def _write_int8(source: Source, folder: Path, variant: str, *, amount: float) ->
     for model, external in (("asr", True), ("vad", False)):
         pruned = source.bundle.path(f"{model}.{PRUNED}.onnx")
         dynamic.quantize(pruned, folder / f"{model}.{variant}.onnx", external=external, recipe="prune, then dynamic")
-    dynamic.fuse(folder / f"asr.{variant}.onnx")
     return {"recipe": "prune, then dynamic", "amount": amount}
 
 

@@ -14,8 +14,9 @@ from ui.bars import bars_html
 from ui.failures import Failure
 from ui.memory_probe import Saving
 from ui.plain_segment import plain_segment_html
-from ui.quantities import megabytes, percent, rtf, seconds
+from ui.quantities import megabytes, percent
 from ui.texts import Texts
+from ui.transcript_html import summary_html
 
 if TYPE_CHECKING:
     from engine.bundle import Bundle
@@ -41,18 +42,11 @@ def document_html(bundle: Bundle, texts: Texts) -> str:
 
 def transcript_html(transcript: Transcript, texts: Texts) -> str:
     """What a recording became, and its downloads' buttons."""
-    timing = transcript.timing
-    parts = [
-        texts("result.precision", precision=transcript.precision.upper(), bundle=transcript.bundle),
-        texts("result.summary", duration=seconds(transcript.duration_s), time=seconds(timing.total_s)),
-        texts("result.speed", speed=f"{1 / timing.rtf:.0f}", rtf=rtf(timing.rtf)),
-    ]
-    summary = "".join(f"<span>{escape(part)}</span>" for part in parts)
     items = "".join(plain_segment_html(index, segment, texts) for index, segment in enumerate(transcript.segments))
     body = f'<ol class="lv-segments">{items}</ol>' if items else f'<p class="lv-empty">{escape(texts("result.silence"))}</p>'
     return (
         f'<section class="lv-transcript" aria-label="{escape(texts("result.title"), quote=True)}">'
-        f'<h2>{escape(transcript.file)}</h2><p class="lv-summary">{summary}</p>{body}</section>'
+        f"<h2>{escape(transcript.file)}</h2>{summary_html(transcript, texts)}{body}</section>"
     )
 
 

@@ -37,7 +37,7 @@ def transcript_html(transcript: Transcript, texts: Texts, *, edits: Mapping[int,
         body = f'<p class="lv-empty">{escape(texts("result.silence"))}</p>'
     return (
         f'<section class="lv-transcript" aria-label="{escape(texts("result.title"), quote=True)}">'
-        f"{_summary(transcript, texts)}{body}</section>"
+        f"{summary_html(transcript, texts)}{body}</section>"
     )
 
 
@@ -94,7 +94,8 @@ def _button(action: str, sign: str, name: str, short: str) -> str:
     )
 
 
-def _summary(transcript: Transcript, texts: Texts) -> str:
+def summary_html(transcript: Transcript, texts: Texts) -> str:
+    """One line: precision and bundle, lengths, and the speed where something was computed."""
     timing = transcript.timing
     parts = [
         texts("result.precision", precision=transcript.precision.upper(), bundle=transcript.bundle),

@@ -115,7 +115,7 @@ def write(
 
 def _search_dynamic(job: _Job, options: AutoOptions, _: CalibrationSet) -> dict[str, Any]:
     integer = job.target.with_name(f"{job.model}.int8.onnx")
-    dynamic.quantize(job.full, integer, external=job.model == "asr")
+    dynamic.quantize(job.full, integer, external=job.model == "asr", fused=False)
     hybrid = Hybrid(job.full, integer)
     members: dict[str, list[str]] = {}
     for name in hybrid.products:

@@ -32,7 +32,6 @@ _QUANTIZER_FILES = ("quantize.py", "matmul.py", "onnx_quantizer.py", "base_quant
 def write(source: Source, folder: Path, variant: str) -> dict[str, Any]:
     """The recipe for a whole bundle, as :data:`models.variants.Recipe`."""
     quantize(source.asr, folder / f"asr.{variant}.onnx", external=True)
-    fuse(folder / f"asr.{variant}.onnx")
     quantize(source.vad, folder / f"vad.{variant}.onnx", external=False)
     return {"recipe": "dynamic"}
 
@@ -45,8 +44,11 @@ def quantize(
     operators: Sequence[str] = OPERATORS,
     keep_float: Collection[str] = (),
     recipe: str = "dynamic",
+    fused: bool = True,
 ) -> None:
     """Write the dynamic INT8 version of an FP32 graph; ``external`` keeps the weights in ``<target>.data``.
+
+    A graph with external weights is fused (:func:`fuse`) unless it is wanted product by product.
 
     ``keep_float`` names nodes that stay as they are; the graph's metadata counts them, so that a runtime can tell a product
     that was left in float on purpose from one that was forgotten.
@@ -67,6 +69,8 @@ def quantize(
         model = onnx.load(str(quantized))
         label_graph(model, source, recipe=recipe)
         save_graph(model, target, external=external)
+    if external and fused:
+        fuse(target)
 
 
 def fuse(path: Path) -> None:

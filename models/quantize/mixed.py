@@ -120,6 +120,4 @@ def quantize(source: Path, target: Path, rules: Sequence[NodeRule], *, external:
     chosen = choose(onnx.load(str(source), load_external_data=False).graph, rules)
     integer = {name for name, precision in chosen.items() if precision is NodePrecision.INT8}
     dynamic.quantize(source, target, external=external, operators=WEIGHT_OPERATORS, keep_float=sorted(set(chosen) - integer), recipe=recipe)
-    if external:
-        dynamic.fuse(target)
     return {str(precision): sum(value is precision for value in chosen.values()) for precision in NodePrecision}

@@ -11,6 +11,7 @@ import numpy as np
 
 FLOOR = np.float32(-15.942385)  # log of float32's epsilon, Kaldi's floor for an empty bin
 DIGITAL_SILENCE_SHARE = 0.35  # joined clips and synthesized speech pause in exact zeros, which no room ever does
+LOUD_SHARE = 0.35
 TELEPHONE_BINS = 57  # mel bins below about 4 kHz of the 80 between 20 Hz and 8 kHz
 
 
@@ -68,6 +69,28 @@ def silence(length: int, rng: np.random.Generator, *, like: np.ndarray) -> np.nd
         return np.full((length, like.shape[1]), FLOOR)
     floor = np.percentile(like, 5, axis=0) - rng.uniform(0, 1.5)
     return (floor + rng.normal(0, 0.8, (length, like.shape[1]))).astype(np.float32)
+
+
+def speech_bounds(frames: np.ndarray) -> tuple[int, int]:
+    """First frame of speech and the one after the last, by level: a third of the way from the quietest to the loudest frames."""
+    level = frames.mean(axis=1)
+    quiet, loud = np.percentile(level, [5, 95])
+    heard = np.flatnonzero(level > quiet + LOUD_SHARE * (loud - quiet))
+    return (int(heard[0]), int(heard[-1]) + 1) if len(heard) else (0, len(frames))
+
+
+def trim(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Leave as little around the speech as voice activity detection does: up to 0.3 s before it and 0.5 s after it."""
+    first, end = speech_bounds(frames)
+    return frames[max(0, first - int(rng.integers(0, 30))) : end + int(rng.integers(0, 50))]
+
+
+def cut_piece(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A stretch of 0.4 to 1.5 s from within the speech, as voice activity detection makes of a slow sentence."""
+    first, end = speech_bounds(frames)
+    length = min(end - first, int(rng.integers(40, 150)))
+    start = first + int(rng.integers(0, end - first - length + 1))
+    return frames[start : start + length]
 
 
 def augment(

@@ -16,7 +16,7 @@ from torch import Tensor
 from engine.features import stack_frames
 from engine.tags import Event, TextNorm, piece_of
 from models.contract import PROMPT_LANGUAGE, PROMPT_TEXTNORM
-from models.starter.augment import add_noise, augment, silence
+from models.starter.augment import add_noise, augment, cut_piece, silence, trim
 from models.starter.corpus import DIGITS_EN
 from models.starter.prepare import FeatureStore, Item
 
@@ -142,6 +142,7 @@ class BatchMaker:
         for item in items:
             frames, heard = self.joined_digits(rng, self.digits) if item is None else (self.store.frames(item), item)
             gentle = heard.source == "ravdess"  # loudness and pitch are what tells these apart
+            frames, heard = self._as_segmented(frames, heard, rng)
             frames = augment(frames, rng, noises=self.noises, fill=fill, masked=masked, gentle=gentle)
             if self.music and heard.text and not gentle and rng.random() < self.settings["music_share"]:
                 low, high = self.settings["music_snr_db"]
@@ -151,6 +152,14 @@ class BatchMaker:
             rows.append(self.normalize(frames))
             chosen.append(heard)
         return self.collate(rows, chosen, rng)
+
+    def _as_segmented(self, frames: np.ndarray, item: Item, rng: np.random.Generator) -> tuple[np.ndarray, Item]:
+        """What voice activity detection leaves of an utterance: often its bare speech, now and then a piece without a known text."""
+        if not item.text:
+            return frames, item
+        if rng.random() < self.settings["piece_share"]:
+            return cut_piece(frames, rng), replace(item, targets=None, sounds=None)
+        return (trim(frames, rng) if rng.random() < self.settings["trim_share"] else frames), item
 
     def _tags(self, item: Item, rng: np.random.Generator) -> tuple[int, int, int]:
         """The tags to learn; the emotion of read speech is left out most of the time, or nothing but NEUTRAL would be heard."""

@@ -14,46 +14,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jiwer
 import numpy as np
 
 from engine.asr import Recognizer
 from engine.audio import SAMPLE_RATE_HZ, Waveform, load_audio
 from engine.bundle import Bundle
-from engine.features import fbank
-from engine.pipeline import Engine, Parts
+from engine.features import FRAME_SHIFT_MS, fbank
+from engine.parts import Parts
+from engine.pipeline import Engine
 from engine.precision import open_session
 from engine.session import default_threads
 from engine.transcript import Transcript
+from models.metrics import ErrorCounts, VadScores, error_counts, frames_in, rate_difference, rate_interval, tag_agreement, vad_scores
 from models.starter.corpus import Utterance, read_corpus
 from models.starter.events import make_events
-from models.starter.meetings import TESTING, read_meetings, score
+from models.starter.meetings import TESTING, read_meetings
 
 log = logging.getLogger(__name__)
-BOOTSTRAPS = 1000
-FRAME_MS = 10
 SPEECH_AMONG_EVENTS = 60
-
-
-def edit_counts(references: Sequence[str], hypotheses: Sequence[str], *, characters: bool) -> np.ndarray:
-    """Errors and reference length of each utterance: -> (N, 2)."""
-    process = jiwer.process_characters if characters else jiwer.process_words
-    counts = []
-    for reference, hypothesis in zip(references, hypotheses, strict=True):
-        result = process(reference, hypothesis)
-        errors = result.substitutions + result.deletions + result.insertions
-        counts.append((errors, result.hits + result.substitutions + result.deletions))
-    return np.array(counts, float).reshape(-1, 2)
-
-
-def error_rate(references: Sequence[str], hypotheses: Sequence[str], *, characters: bool, seed: int) -> dict[str, float]:
-    """WER or CER with a 95 % bootstrap interval over utterances."""
-    counts = edit_counts(references, hypotheses, characters=characters)
-    errors, lengths = counts.T
-    draws = np.random.default_rng(seed).integers(0, len(counts), (BOOTSTRAPS, len(counts)))
-    rates = errors[draws].sum(axis=1) / lengths[draws].sum(axis=1)
-    low, high = np.percentile(rates, [2.5, 97.5])
-    return {"rate": errors.sum() / lengths.sum(), "low": float(low), "high": float(high), "utterances": len(counts)}
 
 
 def joined_strings(utterances: Sequence[Utterance], *, count: int, seed: int) -> list[tuple[str, Waveform]]:
@@ -71,10 +49,6 @@ def joined_strings(utterances: Sequence[Utterance], *, count: int, seed: int) ->
     return strings
 
 
-def _words(transcript: Transcript) -> str:
-    return transcript.text.lower().strip()
-
-
 def _recognize(engine: Engine, audios: Sequence[Path | Waveform], precision: str, language: str = "auto") -> list[Transcript]:
     return [engine.transcribe(audio, precision=precision, itn=False, language=language) for audio in audios]
 
@@ -84,14 +58,14 @@ def vad_score(engine: Engine, data: Path, precision: str) -> dict[str, float] | 
     folder = data / "pyannote_samples"
     if not (folder / "labels.tsv").is_file():
         return None
-    meetings = read_meetings(folder, TESTING)
-    guesses = []
-    for meeting in meetings:
-        guess = np.zeros(len(meeting.truth), bool)
-        for span in engine.detect(meeting.waveform, precision=precision):
-            guess[span.start_ms // FRAME_MS : span.end_ms // FRAME_MS] = True
-        guesses.append(guess)
-    return vars(score([meeting.truth for meeting in meetings], guesses)) if meetings else None
+    scores = VadScores()
+    for meeting in read_meetings(folder, TESTING):
+        spans = engine.detect(meeting.waveform, precision=precision)
+        scores += vad_scores(meeting.truth, frames_in(spans, len(meeting.truth)))
+    if not scores.frames:
+        return None
+    figures = {"f1": scores.f1, "miss": scores.miss_rate, "false_alarm": scores.false_alarm_rate}
+    return {name: float(figure or 0.0) for name, figure in figures.items()} | {"seconds": scores.frames * FRAME_SHIFT_MS / 1000}
 
 
 def event_score(bundle: Bundle, precision: str, sounds: Sequence[Utterance]) -> dict[str, Any]:
@@ -136,7 +110,7 @@ class Answers:
     """Everything that one precision answered."""
 
     rows: dict[str, Any]
-    counts: np.ndarray  # errors and length by characters of every utterance, (N, 2)
+    counts: list[ErrorCounts]  # by characters, of every utterance
     tags: list[list[tuple[str, str, str]]]
 
 
@@ -158,19 +132,18 @@ def slices_of(test: Sequence[Utterance], *, seed: int) -> list[Slice]:
 def answer(engine: Engine, bundle: Bundle, data: Path, test: Sequence[Utterance], precision: str, *, seed: int) -> Answers:
     """Everything the model card says about one precision."""
     rows: dict[str, Any] = {}
-    counts, tags = [], []
+    counts: list[ErrorCounts] = []
+    tags = []
     for slice_ in slices_of(test, seed=seed):
         references = [text for text, _ in slice_.pairs]
         for prompt in ("auto", slice_.language):
             transcripts = _recognize(engine, [audio for _, audio in slice_.pairs], precision, prompt)
-            texts = [_words(transcript) for transcript in transcripts]
-            if slice_.characters:
-                texts = [text if text.isascii() else text.replace(" ", "") for text in texts]
-            row = error_rate(references, texts, characters=slice_.characters, seed=seed)
+            pairs = [(text, transcript.text) for text, transcript in zip(references, transcripts, strict=True)]
+            row = _rate([error_counts(said, heard, characters=slice_.characters) for said, heard in pairs], seed=seed)
             if prompt == "auto":
-                heard = [segment.language == slice_.language for transcript in transcripts for segment in transcript.segments]
-                rows[slice_.name] = {**row, "language": float(np.mean(heard)), "segments": len(heard)}
-                counts.append(edit_counts(references, texts, characters=True))
+                right_language = [segment.language == slice_.language for transcript in transcripts for segment in transcript.segments]
+                rows[slice_.name] = {**row, "language": float(np.mean(right_language)), "segments": len(right_language)}
+                counts += [error_counts(said, heard, characters=True) for said, heard in pairs]
                 tags += [_tags(transcript) for transcript in transcripts]
             else:
                 rows[slice_.name]["prompted_rate"] = row["rate"]
@@ -188,26 +161,28 @@ def answer(engine: Engine, bundle: Bundle, data: Path, test: Sequence[Utterance]
     speech = [u for u in test if u.source == "speechocean762"][:SPEECH_AMONG_EVENTS]
     rows["events (unweighted accuracy)"] = event_score(bundle, precision, [*sounds, *speech])
     rows["VAD frames (F1)"] = vad_score(engine, data, precision)
-    return Answers(rows, np.concatenate(counts), tags)
+    return Answers(rows, counts, tags)
+
+
+def _rate(counts: Sequence[ErrorCounts], *, seed: int) -> dict[str, float]:
+    interval = rate_interval(counts, seed=seed)
+    if interval is None:
+        raise ValueError("a slice without text has no error rate")
+    return {"rate": interval.estimate, "low": interval.low, "high": interval.high, "utterances": len(counts)}
 
 
 def cost(full: Answers, small: Answers, *, seed: int) -> dict[str, float]:
     """What INT8 costs: error rate by characters over all slices in points with the paired bootstrap's 95 % interval, and equal tags."""
-    draws = np.random.default_rng(seed).integers(0, len(full.counts), (BOOTSTRAPS, len(full.counts)))
-    errors = small.counts[:, 0] - full.counts[:, 0]
-    lengths = full.counts[:, 1]
-    low, high = np.percentile(100 * errors[draws].sum(axis=1) / lengths[draws].sum(axis=1), [2.5, 97.5])
-    equal = [
-        a == b
-        for left, right in zip(full.tags, small.tags, strict=True)
-        for x, y in zip(left, right, strict=False)
-        for a, b in zip(x, y, strict=True)
-    ]
+    points = rate_difference(full.counts, small.counts, seed=seed)
+    if points is None:
+        raise ValueError("without text there is no error rate to compare")
+    pairs = [pair for left, right in zip(full.tags, small.tags, strict=True) for pair in zip(left, right, strict=False)]
+    equal = tag_agreement([tag for left, _ in pairs for tag in left], [tag for _, right in pairs for tag in right])
     return {
-        "cer_points": float(100 * errors.sum() / lengths.sum()),
-        "low": float(low),
-        "high": float(high),
-        "tags_equal": float(np.mean(equal)),
+        "cer_points": 100 * points.estimate,
+        "low": 100 * points.low,
+        "high": 100 * points.high,
+        "tags_equal": float("nan") if equal.rate is None else equal.rate,
     }
 
 

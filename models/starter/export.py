@@ -73,7 +73,6 @@ def export(work: Path, output: Path, config: dict[str, Any]) -> None:
         export_asr(asr, folder / "asr.fp32.onnx", tag_ids=tag_ids, metadata={"lfr_m": 7, "lfr_n": 6})
         export_vad(vad, folder / "vad.fp32.onnx", metadata={"lfr_m": 5, "lfr_n": 1})
         dynamic.quantize(folder / "asr.fp32.onnx", folder / "asr.int8.onnx", external=True)
-        dynamic.fuse(folder / "asr.int8.onnx")
         dynamic.quantize(folder / "vad.fp32.onnx", folder / "vad.int8.onnx", external=False)
         write_manifest(folder, _describe(asr, vad, config))
         if output.exists():

@@ -57,25 +57,3 @@ def read_meetings(folder: Path, names: Sequence[str]) -> list[Meeting]:
             waveform = load_audio(folder / path)
             meetings.append(Meeting(waveform, turns(rttm, stem, int(waveform.duration_s * _FRAMES_PER_S))))
     return meetings
-
-
-@dataclass(frozen=True)
-class FrameScore:
-    """Frames of speech: F1, the share of speech missed, the share of silence called speech."""
-
-    f1: float
-    miss: float
-    false_alarm: float
-    seconds: float
-
-
-def score(truths: Sequence[np.ndarray], guesses: Sequence[np.ndarray]) -> FrameScore:
-    """Compare frame decisions with the truth over all extracts; every pair has one length."""
-    truth, guess = np.concatenate(truths), np.concatenate(guesses)
-    hits = int((truth & guess).sum())
-    return FrameScore(
-        f1=2 * hits / max(1, int(truth.sum() + guess.sum())),
-        miss=float((truth & ~guess).sum() / max(1, truth.sum())),
-        false_alarm=float((~truth & guess).sum() / max(1, (~truth).sum())),
-        seconds=len(truth) / _FRAMES_PER_S,
-    )

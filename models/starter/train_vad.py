@@ -18,11 +18,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from engine.features import FBANK_BINS, FRAME_SHIFT_MS, Cmvn, fbank, stack_frames
+from engine.features import FBANK_BINS, Cmvn, fbank, stack_frames
 from engine.segments import VadOptions, find_speech, frame_decibels
 from models.fsmn_vad import FsmnVad
+from models.metrics import VadScores, frames_in, vad_scores
 from models.starter.augment import add_noise, change_volume, silence, stretch, warp_vocal_tract
-from models.starter.meetings import FrameScore, Meeting, score
+from models.starter.meetings import Meeting
 from models.starter.prepare import FeatureStore, Item
 
 log = logging.getLogger(__name__)
@@ -148,9 +149,9 @@ def speech_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def best_bias(model: FsmnVad, store: FeatureStore, meetings: Sequence[Meeting]) -> tuple[float, FrameScore]:
+def best_bias(model: FsmnVad, store: FeatureStore, meetings: Sequence[Meeting]) -> tuple[float, VadScores]:
     """How much to add to the silence unit's logit for the best frame F1 behind the state machine, and that score."""
-    found: list[tuple[FrameScore, float]] = []
+    found: list[tuple[VadScores, float]] = []
     heard = []
     for meeting in meetings:
         frames = fbank(meeting.waveform.samples)
@@ -158,17 +159,15 @@ def best_bias(model: FsmnVad, store: FeatureStore, meetings: Sequence[Meeting]) 
         logits = model(torch.from_numpy(stack_frames(scaled, lfr_m=LFR_M, lfr_n=LFR_N))[None])[0].numpy()
         heard.append((logits, frame_decibels(meeting.waveform.samples, frames=len(frames)), meeting.truth))
     for bias in np.arange(-2.0, 2.01, 0.25):
-        guesses = []
+        scores = VadScores()
         for logits, decibels, truth in heard:
             shifted = logits.copy()
             shifted[:, 0] += bias
             silence = np.exp(shifted[:, 0] - np.logaddexp.reduce(shifted, axis=1))
-            guess = np.zeros(len(truth), bool)
-            for span in find_speech(silence.astype(np.float32), decibels, VadOptions()):
-                guess[span.start_ms // FRAME_SHIFT_MS : span.end_ms // FRAME_SHIFT_MS] = True
-            guesses.append(guess)
-        found.append((score([truth for _, _, truth in heard], guesses), float(bias)))
-    best, bias = max(found, key=lambda entry: (entry[0].f1, -abs(entry[1])))
+            spans = find_speech(silence.astype(np.float32), decibels, VadOptions())
+            scores += vad_scores(truth, frames_in(spans, len(truth)))
+        found.append((scores, float(bias)))
+    best, bias = max(found, key=lambda entry: (entry[0].f1 or 0.0, -abs(entry[1])))
     return bias, best
 
 

@@ -38,7 +38,7 @@ def feeds(count: int) -> list[dict[str, np.ndarray]]:
 def integer_graph(exported_bundle: Path) -> Iterator[Path]:
     """The INT8 version as the search uses it: product by product, nothing fused."""
     target = exported_bundle / "asr.int8-unfused.onnx"
-    dynamic.quantize(exported_bundle / "asr.fp32.onnx", target, external=True)
+    dynamic.quantize(exported_bundle / "asr.fp32.onnx", target, external=True, fused=False)
     yield target
     for leftover in (target, target.with_name(target.name + ".data")):
         leftover.unlink()

@@ -15,7 +15,18 @@ yaml = pytest.importorskip("yaml")
 from engine.features import fbank  # noqa: E402
 from models.contract import write_tokens  # noqa: E402
 from models.starter import corpus  # noqa: E402 - torch decides whether this file runs
-from models.starter.augment import FLOOR, add_noise, augment, change_volume, silence, stretch, warp_vocal_tract  # noqa: E402
+from models.starter.augment import (  # noqa: E402
+    FLOOR,
+    add_noise,
+    augment,
+    change_volume,
+    cut_piece,
+    silence,
+    speech_bounds,
+    stretch,
+    trim,
+    warp_vocal_tract,
+)
 from models.starter.corpus import CorpusError, read_corpus, read_labels  # noqa: E402
 from models.starter.events import make_events  # noqa: E402
 from models.starter.pinyin import sounds_of_pinyin, sounds_of_syllable, sounds_of_text  # noqa: E402
@@ -102,6 +113,33 @@ def test_augmentation_is_fresh_but_seeded() -> None:
     )
     np.testing.assert_array_equal(first, again)
     assert first.shape != other.shape or not np.array_equal(first, other)
+
+
+def _spoken_between_pauses() -> np.ndarray:
+    frames = np.full((500, 80), -8.0, np.float32)
+    frames[200:360] = 2.0
+    return frames
+
+
+def test_speech_is_found_between_pauses() -> None:
+    assert speech_bounds(_spoken_between_pauses()) == (200, 360)
+    assert speech_bounds(np.zeros((7, 80), np.float32)) == (0, 7)  # nothing louder than the rest: all of it
+
+
+def test_trimming_keeps_all_of_the_speech_and_little_else() -> None:
+    for seed in range(20):
+        trimmed = trim(_spoken_between_pauses(), np.random.default_rng(seed))
+        assert (trimmed[:, 0] > 0).sum() == 160 and 160 <= len(trimmed) < 160 + 30 + 50
+
+
+def test_a_piece_lies_within_the_speech() -> None:
+    lengths = set()
+    for seed in range(20):
+        piece = cut_piece(_spoken_between_pauses(), np.random.default_rng(seed))
+        assert (piece > 0).all() and 40 <= len(piece) < 150
+        lengths.add(len(piece))
+    assert len(lengths) > 5
+    assert len(cut_piece(np.zeros((7, 80), np.float32), np.random.default_rng(0))) == 7
 
 
 def test_learning_rate_rises_then_falls() -> None:
