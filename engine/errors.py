@@ -37,10 +37,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, Self
 
 
 class LightVoiceError(Exception):
-    """Base of all errors raised on purpose; the message is meant for a person."""
+    """Base of all errors raised on purpose; the message is meant for a person.
+
+    ``values`` are what the message was made of, by name, for whoever says it in another language.
+    """
+
+    values: dict[str, Any]
+
+    def __new__(cls, *args: object, **values: object) -> Self:
+        """Keep the values, whatever the class makes of them."""
+        maker = OSError if issubclass(cls, OSError) else Exception  # Python asks for the base that lays out the object
+        error = maker.__new__(cls, *args)
+        error.values = dict(values)
+        return error
 
 
 class AudioError(LightVoiceError, ValueError):

@@ -52,7 +52,7 @@ def build_page(context: PageContext) -> gr.Blocks:
             with gr.Tab(label("tab.transcribe"), id="transcribe"):
                 transcribing = build_transcribe_panel(context, blocks)
             with gr.Tab(label("tab.live"), id="live"):
-                live = build_live_panel()
+                live = build_live_panel(blocks)
             with gr.Tab(label("tab.compare"), id="compare") as compare_tab:
                 comparing = build_compare_panel(context, context.models.whole)
             with gr.Tab(label("tab.models"), id="models"):
@@ -72,7 +72,6 @@ def build_page(context: PageContext) -> gr.Blocks:
                 comparison_empty_html(texts),
                 hint,
                 hint,
-                languages,
                 languages,
                 *live.greet(texts),
                 *models.greet(texts),
@@ -95,7 +94,6 @@ def build_page(context: PageContext) -> gr.Blocks:
             transcribing.recording.hint,
             comparing.recording.hint,
             comparing.options.language,
-            live.language,
             live.hint,
             live.stage,
             *models.greeted,
