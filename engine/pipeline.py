@@ -32,6 +32,7 @@ from engine.span_recognizer import SpanRecognizer, Wishes, frames_of
 from engine.speed import Speed, SpeedLog
 from engine.tags import parse_language
 from engine.transcript import Segment, Timing, Transcript
+from engine.turns import Turns
 
 Floats = NDArray[np.float32]
 Progress = Callable[[float, str], None]
@@ -60,9 +61,11 @@ class Engine:
         device: str = "cpu",
         threads: int | None = None,
         vad: VadOptions | None = None,
-        opener: OpenSession = open_session,
+        opener: OpenSession | None = None,
     ) -> None:
         self.vad_options = vad or VadOptions()
+        # One processor, whatever is open on it: the sessions of all bundles and precisions take turns with each other.
+        opener = opener or partial(open_session, turns=Turns())
         self._slot = BundleSlot(bundle, precision=precision, device=device, threads=threads, opener=opener)
         self._meter = ResourceMeter()
         self._last_rtf: float | None = None

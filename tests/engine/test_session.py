@@ -13,7 +13,7 @@ import pytest
 import engine.session as session_module
 from engine.errors import GraphContractError, NotQuantizedError, ProviderUnavailableError, SessionError
 from engine.operators import INTEGER_PRODUCTS, ProductCount, count_products
-from engine.session import Session, default_threads, release_memory, rss_mb, saturates_in_int8
+from engine.session import Session, release_memory, rss_mb, saturates_in_int8
 
 
 def optimized_operators(graph: Path, target: Path) -> Counter[str]:
@@ -120,10 +120,6 @@ def test_only_x86_without_vnni_saturates(monkeypatch: pytest.MonkeyPatch, machin
     monkeypatch.setattr(session_module.platform, "machine", lambda: machine)
     monkeypatch.setattr(session_module, "cpu_flags", lambda: frozenset(flags))
     assert saturates_in_int8() is expected
-
-
-def test_threads_stay_within_what_is_allowed() -> None:
-    assert 1 <= default_threads() <= len(os.sched_getaffinity(0))
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_spawn"), reason="needs glibc")
