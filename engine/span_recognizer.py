@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.asr import Recognizer
+from engine.asr import Recognition, Recognizer
 from engine.errors import GraphContractError
 from engine.features import FRAME_LENGTH_MS, FRAME_SHIFT_MS
 from engine.parts import Parts
@@ -46,23 +46,26 @@ class SpanRecognizer:
     """Recognizes spans with the sessions of one lease; holds no state between them."""
 
     def __init__(self, parts: Parts, sessions: SessionSet, wishes: Wishes) -> None:
-        self.recognizer = Recognizer(sessions.asr, parts.vocabulary, parts.bundle)
+        self._recognizer = Recognizer(sessions.asr, parts.vocabulary, parts.bundle)
         self._frontend, self._wishes = parts.frontend, wishes
         self._max_frames = int(sessions.asr.metadata.get("max_frames", "0"))
 
-    def segment(self, span: SpeechSpan, frames: Floats) -> Segment | None:
-        """The segment of a span and its fbank (T, 80); None where no speech is in it. GraphContractError for one that is too long."""
-        if not len(frames):
-            return None
+    def recognize(self, frames: Floats, *, duration_ms: int) -> Recognition:
+        """What a fbank (T, 80) of at least one frame became. GraphContractError for one that is too long."""
         features = self._frontend.asr_features(frames)
         if self._max_frames and len(features) > self._max_frames:
             reason = f"a segment of {len(features)} frames is longer than the graph's positions ({self._max_frames}); lower max_segment_ms"
             raise GraphContractError(path="asr", reason=reason)
-        duration_ms = span.end_ms - span.start_ms
         wishes = self._wishes
-        heard = self.recognizer.recognize(
+        return self._recognizer.recognize(
             features, duration_ms=duration_ms, language=wishes.language, itn=wishes.itn, ban_emo_unknown=wishes.ban_emo_unknown
         )
+
+    def segment(self, span: SpeechSpan, frames: Floats) -> Segment | None:
+        """The segment of a span and its fbank (T, 80); None where no speech is in it. Errors as those of :meth:`recognize`."""
+        if not len(frames):
+            return None
+        heard = self.recognize(frames, duration_ms=span.end_ms - span.start_ms)
         if heard.language is Language.NOSPEECH and (not heard.text or heard.confidence.language >= SURE_OF_NO_SPEECH):
             return None  # FSMN-VAD over-triggers on noise; the recognizer's own verdict settles it
         tokens = tuple(replace(t, start_ms=t.start_ms + span.start_ms, end_ms=t.end_ms + span.start_ms) for t in heard.tokens)

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import engine.parts as parts_module
 from engine.audio import SAMPLE_RATE_HZ, Waveform, load_audio
 from engine.bundle import Bundle
-from engine.errors import AudioNotFoundError, GraphContractError, UnknownLanguageError, UnknownPrecisionError
+from engine.errors import AudioNotFoundError, UnknownLanguageError, UnknownPrecisionError
 from engine.features import fbank, stack_frames
 from engine.itn import apply_itn
 from engine.pipeline import Engine
@@ -173,13 +172,6 @@ def test_options_of_one_request_do_not_stay(shared: Engine) -> None:
     cut = shared.transcribe(DIGITS, vad=VadOptions(max_segment_ms=700)).segments
     assert len(cut) > len(before)
     assert shared.transcribe(DIGITS).segments == before
-
-
-def test_a_segment_longer_than_the_positions_is_refused(shared: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = (SpeechSpan(0, 100_000),)
-    monkeypatch.setattr(parts_module.SpeechDetector, "detect", lambda *_, **__: whole)
-    with pytest.raises(GraphContractError, match="max_segment_ms"):
-        shared.transcribe(Waveform(np.random.default_rng(0).normal(0, 0.1, 1_600_000).astype(np.float32)))
 
 
 def test_without_vad_the_whole_recording_is_recognized_in_equal_pieces(shared: Engine) -> None:
