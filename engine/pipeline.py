@@ -101,10 +101,11 @@ class Engine:
     ) -> Transcript:
         """Transcribe one recording.
 
-        ``audio`` is a path, a Waveform or an AudioStream; ``progress`` is told a fraction in [0, 1] and a stage (decode, features, vad,
-        asr); ``on_segment`` is told each segment as soon as it is recognized; what either of them raises ends the run.
-        Silence gives a transcript without segments. ``vad_precision`` is a variant, VAD_AS_REQUEST, or VAD_OFF, which
-        recognizes the whole recording in pieces of ``vad.max_segment_ms``. Raises the errors of :mod:`engine.errors`.
+        ``audio`` is a path, a Waveform or an AudioStream; ``progress`` is told a fraction in [0, 1] and a stage (open where the
+        sessions have to be opened first, decode, features, vad, asr); ``on_segment`` is told each segment as soon as it is
+        recognized; what either of them raises ends the run. Silence gives a transcript without segments. ``vad_precision`` is a
+        variant, VAD_AS_REQUEST, or VAD_OFF, which recognizes the whole recording in pieces of ``vad.max_segment_ms``. Raises the
+        errors of :mod:`engine.errors`.
         """
         parse_language(language)
         opened = self._slot.current
@@ -129,6 +130,8 @@ class Engine:
         # A Waveform was decoded before this call; its share is counted all the same.
         outside_s = audio.decode_s if isinstance(audio, Waveform) else 0.0
         recording = audio if isinstance(audio, Waveform | AudioStream) else AudioStream(audio)
+        if not opened.pool.is_open(precision):
+            tell(0.0, "open")  # at full size this takes seconds
         with opened.pool.lease(precision) as leased, opened.pool.with_vad(leased, wishes.vad_precision) as sessions:
             run = RecordingRun(opened.parts, sessions, tell=tell, wishes=wishes)
             segments = run.segments(recording, vad or self.vad_options)

@@ -168,6 +168,11 @@ class SessionPool:
         """The precision of a request that names none."""
         return Precision.INT8.value if self._lightweight else str(self._full)
 
+    def is_open(self, precision: str) -> bool:
+        """Whether a variant's sessions are open, so that a request need not wait for them."""
+        with self._lock:
+            return self._entries[precision].sessions is not None
+
     def check_vad(self, vad_precision: str) -> None:
         """UnknownPrecisionError unless it is a variant, VAD_AS_REQUEST or VAD_OFF."""
         known = (VAD_AS_REQUEST, VAD_OFF, *self._entries)

@@ -18,7 +18,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.requests import ClientDisconnect
 
-from engine.audio import load_audio
+from engine.audio import AudioStream
 from engine.bundle import MANIFEST, Bundle
 from engine.formats import render
 from engine.precision import CURRENT
@@ -139,10 +139,8 @@ def _transcribe(
     context: PageContext, wanted: TranscriptionRequest, precision: str, look: Callable[[], None], on_segment: OnSegment
 ) -> Transcript:
     """Decode and recognize; ``look`` is called between steps and may raise."""
-    waveform = load_audio(wanted.path, max_duration_s=context.limits.duration_s)
-    look()
     return context.engine.transcribe(
-        waveform,
+        AudioStream(wanted.path, max_duration_s=context.limits.duration_s),
         language=wanted.language,
         itn=wanted.itn,
         precision=precision,

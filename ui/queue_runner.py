@@ -15,14 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import soundfile
-
-from engine.audio import SAMPLE_RATE_HZ, Waveform, load_audio
+from engine.audio import AudioStream
 from ui.failures import failure_of
 from ui.recording_queue import Entry, RecordingQueue, Result
 from ui.run_options import RunOptions
 from ui.run_slots import RunSlots
+from ui.sound_copy import SoundCopy
 from ui.timeline import column_peaks
 
 if TYPE_CHECKING:
@@ -147,10 +145,10 @@ class QueueRunner:
 
         try:
             tell(0.0, "decode")
-            waveform = load_audio(entry.path, max_duration_s=self._max_duration_s)
+            copy = SoundCopy(entry.path.parent.parent / "playback.flac")
             options = entry.options
             transcript = self._engine.transcribe(
-                waveform,
+                AudioStream(entry.path, max_duration_s=self._max_duration_s, watch=copy.add),
                 language=options.language,
                 itn=options.itn,
                 ban_emo_unknown=options.ban_emo_unknown,
@@ -158,9 +156,9 @@ class QueueRunner:
                 vad_precision=options.vad_precision,
                 file=entry.name,
                 progress=tell,
+                on_segment=lambda segment: queue.hear(entry.id, segment),
             )
-            playback = write_playback(waveform, entry.path.parent.parent / "playback.flac")
-            queue.finish(entry.id, Result(transcript=transcript, peaks=column_peaks(waveform.samples), playback=playback))
+            queue.finish(entry.id, Result(transcript=transcript, peaks=column_peaks(copy.peaks()), playback=copy.close()))
         except _StoppedError:
             _log.info("a run was cancelled")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is said in the entry's row (failure_of logs it) and the next one runs
@@ -181,16 +179,3 @@ class QueueRunner:
             page.queue.cancel_all()
         for page in lost:
             page.queue.delete_files()
-
-
-def write_playback(waveform: Waveform, path: Path) -> Path | None:
-    """Write what the browser plays: FLAC, which every browser reads, on the transcript's own time scale whatever came in.
-
-    None where the disk does not take it: a transcript without sound is better than none.
-    """
-    try:
-        soundfile.write(path, np.clip(waveform.samples, -1.0, 1.0), SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
-    except (OSError, soundfile.LibsndfileError) as error:
-        _log.warning("no playback for a recording: %s", error)
-        return None
-    return path

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from engine.audio import load_audio
+from engine.audio import AudioStream
 from engine.errors import OnlyWavError
 from engine.session import release_memory, rss_mb
 from ui.exports import DOWNLOADS, download, file_stem
@@ -136,11 +136,12 @@ class _SlimPage:
     def _transcribed(self, path: Path, name: str, wishes: dict[str, str], texts: Texts) -> dict[str, object]:
         _check_wav(path, name)
         with self._slots.held():
-            waveform = load_audio(path, max_duration_s=self._limits.duration_s)
             transcript = self._engine.transcribe(
-                waveform, language=wishes.get("language", "auto"), itn=wishes.get("itn") != "false", file=Path(name).name
+                AudioStream(path, max_duration_s=self._limits.duration_s),
+                language=wishes.get("language", "auto"),
+                itn=wishes.get("itn") != "false",
+                file=Path(name).name,
             )
-            del waveform
             release_memory()
         files = {output_format: download(transcript, output_format) for output_format in DOWNLOADS}
         return {

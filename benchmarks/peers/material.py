@@ -26,7 +26,7 @@ import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from benchmarks.parity import export_as_funasr
-from benchmarks.peers.recordings import SAMPLE_RATE_HZ, speech_of
+from benchmarks.real_speech import SAMPLE_RATE_HZ, speech_of
 from engine.features import Cmvn
 from models.assemble import assemble
 from models.contract import frontend_metadata, prompt_metadata

@@ -93,6 +93,14 @@ def test_progress_rises_to_one_through_the_stages(shared: Engine) -> None:
     assert list(dict.fromkeys(stage for _, stage in told)) == ["decode", "features", "vad", "asr"]
 
 
+def test_a_run_that_waits_for_its_sessions_says_so(engine: Engine) -> None:
+    first, second = ([], [])
+    for told in (first, second):
+        engine.transcribe(DIGITS, progress=lambda fraction, stage, told=told: told.append((fraction, stage)))
+    assert first[:2] == [(0.0, "open"), (0.0, "decode")]
+    assert second[0] == (0.0, "decode")
+
+
 def test_each_segment_is_told_as_soon_as_it_is_recognized(shared: Engine) -> None:
     told: list[tuple[float, Segment]] = []
     progress = [0.0]

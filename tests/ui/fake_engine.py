@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.audio import Waveform, load_audio
+from engine.audio import AudioStream, Waveform, load_audio
 from engine.compare import Variant
 from engine.errors import UnknownPrecisionError
 from engine.precision import VAD_AS_REQUEST, ClosedSession, Closing, ToggleEffects
@@ -71,6 +71,12 @@ class FakeComparison:
         return self.values
 
 
+def _whole(audio: str | Path | Waveform | AudioStream) -> Waveform:
+    if isinstance(audio, AudioStream):
+        return Waveform(np.concatenate(list(audio.blocks())), name=audio.name)
+    return audio if isinstance(audio, Waveform) else load_audio(audio)
+
+
 class FakeEngine:
     """Implements what ``ui`` uses of ``engine.pipeline.Engine``."""
 
@@ -97,7 +103,7 @@ class FakeEngine:
 
     def transcribe(
         self,
-        audio: str | Path | Waveform,
+        audio: str | Path | Waveform | AudioStream,
         *,
         language: str = "auto",
         itn: bool = True,
@@ -116,7 +122,7 @@ class FakeEngine:
             raise self.error
         if precision not in ("current", *self.precisions):
             raise UnknownPrecisionError(precision=precision, known=self.precisions)
-        waveform = audio if isinstance(audio, Waveform) else load_audio(audio)
+        waveform = _whole(audio)
         for fraction, stage in ((0.1, "features"), (0.3, "vad"), (0.5, "asr")):
             if progress is not None:
                 progress(fraction, stage)
