@@ -19,6 +19,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from engine.errors import OptionError, PortUnavailableError
+from ui.lean_gradio import without_stubs
 from ui.limits import Limits
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def build_app(
         from ui.slim_app import slim_app  # noqa: PLC0415 - see above
 
         return slim_app(engine, files=files, limits=limits)
-    from ui.page_app import page_app  # noqa: PLC0415 - see above
+    with without_stubs():
+        from ui.page_app import page_app  # noqa: PLC0415 - see above
 
     return page_app(engine, files=files, host=host, port=port, limits=limits, managing=managing)
 

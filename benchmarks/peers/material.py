@@ -13,6 +13,7 @@ Each part is made once and kept; delete it to have it made anew.
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 import subprocess
@@ -23,6 +24,7 @@ from pathlib import Path
 import onnx
 import soundfile
 import torch
+import yaml
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from benchmarks.parity import export_as_funasr
@@ -76,8 +78,15 @@ def prepare(folder: Path, *, data: Path, peers_python: Path, file_s: float, size
     return Material(folder=folder)
 
 
+#: Where FunASR looks for the files of a checkpoint; the official folders have it too.
+CONFIGURATION = {"init_param": "model.pt", "config": "config.yaml", "frontend_conf": {"cmvn_file": "am.mvn"}}
+
+
 def _checkpoint(path: Path, *, data: Path, size: str) -> None:
     write_random_checkpoint(path, size=size)
+    bpe = next(path.glob("*.model")).name
+    for folder, own in ((path, {"tokenizer_conf": {"bpemodel": bpe}}), (path / "vad", {})):
+        (folder / "configuration.json").write_text(json.dumps({"file_path_metas": {**CONFIGURATION, **own}}), encoding="utf-8")
     # Random VAD weights find random segments: the long file would measure nothing.
     network = fsmn_vad_of(data / "fsmn-vad" / "model.onnx")
     torch.save({f"encoder.{name}": value for name, value in network.state_dict().items()}, path / "vad" / "model.pt")
@@ -93,13 +102,18 @@ def _bundle(path: Path, *, checkpoint: Path, data: Path) -> None:
 
 def _vad(path: Path, *, data: Path) -> None:
     path.mkdir()
-    for name in ("model.onnx", "am.mvn", "config.yaml"):
-        shutil.copyfile(data / "fsmn-vad" / name, path / name)
-    # funasr-onnx wants these keys one level up from where FunASR's own repository keeps them.
-    text = (path / "config.yaml").read_text(encoding="utf-8")
-    text = text.replace("WavFrontend:\n", "frontend: WavFrontend\n").replace("  frontend_conf:", "frontend_conf:").replace("    ", "  ")
-    text = text.replace("FSMN:\n", "").replace("  encoder_conf:", "encoder_conf:").replace("vadPostArgs:", "model_conf:")
-    (path / "config.yaml").write_text(text, encoding="utf-8")
+    # funasr-onnx runs the graph with caches.
+    for name, own in (("model_online.onnx", "model.onnx"), ("am.mvn", "am.mvn"), ("config.yaml", "config.yaml")):
+        shutil.copyfile(data / "fsmn-vad" / name, path / own)
+    # FunASR's own repository nests its settings otherwise than funasr-onnx reads them.
+    settings = yaml.safe_load((path / "config.yaml").read_text(encoding="utf-8"))
+    flat = {
+        "frontend": "WavFrontend",
+        "frontend_conf": settings["WavFrontend"]["frontend_conf"],
+        "encoder_conf": settings["FSMN"]["encoder_conf"],
+        "model_conf": {**settings["vadPostArgs"], "max_single_segment_time": 30_000},
+    }
+    (path / "config.yaml").write_text(yaml.safe_dump(flat), encoding="utf-8")
 
 
 def _funasr(path: Path, *, checkpoint: Path) -> None:
