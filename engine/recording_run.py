@@ -26,6 +26,9 @@ Floats = NDArray[np.float32]
 Progress = Callable[[float, str], None]
 Recording = Waveform | AudioStream
 
+#: Spans that wait for each other on a GPU: a few minutes of audio, from which batches of like lengths can be made.
+GATHERED_SPANS = 48
+
 
 class RecordingRun:
     """One request's run, with its clock; what ``tell`` or ``wishes.on_segment`` raises ends it."""
@@ -36,6 +39,8 @@ class RecordingRun:
         self._tell, self._wishes = tell, wishes
         self._track: list[Floats] = []
         self._told = 0.0
+        self._waiting: list[Spoken] = []
+        self._began = False
         #: Seconds by stage.
         self.spent_s = {"features": 0.0, "vad": 0.0, "asr": 0.0}
 
@@ -69,7 +74,7 @@ class RecordingRun:
             found += self._recognized(spoken, expected_ms)
         with self._clock("vad"):
             spoken = speech.finish(self._detector, duration_ms=frames.duration_ms)
-        found += self._recognized(spoken, expected_ms)
+        found += self._recognized(spoken, expected_ms, last=True)
         self._tell(1.0, "asr")
         return tuple(found)
 
@@ -79,16 +84,24 @@ class RecordingRun:
             self._told = max(self._told, min(at_ms / expected_ms, 1.0))
         self._tell(self._told, stage)
 
-    def _recognized(self, spoken: list[Spoken], expected_ms: int | None) -> list[Segment]:
-        found = []
-        for one in spoken:
-            self._step(one.span.start_ms, expected_ms, "asr")
-            with self._clock("asr"):
-                segment = self._spans.segment(one.span, one.frames)
-            if segment is not None:
-                found.append(segment)
-                if self._wishes.on_segment is not None:
-                    self._wishes.on_segment(segment)
+    def _recognized(self, spoken: list[Spoken], expected_ms: int | None, *, last: bool = False) -> list[Segment]:
+        """Segments of what was spoken; where batches pay, spans wait for others, but the first ones and the last."""
+        if not self._spans.batches:
+            return [segment for one in spoken for segment in self._told_segments([one], expected_ms)]
+        self._waiting += spoken
+        if self._waiting and (last or not self._began or len(self._waiting) >= GATHERED_SPANS):
+            spoken, self._waiting, self._began = self._waiting, [], True
+            return self._told_segments(spoken, expected_ms)
+        return []
+
+    def _told_segments(self, spoken: list[Spoken], expected_ms: int | None) -> list[Segment]:
+        self._step(spoken[0].span.start_ms, expected_ms, "asr")
+        with self._clock("asr"):
+            segments = self._spans.segments([one.span for one in spoken], [one.frames for one in spoken])
+        found = [segment for segment in segments if segment is not None]
+        if self._wishes.on_segment is not None:
+            for segment in found:
+                self._wishes.on_segment(segment)
         return found
 
     @contextmanager

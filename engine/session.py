@@ -86,9 +86,9 @@ class Session:
 
     def __init__(self, inner: Any, *, path: Path, model: str, precision: str, mb: float, turns: Turns | None = None) -> None:
         self._inner = inner
-        self._turn: AbstractContextManager[None] = nullcontext() if turns is None else turns
         self.path, self.model, self.precision, self.mb = path, model, precision, mb
         self.provider: str = inner.get_providers()[0]
+        self._turn: AbstractContextManager[None] = nullcontext() if turns is None or not self.on_cpu else turns
         self.input_names: tuple[str, ...] = tuple(entry.name for entry in inner.get_inputs())
         self.output_names: tuple[str, ...] = tuple(entry.name for entry in inner.get_outputs())
         self.metadata: dict[str, str] = dict(inner.get_modelmeta().custom_metadata_map)
@@ -125,11 +125,15 @@ class Session:
         if device == "cuda" and inner.get_providers()[0] != "CUDAExecutionProvider":
             # On a machine without a GPU onnxruntime-gpu lists CUDA, raises nothing and runs on the CPU.
             raise ProviderUnavailableError(device=device, reason="ONNX Runtime fell back to the CPU: no usable GPU, CUDA 13 or cuDNN 9")
-        on_cpu = inner.get_providers()[0] == "CPUExecutionProvider"
-        session = cls(inner, path=path, model=model, precision=precision, mb=rss_mb() - before, turns=turns if on_cpu else None)
+        session = cls(inner, path=path, model=model, precision=precision, mb=rss_mb() - before, turns=turns)
         # Its weights are resident at the latest when it has run once, whatever the measurement missed.
         session.mb = max(session.mb, session.file_mb)
         return session
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether it really runs on the CPU, whatever was asked for."""
+        return self.provider == "CPUExecutionProvider"
 
     @property
     def file_mb(self) -> float:
@@ -144,7 +148,8 @@ class Session:
             raise SessionError(f"{self.path.name} was closed; ask the pool for a new lease")
         try:
             with self._turn:
-                results = inner.run(None if output_names is None else list(output_names), dict(feeds))
+                names = list(self.output_names if output_names is None else output_names)
+                results = inner.run(names, dict(feeds)) if self.on_cpu else _run_bound(inner, names, feeds)
         except _runtime_errors() as error:
             reason = " ".join(str(error).split())[:300]
             raise GraphContractError(path=self.path, reason=f"it cannot be run ({reason})") from error
@@ -161,6 +166,17 @@ class Session:
     def close(self) -> None:
         """Drop the graph; the memory is handed back by :func:`release_memory`."""
         self._inner = None
+
+
+def _run_bound(inner: Any, output_names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+    """Run a graph on a device: each input goes there once, the outputs stay there until all are complete and come back together."""
+    binding = inner.io_binding()
+    for name, value in feeds.items():
+        binding.bind_cpu_input(name, np.ascontiguousarray(value))
+    for name in output_names:
+        binding.bind_output(name, inner.get_providers()[0].removesuffix("ExecutionProvider").lower())
+    inner.run_with_iobinding(binding)
+    return list(binding.copy_outputs_to_cpu())
 
 
 def _providers(device: str, precision: str) -> list[Any]:
