@@ -34,7 +34,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--peers-python", type=Path, required=True, help="Python of the venv with benchmarks/requirements.txt")
     parser.add_argument("--size", choices=("full", "tiny"), default="full", help="tiny tries the benchmark itself (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="processes of each row (default: %(default)s)")
-    parser.add_argument("--file-rounds", type=int, default=1, help="of these, how many read the long file (default: %(default)s)")
+    parser.add_argument(
+        "--whole-rounds", type=int, default=1, help="of these, how many also read the long file and have callers (default: %(default)s)"
+    )
     parser.add_argument("--file-s", type=int, default=FILE_S, help="length of the long file in seconds (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each clip in a process (default: %(default)s)")
     parser.add_argument("--callers", type=int, default=8, help="callers at once; 0 leaves them out (default: %(default)s)")
@@ -72,7 +74,7 @@ def main() -> None:
         peers_python=arguments.peers_python.absolute(),
         threads=threads,
         rounds=arguments.rounds,
-        file_rounds=arguments.file_rounds,
+        whole_rounds=arguments.whole_rounds,
         repeats=arguments.repeats,
         callers=arguments.callers,
     )
@@ -81,7 +83,7 @@ def main() -> None:
     conditions = {
         "machine": str(this_machine()),
         "threads": threads,
-        "rounds": f"{arguments.rounds} ({arguments.file_rounds} with the long file of {arguments.file_s} s)",
+        "rounds": f"{arguments.rounds} ({arguments.whole_rounds} with callers and the long file of {arguments.file_s} s)",
         "took": f"{(datetime.now(UTC) - began).total_seconds() / 60:.0f} minutes",
         "peers": _versions(arguments.peers_python.absolute()),
     }

@@ -40,7 +40,6 @@ THE_PEERS = (
     _peer("funasr torch BF16", "funasr_torch", "bf16", "bf16", "checkpoint/model.pt"),
     _peer("funasr-onnx FP32", "funasr_onnx", "fp32", "fp32", _FUNASR),
     _peer("funasr-onnx quantize=True", "funasr_onnx", "quantized", "int8", "funasr/model_quant.onnx"),
-    _peer("sherpa-onnx FP32", "sherpa_onnx", "model.onnx", "fp32", "sherpa/model.onnx"),
     _peer(SHERPA_PUBLISHED, "sherpa_onnx", "model.quint8.onnx", "int8", "sherpa/model.quint8.onnx"),
     _peer(SHERPA_QINT8, "sherpa_onnx", "model.qint8.onnx", "int8", "sherpa/model.qint8.onnx"),
     _peer("onnx-asr", "onnx_asr", "sense-voice-small", "fp32", "sherpa/model.onnx"),

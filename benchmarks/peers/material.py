@@ -3,7 +3,7 @@
     checkpoint/    the official layout, for torch: SenseVoice at random, FSMN-VAD with FunASR's real weights
     bundle/        ours: FP32 and the INT8 recipes; logits/ beside them, as ``export --logits`` writes it
     funasr/        FunASR's own ONNX export, its ``quantize=True`` file (QUInt8), and the same with QInt8
-    sherpa/        the same graphs under sherpa-onnx's metadata keys: FP32, the published recipe (QUInt8), QInt8
+    sherpa/        the same graphs under sherpa-onnx's metadata keys: the published recipe (QUInt8), QInt8; FP32 for onnx-asr to try
     vad/           FunASR's FSMN-VAD for funasr-onnx
     audio/         3, 10 and 30 s clips and the long file, all cut from the same real recordings
     openvino/      FunASR's graph in INT8 as OpenVINO's own tool makes it (:mod:`benchmarks.peers.openvino_int8`)

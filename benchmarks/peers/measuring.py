@@ -25,14 +25,14 @@ CHILD_LIMIT_S = 1200.0
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How much is measured: rounds of processes, and in how many of them the long file is read."""
+    """How much is measured: rounds of processes, and in how many of them the long file and the callers are."""
 
     folder: Path
     file: Path
     peers_python: Path
     threads: int
     rounds: int
-    file_rounds: int
+    whole_rounds: int
     repeats: int
     callers: int
 
@@ -47,7 +47,7 @@ def measure(contenders: Sequence[Contender], plan: Plan) -> list[Row]:
             if contender.name in errors:
                 continue
             started = time.monotonic()
-            found, error = _run(contender, plan, with_file=number < plan.file_rounds)
+            found, error = _run(contender, plan, whole=number < plan.whole_rounds)
             if error is None:
                 rounds[contender.name].append(found)
             else:
@@ -65,7 +65,7 @@ def measure(contenders: Sequence[Contender], plan: Plan) -> list[Row]:
     ]
 
 
-def _run(contender: Contender, plan: Plan, *, with_file: bool) -> tuple[Mapping[str, float], str | None]:
+def _run(contender: Contender, plan: Plan, *, whole: bool) -> tuple[Mapping[str, float], str | None]:
     """One process: its figures, or why there are none."""
     python = {OURS: sys.executable, PEERS: str(plan.peers_python)}[contender.python]
     with tempfile.TemporaryDirectory(prefix="lightvoice-peers-") as temporary:
@@ -76,8 +76,8 @@ def _run(contender: Contender, plan: Plan, *, with_file: bool) -> tuple[Mapping[
             model=contender.model,
             threads=plan.threads,
             repeats=plan.repeats,
-            callers=plan.callers,
-            file=str(plan.file) if with_file else "",
+            callers=plan.callers if whole else 0,
+            file=str(plan.file) if whole else "",
             result=str(result),
             started_s=time.monotonic(),
         )

@@ -104,7 +104,7 @@ def plan(tmp_path: Path) -> Plan:
         peers_python=tmp_path / "no python",
         threads=1,
         rounds=2,
-        file_rounds=1,
+        whole_rounds=1,
         repeats=2,
         callers=3,
     )
@@ -132,7 +132,7 @@ def test_ours_is_measured_and_a_peer_that_cannot_start_is_a_row_that_says_why(bu
     assert rows[1].error == "its Python cannot be started (No such file or directory)"
     assert "UnknownPrecisionError" in rows[2].error
     first, second = rows[0].rounds
-    assert set(first) - set(second) == {"file_rtf", "file_segments"}
+    assert set(first) - set(second) == {"file_rtf", "file_segments", "callers_audio_s_per_s", "callers_p95_ms"}
     assert first["cold_start_s"] > 0
     assert 0 < first["rss_mb"] <= first["rss_peak_mb"]
     assert first["callers_audio_s_per_s"] > 0
@@ -147,8 +147,8 @@ def test_a_process_that_dies_says_how(plan: Plan, monkeypatch: pytest.MonkeyPatc
 def test_rounds_turn_the_order_about(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[str, bool]] = []
 
-    def run(contender: Contender, _: Plan, *, with_file: bool) -> tuple[dict[str, float], None]:
-        seen.append((contender.name, with_file))
+    def run(contender: Contender, _: Plan, *, whole: bool) -> tuple[dict[str, float], None]:
+        seen.append((contender.name, whole))
         return {"rss_mb": 1.0}, None
 
     monkeypatch.setattr(measuring, "_run", run)
