@@ -17,6 +17,7 @@ COLUMNS = (
     ("cold start, s", "cold_start_s", 2),
     ("3 s, ms", "latency_ms_3s", 0),
     ("10 s, ms", "latency_ms_10s", 0),
+    ("10 s, processor ms", "cpu_ms_10s", 0),
     ("30 s, ms", "latency_ms_30s", 0),
     ("long file, RTF", "file_rtf", 4),
     ("RSS, MB", "rss_mb", 0),
@@ -28,7 +29,8 @@ COUNTED = """\
 - Each row is a fresh process in every round, the rows taking turns; a cell is the median over the rounds, then the lowest and the \
 highest. Ratios are taken within a round. MB are 10⁶ bytes.
 - Cold start: from the start of the process, imports and all, until 3 s of audio are recognized; files in the page cache.
-- 3, 10, 30 s: features, network and decoding of one clip without VAD. RSS: after those of 3 and 10 s. Peak: the most the process held.
+- 3, 10, 30 s: features, network and decoding of one clip without VAD. Processor ms: what all cores together \
+spend on it. RSS: after those of 3 and 10 s. Peak: the most the process held.
 - Long file: decoding, features, VAD and recognition. sherpa-onnx has no FSMN-VAD, onnxruntime and OpenVINO run graphs alone: they are \
 lent our features, and segments by FSMN-VAD on their own runtime (sherpa-onnx: on ONNX Runtime). torch merges segments up to 15 s, as \
 SenseVoice's README does.
