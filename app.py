@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from engine.bundle import Bundle, find_bundles, resolve_bundle
+from engine.decoder import DecodeLimits, Decoder
 from engine.errors import LightVoiceError, OptionError, UnknownFormatError
 from engine.formats import FORMATS, render
 from engine.pipeline import Engine
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent
 STARTER = ROOT / "models" / "starter" / "bundle"
 DEFAULT_HOST, DEFAULT_PORT, HIGHEST_PORT = "127.0.0.1", 7860, 65_535
+#: The slim page is there to save memory: its decoder's 30 MB are given back as soon as nobody sends files.
+SLIM_IDLE_S = 10.0
 COMMANDS = ("serve", "transcribe", "bundles")
 ALL_ANSWERED, SOME_FAILED, NOTHING_RUN = 0, 1, 2
 
@@ -46,7 +49,7 @@ def _engine_options() -> argparse.ArgumentParser:
     options.add_argument("--precision", help="fp32, int8 or another variant of the bundle (default: fp32; int8 with --slim)")
     options.add_argument("--device", choices=DEVICES, default="cpu", help="where the models run (default: %(default)s)")
     options.add_argument("--threads", type=_positive, help="threads of each model (default: physical cores)")
-    options.set_defaults(slim=False)
+    options.set_defaults(slim=False, max_duration_s=DecodeLimits.duration_s)
     return options
 
 
@@ -92,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     transcribe.add_argument("--language", default="auto", help="auto, zh, en, yue, ja or ko (default: %(default)s)")
     transcribe.add_argument("--itn", action=argparse.BooleanOptionalAction, default=True, help="inverse text normalization")
     transcribe.add_argument("--ban-emo-unknown", action="store_true", help="never answer EMO_UNKNOWN: take the likeliest emotion")
+    transcribe.add_argument(
+        "--max-duration-s", type=float, default=DecodeLimits.duration_s, help="refuse longer recordings (default: %(default)s s)"
+    )
     defaults = VadOptions()
     for name, kind in (("speech_noise_threshold", float), ("max_end_silence_ms", int), ("max_segment_ms", int)):
         flag = "--" + name.replace("_", "-")
@@ -115,13 +121,15 @@ def build_engine(arguments: argparse.Namespace, *, vad: VadOptions | None = None
     """Load the bundle that was asked for and make an engine of it."""
     bundle = Bundle.load(resolve_bundle(arguments.bundle, bundle_roots()))
     precision = arguments.precision or (Precision.INT8 if arguments.slim else Precision.FP32).value
-    return Engine(bundle, precision=precision, device=arguments.device, threads=arguments.threads, vad=vad)
+    limits = DecodeLimits(duration_s=arguments.max_duration_s, idle_s=SLIM_IDLE_S if arguments.slim else DecodeLimits.idle_s)
+    return Engine(bundle, precision=precision, device=arguments.device, threads=arguments.threads, vad=vad, decoder=Decoder(limits=limits))
 
 
 def _serve(arguments: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     engine = build_engine(arguments)
+    engine.start_decoder()  # beside what loads the page
     from ui.serve import serve
 
     def ready(address: str) -> None:
@@ -186,6 +194,7 @@ def _transcribe(arguments: argparse.Namespace) -> int:
     )
     targets = None if folder is None else _targets(folder, arguments.files, arguments.format)
     engine = build_engine(arguments, vad=vad)
+    engine.start_decoder()  # beside what opens the models
     # Opened now: a graph that cannot be opened is no file's fault.
     engine.warm_up()
     failed = 0

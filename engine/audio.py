@@ -1,43 +1,36 @@
 """A file or an array → Waveform: float32, mono, 16 kHz, whatever the container, rate, channel count or sample type.
 
-libsndfile reads wav, flac, ogg, opus and mp3; PyAV (FFmpeg's libraries) the rest: m4a, mp4, webm and other video. Both
-are read block by block; each block is mixed down and resampled before the next one is touched, so that an hour in
-eight channels at 384 kHz never lies in memory whole.
-
-A header that promises more than the file holds (a recorder that crashed) is no error: what is there is read. A
-stream that breaks while it is decoded is one.
+Recordings are read block by block (:mod:`engine.containers`); each block is mixed down and resampled before the next one is
+touched, so that an hour in eight channels at 384 kHz never lies in memory whole.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
-import soxr
 from numpy.typing import NDArray
 
-from engine.errors import (
-    AudioDecodeError,
-    AudioError,
-    AudioNotFoundError,
-    AudioTooLongError,
-    EmptyAudioError,
-    NonFiniteAudioError,
-    SampleRateError,
-)
+from engine.containers import BLOCK_SAMPLES, decode
+from engine.errors import AudioDecodeError, AudioNotFoundError, EmptyAudioError
+from engine.mixdown import HIGHEST_RATE_HZ, LOWEST_RATE_HZ, QUALITY, SAMPLE_RATE_HZ, Mixdown
+
+__all__ = [
+    "HIGHEST_RATE_HZ",
+    "LOWEST_RATE_HZ",
+    "QUALITY",
+    "SAMPLE_RATE_HZ",
+    "Waveform",
+    "existing_file",
+    "from_array",
+    "load_audio",
+    "scaled",
+]
 
 Floats = NDArray[np.float32]
-
-SAMPLE_RATE_HZ = 16_000
-LOWEST_RATE_HZ = 2_000  # speech keeps its first formants above 2 kHz sampling; below there is nothing to recognize
-HIGHEST_RATE_HZ = 768_000
-BLOCK_SAMPLES = 1 << 20  # over all channels: 4 MB of float32 a block
-QUALITY = "HQ"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,53 +57,25 @@ class Waveform:
         return self.samples[max(0, start_ms) * per_ms : max(0, end_ms) * per_ms]
 
 
-class _Collector:
-    """Mixes blocks down, checks and resamples them, and keeps the result."""
+class _Parts:
+    """Keeps what comes."""
 
-    def __init__(self, *, path: str | Path, sample_rate_hz: int, max_duration_s: float | None) -> None:
-        if not LOWEST_RATE_HZ <= sample_rate_hz <= HIGHEST_RATE_HZ:
-            raise SampleRateError(path=path, sample_rate=sample_rate_hz, lowest=LOWEST_RATE_HZ, highest=HIGHEST_RATE_HZ)
-        self.path, self.max_duration_s = path, max_duration_s
-        self.rate = sample_rate_hz
-        self.stream = (
-            None if sample_rate_hz == SAMPLE_RATE_HZ else soxr.ResampleStream(sample_rate_hz, SAMPLE_RATE_HZ, 1, "float32", QUALITY)
-        )
+    def __init__(self) -> None:
         self.parts: list[Floats] = []
-        self.read_samples = 0
 
-    def add(self, block: NDArray[Any], *, last: bool = False) -> None:
-        """Take a block (n, channels) of float32."""
-        mono = np.ascontiguousarray(block.mean(axis=1, dtype=np.float32))
-        wrong = int(np.count_nonzero(~np.isfinite(mono)))
-        if wrong:
-            raise NonFiniteAudioError(path=self.path, count=wrong)
-        self.read_samples += len(mono)
-        seconds = self.read_samples / self.rate
-        if self.max_duration_s is not None and seconds > self.max_duration_s:
-            raise AudioTooLongError(path=self.path, duration_s=seconds, limit_s=self.max_duration_s)
-        if self.stream is not None:
-            mono = self.stream.resample_chunk(mono, last=last)
-        self.parts.append(mono)
+    def take(self, block: Floats) -> None:
+        self.parts.append(block)
 
-    def samples(self) -> Floats:
-        """Everything that was collected: (N,) float32 at 16 kHz; EmptyAudioError when nothing was."""
-        if self.read_samples == 0:
-            raise EmptyAudioError(path=self.path)
-        if self.stream is not None:
-            self.parts.append(self.stream.resample_chunk(np.zeros(0, np.float32), last=True))
+    def start_over(self) -> None:
+        self.parts.clear()
+
+    def joined(self) -> Floats:
         samples: Floats = np.concatenate(self.parts) if len(self.parts) > 1 else self.parts[0]
-        if not len(samples):
-            raise EmptyAudioError(path=self.path)
         return samples
 
 
-def load_audio(source: str | Path, *, max_duration_s: float | None = None) -> Waveform:
-    """Read a recording from a file.
-
-    Raises AudioNotFoundError, AudioDecodeError, EmptyAudioError, NonFiniteAudioError, SampleRateError, and AudioTooLongError
-    when it is longer than ``max_duration_s``.
-    """
-    started = time.perf_counter()
+def existing_file(source: str | Path) -> Path:
+    """The path of a file that can be opened and is not empty; AudioNotFoundError, AudioDecodeError or EmptyAudioError."""
     path = Path(source)
     if not path.exists():
         raise AudioNotFoundError(path=path)
@@ -124,67 +89,19 @@ def load_audio(source: str | Path, *, max_duration_s: float | None = None) -> Wa
         raise AudioDecodeError(path=path, reason=error.strerror or type(error).__name__) from error
     if size == 0:
         raise EmptyAudioError(path=path)
-    try:
-        samples = _read_soundfile(path, max_duration_s)
-    except soundfile.LibsndfileError as error:
-        samples = _read_av(path, max_duration_s, first_reason=str(error))
-    return Waveform(samples, name=path.name, decode_s=time.perf_counter() - started)
+    return path
 
 
-def header_duration_s(source: str | Path) -> float | None:
-    """Seconds that a file says it lasts, from its header alone; None where it does not say, or is no recording."""
-    try:
-        return float(soundfile.info(str(source)).duration)
-    except soundfile.LibsndfileError:
-        pass  # not one of its formats: FFmpeg may know it
-    import av  # noqa: PLC0415 - as in _read_av
-    import av.error  # noqa: PLC0415
+def load_audio(source: str | Path, *, max_duration_s: float | None = None) -> Waveform:
+    """Read a recording from a file in this process: for recordings of one's own; a server has :class:`engine.decoder.Decoder`.
 
-    try:
-        with av.open(str(source), metadata_errors="ignore") as container:
-            return None if container.duration is None or not container.streams.audio else container.duration / av.time_base
-    except (av.error.FFmpegError, ValueError):
-        return None
-
-
-def _read_soundfile(path: Path, max_duration_s: float | None) -> Floats:
-    with soundfile.SoundFile(str(path)) as handle:
-        collector = _Collector(path=path, sample_rate_hz=handle.samplerate, max_duration_s=max_duration_s)
-        frames = max(1, BLOCK_SAMPLES // handle.channels)
-        while True:
-            block = handle.read(frames, dtype="float32", always_2d=True)
-            if not len(block):
-                return collector.samples()
-            collector.add(block)
-
-
-def _read_av(path: Path, max_duration_s: float | None, *, first_reason: str) -> Floats:
-    import av  # noqa: PLC0415 - 20 MB of libraries that most recordings never need
-    import av.error  # noqa: PLC0415
-
-    try:
-        with av.open(str(path), metadata_errors="ignore") as container:
-            if not container.streams.audio:
-                raise AudioDecodeError(path=path, reason="it holds no audio track")
-            stream = container.streams.audio[0]
-            collector = _Collector(path=path, sample_rate_hz=int(stream.rate or 0), max_duration_s=max_duration_s)
-            for block in _av_blocks(container, stream, av.AudioResampler(format="fltp")):
-                collector.add(block)
-    except (av.error.FFmpegError, ValueError) as error:
-        if isinstance(error, AudioError):
-            raise
-        reason = str(getattr(error, "strerror", "") or error or first_reason).strip().rstrip(".")
-        raise AudioDecodeError(path=path, reason=reason) from error
-    return collector.samples()
-
-
-def _av_blocks(container: Any, stream: Any, converter: Any) -> Iterator[Floats]:
-    """Decoded blocks (n, channels) float32; the converter changes the sample format alone."""
-    for frame in container.decode(stream):
-        for converted in converter.resample(frame):
-            yield converted.to_ndarray().T
-    for converted in converter.resample(None):
-        yield converted.to_ndarray().T
+    Raises AudioNotFoundError and what :func:`engine.containers.decode` raises.
+    """
+    started = time.perf_counter()
+    path = existing_file(source)
+    parts = _Parts()
+    decode(path, parts, max_duration_s=max_duration_s)
+    return Waveform(parts.joined(), name=path.name, decode_s=time.perf_counter() - started)
 
 
 def from_array(samples: NDArray[Any], sample_rate_hz: int, *, name: str = "recording") -> Waveform:
@@ -198,12 +115,14 @@ def from_array(samples: NDArray[Any], sample_rate_hz: int, *, name: str = "recor
         raise AudioDecodeError(path=name, reason=f"an array of {array.ndim} dimensions is not (samples,) or (samples, channels)")
     if array.dtype.kind not in "iuf":
         raise AudioDecodeError(path=name, reason=f"samples of type {array.dtype} are not numbers")
-    collector = _Collector(path=name, sample_rate_hz=int(sample_rate_hz), max_duration_s=None)
+    parts = _Parts()
+    mixdown = Mixdown(parts, path=name, sample_rate_hz=int(sample_rate_hz), max_duration_s=None)
     columns = array[:, None] if array.ndim == 1 else array
     frames = max(1, BLOCK_SAMPLES // max(1, columns.shape[1]))
     for start in range(0, len(columns), frames):
-        collector.add(scaled(columns[start : start + frames]))
-    return Waveform(collector.samples(), name=name, decode_s=time.perf_counter() - started)
+        mixdown.add(scaled(columns[start : start + frames]))
+    mixdown.finish()
+    return Waveform(parts.joined(), name=name, decode_s=time.perf_counter() - started)
 
 
 def scaled(block: NDArray[Any]) -> NDArray[Any]:

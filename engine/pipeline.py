@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio import Waveform, load_audio
+from engine.audio import Waveform
 from engine.bundle import ITN_BY_LIBRARY, Bundle
 from engine.bundle_slot import BundleSlot, OpenBundle, SwitchReport
 from engine.compare import Comparison, Contender, Variant, take_turns
+from engine.containers import Probe
+from engine.decoder import Decoder
 from engine.features import fbank
 from engine.itn import load as load_itn
 from engine.live import LiveStream
@@ -61,9 +63,11 @@ class Engine:
         threads: int | None = None,
         vad: VadOptions | None = None,
         opener: OpenSession = open_session,
+        decoder: Decoder | None = None,
     ) -> None:
         self.vad_options = vad or VadOptions()
         self._slot = BundleSlot(bundle, precision=precision, device=device, threads=threads, opener=opener)
+        self._decoder = decoder or Decoder()
         self._meter = ResourceMeter()
         self._last_rtf: float | None = None
         self._speeds = SpeedLog()
@@ -92,6 +96,18 @@ class Engine:
     def threads(self) -> int:
         """Threads of each session."""
         return self._slot.current.pool.threads
+
+    def load(self, source: str | Path, *, max_duration_s: float | None = None) -> Waveform:
+        """Read a recording of anybody's, in a process that may crash; errors as those of :meth:`engine.decoder.Decoder.load`."""
+        return self._decoder.load(source, max_duration_s=max_duration_s)
+
+    def probe(self, source: str | Path) -> Probe | None:
+        """What a recording's header says; None for what is no recording."""
+        return self._decoder.probe(source)
+
+    def start_decoder(self) -> None:
+        """Start the decoder's process without waiting for it, so that the first recording finds it ready."""
+        self._decoder.warm_up()
 
     def transcribe(  # noqa: PLR0913 - the page's options, keyword-only
         self,
@@ -159,7 +175,7 @@ class Engine:
 
     def _load(self, audio: str | Path | Waveform, tell: Progress) -> Waveform:
         _report(tell, "decode", 0.0)
-        return audio if isinstance(audio, Waveform) else load_audio(audio)
+        return audio if isinstance(audio, Waveform) else self.load(audio)
 
     def compare(  # noqa: PLR0913 - the page's options, keyword-only
         self,
@@ -210,7 +226,7 @@ class Engine:
 
     def detect(self, audio: str | Path | Waveform, *, precision: str = CURRENT, vad: VadOptions | None = None) -> tuple[SpeechSpan, ...]:
         """Speech spans alone, without recognition."""
-        waveform = audio if isinstance(audio, Waveform) else load_audio(audio)
+        waveform = audio if isinstance(audio, Waveform) else self.load(audio)
         opened = self._slot.current
         with opened.pool.lease(precision) as sessions:
             return opened.parts.detector(sessions).detect(waveform, fbank(waveform.samples), vad or self.vad_options)
@@ -239,8 +255,9 @@ class Engine:
         return self._meter.read(self._slot.sessions(), last_rtf=self._last_rtf)
 
     def close(self) -> None:
-        """Close the sessions and give their memory back."""
+        """Close the sessions, give their memory back, and end the decoder's processes."""
         self._slot.close()
+        self._decoder.close()
 
 
 def _warm_up(opened: OpenBundle) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 import gradio as gr
 
-from engine.audio import load_audio
 from engine.compare import StoppedEarly
 from engine.errors import OptionError
 from engine.segments import FRAME_MS
@@ -93,7 +92,7 @@ class CompareActions:
                     others = self._others_too(request)
                     sides = [self._choices.find(value, others=others) for value in (left, right)]
                     with self._place(str(request.session_hash)):
-                        waveform = load_audio(audio, max_duration_s=self._context.limits.duration_s)
+                        waveform = self._context.engine.load(audio, max_duration_s=self._context.limits.duration_s)
                         comparison = self._context.engine.compare(
                             waveform,
                             language=language,

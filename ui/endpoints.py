@@ -9,7 +9,6 @@ from gradio.data_classes import FileData
 from gradio.events import api
 from gradio.utils import get_upload_folder
 
-from engine.audio import load_audio
 from engine.errors import AudioNotFoundError
 from ui.context import ENGINE_QUEUE, PageContext
 from ui.handlers import api_errors
@@ -37,14 +36,14 @@ def add_endpoints(context: PageContext) -> None:
         """Transcribe one recording: audio is an uploaded file, language one of auto, zh, en, yue, ja, ko."""
         with api_errors(), context.slots.held():
             path, name = uploaded_file(audio)
-            waveform = load_audio(path, max_duration_s=context.limits.duration_s)
+            waveform = context.engine.load(path, max_duration_s=context.limits.duration_s)
             return context.engine.transcribe(waveform, language=language, itn=itn, precision=precision, file=name).to_dict()
 
     def compare(audio: FileData, language: str = "auto", itn: bool = True, left: str = "fp32", right: str = "int8") -> dict[str, Any]:
         """Run one recording in two precisions and say what differs."""
         with api_errors(), context.slots.held():
             path, name = uploaded_file(audio)
-            waveform = load_audio(path, max_duration_s=context.limits.duration_s)
+            waveform = context.engine.load(path, max_duration_s=context.limits.duration_s)
             return context.engine.compare(waveform, language=language, itn=itn, left=left, right=right, file=name).to_dict()
 
     def set_lightweight(on: bool) -> dict[str, Any]:

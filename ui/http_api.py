@@ -18,7 +18,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.requests import ClientDisconnect
 
-from engine.audio import load_audio
 from engine.bundle import MANIFEST, Bundle
 from engine.formats import render
 from engine.precision import CURRENT
@@ -139,7 +138,7 @@ def _transcribe(
     context: PageContext, wanted: TranscriptionRequest, precision: str, look: Callable[[], None], on_segment: OnSegment
 ) -> Transcript:
     """Decode and recognize; ``look`` is called between steps and may raise."""
-    waveform = load_audio(wanted.path, max_duration_s=context.limits.duration_s)
+    waveform = context.engine.load(wanted.path, max_duration_s=context.limits.duration_s)
     look()
     return context.engine.transcribe(
         waveform,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
-from engine.audio import SAMPLE_RATE_HZ, Waveform, load_audio
+from engine.audio import SAMPLE_RATE_HZ, Waveform
 from ui.failures import failure_of
 from ui.recording_queue import Entry, RecordingQueue, Result
 from ui.run_options import RunOptions
@@ -72,7 +72,7 @@ class QueueRunner:
         if not QUEUE_ID.fullmatch(queue_id):
             raise ValueError(f"{queue_id!r} is not 32 hexadecimal digits")
         with self._lock:
-            page = self._pages.setdefault(queue_id, _Page(RecordingQueue(queue_id, self._folder / queue_id), 0.0))
+            page = self._pages.setdefault(queue_id, _Page(RecordingQueue(queue_id, self._folder / queue_id, probe=self._engine.probe), 0.0))
             page.seen_at_s = self._clock_s()
             return page.queue
 
@@ -147,7 +147,7 @@ class QueueRunner:
 
         try:
             tell(0.0, "decode")
-            waveform = load_audio(entry.path, max_duration_s=self._max_duration_s)
+            waveform = self._engine.load(entry.path, max_duration_s=self._max_duration_s)
             options = entry.options
             transcript = self._engine.transcribe(
                 waveform,

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import soundfile
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -17,7 +16,6 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from engine.audio import load_audio
 from engine.errors import OnlyWavError
 from engine.session import release_memory, rss_mb
 from ui.exports import DOWNLOADS, download, file_stem
@@ -134,9 +132,10 @@ class _SlimPage:
         return True
 
     def _transcribed(self, path: Path, name: str, wishes: dict[str, str], texts: Texts) -> dict[str, object]:
-        _check_wav(path, name)
+        if (found := self._engine.probe(path)) is None or found.container not in WAV_FORMATS:
+            raise OnlyWavError(path=name)
         with self._slots.held():
-            waveform = load_audio(path, max_duration_s=self._limits.duration_s)
+            waveform = self._engine.load(path, max_duration_s=self._limits.duration_s)
             transcript = self._engine.transcribe(
                 waveform, language=wishes.get("language", "auto"), itn=wishes.get("itn") != "false", file=Path(name).name
             )
@@ -164,13 +163,3 @@ class _SlimPage:
 
 def _texts(request: Request) -> Texts:
     return Texts(preferred_language(request.headers.get("accept-language", "")))
-
-
-def _check_wav(path: Path, name: str) -> None:
-    """OnlyWavError for any other format, before a library is loaded that could read it."""
-    try:
-        found = soundfile.info(str(path)).format
-    except soundfile.LibsndfileError as error:
-        raise OnlyWavError(path=name) from error
-    if found not in WAV_FORMATS:
-        raise OnlyWavError(path=name)

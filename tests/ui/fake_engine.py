@@ -12,6 +12,7 @@ import numpy as np
 
 from engine.audio import Waveform, load_audio
 from engine.compare import Variant
+from engine.containers import Probe, probe
 from engine.errors import UnknownPrecisionError
 from engine.precision import VAD_AS_REQUEST, ClosedSession, Closing, ToggleEffects
 from engine.segments import VadOptions
@@ -94,6 +95,12 @@ class FakeEngine:
     @property
     def precision(self) -> str:
         return "int8" if self.lightweight else "fp32"
+
+    def load(self, source: str | Path, *, max_duration_s: float | None = None) -> Waveform:
+        return load_audio(source, max_duration_s=max_duration_s)
+
+    def probe(self, source: str | Path) -> Probe | None:
+        return probe(Path(source))
 
     def transcribe(
         self,
