@@ -6,6 +6,7 @@ Builds an Engine and hands it to the page or to the loop over files. Results go 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import logging
 import os
@@ -13,11 +14,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from engine.bundle import Bundle, find_bundles, resolve_bundle
+from engine.batch_journal import BatchJournal, result_paths
+from engine.bundle import MANIFEST, Bundle, find_bundles, resolve_bundle
 from engine.decoder import DecodeLimits, Decoder
-from engine.errors import LightVoiceError, OptionError, UnknownFormatError
+from engine.errors import LightVoiceError, OptionError, OutputError, UnknownFormatError
 from engine.formats import FORMATS, render
 from engine.pipeline import Engine
 from engine.precision import Precision
@@ -92,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     transcribe.add_argument("files", nargs="+", metavar="FILE", help="audio or video files")
     transcribe.add_argument("--format", default="json", metavar="|".join(FORMATS), help="output (default: %(default)s, an object a line)")
     transcribe.add_argument("--output-dir", type=Path, help="write one file per recording here instead of to stdout")
+    transcribe.add_argument("--redo", action="store_true", help="transcribe again what an earlier run into the folder finished")
     transcribe.add_argument("--language", default="auto", help="auto, zh, en, yue, ja or ko (default: %(default)s)")
     transcribe.add_argument("--itn", action=argparse.BooleanOptionalAction, default=True, help="inverse text normalization")
     transcribe.add_argument("--ban-emo-unknown", action="store_true", help="never answer EMO_UNKNOWN: take the likeliest emotion")
@@ -192,21 +195,51 @@ def _transcribe(arguments: argparse.Namespace) -> int:
         max_end_silence_ms=arguments.max_end_silence_ms,
         max_segment_ms=arguments.max_segment_ms,
     )
-    targets = None if folder is None else _targets(folder, arguments.files, arguments.format)
+    targets = None if folder is None else result_paths(folder, arguments.files, arguments.format)
     engine = build_engine(arguments, vad=vad)
+    try:
+        if folder is None or targets is None:
+            return _transcribe_all(engine, arguments, [(file, None) for file in arguments.files], journal=None)
+        journal = BatchJournal(folder, settings=_settings(engine, arguments))
+        return _transcribe_all(engine, arguments, _unfinished(journal, arguments, targets), journal=journal)
+    finally:
+        engine.close()
+
+
+def _settings(engine: Engine, arguments: argparse.Namespace) -> dict[str, Any]:
+    """All that a result depends on beside the recording."""
+    manifest = hashlib.sha256(engine.bundle.path(MANIFEST).read_bytes()).hexdigest()
+    about_the_run = ("command", "files", "output_dir", "bundle", "threads", "slim", "redo", "max_duration_s")
+    options = {name: value for name, value in vars(arguments).items() if name not in about_the_run}
+    return {**options, "precision": engine.precision, "manifest": manifest}
+
+
+def _unfinished(journal: BatchJournal, arguments: argparse.Namespace, targets: Sequence[Path]) -> list[tuple[str, Path | None]]:
+    """The files that an earlier run of the same batch has not finished."""
+    left: list[tuple[str, Path | None]] = []
+    for file, target in zip(arguments.files, targets, strict=True):
+        if arguments.redo or not journal.is_finished(Path(file), target):
+            left.append((file, target))
+        else:
+            print(f"{file} -> {target} (finished before; --redo does it again)", file=sys.stderr)
+    return left
+
+
+def _transcribe_all(
+    engine: Engine, arguments: argparse.Namespace, work: Sequence[tuple[str, Path | None]], *, journal: BatchJournal | None
+) -> int:
+    if not work:
+        return ALL_ANSWERED
     engine.start_decoder()  # beside what opens the models
     # Opened now: a graph that cannot be opened is no file's fault.
     engine.warm_up()
     failed = 0
-    try:
-        for place, file in enumerate(arguments.files):
-            failed += not _transcribe_one(engine, file, arguments, target=None if targets is None else targets[place])
-    finally:
-        engine.close()
+    for file, target in work:
+        failed += not _transcribe_one(engine, file, arguments, target=target, journal=journal)
     return SOME_FAILED if failed else ALL_ANSWERED
 
 
-def _transcribe_one(engine: Engine, file: str, arguments: argparse.Namespace, *, target: Path | None) -> bool:
+def _transcribe_one(engine: Engine, file: str, arguments: argparse.Namespace, *, target: Path | None, journal: BatchJournal | None) -> bool:
     try:
         transcript = engine.transcribe(
             file, language=arguments.language, itn=arguments.itn, ban_emo_unknown=arguments.ban_emo_unknown, file=file
@@ -218,39 +251,24 @@ def _transcribe_one(engine: Engine, file: str, arguments: argparse.Namespace, *,
         print(f"{file}: {error}", file=sys.stderr)
         return False
     text = render(transcript, arguments.format)
-    if target is None:
+    if target is None or journal is None:
         _write(text)
     else:
-        partial = target.with_name(f".{target.name}.partial")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(target)
+        journal.write(Path(file), target, text)
         print(f"{file} -> {target}", file=sys.stderr)
     return True
 
 
-def _targets(folder: Path, files: Sequence[str], output_format: str) -> list[Path]:
-    """One output path a file; two inputs of one name get -2, -3, … so that neither is lost."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OptionError(f"cannot make the folder {folder} ({error.strerror}); choose another --output-dir") from error
-    taken: set[str] = set()
-    targets = []
-    for file in files:
-        stem, number = Path(file).stem, 1
-        name = stem
-        while name in taken:
-            number += 1
-            name = f"{stem}-{number}"
-        taken.add(name)
-        targets.append(folder / f"{name}.{output_format}")
-    return targets
-
-
 def _write(text: str) -> None:
     """A result to stdout, as UTF-8 whatever the terminal says, and at once: a batch that is stopped keeps what it has."""
-    sys.stdout.buffer.write(text.encode("utf-8"))
-    sys.stdout.buffer.flush()
+    try:
+        sys.stdout.buffer.write(text.encode("utf-8"))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise  # whoever read has gone, which main knows
+    except OSError as error:
+        _quiet_pipe(sys.stdout)  # what is left in the buffer has no place to go at the end either
+        raise OutputError(path="to standard output", reason=error.strerror or type(error).__name__) from error
 
 
 def _quiet_pipe(stream: TextIO) -> None:
@@ -265,6 +283,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.command == "bundles":
             return _list_bundles()
         return _transcribe(chosen) if chosen.command == "transcribe" else _serve(chosen)
+    except OutputError as error:  # the results before it are there; the next one would have no room either
+        print(error, file=sys.stderr)
+        return SOME_FAILED
     except LightVoiceError as error:
         print(error, file=sys.stderr)
         return NOTHING_RUN

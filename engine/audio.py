@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from engine.containers import BLOCK_SAMPLES, decode
 from engine.errors import AudioDecodeError, AudioNotFoundError, EmptyAudioError
-from engine.mixdown import HIGHEST_RATE_HZ, LOWEST_RATE_HZ, QUALITY, SAMPLE_RATE_HZ, Mixdown
+from engine.mixdown import HIGHEST_RATE_HZ, LOWEST_RATE_HZ, QUALITY, SAMPLE_RATE_HZ, Look, Mixdown
 
 __all__ = [
     "HIGHEST_RATE_HZ",
     "LOWEST_RATE_HZ",
     "QUALITY",
     "SAMPLE_RATE_HZ",
+    "Look",
     "Waveform",
     "existing_file",
     "from_array",
@@ -60,10 +61,13 @@ class Waveform:
 class _Parts:
     """Keeps what comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, look: Look | None = None) -> None:
         self.parts: list[Floats] = []
+        self._look = look
 
     def take(self, block: Floats) -> None:
+        if self._look is not None:
+            self._look()
         self.parts.append(block)
 
     def start_over(self) -> None:
@@ -92,14 +96,15 @@ def existing_file(source: str | Path) -> Path:
     return path
 
 
-def load_audio(source: str | Path, *, max_duration_s: float | None = None) -> Waveform:
+def load_audio(source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None) -> Waveform:
     """Read a recording from a file in this process: for recordings of one's own; a server has :class:`engine.decoder.Decoder`.
 
+    ``look`` is called with each block, and what it raises ends the reading.
     Raises AudioNotFoundError and what :func:`engine.containers.decode` raises.
     """
     started = time.perf_counter()
     path = existing_file(source)
-    parts = _Parts()
+    parts = _Parts(look)
     decode(path, parts, max_duration_s=max_duration_s)
     return Waveform(parts.joined(), name=path.name, decode_s=time.perf_counter() - started)
 

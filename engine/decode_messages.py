@@ -20,7 +20,6 @@ class Kind(Enum):
     START_OVER = b"O"  # the blocks so far are void
     DONE = b"D"  # JSON: the answer, which ends the request
     REFUSED = b"R"  # JSON: {"type", "message"} of an AudioError, which ends the request
-    FAILED = b"F"  # JSON: {"type"} of an error that is nobody's refusal, which ends the request
 
 
 def packed(kind: Kind, content: bytes) -> bytes:

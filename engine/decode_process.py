@@ -8,15 +8,14 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import engine.errors
 from engine.decode_messages import HEADER, MOST_BYTES, Kind
-from engine.errors import AudioDecodeError, AudioError, AudioTooLongError, DecoderCrashedError, DecoderLimitError, DecoderUnavailableError
-from engine.mixdown import SAMPLE_RATE_HZ
+from engine.errors import AudioError, DecoderCrashedError, DecoderLimitError, DecoderUnavailableError
 
 ROOT = Path(__file__).resolve().parent.parent
 BYTES_PER_SAMPLE = 4
@@ -24,6 +23,10 @@ BYTES_PER_SAMPLE = 4
 PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "LANG", "LC_ALL", "SYSTEMROOT", "TEMP")
 #: One thread decodes; more arenas and BLAS buffers would be address space that the memory limit counts.
 LEAN = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+
+
+class _NoAnswerError(Exception):
+    """The worker ended, or what it says makes no sense."""
 
 
 class DecodeProcess:
@@ -44,11 +47,12 @@ class DecodeProcess:
         except OSError as error:
             raise DecoderUnavailableError(reason=error.strerror or type(error).__name__) from error
         self.requests = 0
+        self._answering = False
 
     @property
-    def alive(self) -> bool:
-        """Whether the process runs."""
-        return self._process.poll() is None
+    def is_ready(self) -> bool:
+        """Whether the process runs and has answered whatever it was asked."""
+        return not self._answering and self._process.poll() is None
 
     def end(self) -> None:
         """Kill the process and wait until it is gone."""
@@ -58,54 +62,52 @@ class DecodeProcess:
             if stream is not None:
                 stream.close()
 
-    def ask(self, request: dict[str, Any], samples: bytearray, *, path: Path, stall_s: float, total_s: float) -> Any:
-        """The answer to a request, its blocks appended to ``samples``; a worker that does not answer is ended."""
+    def ask(self, request: dict[str, Any], *, path: Path, stall_s: float, total_s: float) -> Iterator[tuple[Kind, Any]]:
+        """The messages of an answer as they come: BLOCK with its samples as bytes, START_OVER, and DONE with the answer at the end.
+
+        Raises the worker's refusal. A worker that does not answer is ended: DecoderCrashedError or DecoderLimitError.
+        """
         watch = _Watch(self._process, stall_s=stall_s, total_s=total_s)
         self.requests += 1
+        self._answering = True
         try:
-            try:
-                self._write(json.dumps(request).encode() + b"\n")
-                return self._read(
-                    samples, watch, path=path, most_bytes=int((request["max_duration_s"] + 1) * SAMPLE_RATE_HZ) * BYTES_PER_SAMPLE
-                )
-            finally:
-                watch.stop()
-        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-            if isinstance(error, AudioError):
-                raise
+            self._write(json.dumps(request).encode() + b"\n")
+            while True:
+                try:
+                    kind, content = self._message()
+                except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+                    raise _NoAnswerError from error
+                watch.progress()
+                self._answering = kind in (Kind.BLOCK, Kind.START_OVER)
+                if isinstance(content, AudioError):
+                    raise content
+                yield kind, content
+                if not self._answering:
+                    return
+        except (_NoAnswerError, BrokenPipeError) as error:
+            watch.stop()
             # Gone, or out of its mind, which an exploited library would look like.
             self.end()
             if watch.expired or self._process.returncode == -getattr(signal, "SIGXCPU", 0):
                 raise DecoderLimitError(path=path, limit="more time than a recording needs") from error
             raise DecoderCrashedError(path=path, how=_how(self._process.returncode)) from error
+        finally:
+            watch.stop()
 
     def _write(self, line: bytes) -> None:
         assert self._process.stdin is not None  # noqa: S101 - a pipe, see above
         self._process.stdin.write(line)
 
-    def _read(self, samples: bytearray, watch: _Watch, *, path: Path, most_bytes: int) -> Any:
-        while True:
-            code, length = HEADER.unpack(self._exactly(HEADER.size))
-            kind = Kind(code)
-            if length > MOST_BYTES or (kind is Kind.BLOCK and length % BYTES_PER_SAMPLE):
-                raise ValueError(f"a message of {length} bytes")
-            content = self._exactly(length)
-            watch.progress()
-            if kind is Kind.BLOCK:
-                samples += content
-                if len(samples) > most_bytes:  # it was told to stop before
-                    self.end()
-                    raise AudioTooLongError(
-                        path=path,
-                        duration_s=len(samples) / BYTES_PER_SAMPLE / SAMPLE_RATE_HZ,
-                        limit_s=most_bytes / BYTES_PER_SAMPLE / SAMPLE_RATE_HZ,
-                    )
-            elif kind is Kind.START_OVER:
-                samples.clear()
-            elif kind is Kind.DONE:
-                return json.loads(content)
-            else:
-                raise _refusal(kind, json.loads(content), path)
+    def _message(self) -> tuple[Kind, Any]:
+        code, length = HEADER.unpack(self._exactly(HEADER.size))
+        kind = Kind(code)
+        if length > MOST_BYTES or (kind is Kind.BLOCK and length % BYTES_PER_SAMPLE):
+            raise ValueError(f"a message of {length} bytes")
+        content = self._exactly(length)
+        if kind in (Kind.BLOCK, Kind.START_OVER):
+            return kind, content
+        said = json.loads(content)
+        return kind, said if kind is Kind.DONE else _refusal(said)
 
     def _exactly(self, count: int) -> bytes:
         assert self._process.stdout is not None  # noqa: S101 - a pipe, see above
@@ -160,10 +162,8 @@ def _how(returncode: int) -> str:
     return f"exit status {returncode}"
 
 
-def _refusal(kind: Kind, said: Any, path: Path) -> AudioError:
+def _refusal(said: Any) -> AudioError:
     """A worker's refusal as the error that it stands for: one of ours by name, with the message that the worker made."""
-    if kind is Kind.FAILED:
-        return AudioDecodeError(path=path, reason=f"the decoder failed with {str(said['type'])[:80]}")
     named = getattr(engine.errors, str(said["type"]), None)
     if isinstance(named, type) and issubclass(named, AudioError):
         return named.__new__(named, str(said["message"]))  # the message is complete: the constructor would make another one

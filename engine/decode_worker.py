@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from engine.containers import decode, probe
 from engine.decode_messages import MOST_BYTES, Kind, packed
-from engine.errors import AudioError, DecoderLimitError
+from engine.errors import AudioDecodeError, AudioError, DecoderLimitError
 
 #: Blocks are sent together: a frame of AAC is 4 kB, and each message costs two switches between processes.
 SEND_BYTES = 1 << 18
@@ -44,12 +44,15 @@ class _Replies:
         self._pending.clear()
         self._send(Kind.START_OVER)
 
-    def end(self, kind: Kind, content: Any) -> None:
-        """The last message of a request; blocks that a refusal makes worthless are dropped."""
-        if kind is Kind.DONE:
-            self._send_blocks()
+    def done(self, answer: Any) -> None:
+        """The end of a request."""
+        self._send_blocks()
+        self._send(Kind.DONE, json.dumps(answer).encode())
+
+    def refuse(self, error: AudioError) -> None:
+        """The other end of a request; it makes the blocks before it worthless."""
         self._pending.clear()
-        self._send(kind, json.dumps(content).encode())
+        self._send(Kind.REFUSED, json.dumps({"type": type(error).__name__, "message": str(error)}).encode())
 
     def _send_blocks(self) -> None:
         for start in range(0, len(self._pending), MOST_BYTES):
@@ -94,19 +97,18 @@ def answer(request: dict[str, Any], replies: _Replies) -> None:
     try:
         if request["task"] == "probe":
             found = probe(path)
-            replies.end(Kind.DONE, found and {"container": found.container, "duration_s": found.duration_s})
+            replies.done(found and {"container": found.container, "duration_s": found.duration_s})
         else:
             decode(path, replies, max_duration_s=request["max_duration_s"])
-            replies.end(Kind.DONE, None)
+            replies.done(None)
     except MemoryError:
-        error = DecoderLimitError(path=path, limit="more memory than a recording needs")
-        replies.end(Kind.REFUSED, {"type": type(error).__name__, "message": str(error)})
+        replies.refuse(DecoderLimitError(path=path, limit="more memory than a recording needs"))
     except AudioError as error:
-        replies.end(Kind.REFUSED, {"type": type(error).__name__, "message": str(error)})
+        replies.refuse(error)
     except OSError:
-        raise  # the parent has gone, or the disk: nobody could be answered
+        raise  # the parent has gone: nobody could be answered
     except Exception as error:  # noqa: BLE001 - whatever the libraries come up with, its name is reported and the next file is read
-        replies.end(Kind.FAILED, {"type": type(error).__name__})
+        replies.refuse(AudioDecodeError(path=path, reason=f"the decoder failed with {type(error).__name__}"))
 
 
 def main(idle_s: float, memory_mb: int) -> None:

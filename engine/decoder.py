@@ -18,10 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from engine.audio import Waveform, existing_file
+from engine.audio import Look, Waveform, existing_file
 from engine.containers import Probe
-from engine.decode_process import DecodeProcess
-from engine.errors import AudioError, DecoderCrashedError
+from engine.decode_messages import Kind
+from engine.decode_process import BYTES_PER_SAMPLE, DecodeProcess
+from engine.errors import AudioError, AudioTooLongError, DecoderCrashedError
+from engine.mixdown import SAMPLE_RATE_HZ
 
 #: Recordings that are read at the same time; another one waits.
 MOST_WORKERS = 4
@@ -67,8 +69,8 @@ class Decoder:
             if not self._idle:
                 self._idle.append(self._start())
 
-    def load(self, source: str | Path, *, max_duration_s: float | None = None) -> Waveform:
-        """Read a recording from a file.
+    def load(self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None) -> Waveform:
+        """Read a recording from a file; ``look`` is called with each part of it that arrives, and what it raises ends the reading.
 
         Raises AudioNotFoundError, AudioDecodeError (DecoderCrashedError and DecoderLimitError among them), EmptyAudioError,
         NonFiniteAudioError, SampleRateError, AudioTooLongError, and DecoderUnavailableError.
@@ -77,7 +79,7 @@ class Decoder:
         path = existing_file(source)
         most_s = self.limits.duration_s if max_duration_s is None else max_duration_s
         samples = bytearray()
-        self._ask("decode", path, most_s, samples)
+        self._ask("decode", path, most_s, samples, look)
         # A view of what arrived: a copy of a long recording would be hundreds of megabytes more for a moment.
         return Waveform(np.frombuffer(samples, np.float32), name=path.name, decode_s=time.perf_counter() - started)
 
@@ -95,7 +97,7 @@ class Decoder:
             self._closed = True
             _end_all(self._idle)
 
-    def _ask(self, task: str, path: Path, most_s: float, samples: bytearray) -> Any:
+    def _ask(self, task: str, path: Path, most_s: float, samples: bytearray, look: Look | None = None) -> Any:
         total_s = self.limits.total_s(most_s)
         request = {"task": task, "path": str(path.absolute()), "max_duration_s": most_s, "cpu_s": total_s}
         with self._places:
@@ -103,7 +105,8 @@ class Decoder:
                 with self._worker() as worker:
                     was_used = worker.requests > 0
                     try:
-                        return worker.ask(request, samples, path=path, stall_s=self.limits.stall_s, total_s=total_s)
+                        messages = worker.ask(request, path=path, stall_s=self.limits.stall_s, total_s=total_s)
+                        return _collect(messages, samples, path=path, most_s=most_s, look=look)
                     except DecoderCrashedError:
                         # An earlier file may have left this worker broken, or it had just gone home: a new one decides.
                         if not was_used:
@@ -113,25 +116,39 @@ class Decoder:
     @contextmanager
     def _worker(self) -> Iterator[DecodeProcess]:
         with self._lock:
-            while self._idle and not self._idle[-1].alive:
+            while self._idle and not self._idle[-1].is_ready:
                 self._idle.pop().end()
             worker = self._idle.pop() if self._idle else self._start()
         try:
             yield worker
-        except AudioError:
-            raise  # an answer like any other
-        except BaseException:
-            worker.end()  # stopped in the middle of an answer
-            raise
         finally:
             with self._lock:
-                if worker.alive and not self._closed and worker.requests < REQUESTS_PER_WORKER:
+                if worker.is_ready and not self._closed and worker.requests < REQUESTS_PER_WORKER:
                     self._idle.append(worker)
                 else:
                     worker.end()
 
     def _start(self) -> DecodeProcess:
         return DecodeProcess(self._command)
+
+
+def _collect(messages: Iterator[tuple[Kind, Any]], samples: bytearray, *, path: Path, most_s: float, look: Look | None) -> Any:
+    """The answer; its blocks are appended to ``samples``."""
+    most_bytes = int((most_s + 1) * SAMPLE_RATE_HZ) * BYTES_PER_SAMPLE
+    answer = None
+    for kind, content in messages:
+        if look is not None:
+            look()
+        if kind is Kind.BLOCK:
+            samples += content
+            if len(samples) > most_bytes:
+                # The worker was told to stop before; what it says is not relied on.
+                raise AudioTooLongError(path=path, duration_s=len(samples) / BYTES_PER_SAMPLE / SAMPLE_RATE_HZ, limit_s=most_s)
+        elif kind is Kind.START_OVER:
+            samples.clear()
+        else:
+            answer = content
+    return answer
 
 
 def _end_all(workers: list[DecodeProcess]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +18,10 @@ SAMPLE_RATE_HZ = 16_000
 LOWEST_RATE_HZ = 2_000  # speech keeps its first formants above 2 kHz sampling; below there is nothing to recognize
 HIGHEST_RATE_HZ = 768_000
 QUALITY = "HQ"
+
+
+#: Called between blocks by whoever reads; raises once the recording is no longer wanted.
+Look = Callable[[], None]
 
 
 class Sink(Protocol):

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio import Waveform
+from engine.audio import Look, Waveform
 from engine.bundle import ITN_BY_LIBRARY, Bundle
 from engine.bundle_slot import BundleSlot, OpenBundle, SwitchReport
 from engine.compare import Comparison, Contender, Variant, take_turns
@@ -97,9 +97,9 @@ class Engine:
         """Threads of each session."""
         return self._slot.current.pool.threads
 
-    def load(self, source: str | Path, *, max_duration_s: float | None = None) -> Waveform:
-        """Read a recording of anybody's, in a process that may crash; errors as those of :meth:`engine.decoder.Decoder.load`."""
-        return self._decoder.load(source, max_duration_s=max_duration_s)
+    def load(self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None) -> Waveform:
+        """Read a recording of anybody's, in a process that may crash: as :meth:`engine.decoder.Decoder.load`, errors too."""
+        return self._decoder.load(source, max_duration_s=max_duration_s, look=look)
 
     def probe(self, source: str | Path) -> Probe | None:
         """What a recording's header says; None for what is no recording."""

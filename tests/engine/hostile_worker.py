@@ -49,7 +49,7 @@ def babble(replies: Any) -> None:
 
 
 def lie(replies: Any) -> None:
-    replies.end(decode_worker.Kind.REFUSED, {"type": "SystemExit", "message": "no error of ours"})
+    replies.refuse(SystemExit("no error of ours"))
 
 
 def flood(replies: Any) -> None:

@@ -202,6 +202,23 @@ def test_workers_end_with_their_decoder_closed_or_forgotten(named) -> None:
     assert workers() == []
 
 
+def test_a_recording_that_is_no_longer_wanted_is_read_no_further(hostile: Decoder, named) -> None:
+    class GoneError(OSError):
+        """As an error of the machine's would be, which a worker's end is told by."""
+
+    parts: list[int] = []
+
+    def look() -> None:
+        parts.append(1)
+        if len(parts) == 3:
+            raise GoneError
+
+    with pytest.raises(GoneError):
+        hostile.load(named("flood"), look=look)
+    assert hostile.load(named("whole")).duration_s == 1.0
+    assert len(workers()) == 1
+
+
 def test_several_recordings_are_read_at_once_and_no_more_than_there_are_places(decoder: Decoder, named) -> None:
     lengths: list[float] = []
     path = named("whole")
