@@ -65,7 +65,7 @@ def probe(path: Path) -> Probe | None:
     try:
         with _opened_av(path) as container:
             return Probe(container=container.format.name, duration_s=_container_s(container)) if container.streams.audio else None
-    except ValueError:  # FFmpeg's errors among them
+    except (ValueError, OSError):  # FFmpeg's errors among them
         return None
 
 
@@ -108,13 +108,15 @@ def _read_av(path: Path, sink: Sink, max_duration_s: float | None, *, first_reas
             if not container.streams.audio:
                 raise AudioDecodeError(path=path, reason="it holds no audio track")
             stream = container.streams.audio[0]
+            if stream.codec_context is None:
+                raise AudioDecodeError(path=path, reason="its codec is not known")
             mixdown = Mixdown(sink, path=path, sample_rate_hz=int(stream.rate or 0), max_duration_s=max_duration_s)
             if container.format.name not in RECKONED:
                 mixdown.expect(_container_s(container))
             for block in _av_blocks(container, stream, av.AudioResampler(format="fltp")):
                 mixdown.add(block)
-    except (av.error.FFmpegError, ValueError) as error:
-        if isinstance(error, AudioError | MemoryError):
+    except (av.error.FFmpegError, ValueError, OSError) as error:  # it seeks where it is told to, before the file's beginning too
+        if isinstance(error, AudioError | MemoryError | BrokenPipeError):
             raise
         reason = str(getattr(error, "strerror", "") or error or first_reason).strip().rstrip(".")
         raise AudioDecodeError(path=path, reason=reason) from error

@@ -105,7 +105,7 @@ def answer(request: dict[str, Any], replies: _Replies) -> None:
         replies.refuse(DecoderLimitError(path=path, limit="more memory than a recording needs"))
     except AudioError as error:
         replies.refuse(error)
-    except OSError:
+    except BrokenPipeError:
         raise  # the parent has gone: nobody could be answered
     except Exception as error:  # noqa: BLE001 - whatever the libraries come up with, its name is reported and the next file is read
         replies.refuse(AudioDecodeError(path=path, reason=f"the decoder failed with {type(error).__name__}"))
