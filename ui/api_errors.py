@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi.responses import JSONResponse
 
-from engine.errors import AudioError, LightVoiceError, OptionError, UnknownLanguageError, UnknownPrecisionError
+from engine.errors import AudioError, LightVoiceError, OptionError, StorageFullError, UnknownLanguageError, UnknownPrecisionError
 from ui.failures import failure_of
 
 _INVALID, _SERVER = "invalid_request_error", "server_error"
@@ -51,4 +51,6 @@ def _blame(kind: type[LightVoiceError]) -> tuple[int, str | None]:
         return 400, "language"
     if issubclass(kind, UnknownPrecisionError):
         return 404, "model"
+    if issubclass(kind, StorageFullError):
+        return 507, None
     return (400 if issubclass(kind, OptionError) else 500), None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import uuid
 from dataclasses import dataclass
 
-from engine.errors import AudioNotFoundError, LightVoiceError
+from engine.errors import AudioNotFoundError, LightVoiceError, StorageFullError
 from ui.texts import TEXTS, Texts
 
 _log = logging.getLogger(__name__)
@@ -32,6 +33,9 @@ class Failure:
 
 def failure_of(error: Exception) -> Failure:
     """An error as what is said of it later, to whoever asks; the unexpected is logged with its traceback."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        _log.error("no room: %s", error)
+        return Failure(StorageFullError, str(StorageFullError(reason="its disk is full")))
     if isinstance(error, LightVoiceError):
         _log.info("refused: %s", error)
         return Failure(type(error), str(error))

@@ -25,6 +25,7 @@ from ui.recording_form import EXAMPLES_FOLDER
 from ui.run_slots import RunSlots
 from ui.security_headers import SecurityHeaders
 from ui.server_state import ServerState
+from ui.storage import BYTES_PER_MB, Storage, StorageGuard, sweep_on_schedule
 from ui.texts import browser_translations
 from ui.theme import FAVICON, STYLE_SHEETS, build_theme, head
 
@@ -64,9 +65,17 @@ def _mounted(blocks: gr.Blocks, context: PageContext, files: Path, *, host: str,
     engine, limits = context.engine, context.limits
     live = LiveSessions(engine, max_duration_s=limits.duration_s)
 
+    storage = Storage(files, most_mb=limits.stored_mb)
+
+    def sweep() -> None:
+        context.recordings.forget_unseen()
+        storage.sweep(keep=files / "recordings")  # which lie there as long as their page
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        sweeping = asyncio.create_task(sweep_on_schedule(sweep))
         yield
+        sweeping.cancel()
         live.close()  # whoever still speaks holds the models open
 
     # ui/api_docs.py has its own: FastAPI's asks another machine
@@ -79,6 +88,7 @@ def _mounted(blocks: gr.Blocks, context: PageContext, files: Path, *, host: str,
     app.include_router(queue_routes(context.recordings))
     app.include_router(live_routes(live))
     app.include_router(http_api(context, folder=files / "requests"))
+    app.add_middleware(StorageGuard, storage=storage, most_upload_bytes=limits.upload_mb * BYTES_PER_MB)
     app.add_middleware(SecurityHeaders)
     blocks.state_session_capacity = _SESSIONS_KEPT
     gr.mount_gradio_app(

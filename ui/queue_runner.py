@@ -78,7 +78,7 @@ class QueueRunner:
 
     def find(self, queue_id: str) -> RecordingQueue | None:
         """The queue with this id, which is thereby seen; None if there is none."""
-        self._forget_unseen()
+        self.forget_unseen()
         with self._lock:
             page = self._pages.get(queue_id)
             if page is None:
@@ -169,7 +169,7 @@ class QueueRunner:
     def _is_unseen(self, page: _Page) -> bool:
         return self._clock_s() - page.seen_at_s > STOPPED_UNSEEN_S
 
-    def _forget_unseen(self) -> None:
+    def forget_unseen(self) -> None:
         """Drop the queues of pages that have not come back, and their files; cancel what still waits in those that are unseen."""
         now_s = self._clock_s()
         with self._lock:

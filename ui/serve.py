@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import signal
 import socket
 import tempfile
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 from starlette.applications import Starlette
 
+from engine.claimed_folder import claimed_folder
 from engine.errors import OptionError, PortUnavailableError
 from ui.limits import Limits
 
@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7860
 GRACEFUL_STOP_S = 3
+FILES_PREFIX = "lightvoice-files-"
 _EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not listened on
 
 
@@ -161,19 +162,29 @@ class _Server(uvicorn.Server):
 
 @contextmanager
 def _private_files() -> Iterator[Path]:
-    """A folder for uploads and downloads that only this user can read and that is gone when the server stops."""
-    folder = Path(tempfile.mkdtemp(prefix="lightvoice-", dir=os.environ.get("GRADIO_TEMP_DIR")))
+    """A folder for uploads and downloads that only this user can read and that is gone when the server stops.
+
+    What a server that was killed left behind is removed as well.
+    """
+    parent = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
+    parent.mkdir(parents=True, exist_ok=True)
+    with claimed_folder(parent, FILES_PREFIX) as folder, _told_to_gradio(folder):
+        yield folder
+
+
+@contextmanager
+def _told_to_gradio(folder: Path) -> Iterator[None]:
+    """Gradio reads the place of its files from the environment."""
     before = {name: os.environ.get(name) for name in ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED")}
     os.environ.update(GRADIO_TEMP_DIR=str(folder), GRADIO_ANALYTICS_ENABLED="False")
     try:
-        yield folder
+        yield
     finally:
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

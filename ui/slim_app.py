@@ -25,6 +25,7 @@ from ui.memory_probe import ProbeError, Saving, measure_saving
 from ui.run_slots import RunSlots
 from ui.security_headers import SecurityHeaders
 from ui.slim_html import document_html, failure_html, not_measured_html, saving_html, state_html, too_large_html, transcript_html
+from ui.storage import Storage, StorageGuard
 from ui.texts import Texts, preferred_language
 
 if TYPE_CHECKING:
@@ -60,7 +61,14 @@ def slim_app(engine: Engine, *, files: Path, limits: Limits) -> Starlette:
             Route("/lightweight", said(page.lightweight, COMMAND), methods=["POST"]),
             Route("/measure", said(page.measure, COMMAND), methods=["POST"]),
         ],
-        middleware=[Middleware(SecurityHeaders)],
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(
+                StorageGuard,
+                storage=Storage(files, most_mb=limits.stored_mb),
+                most_upload_bytes=limits.upload_mb * BYTES_PER_MB,
+            ),
+        ],
     )
 
 
