@@ -47,6 +47,7 @@ class Storage:
     @contextmanager
     def room_for(self, size_bytes: int) -> Iterator[None]:
         """Set so much aside while it comes in; StorageFullError where there is no room."""
+        self._folder.mkdir(parents=True, exist_ok=True)
         with self._lock:
             wanted = self._coming_bytes + size_bytes
             if self.used_bytes() + wanted > self._most_bytes:
