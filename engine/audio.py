@@ -11,7 +11,7 @@ stream that breaks while it is decoded is one.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ from engine.errors import (
 )
 
 Floats = NDArray[np.float32]
+#: Called between blocks by whoever reads; raises once the recording is no longer wanted.
+Look = Callable[[], None]
 
 SAMPLE_RATE_HZ = 16_000
 LOWEST_RATE_HZ = 2_000  # speech keeps its first formants above 2 kHz sampling; below there is nothing to recognize
@@ -67,10 +69,10 @@ class Waveform:
 class _Collector:
     """Mixes blocks down, checks and resamples them, and keeps the result."""
 
-    def __init__(self, *, path: str | Path, sample_rate_hz: int, max_duration_s: float | None) -> None:
+    def __init__(self, *, path: str | Path, sample_rate_hz: int, max_duration_s: float | None, look: Look | None = None) -> None:
         if not LOWEST_RATE_HZ <= sample_rate_hz <= HIGHEST_RATE_HZ:
             raise SampleRateError(path=path, sample_rate=sample_rate_hz, lowest=LOWEST_RATE_HZ, highest=HIGHEST_RATE_HZ)
-        self.path, self.max_duration_s = path, max_duration_s
+        self.path, self.max_duration_s, self.look = path, max_duration_s, look
         self.rate = sample_rate_hz
         self.stream = (
             None if sample_rate_hz == SAMPLE_RATE_HZ else soxr.ResampleStream(sample_rate_hz, SAMPLE_RATE_HZ, 1, "float32", QUALITY)
@@ -80,6 +82,8 @@ class _Collector:
 
     def add(self, block: NDArray[Any], *, last: bool = False) -> None:
         """Take a block (n, channels) of float32."""
+        if self.look is not None:
+            self.look()
         mono = np.ascontiguousarray(block.mean(axis=1, dtype=np.float32))
         wrong = int(np.count_nonzero(~np.isfinite(mono)))
         if wrong:
@@ -104,8 +108,8 @@ class _Collector:
         return samples
 
 
-def load_audio(source: str | Path, *, max_duration_s: float | None = None) -> Waveform:
-    """Read a recording from a file.
+def load_audio(source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None) -> Waveform:
+    """Read a recording from a file; ``look`` is called before each block, and what it raises ends the reading.
 
     Raises AudioNotFoundError, AudioDecodeError, EmptyAudioError, NonFiniteAudioError, SampleRateError, and AudioTooLongError
     when it is longer than ``max_duration_s``.
@@ -125,9 +129,9 @@ def load_audio(source: str | Path, *, max_duration_s: float | None = None) -> Wa
     if size == 0:
         raise EmptyAudioError(path=path)
     try:
-        samples = _read_soundfile(path, max_duration_s)
+        samples = _read_soundfile(path, max_duration_s, look)
     except soundfile.LibsndfileError as error:
-        samples = _read_av(path, max_duration_s, first_reason=str(error))
+        samples = _read_av(path, max_duration_s, look, first_reason=str(error))
     return Waveform(samples, name=path.name, decode_s=time.perf_counter() - started)
 
 
@@ -147,9 +151,9 @@ def header_duration_s(source: str | Path) -> float | None:
         return None
 
 
-def _read_soundfile(path: Path, max_duration_s: float | None) -> Floats:
+def _read_soundfile(path: Path, max_duration_s: float | None, look: Look | None) -> Floats:
     with soundfile.SoundFile(str(path)) as handle:
-        collector = _Collector(path=path, sample_rate_hz=handle.samplerate, max_duration_s=max_duration_s)
+        collector = _Collector(path=path, sample_rate_hz=handle.samplerate, max_duration_s=max_duration_s, look=look)
         frames = max(1, BLOCK_SAMPLES // handle.channels)
         while True:
             block = handle.read(frames, dtype="float32", always_2d=True)
@@ -158,7 +162,7 @@ def _read_soundfile(path: Path, max_duration_s: float | None) -> Floats:
             collector.add(block)
 
 
-def _read_av(path: Path, max_duration_s: float | None, *, first_reason: str) -> Floats:
+def _read_av(path: Path, max_duration_s: float | None, look: Look | None, *, first_reason: str) -> Floats:
     import av  # noqa: PLC0415 - 20 MB of libraries that most recordings never need
     import av.error  # noqa: PLC0415
 
@@ -167,7 +171,7 @@ def _read_av(path: Path, max_duration_s: float | None, *, first_reason: str) -> 
             if not container.streams.audio:
                 raise AudioDecodeError(path=path, reason="it holds no audio track")
             stream = container.streams.audio[0]
-            collector = _Collector(path=path, sample_rate_hz=int(stream.rate or 0), max_duration_s=max_duration_s)
+            collector = _Collector(path=path, sample_rate_hz=int(stream.rate or 0), max_duration_s=max_duration_s, look=look)
             for block in _av_blocks(container, stream, av.AudioResampler(format="fltp")):
                 collector.add(block)
     except (av.error.FFmpegError, ValueError) as error:

@@ -537,6 +537,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "models.eta": ("{time} left", "剩余 {time}"),
     "models.made": ("Now in {place}", "已保存到 {place}"),
     "models.reopening_failed": ("It could not be opened anew: {reason}", "无法重新打开：{reason}"),
+    # at the door, before there is a page
+    "access.unknown": ("Name and password, please.", "请输入用户名和密码。"),
+    "access.too_many": ("Too many wrong attempts. Try again in {wait} s.", "错误次数过多，请在 {wait} 秒后重试。"),
     # toasts
     "error.title": ("That did not work", "操作未完成"),
     "error.AudioError": ("This recording cannot be used", "无法使用此录音，请换一个文件"),
@@ -555,6 +558,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "error.TooManyStreamsError": ("Too many live transcriptions", "实时转写人数已满"),
     "error.BundleError": ("The model bundle cannot be used", "模型文件无法使用，请重新安装"),
     "error.SessionError": ("The model cannot be run", "模型无法运行"),
+    "error.LineFullError": ("The server is busy", "服务器繁忙，请稍后再试"),
+    "error.StoppingError": ("The server is being stopped", "服务器正在停止"),
     "error.JobRunningError": ("Another job is running", "已有任务在进行"),
     "error.NotAllowedError": ("Not from here", "此处不可操作"),
     # why, in the words of engine/errors.py

@@ -216,6 +216,9 @@ class FakeEngine:
         self.lightweight = on
         return FakeReport(precision=self.precision, freed_mb=freed, rss_mb=RSS_MB[on])
 
+    def warm_up(self) -> None:
+        self._last_rtf = 0.01
+
     def speeds(self) -> dict[str, Speed]:
         return dict(self.measured)
 

@@ -14,6 +14,7 @@ import soundfile
 from engine.errors import OptionRangeError, UnknownLanguageError, UnknownPrecisionError
 from engine.precision import VAD_OFF
 from tests.ui.fake_engine import FakeEngine
+from ui.limits import Limits
 from ui.queue_runner import KEPT_UNSEEN_S, STOPPED_UNSEEN_S, QueueRunner
 from ui.recording_queue import EntryState, RecordingQueue
 from ui.run_options import RunOptions
@@ -44,12 +45,12 @@ def clock() -> Clock:
 
 @pytest.fixture
 def runner(engine: FakeEngine, clock: Clock, tmp_path: Path) -> Iterator[QueueRunner]:
-    runner = QueueRunner(engine, slots=RunSlots(2), folder=tmp_path / "queues", workers=2, max_duration_s=60.0, clock_s=clock)
+    runner = QueueRunner(engine, slots=RunSlots(2), folder=tmp_path / "queues", limits=Limits(duration_s=60.0), clock_s=clock)
     yield runner
     engine.hold.set()
     for queue_id in (ONE, TWO, THREE):
         runner.open(queue_id).cancel_all()
-    until(lambda: runner._workers == 0)
+    until(lambda: idle(runner))
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -58,6 +59,10 @@ def until(true: Callable[[], bool]) -> None:
             return
         time.sleep(0.01)
     raise AssertionError("it did not come about")
+
+
+def idle(runner: QueueRunner) -> bool:
+    return all(page.ticket is None for page in runner._pages.values())
 
 
 def states(queue: RecordingQueue) -> list[str]:
@@ -72,7 +77,7 @@ def test_a_hundred_recordings_are_all_transcribed(runner: QueueRunner, two_words
     until(lambda: not queue.active)
     assert states(queue) == ["done"] * 100
     assert [entry.result.transcript.file for entry in queue.entries()] == [f"{number}.wav" for number in range(100)]
-    until(lambda: runner._workers == 0)  # no thread stays behind
+    until(lambda: idle(runner))  # no thread stays behind
 
 
 def test_the_options_reach_the_engine(runner: QueueRunner, engine: FakeEngine, two_words: Path) -> None:
@@ -185,7 +190,7 @@ def test_a_page_that_is_gone_is_no_longer_worked_for(runner: QueueRunner, engine
     clock.now_s += STOPPED_UNSEEN_S + 1
     until(lambda: not queue.active)  # nobody asks anything, and the engine is held: the run itself notices
     assert states(queue) == ["cancelled", "cancelled"]
-    until(lambda: runner._workers == 0)
+    until(lambda: idle(runner))
 
 
 def test_a_page_that_reloads_finds_its_queue_and_its_run(runner: QueueRunner, engine: FakeEngine, clock: Clock, two_words: Path) -> None:
@@ -205,7 +210,7 @@ def test_results_are_kept_for_hours_and_then_their_files_go(runner: QueueRunner,
     queue = runner.open(ONE)
     entry = queue.add(two_words, "a.wav")
     runner.submit(queue, RunOptions())
-    until(lambda: runner._workers == 0)
+    until(lambda: idle(runner))
     clock.now_s += KEPT_UNSEEN_S - 1
     assert runner.find(TWO) is None
     assert entry.path.exists()
