@@ -172,7 +172,7 @@ def test_the_log_has_the_requests_id_and_no_word_of_what_was_said(
     with run_page(show_text=shown) as page:
         headers = {"x-request-id": "mine-1"}
         answer = httpx.post(f"{page.address}/v1/audio/transcriptions", files={"file": two_words.read_bytes()}, headers=headers)
-        made_up = httpx.get(f"{page.address}/healthz", headers={"x-request-id": "no id\t"}).headers["x-request-id"]
+        made_up = httpx.get(f"{page.address}/healthz", headers={"x-request-id": "no id!"}).headers["x-request-id"]
     assert answer.headers["x-request-id"] == "mine-1"
     assert re.fullmatch(r"[0-9a-f]{16}", made_up)
     assert ids == ["mine-1"]
