@@ -65,8 +65,9 @@ _WITH_INPUTS = frozenset({"call", "run", "api", "queue"})
 _FILE = "file="
 #: Inputs are options and names; recordings come as uploads.
 MOST_INPUT_BYTES = 4_000_000
-#: Folders in the uploads' folder that belong to one page or one request.
-PRIVATE = ("recordings", "requests")
+#: The folder in the uploads' folder that no client ever names. Those of uploads and of a page's recordings are named by digits that
+#: only their page knows: 64 of a digest with a secret in it, or twice 32 random ones.
+PRIVATE = "requests"
 
 
 class GradioGuard:
@@ -143,7 +144,7 @@ class GradioGuard:
             return False
         if found.is_relative_to(self._examples):
             return True
-        return found.is_relative_to(self._files) and found.relative_to(self._files).parts[:1] not in [(name,) for name in PRIVATE]
+        return found.is_relative_to(self._files) and found.relative_to(self._files).parts[:1] != (PRIVATE,)
 
 
 def _paths(inputs: Any) -> Iterator[str]:

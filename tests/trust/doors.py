@@ -128,7 +128,7 @@ def _neighbours(client: httpx.Client, probes: Probes, files: Path) -> None:
     secret = files / "secret.txt"
     secret.write_text(SECRET, encoding="utf-8")
     (own,) = files.glob("lightvoice-*")
-    theirs = own / "recordings" / ("1" * 32) / "x" / "source" / "theirs.wav"
+    theirs = own / "requests" / ("1" * 32) / "theirs.wav"
     theirs.parent.mkdir(parents=True)
     theirs.write_text(SECRET, encoding="utf-8")
     (own / "link.txt").symlink_to(secret)

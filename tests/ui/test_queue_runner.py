@@ -15,10 +15,10 @@ from engine.errors import OptionRangeError, UnknownLanguageError, UnknownPrecisi
 from engine.precision import VAD_OFF
 from tests.ui.fake_engine import FakeEngine
 from ui.limits import Limits
-from ui.queue_runner import KEPT_UNSEEN_S, STOPPED_UNSEEN_S, QueueRunner
+from ui.queue_runner import KEPT_UNSEEN_S, LEFT_S, STOPPED_UNSEEN_S, QueueRunner
 from ui.recording_queue import EntryState, RecordingQueue
 from ui.run_options import RunOptions
-from ui.run_slots import RunSlots
+from ui.run_slots import LineFullError, RunSlots, StoppingError
 from ui.texts import Texts
 
 WAIT_S = 20.0
@@ -237,6 +237,80 @@ def test_a_choice_that_is_not_on_offer_is_refused_at_once(
     with pytest.raises(error):
         runner.submit(queue, options)
     assert states(queue) == ["ready"]
+
+
+def test_a_page_that_finds_the_line_full_is_told_and_keeps_its_recordings(engine: FakeEngine, two_words: Path, tmp_path: Path) -> None:
+    slots = RunSlots(1, most_waiting=1)
+    runner = QueueRunner(engine, slots=slots, folder=tmp_path, limits=Limits())
+    holder, waiting = slots.ask("holder"), slots.ask("waiting")
+    queue = runner.open(ONE)
+    queue.add(two_words, "a.wav")
+    with pytest.raises(LineFullError, match=r"1 wait .*try again in about \d+ s"):
+        runner.submit(queue, RunOptions())
+    assert states(queue) == ["ready"]
+    slots.leave(waiting)
+    runner.submit(queue, RunOptions())
+    slots.leave(holder)
+    until(lambda: states(queue) == ["done"])
+
+
+def test_more_recordings_than_may_wait_are_refused_together(engine: FakeEngine, two_words: Path, tmp_path: Path) -> None:
+    runner = QueueRunner(engine, slots=RunSlots(1), folder=tmp_path, limits=Limits(waiting_recordings=2))
+    queue = runner.open(ONE)
+    for number in range(3):
+        queue.add(two_words, f"{number}.wav")
+    with pytest.raises(LineFullError):
+        runner.submit(queue, RunOptions())
+    assert states(queue) == ["ready"] * 3
+
+
+def test_who_cancels_while_waiting_is_out_of_the_line_at_once(engine: FakeEngine, two_words: Path, tmp_path: Path) -> None:
+    slots = RunSlots(1)
+    runner = QueueRunner(engine, slots=slots, folder=tmp_path, limits=Limits())
+    holder = slots.ask("holder")
+    queue = runner.open(ONE)
+    queue.add(two_words, "a.wav")
+    runner.submit(queue, RunOptions())
+    assert slots.waiting() == 1
+    queue.cancel_all()
+    runner.wake()
+    assert slots.waiting() == 0
+    slots.leave(holder)
+
+
+def test_a_page_that_leaves_is_no_longer_worked_for_unless_it_comes_back(
+    runner: QueueRunner, engine: FakeEngine, clock: Clock, two_words: Path
+) -> None:
+    engine.hold.clear()
+    gone, reloaded = runner.open(ONE), runner.open(TWO)
+    for queue in (gone, reloaded):
+        queue.add(two_words, "a.wav")
+        runner.submit(queue, RunOptions())
+    until(lambda: len(engine.calls) == 2)
+    for queue_id in (ONE, TWO):
+        runner.leave(queue_id)
+    assert runner.find(TWO) is reloaded
+    clock.now_s += LEFT_S + 1
+    until(lambda: not gone.active)  # the run itself notices, long before the page would count as unseen
+    assert states(gone) == ["cancelled"]
+    assert states(reloaded) == ["running"]
+    engine.hold.set()
+    until(lambda: states(reloaded) == ["done"])
+
+
+def test_a_server_that_stops_ends_what_waits(engine: FakeEngine, two_words: Path, tmp_path: Path) -> None:
+    slots = RunSlots(1)
+    runner = QueueRunner(engine, slots=slots, folder=tmp_path, limits=Limits())
+    holder = slots.ask("holder")
+    queue = runner.open(ONE)
+    queue.add(two_words, "a.wav")
+    runner.submit(queue, RunOptions())
+    slots.close()
+    until(lambda: not queue.active)
+    assert states(queue) == ["cancelled"]
+    with pytest.raises(StoppingError):
+        runner.submit(queue, RunOptions())
+    slots.leave(holder)
 
 
 @pytest.mark.parametrize("queue_id", ["", "1" * 31, "../" + "1" * 29, "g" * 32, "1" * 33, "1" * 32 + "\n"])
