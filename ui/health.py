@@ -50,7 +50,7 @@ class Health:
 
     def is_loaded(self) -> bool:
         """Whether the open bundle's models have run."""
-        return self._loaded is self._engine.bundle or bool(self._engine.resources()["sessions"])
+        return self._loaded is self._engine.bundle or self._engine.is_open
 
     def _said(self, status: str) -> dict[str, str]:
         return {"status": status, "bundle": self._engine.bundle.name, "precision": self._engine.precision}
