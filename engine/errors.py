@@ -55,6 +55,10 @@ class LightVoiceError(Exception):
         error.values = dict(values)
         return error
 
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        self.args = args  # an OSError that is made by another ``__new__`` than its own keeps none, and could not be printed
+
 
 class AudioError(LightVoiceError, ValueError):
     """The recording cannot be used."""

@@ -610,6 +610,14 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         ),
         "{path} 名为 INT8，却有 {floating} 个权重乘法以浮点运行、{integer} 个以整数运行；请用 `python -m models quantize` 重新量化",
     ),
+    "reason.LineFullError": (
+        "the server is busy: {waiting} wait for their turn already; try again in about {wait_s} s",
+        "服务器繁忙：已有 {waiting} 个任务在等待；请在约 {wait_s} 秒后重试",
+    ),
+    "reason.StoppingError": (
+        "the server is being stopped; try again when it is back",
+        "服务器正在停止；请在恢复后重试",
+    ),
     "error.no_audio": ("Choose or record something first.", "请先选择文件或录音。"),
     "error.no_audio_title": ("No recording yet", "尚无录音"),
     "error.unexpected": (

@@ -240,6 +240,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--callers", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--kinds", nargs="+", choices=sorted(set(KINDS)), default=KINDS, help="what the callers are, in turn")
     parser.add_argument("--most-growth-mb", type=float, default=30.0, help="between the second and the last third; the first one warms up")
 
 
@@ -266,13 +267,13 @@ def _free_after_s(server: Server) -> float:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Figures of the load; AssertionError where the server did not keep what it promises."""
-    callers = [Caller(number, KINDS[number % len(KINDS)]) for number in range(arguments.callers)]
+    callers = [Caller(number, arguments.kinds[number % len(arguments.kinds)]) for number in range(arguments.callers)]
     with serving("--threads", "1") as server:
         samples, took_s = asyncio.run(_drive(server, callers, arguments))
         free_s = _free_after_s(server)
         left_over = [path for folder in server.files.glob("*/requests") for path in folder.iterdir()]
     report: dict[str, Any] = {"callers": len(callers), "seconds": round(took_s, 1)}
-    for kind in dict.fromkeys(KINDS):
+    for kind in dict.fromkeys(arguments.kinds):
         own = [caller for caller in callers if caller.kind == kind]
         served, whole = ([value for caller in own for value in getattr(caller, name)] for name in ("served_s", "whole_s"))
         report[kind] = {
