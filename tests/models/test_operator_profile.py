@@ -47,5 +47,17 @@ def test_the_command_prints_a_table_and_writes_json(
     monkeypatch.setattr(sys, "argv", ["operator_profile", *graphs, "--frames", "5", "--runs", "1", "--json", str(target)])
     assert operator_profile.main() == 0
     printed = capsys.readouterr().out
-    assert "| asr.fp32.onnx | asr.int8.onnx |" in printed and "DynamicQuantizeMatMul" in printed
+    assert "| asr.fp32.onnx | asr.int8.onnx |" in printed and "of products alone |" in printed
     assert [Path(entry["graph"]).name for entry in json.loads(target.read_text(encoding="utf-8"))] == ["asr.fp32.onnx", "asr.int8.onnx"]
+
+
+def test_operators_that_cost_next_to_nothing_share_a_line() -> None:
+    times, nodes = {"MatMul": 20.0, "Add": 0.05, "Mul": 0.03}, {"MatMul": 2, "Add": 5, "Mul": 1}
+    known = {"frames": 167, "threads": 1, "products_gop": 4.0, "limit_ms": 16.0, "limit_gops": 250.0}
+    table = operator_profile.to_markdown([operator_profile.Profile(graph="a/asr.fp32.onnx", operators_ms=times, nodes=nodes, **known)])
+    assert table.splitlines()[2:] == [
+        "| MatMul | 20.0 (2) |",
+        "| others | 0.1 |",
+        "| all | 20.1 |",
+        "| the 4.0 GOP of products alone | 16.0 (250 GOP/s) |",
+    ]
