@@ -63,21 +63,22 @@ class Access:
         return None
 
     def _unknown(self, scope: Scope, headers: Headers) -> Response:
+        texts = _texts(headers)
         if scope["path"].startswith(API_PREFIX):
             message = "this server asks for an API key; send it as 'Authorization: Bearer KEY'"
             refusal: Response = error_json(message, status=401, code="invalid_api_key")
         else:
-            refusal = PlainTextResponse(_texts(headers)("access.unknown"), status_code=401)
+            refusal = PlainTextResponse(texts("access.unknown"), status_code=401)
         # A browser asks for name and password when it is told this; a program's client does not look at it.
         refusal.headers["www-authenticate"] = 'Basic realm="LightVoice", charset="UTF-8"'
         return refusal
 
     def _too_many(self, scope: Scope, headers: Headers, wait_s: int) -> Response:
+        texts = _texts(headers)
         if scope["path"].startswith(API_PREFIX):
             message = f"too many wrong attempts; try again in {wait_s} s"
             return error_json(message, status=429, code="rate_limit_exceeded", retry_after_s=wait_s)
-        said = _texts(headers)("access.too_many", wait=wait_s)
-        return PlainTextResponse(said, status_code=429, headers={"retry-after": str(wait_s)})
+        return PlainTextResponse(texts("access.too_many", wait=wait_s), status_code=429, headers={"retry-after": str(wait_s)})
 
 
 def _texts(headers: Headers) -> Texts:
