@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -51,7 +50,7 @@ def _engine_options() -> argparse.ArgumentParser:
     options.add_argument("--precision", help="fp32, int8 or another variant of the bundle (default: fp32; int8 with --slim)")
     options.add_argument("--device", choices=DEVICES, default="cpu", help="where the models run (default: %(default)s)")
     options.add_argument("--threads", type=_positive, help="threads of each model (default: physical cores)")
-    options.set_defaults(slim=False, max_duration_s=DecodeLimits.duration_s)
+    options.set_defaults(slim=False)
     return options
 
 
@@ -90,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--ssl-certfile", type=Path, help="certificate for HTTPS; browsers allow the microphone elsewhere only with it")
     serve.add_argument("--ssl-keyfile", type=Path, help="the certificate's key")
     serve.add_argument("--ssl-self-signed", action="store_true", help="HTTPS with a certificate that is made here; the browser warns once")
+    _add_doors(serve)
     transcribe = commands.add_parser("transcribe", parents=[shared], help="transcribe files to stdout or into a folder")
     transcribe.add_argument("files", nargs="+", metavar="FILE", help="audio or video files")
     transcribe.add_argument("--format", default="json", metavar="|".join(FORMATS), help="output (default: %(default)s, an object a line)")
@@ -109,13 +109,27 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_doors(serve: argparse.ArgumentParser) -> None:
+    """Who may come in, how much they may bring, and what is written down of it."""
+    serve.add_argument(
+        "--auth", type=Path, metavar="FILE", help="ask for a name and a password: lines NAME:PASSWORD (or the variable LIGHTVOICE_AUTH)"
+    )
+    serve.add_argument(
+        "--api-keys", type=Path, metavar="FILE", help="ask for a key on /v1: one a line (or the variable LIGHTVOICE_API_KEYS)"
+    )
+    serve.add_argument("--max-upload-mb", type=_positive, default=500, metavar="MB", help="largest upload (default: %(default)s)")
+    serve.add_argument("--max-duration-s", type=_positive, default=14_400, metavar="S", help="longest recording (default: %(default)s)")
+    serve.add_argument("--log-json", action="store_true", help="write the log as JSON, an object a line")
+    serve.add_argument("--log-transcripts", action="store_true", help="write recognized text into the log, which otherwise holds none")
+
+
 def _with_command(arguments: Sequence[str]) -> list[str]:
     """Put ``serve`` in front when no command is named; ``--help`` stays the whole program's."""
     named = [argument for argument in arguments if not argument.startswith("-")]
     if (named and named[0] in COMMANDS and arguments[0] in COMMANDS) or (arguments and arguments[0] in ("-h", "--help")):
         return list(arguments)
     for place, argument in enumerate(arguments):
-        if argument in COMMANDS and not (place and arguments[place - 1] in ("--bundle", "--precision", "--host")):
+        if argument in COMMANDS and not (place and arguments[place - 1] in ("--bundle", "--precision", "--host", "--auth", "--api-keys")):
             return [argument, *arguments[:place], *arguments[place + 1 :]]
     return ["serve", *arguments]
 
@@ -124,16 +138,20 @@ def build_engine(arguments: argparse.Namespace, *, vad: VadOptions | None = None
     """Load the bundle that was asked for and make an engine of it."""
     bundle = Bundle.load(resolve_bundle(arguments.bundle, bundle_roots()))
     precision = arguments.precision or (Precision.INT8 if arguments.slim else Precision.FP32).value
-    limits = DecodeLimits(duration_s=arguments.max_duration_s, idle_s=SLIM_IDLE_S if arguments.slim else DecodeLimits.idle_s)
+    limits = DecodeLimits(duration_s=float(arguments.max_duration_s), idle_s=SLIM_IDLE_S if arguments.slim else DecodeLimits.idle_s)
     return Engine(bundle, precision=precision, device=arguments.device, threads=arguments.threads, vad=vad, decoder=Decoder(limits=limits))
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    from ui.credentials import read_credentials
+    from ui.limits import Limits
+    from ui.log_lines import set_up_log
+    from ui.serve import serve
+
+    set_up_log(as_json=arguments.log_json)
+    credentials = read_credentials(auth=arguments.auth, api_keys=arguments.api_keys)
     engine = build_engine(arguments)
     engine.start_decoder()  # beside what loads the page
-    from ui.serve import serve
 
     def ready(address: str) -> None:
         print(f"LightVoice: {address}  (bundle {engine.bundle.name}, {engine.precision}; Ctrl+C stops)", file=sys.stderr, flush=True)
@@ -147,6 +165,9 @@ def _serve(arguments: argparse.Namespace) -> int:
                 ssl_certfile=arguments.ssl_certfile,
                 ssl_keyfile=arguments.ssl_keyfile,
                 ssl_self_signed=arguments.ssl_self_signed,
+                limits=Limits(upload_mb=arguments.max_upload_mb, duration_s=float(arguments.max_duration_s)),
+                credentials=credentials,
+                show_text=arguments.log_transcripts,
                 managing=managing,
                 slim=arguments.slim,
                 on_ready=ready,

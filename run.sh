@@ -35,7 +35,7 @@ modules_of() {
     case $1 in
         slim) echo "$page" ;;
         full) echo "$page torch funasr modelscope librosa onnx sentencepiece nncf matplotlib" ;;
-        test) echo "pytest hypothesis ruff mypy playwright axe_playwright_python openai" ;;
+        test) echo "pytest xdist hypothesis ruff mypy playwright axe_playwright_python openai" ;;
     esac
 }
 
@@ -219,7 +219,9 @@ check() {
         say "Playwright does not start here (python -m playwright --version says why): the browser tests are left out"
         set -- --ignore=tests/browser "$@"
     }
-    "$venv/bin/python" -m pytest "$@" || failed+=(pytest)
+    # Files are shared out among as many workers as there are cores; in order, so that the browser's come last in each.
+    OMP_NUM_THREADS=1 "$venv/bin/python" -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder "$@" \
+        || failed+=(pytest)
     if ((${#failed[@]})); then
         say "failed: ${failed[*]}"
         exit 1

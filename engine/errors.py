@@ -42,10 +42,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, Self
 
 
 class LightVoiceError(Exception):
-    """Base of all errors raised on purpose; the message is meant for a person."""
+    """Base of all errors raised on purpose; the message is meant for a person.
+
+    ``values`` are what the message was made of, by name, for whoever says it in another language.
+    """
+
+    values: dict[str, Any]
+
+    def __new__(cls, *args: object, **values: object) -> Self:
+        """Keep the values, whatever the class makes of them."""
+        maker = OSError if issubclass(cls, OSError) else Exception  # Python asks for the base that lays out the object
+        error = maker.__new__(cls, *args)
+        error.values = dict(values)
+        return error
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        self.args = args  # an OSError that is made by another ``__new__`` than its own keeps none, and could not be printed
 
 
 class AudioError(LightVoiceError, ValueError):

@@ -254,6 +254,11 @@ class Engine:
         """CPU, memory, threads, open sessions, last RTF, GPU."""
         return self._meter.read(self._slot.sessions(), last_rtf=self._last_rtf)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether any session is open; unlike :meth:`resources` it measures nothing."""
+        return bool(self._slot.sessions())
+
     def close(self) -> None:
         """Close the sessions, give their memory back, and end the decoder's processes."""
         self._slot.close()

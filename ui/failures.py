@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import logging
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from engine.errors import AudioNotFoundError, LightVoiceError, StorageFullError
 from ui.texts import TEXTS, Texts
@@ -21,14 +23,21 @@ class Failure:
 
     kind: type[LightVoiceError] | None
     message: str
+    #: What a typed error's line was made of, by name.
+    values: dict[str, Any] = field(default_factory=dict)
 
     def words(self, texts: Texts) -> tuple[str, str]:
         """What it means to a person, and the reason with the remedy."""
         if self.kind is None:
             return texts("error.title"), texts("error.unexpected", id=self.message)
-        # A path of the server tells a person nothing.
-        message = texts("error.gone") if issubclass(self.kind, AudioNotFoundError) else self.message
-        return title_of(self.kind, texts), message
+        return title_of(self.kind, texts), self._reason(self.kind, texts)
+
+    def _reason(self, kind: type[LightVoiceError], texts: Texts) -> str:
+        if issubclass(kind, AudioNotFoundError):  # a path of the server tells a person nothing
+            return texts("error.gone")
+        if f"reason.{kind.__name__}" not in TEXTS:
+            return self.message
+        return texts(f"reason.{kind.__name__}", **self.values)
 
 
 def failure_of(error: Exception) -> Failure:
@@ -38,10 +47,15 @@ def failure_of(error: Exception) -> Failure:
         return Failure(StorageFullError, str(StorageFullError(reason="its disk is full")))
     if isinstance(error, LightVoiceError):
         _log.info("refused: %s", error)
-        return Failure(type(error), str(error))
+        return Failure(type(error), str(error), _said(error.values))
     number = uuid.uuid4().hex[:_ID_DIGITS]
     _log.error("unexpected error %s", number, exc_info=error)
     return Failure(None, number)
+
+
+def _said(values: dict[str, Any]) -> dict[str, Any]:
+    """Values as a person reads them: of a path its name."""
+    return {name: Path(value).name if name == "path" else value for name, value in values.items()}
 
 
 def title_of(kind: type[LightVoiceError], texts: Texts) -> str:

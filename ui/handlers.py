@@ -42,7 +42,7 @@ def _translated(texts: Texts, *, for_page: bool) -> Iterator[None]:
         raise
     except Exception as error:  # the page's last line: whatever it is, it is said or logged with a number, and the server goes on
         title, message = failure_of(error).words(texts)
-        if isinstance(error, LightVoiceError):
+        if isinstance(error, LightVoiceError) and not for_page:
             message = str(error)
         raise _toast(message, title=title, for_page=for_page) from error
 

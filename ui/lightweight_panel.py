@@ -18,6 +18,8 @@ from ui.texts import Texts, label, texts_for
 
 #: What would be shown as 0.0 MB.
 _NOTHING_MB = 0.1
+#: Runs in each precision before their speeds are set against each other: one alone may have met a busy moment.
+RUNS_NEEDED = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,11 +75,11 @@ def _speed(state: LightweightState, advice: Advice, texts: Texts) -> str:
         texts("light.measured", precision=name.upper(), rtf=rtf(speed.rtf), runs=speed.runs) for name, speed in sorted(state.speeds.items())
     )
     lines = []
-    if full and light:
+    if full and light and min(full.runs, light.runs) >= RUNS_NEEDED:
         lines.append(texts("light.speed", ratio=f"{full.rtf / light.rtf:.1f}"))
     else:
         reason = advice.reasons[0]
-        lines.append(texts("light.speed_unknown", advice=texts(f"advice.{reason.code}", **reason.values)))
+        lines.append(texts("light.speed_unknown", needed=RUNS_NEEDED, advice=texts(f"advice.{reason.code}", **reason.values)))
     if measured:
         lines.append(texts("light.measured_here", measured=measured))
     return "".join(_line(line) for line in lines)

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
 from ui.live_html import stage_html
-from ui.recording_form import build_recording_options
-from ui.run_options import END_SILENCE_MS, RunOptions
+from ui.recording_form import build_recording_options, language_choices
+from ui.run_options import END_SILENCE_MS, RunOptions, remembered
 from ui.secure_context import microphone_remedy_html
-from ui.texts import Texts, label
+from ui.texts import Texts, label, texts_for
+
+#: Where the browser keeps the options; see ui/transcribe_form.py.
+STORAGE_KEY = "lightvoice-live-options"
+#: The controls as :class:`RunOptions` names them, in their order.
+_REMEMBERED = ("language", "itn", "ban_emo_unknown", "end_silence_ms")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LivePanel:
     """What the page needs of this panel after it was laid out."""
 
-    language: gr.Dropdown
     hint: gr.HTML
     stage: gr.HTML
 
@@ -26,7 +31,7 @@ class LivePanel:
         return [microphone_remedy_html(texts), stage_html(texts)]
 
 
-def build_live_panel() -> LivePanel:
+def build_live_panel(blocks: gr.Blocks) -> LivePanel:
     """Lay the panel out inside the current tab and wire it."""
     with gr.Row(elem_classes="lv-columns"):
         with gr.Column(scale=2, min_width=280):
@@ -53,4 +58,22 @@ def build_live_panel() -> LivePanel:
     chosen = [options.language, options.itn, ban, pause]
     start.click(None, inputs=chosen, js="(...chosen) => { window.lightvoiceLive.start(...chosen); }", api_visibility="private")
     stop.click(None, js="() => { window.lightvoiceLive.stop(); }", api_visibility="private")
-    return LivePanel(language=options.language, hint=hint, stage=stage)
+    _remember(chosen, blocks)
+    return LivePanel(hint=hint, stage=stage)
+
+
+def _remember(controls: list[Any], blocks: gr.Blocks) -> None:
+    """The browser keeps what a person chose, and a page that opens shows it, in the reader's language."""
+    memory = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=STORAGE_KEY)
+
+    def keep(*values: Any) -> dict[str, Any]:
+        return dict(zip(_REMEMBERED, values, strict=True))
+
+    def greet(kept: object, request: gr.Request) -> list[Any]:
+        options = remembered(kept, precisions=())
+        language, *others = (getattr(options, name) for name in _REMEMBERED)
+        return [gr.Dropdown(choices=language_choices(texts_for(request)), value=language), *others]
+
+    quiet: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+    gr.on([control.input for control in controls], keep, inputs=controls, outputs=memory, **quiet)
+    blocks.load(greet, inputs=memory, outputs=controls, **quiet)

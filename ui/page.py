@@ -25,8 +25,9 @@ REFRESH_S = 2.0
 #: Uploads and downloads older than an hour are deleted; looked for every ten minutes.
 DELETE_EVERY_S = 600
 DELETE_AFTER_S = 3600
-#: Events that may wait; more are told that the queue is full.
-QUEUE_SIZE = 64
+#: Events of all pages that may wait for Gradio to begin them; the line before the engine (ui/run_slots.py) is shorter, and tells
+#: who finds it full how long the wait would be.
+QUEUE_SIZE = 256
 #: An event waits this long at most before the queue sees it; a person does not notice, the processor does.
 QUEUE_POLL_S = 0.05
 #: How often progress bars are told what is new.
@@ -52,7 +53,7 @@ def build_page(context: PageContext) -> gr.Blocks:
             with gr.Tab(label("tab.transcribe"), id="transcribe"):
                 transcribing = build_transcribe_panel(context, blocks)
             with gr.Tab(label("tab.live"), id="live"):
-                live = build_live_panel()
+                live = build_live_panel(blocks)
             with gr.Tab(label("tab.compare"), id="compare") as compare_tab:
                 comparing = build_compare_panel(context, context.models.whole)
             with gr.Tab(label("tab.models"), id="models"):
@@ -72,7 +73,6 @@ def build_page(context: PageContext) -> gr.Blocks:
                 comparison_empty_html(texts),
                 hint,
                 hint,
-                languages,
                 languages,
                 *live.greet(texts),
                 *models.greet(texts),
@@ -95,7 +95,6 @@ def build_page(context: PageContext) -> gr.Blocks:
             transcribing.recording.hint,
             comparing.recording.hint,
             comparing.options.language,
-            live.language,
             live.hint,
             live.stage,
             *models.greeted,

@@ -51,8 +51,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "light.reopens": ("Nothing was closed. {precision} opens with the next request.", "没有关闭会话。下次请求时载入 {precision}。"),
     "light.speed": ("INT8 is {ratio}× as fast as FP32, measured here.", "本机实测：INT8 速度为 FP32 的 {ratio} 倍。"),
     "light.speed_unknown": (
-        "Not measured here yet: a run in each mode will tell how fast INT8 is. {advice}",
-        "尚无本机实测：两种模式各运行一次即可得知 INT8 的速度。{advice}",
+        "Too little measured here to say how fast INT8 is: {needed} runs in each mode will tell. {advice}",
+        "本机实测次数不足：两种模式各运行 {needed} 次即可得知 INT8 的速度。{advice}",
     ),
     "light.measured": ("{precision} RTF {rtf} (runs: {runs})", "{precision} RTF {rtf}（{runs} 次）"),
     "light.measured_here": (
@@ -537,6 +537,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "models.eta": ("{time} left", "剩余 {time}"),
     "models.made": ("Now in {place}", "已保存到 {place}"),
     "models.reopening_failed": ("It could not be opened anew: {reason}", "无法重新打开：{reason}"),
+    # at the door, before there is a page
+    "access.unknown": ("Name and password, please.", "请输入用户名和密码。"),
+    "access.too_many": ("Too many wrong attempts. Try again in {wait} s.", "错误次数过多，请在 {wait} 秒后重试。"),
     # toasts
     "error.title": ("That did not work", "操作未完成"),
     "error.AudioError": ("This recording cannot be used", "无法使用此录音，请换一个文件"),
@@ -558,8 +561,66 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "error.OutputError": ("The result cannot be written", "无法写入结果"),
     "error.BundleError": ("The model bundle cannot be used", "模型文件无法使用，请重新安装"),
     "error.SessionError": ("The model cannot be run", "模型无法运行"),
+    "error.LineFullError": ("The server is busy", "服务器繁忙，请稍后再试"),
+    "error.StoppingError": ("The server is being stopped", "服务器正在停止"),
     "error.JobRunningError": ("Another job is running", "已有任务在进行"),
     "error.NotAllowedError": ("Not from here", "此处不可操作"),
+    # why, in the words of engine/errors.py
+    "reason.AudioDecodeError": (
+        "cannot read {path} as audio ({reason}); convert it to WAV, MP3, FLAC or OGG and try again",
+        "无法将 {path} 作为音频读取（{reason}）；请转换为 WAV、MP3、FLAC 或 OGG 后重试",
+    ),
+    "reason.OnlyWavError": (
+        "{path} is no WAV file, and the slim page reads nothing else; convert it, or start the server without --slim",
+        "{path} 不是 WAV 文件，精简页面只读取 WAV；请转换格式，或不带 --slim 启动服务器",
+    ),
+    "reason.EmptyAudioError": (
+        "{path} holds no audio samples; record or choose another file",
+        "{path} 中没有音频数据；请重新录制或换一个文件",
+    ),
+    "reason.NonFiniteAudioError": (
+        "{path} holds {count} samples that are not numbers (NaN or infinity); export it again",
+        "{path} 中有 {count} 个采样值不是有效数字（NaN 或无穷大）；请重新导出",
+    ),
+    "reason.SampleRateError": (
+        "{path} has a sample rate of {sample_rate} Hz; rates from {lowest} to {highest} Hz are read: resample it",
+        "{path} 的采样率为 {sample_rate} Hz，仅支持 {lowest}–{highest} Hz；请重采样",
+    ),
+    "reason.AudioTooLongError": (
+        "{path} lasts {duration_s:.0f} s or more; the limit is {limit_s:.0f} s, so split the recording",
+        "{path} 时长达到或超过 {duration_s:.0f} 秒，上限为 {limit_s:.0f} 秒；请拆分录音",
+    ),
+    "reason.OptionRangeError": (
+        "{name} is {value!r}; it must lie between {lowest:g} and {highest:g}",
+        "{name} 的值为 {value!r}，必须在 {lowest:g} 与 {highest:g} 之间",
+    ),
+    "reason.TooManyStreamsError": (
+        "{running} live transcriptions are running already; try again when one of them has stopped",
+        "已有 {running} 路实时转写在进行；请等其中一路结束后再试",
+    ),
+    "reason.BundleTamperedError": (
+        "{path} is not the file that bundle.json describes (expected {expected}, got {got}); install the bundle again",
+        "{path} 与 bundle.json 的记录不符（应为 {expected}，实为 {got}）；请重新安装此模型",
+    ),
+    "reason.ProviderUnavailableError": (
+        "device {device!r} cannot be used ({reason}); start with --device cpu",
+        "无法使用设备 {device!r}（{reason}）；请以 --device cpu 启动",
+    ),
+    "reason.NotQuantizedError": (
+        (
+            "{path} is called INT8 but runs {floating} weight MatMuls in float and {integer} in integers; "
+            "quantize it again with `python -m models quantize`"
+        ),
+        "{path} 名为 INT8，却有 {floating} 个权重乘法以浮点运行、{integer} 个以整数运行；请用 `python -m models quantize` 重新量化",
+    ),
+    "reason.LineFullError": (
+        "the server is busy: {waiting} wait for their turn already; try again in about {wait_s} s",
+        "服务器繁忙：已有 {waiting} 个任务在等待；请在约 {wait_s} 秒后重试",
+    ),
+    "reason.StoppingError": (
+        "the server is being stopped; try again when it is back",
+        "服务器正在停止；请在恢复后重试",
+    ),
     "error.no_audio": ("Choose or record something first.", "请先选择文件或录音。"),
     "error.no_audio_title": ("No recording yet", "尚无录音"),
     "error.unexpected": (

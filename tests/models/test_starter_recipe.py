@@ -183,7 +183,7 @@ def small_config() -> dict:
     config["corpus"]["digit_strings"] = 4
     config["asr"] |= {"output_size": 32, "linear_units": 32, "num_blocks": 1, "tp_blocks": 1}
     config["train_asr"] |= {"epochs": 2, "batch_frames": 200, "sounds_after_block": 1, "short_first_s": [], "dropout": 0.0}
-    config["train_vad"] |= {"steps": 60, "window_frames": 60, "batch_windows": 2}
+    config["train_vad"] |= {"steps": 12, "window_frames": 60, "batch_windows": 2}
     return config
 
 
@@ -294,41 +294,42 @@ def test_made_events_are_music_and_applause_and_stay(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_trained_weights_become_a_bundle_the_engine_loads(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A work folder after one epoch of the small network and a few steps of the VAD, with ``bundle/`` exported from it."""
+    from models.starter.export import export
+    from models.starter.prepare import FeatureStore
+    from models.starter.train_asr import Trainer
+    from models.starter.train_vad import train_vad
+
+    work = tmp_path_factory.mktemp("trained")
+    config, store = small_config(), FeatureStore(small_store(work))
+    Trainer(store, config, work).run(epochs=1)
+    train_vad(store, config, work, teacher=None)
+    export(work, work / "bundle", config)
+    return work
+
+
+def test_trained_weights_become_a_bundle_the_engine_loads(trained: Path) -> None:
     from engine.bundle import Bundle
-    from models.starter.export import export
-    from models.starter.prepare import FeatureStore
-    from models.starter.train_asr import Trainer
-    from models.starter.train_vad import train_vad
 
-    config, store = small_config(), FeatureStore(small_store(tmp_path))
-    Trainer(store, config, tmp_path).run(epochs=1)
-    train_vad(store, config, tmp_path, teacher=None)
-    export(tmp_path, tmp_path / "bundle", config)
-    bundle = Bundle.load(tmp_path / "bundle")
+    bundle = Bundle.load(trained / "bundle")
     assert bundle.name == "starter" and set(bundle.variants) == {"fp32", "int8"}
+    assert bundle.recipes["int8"]["recipe"] == "dynamic"
 
 
-def test_a_training_can_begin_with_a_bundle(tmp_path: Path) -> None:
-    from models.starter.export import export
+def test_a_training_can_begin_with_a_bundle(trained: Path, tmp_path: Path) -> None:
     from models.starter.prepare import FeatureStore
     from models.starter.train_asr import Trainer
-    from models.starter.train_vad import train_vad
 
-    config, store = small_config(), FeatureStore(small_store(tmp_path))
-    first = Trainer(store, config, tmp_path)
-    first.run(epochs=1)
-    train_vad(store, config, tmp_path, teacher=None)
-    export(tmp_path, tmp_path / "bundle", config)
-    work = tmp_path / "again"
-    work.mkdir()
-    second = Trainer(store, config, work, init=tmp_path / "bundle")
-    for name, value in torch.load(tmp_path / "asr.averaged.pt", weights_only=True).items():
+    store = FeatureStore(trained)
+    second = Trainer(store, small_config(), tmp_path, init=trained / "bundle")
+    for name, value in torch.load(trained / "asr.averaged.pt", weights_only=True).items():
         torch.testing.assert_close(second.model.state_dict()[name], value, msg=name)
     wider = small_config()
     wider["asr"]["output_size"] = 64
     with pytest.raises(CorpusError, match="output_size is 32 there and 64 here"):
-        Trainer(store, wider, work, init=tmp_path / "bundle")
+        Trainer(store, wider, tmp_path, init=trained / "bundle")
 
 
 def test_a_deeper_network_begins_as_the_bundle_it_comes_from(tmp_path: Path) -> None:

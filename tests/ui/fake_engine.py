@@ -223,6 +223,13 @@ class FakeEngine:
         self.lightweight = on
         return FakeReport(precision=self.precision, freed_mb=freed, rss_mb=RSS_MB[on])
 
+    @property
+    def is_open(self) -> bool:
+        return self._last_rtf is not None
+
+    def warm_up(self) -> None:
+        self._last_rtf = 0.01
+
     def speeds(self) -> dict[str, Speed]:
         return dict(self.measured)
 

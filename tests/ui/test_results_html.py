@@ -254,12 +254,21 @@ def test_what_did_not_happen_is_not_claimed(state: dict[str, Any], said: str) ->
 
 
 def test_the_expected_speed_is_what_was_measured() -> None:
-    speeds = {"fp32": Speed(rtf=0.05, runs=3), "int8": Speed(rtf=0.02, runs=1)}
+    speeds = {"fp32": Speed(rtf=0.05, runs=3), "int8": Speed(rtf=0.02, runs=4)}
     state = LightweightState(on=True, precision="int8", rss_mb=210.0, speeds=speeds)
     shown = Reader(effects_html(state, advise(flags=frozenset({"avx2"}), memory_mb=16_000), ENGLISH)).text
     assert "INT8 is 2.5× as fast as FP32" in shown
-    assert "FP32 RTF 0.05 (runs: 3) · INT8 RTF 0.02 (runs: 1)" in shown
-    assert "Not measured" not in shown
+    assert "FP32 RTF 0.05 (runs: 3) · INT8 RTF 0.02 (runs: 4)" in shown
+    assert "Too little" not in shown
+
+
+def test_a_single_run_is_no_speed() -> None:
+    speeds = {"fp32": Speed(rtf=0.05, runs=3), "int8": Speed(rtf=0.02, runs=1)}
+    state = LightweightState(on=True, precision="int8", rss_mb=210.0, speeds=speeds)
+    shown = Reader(effects_html(state, advise(flags=frozenset({"avx2"}), memory_mb=16_000), ENGLISH)).text
+    assert "2.5×" not in shown
+    assert "3 runs in each mode will tell" in shown
+    assert "INT8 RTF 0.02 (runs: 1)" in shown
 
 
 def test_a_bundle_without_int8_says_why_the_switch_rests() -> None:
