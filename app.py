@@ -6,17 +6,19 @@ Builds an Engine and hands it to the page or to the loop over files. Results go 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
-import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from engine.bundle import Bundle, find_bundles, resolve_bundle
-from engine.errors import LightVoiceError, OptionError, UnknownFormatError
+from engine.batch_journal import BatchJournal, result_paths
+from engine.bundle import MANIFEST, Bundle, find_bundles, resolve_bundle
+from engine.decoder import DecodeLimits, Decoder
+from engine.errors import LightVoiceError, OptionError, OutputError, UnknownFormatError
 from engine.formats import FORMATS, render
 from engine.pipeline import Engine
 from engine.precision import Precision
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent
 STARTER = ROOT / "models" / "starter" / "bundle"
 DEFAULT_HOST, DEFAULT_PORT, HIGHEST_PORT = "127.0.0.1", 7860, 65_535
+#: The slim page is there to save memory: its decoder's 30 MB are given back as soon as nobody sends files.
+SLIM_IDLE_S = 10.0
 COMMANDS = ("serve", "transcribe", "bundles")
 ALL_ANSWERED, SOME_FAILED, NOTHING_RUN = 0, 1, 2
 
@@ -85,13 +89,18 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--ssl-certfile", type=Path, help="certificate for HTTPS; browsers allow the microphone elsewhere only with it")
     serve.add_argument("--ssl-keyfile", type=Path, help="the certificate's key")
     serve.add_argument("--ssl-self-signed", action="store_true", help="HTTPS with a certificate that is made here; the browser warns once")
+    _add_doors(serve)
     transcribe = commands.add_parser("transcribe", parents=[shared], help="transcribe files to stdout or into a folder")
     transcribe.add_argument("files", nargs="+", metavar="FILE", help="audio or video files")
     transcribe.add_argument("--format", default="json", metavar="|".join(FORMATS), help="output (default: %(default)s, an object a line)")
     transcribe.add_argument("--output-dir", type=Path, help="write one file per recording here instead of to stdout")
+    transcribe.add_argument("--redo", action="store_true", help="transcribe again what an earlier run into the folder finished")
     transcribe.add_argument("--language", default="auto", help="auto, zh, en, yue, ja or ko (default: %(default)s)")
     transcribe.add_argument("--itn", action=argparse.BooleanOptionalAction, default=True, help="inverse text normalization")
     transcribe.add_argument("--ban-emo-unknown", action="store_true", help="never answer EMO_UNKNOWN: take the likeliest emotion")
+    transcribe.add_argument(
+        "--max-duration-s", type=float, default=DecodeLimits.duration_s, help="refuse longer recordings (default: %(default)s s)"
+    )
     defaults = VadOptions()
     for name, kind in (("speech_noise_threshold", float), ("max_end_silence_ms", int), ("max_segment_ms", int)):
         flag = "--" + name.replace("_", "-")
@@ -100,13 +109,27 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_doors(serve: argparse.ArgumentParser) -> None:
+    """Who may come in, how much they may bring, and what is written down of it."""
+    serve.add_argument(
+        "--auth", type=Path, metavar="FILE", help="ask for a name and a password: lines NAME:PASSWORD (or the variable LIGHTVOICE_AUTH)"
+    )
+    serve.add_argument(
+        "--api-keys", type=Path, metavar="FILE", help="ask for a key on /v1: one a line (or the variable LIGHTVOICE_API_KEYS)"
+    )
+    serve.add_argument("--max-upload-mb", type=_positive, default=500, metavar="MB", help="largest upload (default: %(default)s)")
+    serve.add_argument("--max-duration-s", type=_positive, default=14_400, metavar="S", help="longest recording (default: %(default)s)")
+    serve.add_argument("--log-json", action="store_true", help="write the log as JSON, an object a line")
+    serve.add_argument("--log-transcripts", action="store_true", help="write recognized text into the log, which otherwise holds none")
+
+
 def _with_command(arguments: Sequence[str]) -> list[str]:
     """Put ``serve`` in front when no command is named; ``--help`` stays the whole program's."""
     named = [argument for argument in arguments if not argument.startswith("-")]
     if (named and named[0] in COMMANDS and arguments[0] in COMMANDS) or (arguments and arguments[0] in ("-h", "--help")):
         return list(arguments)
     for place, argument in enumerate(arguments):
-        if argument in COMMANDS and not (place and arguments[place - 1] in ("--bundle", "--precision", "--host")):
+        if argument in COMMANDS and not (place and arguments[place - 1] in ("--bundle", "--precision", "--host", "--auth", "--api-keys")):
             return [argument, *arguments[:place], *arguments[place + 1 :]]
     return ["serve", *arguments]
 
@@ -115,14 +138,20 @@ def build_engine(arguments: argparse.Namespace, *, vad: VadOptions | None = None
     """Load the bundle that was asked for and make an engine of it."""
     bundle = Bundle.load(resolve_bundle(arguments.bundle, bundle_roots()))
     precision = arguments.precision or (Precision.INT8 if arguments.slim else Precision.FP32).value
-    return Engine(bundle, precision=precision, device=arguments.device, threads=arguments.threads, vad=vad)
+    limits = DecodeLimits(duration_s=float(arguments.max_duration_s), idle_s=SLIM_IDLE_S if arguments.slim else DecodeLimits.idle_s)
+    return Engine(bundle, precision=precision, device=arguments.device, threads=arguments.threads, vad=vad, decoder=Decoder(limits=limits))
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    engine = build_engine(arguments)
+    from ui.credentials import read_credentials
+    from ui.limits import Limits
+    from ui.log_lines import set_up_log
     from ui.serve import serve
+
+    set_up_log(as_json=arguments.log_json)
+    credentials = read_credentials(auth=arguments.auth, api_keys=arguments.api_keys)
+    engine = build_engine(arguments)
+    engine.start_decoder()  # beside what loads the page
 
     def ready(address: str) -> None:
         print(f"LightVoice: {address}  (bundle {engine.bundle.name}, {engine.precision}; Ctrl+C stops)", file=sys.stderr, flush=True)
@@ -136,6 +165,9 @@ def _serve(arguments: argparse.Namespace) -> int:
                 ssl_certfile=arguments.ssl_certfile,
                 ssl_keyfile=arguments.ssl_keyfile,
                 ssl_self_signed=arguments.ssl_self_signed,
+                limits=Limits(upload_mb=arguments.max_upload_mb, duration_s=float(arguments.max_duration_s)),
+                credentials=credentials,
+                show_text=arguments.log_transcripts,
                 managing=managing,
                 slim=arguments.slim,
                 on_ready=ready,
@@ -184,20 +216,51 @@ def _transcribe(arguments: argparse.Namespace) -> int:
         max_end_silence_ms=arguments.max_end_silence_ms,
         max_segment_ms=arguments.max_segment_ms,
     )
-    targets = None if folder is None else _targets(folder, arguments.files, arguments.format)
+    targets = None if folder is None else result_paths(folder, arguments.files, arguments.format)
     engine = build_engine(arguments, vad=vad)
+    try:
+        if folder is None or targets is None:
+            return _transcribe_all(engine, arguments, [(file, None) for file in arguments.files], journal=None)
+        journal = BatchJournal(folder, settings=_settings(engine, arguments))
+        return _transcribe_all(engine, arguments, _unfinished(journal, arguments, targets), journal=journal)
+    finally:
+        engine.close()
+
+
+def _settings(engine: Engine, arguments: argparse.Namespace) -> dict[str, Any]:
+    """All that a result depends on beside the recording."""
+    manifest = hashlib.sha256(engine.bundle.path(MANIFEST).read_bytes()).hexdigest()
+    about_the_run = ("command", "files", "output_dir", "bundle", "threads", "slim", "redo", "max_duration_s")
+    options = {name: value for name, value in vars(arguments).items() if name not in about_the_run}
+    return {**options, "precision": engine.precision, "manifest": manifest}
+
+
+def _unfinished(journal: BatchJournal, arguments: argparse.Namespace, targets: Sequence[Path]) -> list[tuple[str, Path | None]]:
+    """The files that an earlier run of the same batch has not finished."""
+    left: list[tuple[str, Path | None]] = []
+    for file, target in zip(arguments.files, targets, strict=True):
+        if arguments.redo or not journal.is_finished(Path(file), target):
+            left.append((file, target))
+        else:
+            print(f"{file} -> {target} (finished before; --redo does it again)", file=sys.stderr)
+    return left
+
+
+def _transcribe_all(
+    engine: Engine, arguments: argparse.Namespace, work: Sequence[tuple[str, Path | None]], *, journal: BatchJournal | None
+) -> int:
+    if not work:
+        return ALL_ANSWERED
+    engine.start_decoder()  # beside what opens the models
     # Opened now: a graph that cannot be opened is no file's fault.
     engine.warm_up()
     failed = 0
-    try:
-        for place, file in enumerate(arguments.files):
-            failed += not _transcribe_one(engine, file, arguments, target=None if targets is None else targets[place])
-    finally:
-        engine.close()
+    for file, target in work:
+        failed += not _transcribe_one(engine, file, arguments, target=target, journal=journal)
     return SOME_FAILED if failed else ALL_ANSWERED
 
 
-def _transcribe_one(engine: Engine, file: str, arguments: argparse.Namespace, *, target: Path | None) -> bool:
+def _transcribe_one(engine: Engine, file: str, arguments: argparse.Namespace, *, target: Path | None, journal: BatchJournal | None) -> bool:
     try:
         transcript = engine.transcribe(
             file, language=arguments.language, itn=arguments.itn, ban_emo_unknown=arguments.ban_emo_unknown, file=file
@@ -209,39 +272,24 @@ def _transcribe_one(engine: Engine, file: str, arguments: argparse.Namespace, *,
         print(f"{file}: {error}", file=sys.stderr)
         return False
     text = render(transcript, arguments.format)
-    if target is None:
+    if target is None or journal is None:
         _write(text)
     else:
-        partial = target.with_name(f".{target.name}.partial")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(target)
+        journal.write(Path(file), target, text)
         print(f"{file} -> {target}", file=sys.stderr)
     return True
 
 
-def _targets(folder: Path, files: Sequence[str], output_format: str) -> list[Path]:
-    """One output path a file; two inputs of one name get -2, -3, … so that neither is lost."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OptionError(f"cannot make the folder {folder} ({error.strerror}); choose another --output-dir") from error
-    taken: set[str] = set()
-    targets = []
-    for file in files:
-        stem, number = Path(file).stem, 1
-        name = stem
-        while name in taken:
-            number += 1
-            name = f"{stem}-{number}"
-        taken.add(name)
-        targets.append(folder / f"{name}.{output_format}")
-    return targets
-
-
 def _write(text: str) -> None:
     """A result to stdout, as UTF-8 whatever the terminal says, and at once: a batch that is stopped keeps what it has."""
-    sys.stdout.buffer.write(text.encode("utf-8"))
-    sys.stdout.buffer.flush()
+    try:
+        sys.stdout.buffer.write(text.encode("utf-8"))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise  # whoever read has gone, which main knows
+    except OSError as error:
+        _quiet_pipe(sys.stdout)  # what is left in the buffer has no place to go at the end either
+        raise OutputError(path="to standard output", reason=error.strerror or type(error).__name__) from error
 
 
 def _quiet_pipe(stream: TextIO) -> None:
@@ -256,6 +304,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.command == "bundles":
             return _list_bundles()
         return _transcribe(chosen) if chosen.command == "transcribe" else _serve(chosen)
+    except OutputError as error:  # the results before it are there; the next one would have no room either
+        print(error, file=sys.stderr)
+        return SOME_FAILED
     except LightVoiceError as error:
         print(error, file=sys.stderr)
         return NOTHING_RUN

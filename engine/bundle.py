@@ -6,6 +6,7 @@ modification time and inode, so that a gigabyte is not hashed again at every sta
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -26,7 +27,6 @@ from engine.errors import (
 MANIFEST = "bundle.json"
 FORMAT = 1
 SAMPLE_RATE_HZ = 16_000
-CHUNK_BYTES = 1 << 20
 BYTES_PER_MB = 1_000_000
 #: Who writes numbers as digits when that is asked for: the model itself, or :mod:`engine.itn` after it.
 ITN_BY_MODEL, ITN_BY_LIBRARY = "model", "library"
@@ -74,6 +74,7 @@ class Bundle:
     metrics: Mapping[str, Any]
     recipes: Mapping[str, Any]
     file_bytes: Mapping[str, int]
+    file_sha256: Mapping[str, str]
 
     @classmethod
     def load(cls, folder: str | Path, *, verify: bool = True) -> Bundle:
@@ -89,8 +90,20 @@ class Bundle:
             if not path.is_file():
                 raise BundleFileMissingError(path=path)
             if verify:
-                _verify(path, entry)
+                _verify(path, expected_bytes=entry["bytes"], expected_sha256=entry["sha256"])
         return bundle
+
+    def verify_graph(self, name: str) -> None:
+        """Verify a graph and its external weights again, as they are opened: BundleTamperedError for files that changed since, or that
+        bundle.json does not know. Costs a look at each file while size, times and inode are those that were verified.
+        """
+        weights = f"{name}.data"
+        for one in (name, weights) if weights in self.file_sha256 or self.path(weights).exists() else (name,):
+            if one not in self.file_sha256:
+                raise BundleTamperedError(path=self.path(one), expected="no such file", got="a file of unknown origin")
+            if not self.path(one).is_file():
+                raise BundleFileMissingError(path=self.path(one))
+            _verify(self.path(one), expected_bytes=self.file_bytes[one], expected_sha256=self.file_sha256[one])
 
     def path(self, name: str) -> Path:
         """The full path of one of the bundle's files."""
@@ -250,6 +263,7 @@ def _build(cls: type[Bundle], folder: Path, fields: _Fields, files: Mapping[str,
         metrics=fields.table("metrics", {}),
         recipes=fields.table("recipes", {}),
         file_bytes={name: entry["bytes"] for name, entry in files.items()},
+        file_sha256={name: entry["sha256"] for name, entry in files.items()},
     )
     for name in (bundle.tokens, *bundle.cmvn.values()):
         if name not in files:
@@ -269,20 +283,26 @@ def _expect_bytes(path: Path, expected: int) -> os.stat_result:
     return status
 
 
-def _verify(path: Path, entry: Mapping[str, Any]) -> None:
-    status = _expect_bytes(path, entry["bytes"])
-    key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}|{status.st_ino}"
+def _verify(path: Path, *, expected_bytes: int, expected_sha256: str) -> None:
+    status = _expect_bytes(path, expected_bytes)
+    resolved = path.resolve()
+    key = f"{resolved}|{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}|{status.st_ino}"
     cache = _cache_file()
     known = _known(cache)
-    if known.get(key) == entry["sha256"]:
+    if known.get(key) == expected_sha256:
         return
-    digest = hashlib.sha256()
+    digest = _sha256(resolved, key)
+    if digest != expected_sha256:
+        raise BundleTamperedError(path=path, expected=f"sha256 {expected_sha256[:12]}…", got=f"{digest[:12]}…")
+    _remember(cache, known | {key: digest})
+
+
+@functools.lru_cache(maxsize=256)
+def _sha256(path: Path, key: str) -> str:
+    """The digest of a file; ``key`` changes with the file. Remembered in the process too: a container's home may be read-only."""
+    del key
     with path.open("rb") as handle:
-        while chunk := handle.read(CHUNK_BYTES):
-            digest.update(chunk)
-    if digest.hexdigest() != entry["sha256"]:
-        raise BundleTamperedError(path=path, expected=f"sha256 {entry['sha256'][:12]}…", got=f"{digest.hexdigest()[:12]}…")
-    _remember(cache, known | {key: digest.hexdigest()})
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _known(cache: Path) -> dict[str, str]:

@@ -6,6 +6,8 @@
     ├── AudioError (ValueError)               the recording
     │   ├── AudioNotFoundError (FileNotFoundError)
     │   ├── AudioDecodeError                  not audio, truncated, or lying about itself
+    │   │   ├── DecoderCrashedError           the library that read it crashed, in a process of its own
+    │   │   └── DecoderLimitError             reading it took more time or memory than a recording needs
     │   ├── OnlyWavError                      another format, where WAV alone is read
     │   ├── EmptyAudioError                   no samples at all
     │   ├── NonFiniteAudioError               NaN or infinity among the samples
@@ -19,6 +21,9 @@
     │   ├── OptionRangeError                  a number outside its range
     │   └── PortUnavailableError (OSError)    the page cannot listen where it was told to
     ├── TooManyStreamsError                   no place for one more live stream
+    ├── DecoderUnavailableError               no process can be started to decode in
+    ├── StorageFullError                      no room for what a person sends
+    ├── OutputError                           a result that cannot be written
     ├── BundleError                           a folder of weights
     │   ├── BundleFormatError (ValueError)    bundle.json, tokens or CMVN cannot be read
     │   ├── BundleFileMissingError (FileNotFoundError)
@@ -55,6 +60,10 @@ class LightVoiceError(Exception):
         error.values = dict(values)
         return error
 
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        self.args = args  # an OSError that is made by another ``__new__`` than its own keeps none, and could not be printed
+
 
 class AudioError(LightVoiceError, ValueError):
     """The recording cannot be used."""
@@ -75,6 +84,20 @@ class AudioDecodeError(AudioError):
 
     def __init__(self, *, path: str | Path, reason: str) -> None:
         super().__init__(f"cannot read {Path(path).name} as audio ({reason}); convert it to WAV, MP3, FLAC or OGG and try again")
+
+
+class DecoderCrashedError(AudioDecodeError):
+    """The library that read the recording crashed; the process in which it did so was its own."""
+
+    def __init__(self, *, path: str | Path, how: str) -> None:
+        super().__init__(path=path, reason=f"the decoder crashed on it, {how}, and was restarted")
+
+
+class DecoderLimitError(AudioDecodeError):
+    """Reading the recording took more than the limits in force allow."""
+
+    def __init__(self, *, path: str | Path, limit: str) -> None:
+        super().__init__(path=path, reason=f"decoding it took {limit} and was stopped")
 
 
 class OnlyWavError(AudioError):
@@ -173,6 +196,29 @@ class TooManyStreamsError(LightVoiceError):
 
     def __init__(self, *, running: int) -> None:
         super().__init__(f"{running} live transcriptions are running already; try again when one of them has stopped")
+
+
+class DecoderUnavailableError(LightVoiceError):
+    """The system starts no further process."""
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(f"no decoder can be started ({reason}); let the server start processes, or close other programs")
+
+
+class StorageFullError(LightVoiceError):
+    """The disk of the server, or what it sets aside for recordings, is full."""
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(f"the server has no room for this recording ({reason}); try again later, or free some space on its disk")
+
+
+class OutputError(LightVoiceError):
+    """A result cannot be written where it should go."""
+
+    def __init__(self, *, path: str | Path, reason: str) -> None:
+        super().__init__(
+            f"cannot write {path} ({reason}); free some space or choose another place, then run it again: what is finished is kept"
+        )
 
 
 class BundleError(LightVoiceError):

@@ -16,10 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from engine.audio import SAMPLE_RATE_HZ, AudioStream, Waveform, load_audio
+from engine.audio import SAMPLE_RATE_HZ, AudioStream, Look, Watch, Waveform
 from engine.bundle import ITN_BY_LIBRARY, Bundle
 from engine.bundle_slot import BundleSlot, OpenBundle, SwitchReport
 from engine.compare import Comparison, Contender, Variant, take_turns
+from engine.containers import Probe
+from engine.decoder import Decoder
 from engine.features import fbank
 from engine.itn import load as load_itn
 from engine.live import LiveStream
@@ -51,11 +53,13 @@ class Engine:
         threads: int | None = None,
         vad: VadOptions | None = None,
         opener: OpenSession | None = None,
+        decoder: Decoder | None = None,
     ) -> None:
         self.vad_options = vad or VadOptions()
         # One processor, whatever is open on it: the sessions of all bundles and precisions take turns with each other.
         opener = opener or partial(open_session, turns=Turns())
         self._slot = BundleSlot(bundle, precision=precision, device=device, threads=threads, opener=opener)
+        self._decoder = decoder or Decoder()
         self._meter = ResourceMeter()
         self._last_rtf: float | None = None
         self._speeds = SpeedLog()
@@ -84,6 +88,24 @@ class Engine:
     def threads(self) -> int:
         """Threads of each session."""
         return self._slot.current.pool.threads
+
+    def load(self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None) -> Waveform:
+        """Read a recording of anybody's, in a process that may crash: as :meth:`engine.decoder.Decoder.load`, errors too."""
+        return self._decoder.load(source, max_duration_s=max_duration_s, look=look)
+
+    def stream(
+        self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None, watch: Watch | None = None
+    ) -> AudioStream:
+        """Read a recording of anybody's while it is worked on: as :meth:`engine.decoder.Decoder.stream`, errors too."""
+        return self._decoder.stream(source, max_duration_s=max_duration_s, look=look, watch=watch)
+
+    def probe(self, source: str | Path) -> Probe | None:
+        """What a recording's header says; None for what is no recording."""
+        return self._decoder.probe(source)
+
+    def start_decoder(self) -> None:
+        """Start the decoder's process without waiting for it, so that the first recording finds it ready."""
+        self._decoder.warm_up()
 
     def transcribe(  # noqa: PLR0913 - the page's options, keyword-only
         self,
@@ -129,7 +151,7 @@ class Engine:
         started = time.perf_counter()
         # A Waveform was decoded before this call; its share is counted all the same.
         outside_s = audio.decode_s if isinstance(audio, Waveform) else 0.0
-        recording = audio if isinstance(audio, Waveform | AudioStream) else AudioStream(audio)
+        recording = audio if isinstance(audio, Waveform | AudioStream) else self.stream(audio)
         if not opened.pool.is_open(precision):
             tell(0.0, "open")  # at full size this takes seconds
         with opened.pool.lease(precision) as leased, opened.pool.with_vad(leased, wishes.vad_precision) as sessions:
@@ -183,7 +205,7 @@ class Engine:
         wishes = Wishes(language=language, itn=itn, ban_emo_unknown=ban_emo_unknown)
         tell = progress or _silent
         tell(0.0, "decode")
-        waveform = audio if isinstance(audio, Waveform) else load_audio(audio)
+        waveform = audio if isinstance(audio, Waveform) else self.load(audio)
         with ExitStack() as beside:
             sides = []
             for side in (left, right):
@@ -209,7 +231,7 @@ class Engine:
 
     def detect(self, audio: str | Path | Waveform, *, precision: str = CURRENT, vad: VadOptions | None = None) -> tuple[SpeechSpan, ...]:
         """Speech spans alone, without recognition."""
-        waveform = audio if isinstance(audio, Waveform) else load_audio(audio)
+        waveform = audio if isinstance(audio, Waveform) else self.load(audio)
         opened = self._slot.current
         with opened.pool.lease(precision) as sessions:
             return opened.parts.detector(sessions).detect(waveform, fbank(waveform.samples), vad or self.vad_options)
@@ -237,9 +259,15 @@ class Engine:
         """CPU, memory, threads, open sessions, last RTF, GPU."""
         return self._meter.read(self._slot.sessions(), last_rtf=self._last_rtf)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether any session is open; unlike :meth:`resources` it measures nothing."""
+        return bool(self._slot.sessions())
+
     def close(self) -> None:
-        """Close the sessions and give their memory back."""
+        """Close the sessions, give their memory back, and end the decoder's processes."""
         self._slot.close()
+        self._decoder.close()
 
 
 def _warm_up(opened: OpenBundle) -> None:

@@ -108,9 +108,13 @@ class _Entry:
 
 
 def open_session(bundle: Bundle, *, model: str, precision: str, device: str, threads: int, turns: Turns | None = None) -> Session:
-    """Open one graph of a bundle; INT8 variants must really multiply in integers. ``turns`` as in :meth:`Session.open`."""
+    """Open one graph of a bundle, verified as it is opened; INT8 variants must really multiply in integers.
+
+    ``turns`` as in :meth:`Session.open`.
+    """
     files = bundle.variant(precision)
     name = files.asr if model == "asr" else files.vad
+    bundle.verify_graph(name)
     full = bundle.variants.get(Precision.FP32)
     # A recipe may leave one of the two models as it is and name the FP32 file.
     shared = precision != Precision.INT8 and full is not None and name in (full.asr, full.vad)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
+from engine.claimed_folder import claimed_folder
 from engine.features import Cmvn
 from engine.tags import TAG_POSITIONS, piece_of
 from models.contract import PROMPT, frontend_metadata, prompt_metadata, write_tokens
@@ -62,8 +62,8 @@ def assemble(
     output.parent.mkdir(parents=True, exist_ok=True)
     # The exporter writes a graph once with its weights inside and once with them beside it.
     require_space(output.parent, (2 + logits + gpu) * (asr_folder / "model.pt").stat().st_size)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".export-") as temporary:
-        folder = Path(temporary) / "bundle"
+    with claimed_folder(output.parent, ".export-") as temporary:
+        folder = temporary / "bundle"
         folder.mkdir()
         fields = _fill(folder, asr_checkpoint, vad_checkpoint, name=name, logits=logits, gpu=gpu)
         write_manifest(folder, fields)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from engine.bundle import Bundle
+from engine.claimed_folder import claimed_folder
 from engine.errors import OptionError
 from models.disk import require_space
 from models.manifest import read_manifest, write_manifest
@@ -38,8 +38,8 @@ def bundle_to_change(bundle: Path, output: Path | None) -> Iterator[Path]:
     source = Bundle.load(bundle)
     output.parent.mkdir(parents=True, exist_ok=True)
     require_space(output.parent, sum(source.file_bytes.values()))
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".copy-") as temporary:
-        copy = Path(temporary) / output.name
+    with claimed_folder(output.parent, ".copy-") as temporary:
+        copy = temporary / output.name
         copy.mkdir()
         for name in source.file_bytes:
             shutil.copyfile(source.path(name), copy / name)

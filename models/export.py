@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import LightVoiceError
+from models.attention_graph import use_standard_attention
 from models.fsmn_vad import FsmnVad
 from models.memory_graph import widen_memories
 from models.sensevoice import PROMPT_POSITIONS, SenseVoice
@@ -50,7 +51,9 @@ class AsrGraph(nn.Module):
         # ONNX Runtime's softmax is vectorized, its ReduceLogSumExp is not: 6 ms against 21 for ten seconds at 25 055 pieces.
         probabilities = torch.softmax(logits, dim=-1)
         tags = probabilities[:, :PROMPT_POSITIONS].index_select(-1, self.tag_ids)
-        return logits.argmax(dim=-1).to(torch.int32), torch.log(probabilities.amax(dim=-1)), tags
+        # Its TopK passes once over the logits, its ArgMax goes number by number: 2.4 ms less for ten seconds.
+        best = torch.topk(logits, k=1, dim=-1).indices
+        return best.squeeze(-1).to(torch.int32), torch.log(probabilities.gather(-1, best)).squeeze(-1), tags
 
 
 class VadGraph(nn.Module):
@@ -95,20 +98,32 @@ def write_onnx(
         )
 
 
-def finish_graph(path: Path, *, metadata: dict[str, Any], external: bool, memories: bool = False) -> None:
+def finish_graph(path: Path, *, metadata: dict[str, Any], external: bool, for_cpu: bool = False) -> None:
     """Write metadata into the graph and, where asked, move the weights to ``<name>.data`` so that they are mapped, not copied.
 
-    ``memories`` rewrites the FSMN memories for the CPU's kernels (models/memory_graph.py).
+    ``for_cpu`` rewrites attention and the FSMN memories for the CPU's kernels (models/attention_graph.py, models/memory_graph.py).
     """
     model = onnx.load(str(path))
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()})
     model.producer_name = "lightvoice"
     lift_constants(model)
-    if memories:
+    if for_cpu:
+        use_standard_attention(model)
         widen_memories(model)
     path.unlink()
     save_graph(model, path, external=external)
+    if for_cpu:
+        write_types(path)
+
+
+def write_types(path: Path) -> None:
+    """Write the type and shape of every tensor into a graph, which ONNX Runtime would otherwise infer at every opening.
+
+    SenseVoice-Small in FP32 opens in 1.5 s instead of 2.0 (processor time of one thread). Weights are neither read nor moved.
+    """
+    model = onnx.shape_inference.infer_shapes(onnx.load(str(path), load_external_data=False), strict_mode=True)
+    path.write_bytes(model.SerializeToString())
 
 
 def lift_constants(model: onnx.ModelProto) -> None:
@@ -155,7 +170,7 @@ def export_asr(network: SenseVoice, path: Path, *, tag_ids: Sequence[int], metad
     time_axis = {"speech": {1: "frames"}, "token_ids": {1: "positions"}, "log_probs": {1: "positions"}}
     names, outputs = ["speech", "language", "textnorm"], ["token_ids", "log_probs", "tag_probs"]
     write_onnx(graph, (speech, *prompt), path, names=names, outputs=outputs, axes=time_axis)
-    finish_graph(path, metadata={**asr_metadata(network, tag_ids), **metadata}, external=True, memories=True)
+    finish_graph(path, metadata={**asr_metadata(network, tag_ids), **metadata}, external=True, for_cpu=True)
     check_asr(graph, path)
 
 

@@ -22,6 +22,8 @@ from models.sensevoice import SenseVoice, SenseVoiceConfig
 
 _BLOCK = re.compile(r"^encoder\.(encoders|tp_encoders)\.(\d+)\.")
 _MEMORY = re.compile(r"^fsmn\.(\d+)\.")
+#: Where an attention operator says how many heads it has; ONNX Runtime's own is in graphs written before 2026-11-21.
+_HEADS = {"Attention": "q_num_heads", "MultiHeadAttention": "num_heads"}
 
 
 def _load(path: Path) -> onnx.ModelProto:
@@ -57,7 +59,7 @@ def read_weights(path: Path, *, prefix: str) -> tuple[dict[str, Tensor], list[Te
                 named[bias.removeprefix(prefix).removesuffix(".bias") + ".weight"] = weight
     for name, value in named.items():
         if name.endswith("self_attn.fsmn_block.weight") and value.dim() == 4:
-            named[name] = value.squeeze(-1)
+            named[name] = value.flatten(start_dim=2)
     return named, unnamed
 
 
@@ -112,9 +114,9 @@ def sensevoice_of(path: Path) -> SenseVoice:
     heads = [
         attribute.i
         for node in onnx.load(str(path), load_external_data=False).graph.node
-        if node.op_type == "MultiHeadAttention"
+        if node.op_type in _HEADS
         for attribute in node.attribute
-        if attribute.name == "num_heads"
+        if attribute.name == _HEADS[node.op_type]
     ]
     try:
         config = SenseVoiceConfig(

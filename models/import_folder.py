@@ -6,7 +6,6 @@ The bundle appears under its name only when every graph in it ran on the engine'
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from engine.claimed_folder import claimed_folder
 from engine.errors import LightVoiceError
 from models.assemble import LICENCE, add_dynamic_int8, assemble
 from models.contract import write_tokens
@@ -44,8 +44,8 @@ def import_folder(folder: Path, output: Path, *, vad_folder: Path | None = None,
         raise ExportError(f"there is no folder {folder}; check the path")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=output.parent, prefix=".import-") as temporary:
-            staging = Path(temporary) / "bundle"
+        with claimed_folder(output.parent, ".import-") as temporary:
+            staging = temporary / "bundle"
             make = _import_official if is_official(folder) else _import_ready_made
             make(folder, staging, vad_folder, name)
             staging.rename(output)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,25 @@ def write_manifest(folder: Path, fields: dict[str, Any]) -> Path:
     """Write ``bundle.json`` with ``fields`` and every file now in the folder; replaced in one step."""
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST and not is_leftover(path.name))
     files = {name: {"sha256": sha256_of(folder / name), "bytes": (folder / name).stat().st_size} for name in names}
+    return _replace(folder, {"format": 1, **fields, "files": files})
+
+
+def withdraw_files(folder: Path, names: Collection[str]) -> dict[str, Any]:
+    """Take files that are about to be replaced out of ``bundle.json``, and the variants that use them: -> all variants there were."""
+    manifest = read_manifest(folder)
+    variants: dict[str, Any] = manifest["variants"]
+    if not set(names) & manifest["files"].keys():
+        return variants
+    used = {name.removesuffix(".data") for name in names}
+    manifest["variants"] = {variant: graphs for variant, graphs in variants.items() if not used & set(graphs.values())}
+    manifest["files"] = {name: entry for name, entry in manifest["files"].items() if name not in names}
+    _replace(folder, manifest)
+    return variants
+
+
+def _replace(folder: Path, manifest: dict[str, Any]) -> Path:
     partial = folder / f"{MANIFEST}.partial"
-    partial.write_text(json.dumps({"format": 1, **fields, "files": files}, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    partial.write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return partial.replace(folder / MANIFEST)
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import logging
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.bundle import Bundle
+from engine.claimed_folder import claimed_folder
 from models.disk import require_space
-from models.manifest import is_leftover, read_manifest, write_manifest
+from models.manifest import is_leftover, read_manifest, withdraw_files, write_manifest
 
 log = logging.getLogger(__name__)
 
 MODELS = ("asr", "vad")
+STAGING = ".recipe-"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,13 +54,15 @@ def add_variant(folder: Path, variant: str, recipe: Recipe) -> dict[str, Any]:
     source = Source.of(folder)
     _clear_leftovers(folder)
     require_space(folder, 2 * source.file_bytes)  # a recipe's own temporary copy, and the result
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".recipe-") as temporary:
-        staging = Path(temporary)
+    with claimed_folder(folder, STAGING) as staging:
         record = dict(recipe(source, staging, variant))
-        for path in sorted(staging.iterdir()):
-            if path.is_file():
-                path.replace(folder / path.name)
-    record_variant(folder, variant, {model: f"{model}.{variant}.onnx" for model in MODELS}, record)
+        made = sorted(path for path in staging.iterdir() if path.is_file())
+        # A run that is killed between two of these leaves a whole bundle without the variant, not one whose sums are wrong.
+        variants = withdraw_files(folder, {path.name for path in made})
+        for path in made:
+            path.replace(folder / path.name)
+    files = {model: f"{model}.{variant}.onnx" for model in MODELS}
+    record_variant(folder, variant, files, record, others=variants)
     log.info("%s has the variant %s", folder, variant)
     return record
 
@@ -67,15 +70,16 @@ def add_variant(folder: Path, variant: str, recipe: Recipe) -> dict[str, Any]:
 def _clear_leftovers(folder: Path) -> None:
     """Remove what a recipe that was killed left behind."""
     for path in folder.iterdir():
-        if is_leftover(path.name):
+        if is_leftover(path.name) and not path.name.startswith(STAGING):  # whose process may run: claimed_folder looks
             log.info("removing %s, left by a run that did not finish", path.name)
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def record_variant(folder: Path, variant: str, files: Mapping[str, str], record: Mapping[str, Any]) -> None:
+def record_variant(folder: Path, variant: str, files: Mapping[str, str], record: Mapping[str, Any], *, others: Mapping[str, Any]) -> None:
     """Name a variant in ``bundle.json``, with its recipe's record and the recordings that the recipe listened to."""
     manifest = read_manifest(folder)
-    manifest["variants"][variant] = {model: name if (folder / name).exists() else f"{model}.fp32.onnx" for model, name in files.items()}
+    graphs = {model: name if (folder / name).exists() else f"{model}.fp32.onnx" for model, name in files.items()}
+    manifest["variants"] = {**others, variant: graphs}
     kept = {key: value for key, value in record.items() if key != "used_recordings"}
     if kept:
         manifest.setdefault("recipes", {})[variant] = kept

@@ -95,7 +95,42 @@ def check_globals(path: str, tree: ast.AST) -> Iterator[str]:
             yield f"keeps global state (line {node.lineno}); pass it in"
 
 
-CHECKS: tuple[Callable[[str, ast.AST], Iterator[str]], ...] = (check_imports, check_print, check_except, check_name, check_globals)
+def check_no_code_from_data(path: str, tree: ast.AST) -> Iterator[str]:
+    """What is read from a file must not be able to run: no pickle is loaded, nothing is evaluated."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        called, options = ast.unparse(node.func), {option.arg: ast.unparse(option.value) for option in node.keywords}
+        if called in {"eval", "exec", "pickle.load", "pickle.loads", "pickle.Unpickler", "marshal.loads", "yaml.load", "joblib.load"}:
+            yield f"runs what a file says: {called} (line {node.lineno})"
+        if called == "torch.load" and options.get("weights_only") != "True":
+            yield f"loads a pickle that may run code (line {node.lineno}); give weights_only=True"
+        if options.get("allow_pickle", "False") != "False":
+            yield f"allows pickles (line {node.lineno})"
+
+
+#: What can ask another machine for something: the workshop fetches models, the page and the engine ask nobody.
+NETWORK_CLIENTS = {"httpx", "httpx2", "requests", "urllib.request", "urllib3", "aiohttp", "http.client", "ftplib", "huggingface_hub"}
+
+
+def check_network(path: str, tree: ast.AST) -> Iterator[str]:
+    if path.startswith("models/"):
+        return
+    for module, names in imports_of(tree):
+        asked = {module, module.split(".")[0], *(f"{module}.{name}" for name in names)} & NETWORK_CLIENTS
+        if asked:
+            yield f"imports {', '.join(sorted(asked))}; only the workshop asks other machines"
+
+
+CHECKS: tuple[Callable[[str, ast.AST], Iterator[str]], ...] = (
+    check_imports,
+    check_print,
+    check_except,
+    check_name,
+    check_globals,
+    check_no_code_from_data,
+    check_network,
+)
 
 
 def violations(path: str, source: str) -> list[str]:
@@ -139,6 +174,13 @@ def test_the_rules_are_applied_to_every_part_of_the_product():
         ("ui/page.py", "try:\n    f()\nexcept Exception:\n    pass", "swallows"),
         ("engine/utils.py", "", "named after nothing"),
         ("engine/pipeline.py", "def f():\n    global MODEL\n    MODEL = 1", "global state"),
+        ("models/official.py", "torch.load(path)", "weights_only=True"),
+        ("models/official.py", "torch.load(path, weights_only=False)", "weights_only=True"),
+        ("models/starter/prepare.py", "np.load(path, allow_pickle=True)", "allows pickles"),
+        ("engine/bundle.py", "pickle.loads(content)", "runs what a file says"),
+        ("ui/page.py", "eval(text)", "runs what a file says"),
+        ("ui/page.py", "import httpx", "only the workshop asks"),
+        ("engine/bundle.py", "from urllib import request", "only the workshop asks"),
     ],
 )
 def test_a_file_that_breaks_a_rule_is_named(path, source, said):

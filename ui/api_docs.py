@@ -55,7 +55,8 @@ def docs_html(schema: dict[str, Any], address: str) -> str:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>LightVoice API</title><style>{_STYLE}</style></head><body><main><h1>LightVoice API</h1>"
-        f'<p>Shaped like OpenAI\'s; any API key will do. Machine-readable: <a href="openapi.json">openapi.json</a>. '
+        f"<p>Shaped like OpenAI's; any API key will do where the server was given none. "
+        f'Machine-readable: <a href="openapi.json">openapi.json</a>. '
         f"Errors: <code>{escape(_ERROR)}</code></p><pre tabindex='0'>{escape(example)}</pre>{operations}</main></body></html>"
     )
 

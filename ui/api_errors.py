@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi.responses import JSONResponse
+from starlette.responses import JSONResponse
 
-from engine.errors import AudioError, LightVoiceError, OptionError, UnknownLanguageError, UnknownPrecisionError
+from engine.errors import AudioError, LightVoiceError, OptionError, StorageFullError, UnknownLanguageError, UnknownPrecisionError
 from ui.failures import failure_of
+from ui.run_slots import LineFullError, StoppingError
 
+#: When a client whose server is being stopped may find it back.
+STOPPED_FOR_S = 10
 _INVALID, _SERVER = "invalid_request_error", "server_error"
 
 
@@ -20,26 +23,28 @@ class ApiError(LightVoiceError):
         self.status, self.param, self.code = status, param, code
 
 
-class ClientLeftError(Exception):
-    """The client left while its request waited or ran; nobody is there to be told."""
-
-
 def error_answer(error: Exception) -> JSONResponse:
     """Any error as an answer; the unexpected is logged with a number, and the number is all that is said of it."""
     failure = failure_of(error)
     if isinstance(error, ApiError):
         return error_json(str(error), status=error.status, param=error.param, code=error.code)
+    if isinstance(error, LineFullError):
+        return error_json(str(error), status=429, code="rate_limit_exceeded", retry_after_s=error.wait_s)
+    if isinstance(error, StoppingError):
+        return error_json(str(error), status=503, code="server_stopping", retry_after_s=STOPPED_FOR_S)
     if failure.kind is None:
         return error_json(f"unexpected error; the server's log has it under {failure.message}", status=500)
     status, param = _blame(failure.kind)
     return error_json(failure.message, status=status, param=param, code=failure.kind.__name__)
 
 
-def error_json(message: str, *, status: int, param: str | None = None, code: str | None = None) -> JSONResponse:
-    """OpenAI's error object."""
+def error_json(
+    message: str, *, status: int, param: str | None = None, code: str | None = None, retry_after_s: int | None = None
+) -> JSONResponse:
+    """OpenAI's error object; ``retry_after_s`` tells the client when to come back."""
     kind = _SERVER if status >= 500 else _INVALID  # noqa: PLR2004 - where HTTP draws the line
     body: dict[str, Any] = {"error": {"message": message, "type": kind, "param": param, "code": code}}
-    headers = {"retry-after": "5"} if status == 429 else None  # noqa: PLR2004 - too many requests
+    headers = None if retry_after_s is None else {"retry-after": str(retry_after_s)}
     return JSONResponse(body, status_code=status, headers=headers)
 
 
@@ -51,4 +56,6 @@ def _blame(kind: type[LightVoiceError]) -> tuple[int, str | None]:
         return 400, "language"
     if issubclass(kind, UnknownPrecisionError):
         return 404, "model"
+    if issubclass(kind, StorageFullError):
+        return 507, None
     return (400 if issubclass(kind, OptionError) else 500), None

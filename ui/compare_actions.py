@@ -6,13 +6,13 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import wait
 from contextlib import contextmanager
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from engine.audio import load_audio
 from engine.compare import StoppedEarly
 from engine.errors import OptionError
 from engine.segments import FRAME_MS
@@ -20,6 +20,7 @@ from ui.comparison_exports import write_comparison
 from ui.comparison_html import comparison_html, side_names
 from ui.context import PageContext, engine_progress
 from ui.exports import file_stem
+from ui.gradio_callers import has_left
 from ui.handlers import no_recording, toasts
 from ui.managing import may_manage
 from ui.reference_html import LONGEST_REFERENCE, reference_html, score_sides
@@ -93,7 +94,8 @@ class CompareActions:
                     others = self._others_too(request)
                     sides = [self._choices.find(value, others=others) for value in (left, right)]
                     with self._place(str(request.session_hash)):
-                        waveform = load_audio(audio, max_duration_s=self._context.limits.duration_s)
+                        look = partial(report, 0.0, "decode")
+                        waveform = self._context.engine.load(audio, max_duration_s=self._context.limits.duration_s, look=look)
                         comparison = self._context.engine.compare(
                             waveform,
                             language=language,
@@ -120,22 +122,27 @@ class CompareActions:
     @contextmanager
     def _place(self, page: str) -> Iterator[None]:
         """Wait for a place on the engine, which everybody shares, and keep it; StoppedEarly where Cancel was pressed meanwhile."""
-        ticket = self._context.slots.ask()
+        ticket = self._context.slots.ask(page)
         try:
             while not wait([ticket], timeout=LOOK_S).done:
-                if self._stops.wanted(page):
+                if self._unwanted(page):
                     raise StoppedEarly
+            ticket.result()
             yield
         finally:
             self._context.slots.leave(ticket)
 
     def _reporter(self, page: str, shown: Callable[[float, str], None]) -> Callable[[float, str], None]:
         def report(fraction: float, stage: str) -> None:
-            if self._stops.wanted(page):
+            if self._unwanted(page):
                 raise StoppedEarly
             shown(fraction, stage)
 
         return report
+
+    def _unwanted(self, page: str) -> bool:
+        """Whether Cancel was pressed, or the page is gone."""
+        return self._stops.wanted(page) or has_left(page)
 
     def rescore(self, reference: str, last: str | None, request: gr.Request) -> list[Any]:
         """The reference was changed: score the last comparison anew, and write its files anew."""

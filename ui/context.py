@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from ui.limits import Limits
 from ui.managing import Managers
 from ui.model_state import ModelState
 from ui.queue_runner import QueueRunner
+from ui.run_log import RunLog
 from ui.run_slots import RunSlots
 from ui.server_state import ServerState
 from ui.texts import TEXTS, Texts
@@ -20,7 +21,7 @@ from ui.texts import TEXTS, Texts
 if TYPE_CHECKING:
     from engine.pipeline import Engine
 
-#: All runs of the engine share this queue, whoever asks: page, comparison or program.
+#: Comparisons of the page share this queue of Gradio's; their turn on the engine they take with everybody else.
 ENGINE_QUEUE = "engine"
 
 
@@ -38,6 +39,8 @@ class PageContext:
     recordings: QueueRunner
     #: Places on the engine, for everybody together.
     slots: RunSlots
+    #: Where finished runs are noted.
+    runs: RunLog = field(default_factory=RunLog)
     #: Who may switch, fetch, import and quantize.
     managers: Managers = Managers.NOBODY
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 from gradio.data_classes import FileData
 from gradio.events import api
 from gradio.utils import get_upload_folder
 
-from engine.audio import AudioStream, load_audio
+from engine.audio import Look
 from engine.errors import AudioNotFoundError
-from ui.context import ENGINE_QUEUE, PageContext
+from ui.callers import caller_of
+from ui.context import PageContext
+from ui.gradio_callers import gone
 from ui.handlers import api_errors
+from ui.turns import in_turn
+
+#: Calls that Gradio lets in at a time, to wait for their turn on the engine; a fixed number of its listeners runs at once.
+MOST_CALLS = 16
+_CALLS = "calls"
 
 
 def uploaded_file(audio: object) -> tuple[Path, str]:
@@ -33,19 +42,36 @@ def uploaded_file(audio: object) -> tuple[Path, str]:
 def add_endpoints(context: PageContext) -> None:
     """Register the endpoints on the Blocks that is being built; their names are the README's ("For programs")."""
 
-    def transcribe(audio: FileData, language: str = "auto", itn: bool = True, precision: str = "current") -> dict[str, Any]:
+    async def transcribe(
+        audio: FileData, request: gr.Request, language: str = "auto", itn: bool = True, precision: str = "current"
+    ) -> dict[str, Any]:
         """Transcribe one recording: audio is an uploaded file, language one of auto, zh, en, yue, ja, ko."""
-        with api_errors(), context.slots.held():
-            path, name = uploaded_file(audio)
-            recording = AudioStream(path, max_duration_s=context.limits.duration_s)
-            return context.engine.transcribe(recording, language=language, itn=itn, precision=precision, file=name).to_dict()
 
-    def compare(audio: FileData, language: str = "auto", itn: bool = True, left: str = "fp32", right: str = "int8") -> dict[str, Any]:
-        """Run one recording in two precisions and say what differs."""
-        with api_errors(), context.slots.held():
+        def run(look: Look) -> dict[str, Any]:
             path, name = uploaded_file(audio)
-            waveform = load_audio(path, max_duration_s=context.limits.duration_s)
-            return context.engine.compare(waveform, language=language, itn=itn, left=left, right=right, file=name).to_dict()
+            recording = context.engine.stream(path, max_duration_s=context.limits.duration_s, look=look)
+            transcript = context.engine.transcribe(
+                recording, language=language, itn=itn, precision=precision, file=name, progress=lambda _fraction, _stage: look()
+            )
+            context.runs.record(transcript, source="endpoint")
+            return transcript.to_dict()
+
+        return await _answered(context, request, run)
+
+    async def compare(
+        audio: FileData, request: gr.Request, language: str = "auto", itn: bool = True, left: str = "fp32", right: str = "int8"
+    ) -> dict[str, Any]:
+        """Run one recording in two precisions and say what differs."""
+
+        def run(look: Look) -> dict[str, Any]:
+            path, name = uploaded_file(audio)
+            waveform = context.engine.load(path, max_duration_s=context.limits.duration_s, look=look)
+            comparison = context.engine.compare(
+                waveform, language=language, itn=itn, left=left, right=right, file=name, progress=lambda _fraction, _stage: look()
+            )
+            return comparison.to_dict()
+
+        return await _answered(context, request, run)
 
     def set_lightweight(on: bool) -> dict[str, Any]:
         """Turn lightweight mode on or off for the whole server."""
@@ -57,8 +83,13 @@ def add_endpoints(context: PageContext) -> None:
         with api_errors():
             return context.engine.resources()
 
-    limit = context.limits.concurrent_runs
-    api(transcribe, api_name="transcribe", concurrency_id=ENGINE_QUEUE, concurrency_limit=limit)
-    api(compare, api_name="compare", concurrency_id=ENGINE_QUEUE, concurrency_limit=limit)
+    api(transcribe, api_name="transcribe", concurrency_id=_CALLS, concurrency_limit=MOST_CALLS)
+    api(compare, api_name="compare", concurrency_id=_CALLS, concurrency_limit=MOST_CALLS)
     api(set_lightweight, api_name="set_lightweight", queue=False)
     api(resources, api_name="resources", queue=False)
+
+
+async def _answered(context: PageContext, request: gr.Request, run: Callable[[Look], dict[str, Any]]) -> dict[str, Any]:
+    """A call's run in its turn with everybody else's; it waits on the event loop, so that no thread is kept from others."""
+    with api_errors():
+        return await in_turn(context.slots, caller_of(request.request), gone(request.session_hash), run)

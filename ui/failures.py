@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.errors import AudioNotFoundError, LightVoiceError
+from engine.errors import AudioNotFoundError, LightVoiceError, StorageFullError
 from ui.texts import TEXTS, Texts
 
 _log = logging.getLogger(__name__)
@@ -41,6 +42,9 @@ class Failure:
 
 def failure_of(error: Exception) -> Failure:
     """An error as what is said of it later, to whoever asks; the unexpected is logged with its traceback."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        _log.error("no room: %s", error)
+        return Failure(StorageFullError, str(StorageFullError(reason="its disk is full")))
     if isinstance(error, LightVoiceError):
         _log.info("refused: %s", error)
         return Failure(type(error), str(error), _said(error.values))

@@ -1,39 +1,41 @@
 """The HTTP API beside the page, shaped like OpenAI's: ``POST /v1/audio/transcriptions``, ``GET /v1/models``; documented at ``/docs``.
 
-A run takes its turn with everybody else's (:class:`~ui.run_slots.RunSlots`). While it waits and runs, nothing of it is on the event
-loop but a look-out for the client: when the client leaves, the run stops at its next step and its place is free.
+A run takes its turn with everybody else's (:mod:`ui.turns`); when the client leaves, the run stops at its next step and its place is
+free. Every answer names the session set that made it in ``x-lightvoice-model``, whatever the response format.
 """
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.requests import ClientDisconnect
 
-from engine.audio import AudioStream
+from engine.audio import Look
 from engine.bundle import MANIFEST, Bundle
 from engine.formats import render
 from engine.precision import CURRENT
 from engine.transcript import Segment, Transcript
 from ui.api_docs import FORM_SCHEMA, docs_html
-from ui.api_errors import ApiError, ClientLeftError, error_answer, error_json
+from ui.api_errors import ApiError, error_answer, error_json
+from ui.callers import caller_of
 from ui.context import PageContext
 from ui.transcript_events import TranscriptEvents
-from ui.transcription_json import plain_json, verbose_json
+from ui.transcription_json import model_id, plain_json, verbose_json
 from ui.transcription_request import TranscriptionRequest, received
+from ui.turns import CallerLeftError, hung_up, in_turn
 
-#: Requests that may be here at the same time, running, waiting or sending; more are asked to come back.
-MOST_REQUESTS = 64
+#: Requests that may be sending beside those that run and wait; more are asked to come back before they have sent anything.
+MOST_SENDING = 32
 #: What nginx calls a request whose client has left: nobody reads the answer.
 CLIENT_LEFT = 499
+MODEL_HEADER = "x-lightvoice-model"
 OnSegment = Callable[[Segment], None] | None
 _MEDIA_TYPES = {"srt": "application/x-subrip; charset=utf-8", "vtt": "text/vtt; charset=utf-8"}
 
@@ -42,24 +44,24 @@ def http_api(context: PageContext, *, folder: Path) -> APIRouter:
     """The routes; uploads lie in ``folder`` while their request lasts."""
     router = APIRouter()
     present: set[int] = set()
+    most_present = context.limits.concurrent_runs + context.limits.waiting_runs + MOST_SENDING
     context.state.add_queue(lambda: len(present))
 
     @router.post("/v1/audio/transcriptions", openapi_extra={"requestBody": FORM_SCHEMA})
     async def transcriptions(request: Request) -> Response:
         """Transcribe a recording."""
-        if len(present) >= MOST_REQUESTS:
-            message = f"{MOST_REQUESTS} requests are being worked on; try again later"
-            return error_json(message, status=429, code="rate_limit_exceeded")
+        if len(present) >= most_present:
+            return error_answer(context.slots.full())
         async with AsyncExitStack() as lasting:
             present.add(id(request))
             lasting.callback(present.discard, id(request))
             try:
-                wanted = await lasting.enter_async_context(received(request, folder, upload_mb=context.limits.upload_mb))
-                run = partial(_in_turn, context, request, wanted, _precision(context, wanted.model))
+                wanted = await lasting.enter_async_context(received(request, folder, limits=context.limits))
+                run = partial(_run, context, request, wanted, _precision(context, wanted.model))
                 if wanted.stream:
                     return TranscriptEvents(run, lasting.pop_all().aclose)
                 return _answer(await run(None), wanted)
-            except (ClientLeftError, ClientDisconnect):
+            except (CallerLeftError, ClientDisconnect):
                 return Response(status_code=CLIENT_LEFT)
             except Exception as error:  # noqa: BLE001 - the last line: whatever it is, it is said, or logged with a number (error_answer)
                 return error_answer(error)
@@ -126,7 +128,10 @@ def _precision(context: PageContext, model: str | None) -> str:
         raise _unknown_model(model, known)
     name = names.get(model, model)
     if name != current:
-        message = f"model {model!r} is installed, but bundle {current!r} is open; open {name!r} on the page, or start with --bundle"
+        message = (
+            f"model {model!r} is installed, but bundle {current!r} is open; open {name!r} on the page's Models tab, "
+            f"or start the server with --bundle {name}, or leave the model out to use what is open"
+        )
         raise ApiError(message, param="model", code="model_not_open")
     return model.rpartition(":")[2]
 
@@ -135,12 +140,16 @@ def _unknown_model(model: str, known: dict[str, dict[str, Any]]) -> ApiError:
     return ApiError(f"there is no model {model!r}; choose one of {', '.join(known)}", status=404, param="model", code="model_not_found")
 
 
-def _transcribe(
-    context: PageContext, wanted: TranscriptionRequest, precision: str, look: Callable[[], None], on_segment: OnSegment
-) -> Transcript:
+async def _run(context: PageContext, request: Request, wanted: TranscriptionRequest, precision: str, on_segment: OnSegment) -> Transcript:
+    """One request's run in its turn."""
+    work = partial(_transcribe, context, wanted, precision, on_segment)
+    return await in_turn(context.slots, caller_of(request), hung_up(request), work)
+
+
+def _transcribe(context: PageContext, wanted: TranscriptionRequest, precision: str, on_segment: OnSegment, look: Look) -> Transcript:
     """Decode and recognize; ``look`` is called between steps and may raise."""
-    return context.engine.transcribe(
-        AudioStream(wanted.path, max_duration_s=context.limits.duration_s),
+    transcript = context.engine.transcribe(
+        context.engine.stream(wanted.path, max_duration_s=context.limits.duration_s, look=look),
         language=wanted.language,
         itn=wanted.itn,
         precision=precision,
@@ -149,49 +158,18 @@ def _transcribe(
         progress=lambda _fraction, _stage: look(),
         on_segment=on_segment,
     )
-
-
-async def _in_turn(
-    context: PageContext, request: Request, wanted: TranscriptionRequest, precision: str, on_segment: OnSegment
-) -> Transcript:
-    """Wait for a place on the engine and transcribe in a thread; ClientLeftError once the client has left and the run has stopped."""
-    left = threading.Event()
-
-    def look() -> None:
-        if left.is_set():
-            raise ClientLeftError
-
-    ticket = context.slots.ask()
-    lookout = asyncio.create_task(_hang_up(request))
-    try:
-        granted = asyncio.wrap_future(ticket)
-        await asyncio.wait({granted, lookout}, return_when=asyncio.FIRST_COMPLETED)
-        if not granted.done():
-            raise ClientLeftError
-        run = asyncio.create_task(asyncio.to_thread(_transcribe, context, wanted, precision, look, on_segment))
-        await asyncio.wait({run, lookout}, return_when=asyncio.FIRST_COMPLETED)
-        if lookout.done():
-            left.set()
-        return await run  # to its end: its place is not free before
-    finally:
-        left.set()
-        lookout.cancel()
-        context.slots.leave(ticket)
-
-
-async def _hang_up(request: Request) -> None:
-    """Return when the client has left; the body must have been read."""
-    while (await request.receive())["type"] != "http.disconnect":
-        continue
+    context.runs.record(transcript, source="api")
+    return transcript
 
 
 def _answer(transcript: Transcript, wanted: TranscriptionRequest) -> Response:
+    headers = {MODEL_HEADER: quote(model_id(transcript), safe=":")}
     match wanted.response_format:
         case "json":
-            return JSONResponse(plain_json(transcript))
+            return JSONResponse(plain_json(transcript), headers=headers)
         case "verbose_json":
-            return JSONResponse(verbose_json(transcript, granularities=wanted.granularities))
+            return JSONResponse(verbose_json(transcript, granularities=wanted.granularities), headers=headers)
         case "text":
-            return PlainTextResponse(f"{transcript.text}\n")
+            return PlainTextResponse(f"{transcript.text}\n", headers=headers)
         case subtitles:
-            return PlainTextResponse(render(transcript, subtitles), media_type=_MEDIA_TYPES[subtitles])
+            return PlainTextResponse(render(transcript, subtitles), media_type=_MEDIA_TYPES[subtitles], headers=headers)

@@ -1,6 +1,8 @@
 """The live streams of all open pages: one each, found by an id that only its page knows, and let go when the page is.
 
-A block of sound carries its number, so that one which was sent twice because the answer was lost counts once.
+Streams take turns on places of their own, beside those of the runs: a long recording does not silence who speaks, and eight who
+speak do not take the machine from everybody else. A block of sound carries its number, so that one which was sent twice because
+the answer was lost counts once.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from engine.live import Final, Partial
 from engine.transcript import Transcript
 from ui.failures import Failure, failure_of
 from ui.run_options import RunOptions
+from ui.run_slots import RunSlots
 
 if TYPE_CHECKING:
     from engine.live import LiveStream
@@ -67,6 +70,9 @@ class LiveSession:
     precision: Callable[[], str]
     max_duration_s: float | None
     began_at: datetime
+    #: Places that the streams share, this one's own name among them.
+    slots: RunSlots = field(default_factory=lambda: RunSlots(1))
+    name: str = ""
     finals: list[Final] = field(default_factory=list)
     seen_at_s: float = 0.0
     over: bool = False
@@ -101,7 +107,8 @@ class LiveSession:
         first = len(self.finals)
         failure = None
         try:
-            self.finals += step()
+            with self.slots.held(self.name):
+                self.finals += step()
         except Exception as error:  # noqa: BLE001 - whatever it is, the page is told, and what was said before is kept
             failure, self.over = failure_of(error), True
         if self.over:
@@ -139,8 +146,16 @@ class LiveSession:
 class LiveSessions:
     """All streams of the server; thread-safe."""
 
-    def __init__(self, engine: Engine, *, max_duration_s: float | None, clock_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        max_duration_s: float | None,
+        slots: RunSlots | None = None,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._engine, self._max_duration_s, self._clock_s = engine, max_duration_s, clock_s
+        self._slots = slots or RunSlots(1)
         self._lock = threading.Lock()
         self._sessions: dict[str, LiveSession] = {}
         self._sweeper: threading.Timer | None = None
@@ -161,7 +176,14 @@ class LiveSessions:
                 stream = self._engine.live(
                     language=options.language, itn=options.itn, ban_emo_unknown=options.ban_emo_unknown, vad=options.vad()
                 )
-                session = LiveSession(stream, lambda: self._engine.precision, self._max_duration_s, datetime.now().astimezone())
+                session = LiveSession(
+                    stream,
+                    lambda: self._engine.precision,
+                    self._max_duration_s,
+                    datetime.now().astimezone(),
+                    slots=self._slots,
+                    name=stream_id,
+                )
                 self._sessions[stream_id] = session
                 self._sweep_later()
             session.seen_at_s = self._clock_s()

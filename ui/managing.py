@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 import gradio as gr
 
 from engine.errors import LightVoiceError
+from ui.callers import is_loopback
 from ui.workshop import Workshop
 
 #: What a proxy adds: the browser is then on another machine, whatever address the request comes from.
@@ -43,7 +43,7 @@ class Managing:
         """Who manages a server that listens on ``host``."""
         if self.everybody is not None:
             return Managers.EVERYBODY if self.everybody else Managers.NOBODY
-        return Managers.THIS_MACHINE if _is_loopback(host) else Managers.NOBODY
+        return Managers.THIS_MACHINE if is_loopback(host) else Managers.NOBODY
 
 
 def may_manage(managers: Managers, request: gr.Request) -> bool:
@@ -56,19 +56,10 @@ def may_manage(managers: Managers, request: gr.Request) -> bool:
         return managers is Managers.EVERYBODY
     headers = request.headers
     asked_for = urlsplit(f"//{headers.get('host', '')}").hostname or ""
-    return _is_loopback(asked_for) and not any(name in headers for name in _PROXY_HEADERS)
+    return is_loopback(asked_for) and not any(name in headers for name in _PROXY_HEADERS)
 
 
 def require_manager(managers: Managers, request: gr.Request) -> None:
     """NotAllowedError unless the sender manages the models."""
     if not may_manage(managers, request):
         raise NotAllowedError
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

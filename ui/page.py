@@ -25,8 +25,9 @@ REFRESH_S = 2.0
 #: Uploads and downloads older than an hour are deleted; looked for every ten minutes.
 DELETE_EVERY_S = 600
 DELETE_AFTER_S = 3600
-#: Events that may wait; more are told that the queue is full.
-QUEUE_SIZE = 64
+#: Events of all pages that may wait for Gradio to begin them; the line before the engine (ui/run_slots.py) is shorter, and tells
+#: who finds it full how long the wait would be.
+QUEUE_SIZE = 256
 #: An event waits this long at most before the queue sees it; a person does not notice, the processor does.
 QUEUE_POLL_S = 0.05
 #: How often progress bars are told what is new.

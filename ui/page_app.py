@@ -1,4 +1,4 @@
-"""The page as a web application: Gradio's Blocks, the API and the scripts' routes in one; ui/serve.py puts it on a port."""
+"""The page as a web application: Gradio's Blocks, the API and the scripts' routes behind the doors; ui/serve.py puts it on a port."""
 
 from __future__ import annotations
 
@@ -12,19 +12,25 @@ import gradio as gr
 from fastapi import FastAPI
 
 from ui.context import PageContext
+from ui.credentials import Credentials
+from ui.doors import checks, hang_doors
+from ui.gradio_guard import GradioGuard
+from ui.health import Health
 from ui.http_api import http_api
 from ui.limits import Limits
 from ui.live_routes import live_routes
 from ui.live_sessions import LiveSessions
 from ui.managing import Managing
+from ui.metrics import Metrics
 from ui.model_state import ModelState
 from ui.page import build_page
 from ui.queue_routes import queue_routes
 from ui.queue_runner import QueueRunner
 from ui.recording_form import EXAMPLES_FOLDER
+from ui.run_log import RunLog
 from ui.run_slots import RunSlots
-from ui.security_headers import SecurityHeaders
 from ui.server_state import ServerState
+from ui.storage import Storage, StorageGuard, sweep_on_schedule
 from ui.texts import browser_translations
 from ui.theme import FAVICON, STYLE_SHEETS, build_theme, head
 
@@ -34,52 +40,80 @@ if TYPE_CHECKING:
 _SESSIONS_KEPT = 200
 
 
-def page_app(engine: Engine, *, files: Path, host: str, port: int, limits: Limits, managing: Managing | None) -> FastAPI:
+def page_app(
+    engine: Engine,
+    *,
+    files: Path,
+    host: str,
+    port: int,
+    limits: Limits,
+    managing: Managing | None,
+    credentials: Credentials,
+    show_text: bool,
+) -> FastAPI:
     """The page at ``/``, the API, what the page's scripts ask, and ``GET /healthz``; arguments as those of ``ui.serve.build_app``."""
     managing = managing or Managing()
-    slots = RunSlots(limits.concurrent_runs)
+    slots = RunSlots(limits.concurrent_runs, most_waiting=limits.waiting_runs)
+    state, health = ServerState(engine), Health(engine, slots)
+    live = LiveSessions(engine, max_duration_s=limits.duration_s, slots=RunSlots(limits.concurrent_live))
+    metrics = Metrics(
+        {
+            "runs_running": ("Runs that have a place on the engine.", slots.running),
+            "runs_waiting": ("Callers that wait for a place.", slots.waiting),
+            "recordings_waiting": ("Recordings and requests that wait or run, over all pages and programs.", state.queue_length),
+            "live_streams": ("Live streams that run.", live.running),
+            "lightweight": ("1 while lightweight mode is on.", lambda: float(engine.lightweight)),
+            "ready": ("1 once the models are loaded.", lambda: float(health.is_loaded())),
+        }
+    )
+    runs = RunLog(count=metrics.count_run, show_text=show_text)
     context = PageContext(
         engine=engine,
-        state=ServerState(engine),
+        state=state,
         exports=files / "exports",
         limits=limits,
         models=ModelState(engine, managing.workshop),
-        recordings=QueueRunner(
-            engine, slots=slots, folder=files / "recordings", workers=limits.concurrent_runs, max_duration_s=limits.duration_s
-        ),
+        recordings=QueueRunner(engine, slots=slots, folder=files / "recordings", limits=limits, runs=runs),
         slots=slots,
+        runs=runs,
         managers=managing.managers(host),
     )
     context.state.add_queue(context.recordings.length)
 
+    storage = Storage(files, most_mb=limits.stored_mb)
+
+    def sweep() -> None:
+        context.recordings.forget_unseen()
+        storage.sweep(keep=files / "recordings")  # which lie there as long as their page
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        sweeping = asyncio.create_task(sweep_on_schedule(sweep))
+        yield
+        sweeping.cancel()
+        live.close()  # whoever still speaks holds the models open
+
     async def build() -> FastAPI:
-        return _mounted(build_page(context), context, files, host=host, port=port)
+        # ui/api_docs.py has its own documentation: FastAPI's asks another machine
+        app = FastAPI(title="LightVoice", docs_url=None, redoc_url=None, lifespan=lifespan)
+        for path, answer in checks(metrics, health).items():
+            app.add_api_route(path, answer, methods=["GET"], response_model=None)
+        app.include_router(queue_routes(context.recordings))
+        app.include_router(live_routes(live))
+        app.include_router(http_api(context, folder=files / "requests"))
+        _mount(build_page(context), app, limits, host=host, port=port)
+        app.add_middleware(GradioGuard, files=files, examples=EXAMPLES_FOLDER)
+        app.add_middleware(StorageGuard, storage=storage, most_upload_bytes=limits.upload_bytes)
+        hang_doors(app, credentials=credentials, metrics=metrics)
+        app.state.slots = slots
+        return app
 
     # Gradio opens an event loop for every lock that it makes outside of one, and never closes it: make them inside of one.
     return asyncio.run(build())
 
 
-def _mounted(blocks: gr.Blocks, context: PageContext, files: Path, *, host: str, port: int) -> FastAPI:
-    """The page as a web application, with the headers, the health check and the queue's routes around it."""
-    engine, limits = context.engine, context.limits
-    live = LiveSessions(engine, max_duration_s=limits.duration_s)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        live.close()  # whoever still speaks holds the models open
-
-    # ui/api_docs.py has its own: FastAPI's asks another machine
-    app = FastAPI(title="LightVoice", docs_url=None, redoc_url=None, lifespan=lifespan)
-
-    @app.get("/healthz")
-    def healthz() -> dict[str, str]:
-        return {"status": "ok", "bundle": engine.bundle.name, "precision": engine.precision}
-
-    app.include_router(queue_routes(context.recordings))
-    app.include_router(live_routes(live))
-    app.include_router(http_api(context, folder=files / "requests"))
-    app.add_middleware(SecurityHeaders)
+def _mount(blocks: gr.Blocks, app: FastAPI, limits: Limits, *, host: str, port: int) -> None:
+    """Put the page under whatever the application does not answer itself."""
     blocks.state_session_capacity = _SESSIONS_KEPT
     gr.mount_gradio_app(
         app,
@@ -92,7 +126,7 @@ def _mounted(blocks: gr.Blocks, context: PageContext, files: Path, *, host: str,
         allowed_paths=[str(EXAMPLES_FOLDER)],
         favicon_path=str(FAVICON),
         show_error=False,
-        max_file_size=f"{limits.upload_mb}mb",
+        max_file_size=limits.upload_bytes,
         ssr_mode=False,
         enable_monitoring=False,
         pwa=False,
@@ -105,4 +139,3 @@ def _mounted(blocks: gr.Blocks, context: PageContext, files: Path, *, host: str,
     # Mounting, unlike launch(), leaves this unset, and with it unset Gradio does not check that a path which a client sends is
     # one that it uploaded: any file of this machine could be named (tests/ui/test_serve.py).
     blocks.has_launched = True
-    return app

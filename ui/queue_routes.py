@@ -43,6 +43,7 @@ def queue_routes(runner: QueueRunner) -> APIRouter:
     }
     done = {
         "/cancel-all": answers.cancel_all,
+        "/leave": answers.leave,
         "/{entry_id}/segments/{index}": answers.edit,
         "/{entry_id}/{action}": answers.act,
     }
@@ -76,6 +77,11 @@ class _Answers:
     def cancel_all(self, queue_id: str) -> None:
         """Cancel whatever waits or runs."""
         self._queue(queue_id).cancel_all()
+        self._runner.wake()
+
+    def leave(self, queue_id: str) -> None:
+        """The page is closed or reloaded; one that is reloaded is back at once."""
+        self._runner.leave(queue_id)
 
     def act(self, queue_id: str, entry_id: str, action: str) -> None:
         """Select, cancel, retry or remove an entry."""

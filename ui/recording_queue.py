@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.audio import header_duration_s
+from engine.containers import Probe
 from engine.transcript import Segment, Transcript
 from ui.failures import Failure
 from ui.run_options import RunOptions
@@ -81,10 +81,13 @@ class Entry:
 
 
 class RecordingQueue:
-    """The recordings of one page; its files lie in ``folder``, which it makes and which goes with it."""
+    """The recordings of one page; its files lie in ``folder``, which it makes and which goes with it.
 
-    def __init__(self, queue_id: str, folder: Path) -> None:
-        self.id, self._folder = queue_id, folder
+    ``probe`` looks into a file's header, as :meth:`engine.pipeline.Engine.probe` does.
+    """
+
+    def __init__(self, queue_id: str, folder: Path, *, probe: Callable[[Path], Probe | None]) -> None:
+        self.id, self._folder, self._probe = queue_id, folder, probe
         self._lock = threading.RLock()
         self._entries: dict[str, Entry] = {}
         self._selected: str | None = None
@@ -122,7 +125,8 @@ class RecordingQueue:
             os.link(source, path)
         except OSError:  # another file system, or one without links
             shutil.copyfile(source, path)
-        entry = Entry(id=entry_id, name=name, path=path, duration_s=header_duration_s(path), spoken=spoken)
+        found = self._probe(path)
+        entry = Entry(id=entry_id, name=name, path=path, duration_s=None if found is None else found.duration_s, spoken=spoken)
         with self._lock:
             self._entries[entry_id] = entry
             if self._selected is None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import signal
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +18,13 @@ from typing import TYPE_CHECKING
 import uvicorn
 from starlette.applications import Starlette
 
+from engine.claimed_folder import claimed_folder
 from engine.errors import OptionError, PortUnavailableError
+from ui.callers import is_loopback
+from ui.credentials import AUTH_VARIABLE, Credentials
 from ui.lean_gradio import without_stubs
 from ui.limits import Limits
+from ui.run_slots import RunSlots
 
 if TYPE_CHECKING:
     from engine.pipeline import Engine
@@ -30,11 +34,15 @@ _log = logging.getLogger(__name__)
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7860
+#: Once nothing runs any more, answers that are on their way get this long, and streams to open pages end.
 GRACEFUL_STOP_S = 3
+FILES_PREFIX = "lightvoice-files-"
+#: What runs when the server is told to stop gets this long.
+RUNS_END_WITHIN_S = 30.0
 _EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not listened on
 
 
-def build_app(
+def build_app(  # noqa: PLR0913 - the command line's options, keyword-only
     engine: Engine,
     *,
     files: Path,
@@ -43,22 +51,34 @@ def build_app(
     limits: Limits | None = None,
     managing: Managing | None = None,
     slim: bool = False,
+    credentials: Credentials | None = None,
+    show_text: bool = False,
 ) -> Starlette:
-    """The web application: the page at ``/`` and ``GET /healthz``.
+    """The web application: the page at ``/``, behind its doors, and ``/healthz``, ``/readyz`` and ``/metrics``.
 
     ``files`` is a folder of this server's own, for uploads and downloads; Gradio reads its place from the environment, which
     :func:`serve` sets while it runs. ``managing`` brings the workshop and says who may use it. ``slim`` is the page that does
-    without Gradio: only what is served is imported.
+    without Gradio: only what is served is imported. ``credentials`` are who may come in (None: everybody); ``show_text`` puts
+    recognized text into the log. ``app.state.slots`` holds the places on the engine.
     """
-    limits = limits or Limits()
+    limits, credentials = limits or Limits(), credentials or Credentials()
     if slim:
         from ui.slim_app import slim_app  # noqa: PLC0415 - see above
 
-        return slim_app(engine, files=files, limits=limits)
+        return slim_app(engine, files=files, limits=limits, credentials=credentials, show_text=show_text)
     with without_stubs():
         from ui.page_app import page_app  # noqa: PLC0415 - see above
 
-    return page_app(engine, files=files, host=host, port=port, limits=limits, managing=managing)
+    return page_app(
+        engine,
+        files=files,
+        host=host,
+        port=port,
+        limits=limits,
+        managing=managing,
+        credentials=credentials,
+        show_text=show_text,
+    )
 
 
 def serve(  # noqa: PLR0913 - the command line's options, keyword-only
@@ -72,9 +92,13 @@ def serve(  # noqa: PLR0913 - the command line's options, keyword-only
     limits: Limits | None = None,
     managing: Managing | None = None,
     slim: bool = False,
+    credentials: Credentials | None = None,
+    show_text: bool = False,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the page until SIGINT or SIGTERM; the engine stays open and belongs to the caller.
+
+    The first signal lets what runs come to its end, for at most ``RUNS_END_WITHIN_S``; a second one does not wait.
 
     ``port`` 0 takes a free one. ``on_ready`` is called with the page's address once it answers. HTTPS is served with the files
     of a certificate, or with ``ssl_self_signed`` one of our own. Raises PortUnavailableError when the port cannot be listened on.
@@ -83,11 +107,23 @@ def serve(  # noqa: PLR0913 - the command line's options, keyword-only
         ssl_certfile = _own_certificate(host, given=ssl_certfile or ssl_keyfile)
     with _private_files() as files, _listening(host, port) as listener:
         number = int(listener.getsockname()[1])
-        app = build_app(engine, files=files, host=host, port=number, limits=limits, managing=managing, slim=slim)
+        app = build_app(
+            engine,
+            files=files,
+            host=host,
+            port=number,
+            limits=limits,
+            managing=managing,
+            slim=slim,
+            credentials=credentials,
+            show_text=show_text,
+        )
+        _warn_of_open_doors(host, credentials or Credentials())
         config = uvicorn.Config(
             app,
             log_config=None,
             access_log=False,
+            server_header=False,
             ssl_certfile=ssl_certfile,
             ssl_keyfile=ssl_keyfile,
             timeout_graceful_shutdown=GRACEFUL_STOP_S,
@@ -95,7 +131,7 @@ def serve(  # noqa: PLR0913 - the command line's options, keyword-only
         _load(config)
         scheme = "https" if config.is_ssl else "http"
         address = f"{scheme}://{_reachable(host)}:{number}"
-        server = _Server(config, ready=lambda: on_ready(address) if on_ready else None)
+        server = _Server(config, slots=app.state.slots, ready=lambda: on_ready(address) if on_ready else None)
         with server.stopped_by_signals():
             server.run(sockets=[listener])
 
@@ -126,17 +162,45 @@ def _load(config: uvicorn.Config) -> None:
         raise OptionError(f"cannot serve HTTPS with {files} ({error.strerror}); {remedy}") from error
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn that says when it answers, and that ends quietly: its own handlers raise the signal again, past our clean-up."""
+def _warn_of_open_doors(host: str, credentials: Credentials) -> None:
+    """Say it where other machines can reach a page that asks nobody who they are."""
+    if is_loopback(host) or credentials.for_page:
+        return
+    _log.warning(
+        "listening on %s without a password: whoever reaches this port can use the page; "
+        "give --auth FILE (lines NAME:PASSWORD) or %s, or leave --host out",
+        host,
+        AUTH_VARIABLE,
+    )
 
-    def __init__(self, config: uvicorn.Config, *, ready: Callable[[], None]) -> None:
+
+class _Server(uvicorn.Server):
+    """Uvicorn that says when it answers, lets what runs come to its end, and ends quietly.
+
+    Its own handlers raise the signal again, past our clean-up.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, slots: RunSlots, ready: Callable[[], None]) -> None:
         super().__init__(config)
-        self._ready = ready
+        self._slots, self._ready = slots, ready
+        self._asked_to_stop = False
+        self._stop_at_s: float | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self.started:
             self._ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: begin to stop where that was asked for, and stop once nothing runs any more."""
+        if self._asked_to_stop and not self.should_exit:
+            if self._stop_at_s is None:
+                # Not in the signal's handler: it interrupts whoever holds the lock of the places.
+                self._slots.close()
+                self._stop_at_s = time.monotonic() + RUNS_END_WITHIN_S
+                _log.info("stopping: %d runs come to their end first", self._slots.running())
+            self.should_exit = not self._slots.running() or time.monotonic() > self._stop_at_s
+        return await super().on_tick(counter)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -144,14 +208,16 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def stopped_by_signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM stop the server while this is open; a second one does not wait for requests."""
+        """SIGINT and SIGTERM stop the server while this is open; a second one does not wait for anything."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
 
         def stop(_number: int, _frame: FrameType | None) -> None:
-            self.force_exit = self.should_exit
-            self.should_exit = True
+            if self._asked_to_stop:
+                self.force_exit = self.should_exit
+                self.should_exit = True
+            self._asked_to_stop = True
 
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -163,19 +229,29 @@ class _Server(uvicorn.Server):
 
 @contextmanager
 def _private_files() -> Iterator[Path]:
-    """A folder for uploads and downloads that only this user can read and that is gone when the server stops."""
-    folder = Path(tempfile.mkdtemp(prefix="lightvoice-", dir=os.environ.get("GRADIO_TEMP_DIR")))
+    """A folder for uploads and downloads that only this user can read and that is gone when the server stops.
+
+    What a server that was killed left behind is removed as well.
+    """
+    parent = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
+    parent.mkdir(parents=True, exist_ok=True)
+    with claimed_folder(parent, FILES_PREFIX) as folder, _told_to_gradio(folder):
+        yield folder
+
+
+@contextmanager
+def _told_to_gradio(folder: Path) -> Iterator[None]:
+    """Gradio reads the place of its files from the environment."""
     before = {name: os.environ.get(name) for name in ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED")}
     os.environ.update(GRADIO_TEMP_DIR=str(folder), GRADIO_ANALYTICS_ENABLED="False")
     try:
-        yield folder
+        yield
     finally:
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

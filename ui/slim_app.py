@@ -6,28 +6,35 @@ import shutil
 import threading
 import uuid
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import soundfile
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from engine.audio import AudioStream
+from engine.audio import Look
 from engine.errors import OnlyWavError
 from engine.session import release_memory, rss_mb
+from ui.api_errors import STOPPED_FOR_S
+from ui.callers import caller_of
+from ui.credentials import Credentials
+from ui.doors import checks, hang_doors
 from ui.exports import DOWNLOADS, download, file_stem
 from ui.failures import failure_of
+from ui.health import Health
 from ui.limits import Limits
 from ui.memory_probe import ProbeError, Saving, measure_saving
-from ui.run_slots import RunSlots
-from ui.security_headers import SecurityHeaders
+from ui.metrics import Metrics
+from ui.run_log import RunLog
+from ui.run_slots import LineFullError, RunSlots, StoppingError
 from ui.slim_html import document_html, failure_html, not_measured_html, saving_html, state_html, too_large_html, transcript_html
+from ui.storage import Storage, StorageGuard
 from ui.texts import Texts, preferred_language
+from ui.turns import CallerLeftError, hung_up, in_turn
 
 if TYPE_CHECKING:
     from engine.pipeline import Engine
@@ -37,14 +44,27 @@ FAVICON = Path(__file__).parent / "assets" / "favicon.svg"
 WAV_FORMATS = frozenset({"WAV", "WAVEX", "RF64"})
 #: Other pages can make a browser send forms here, but not these types.
 SOUND, COMMAND = "application/octet-stream", "application/json"
-BYTES_PER_MB = 1_000_000
+#: What nginx calls a request whose client has left: nobody reads the answer.
+CLIENT_LEFT = 499
+#: Recordings that may wait for their turn, beside the one that runs.
+MOST_WAITING = 16
 
 Answer = Callable[[Request], Awaitable[Response]]
 
 
-def slim_app(engine: Engine, *, files: Path, limits: Limits) -> Starlette:
+def slim_app(engine: Engine, *, files: Path, limits: Limits, credentials: Credentials | None = None, show_text: bool = False) -> Starlette:
     """The application; ``files`` is a folder of this server's own, which holds an upload for as long as it is read."""
-    page = _SlimPage(engine, files / "uploads", limits)
+    slots = RunSlots(1, most_waiting=MOST_WAITING)  # a second run would need its own buffers
+    health = Health(engine, slots)
+    metrics = Metrics(
+        {
+            "runs_running": ("Runs that have a place on the engine.", slots.running),
+            "runs_waiting": ("Callers that wait for a place.", slots.waiting),
+            "lightweight": ("1 while lightweight mode is on.", lambda: float(engine.lightweight)),
+            "ready": ("1 once the models are loaded.", lambda: float(health.is_loaded())),
+        }
+    )
+    page = _SlimPage(engine, files / "uploads", limits, slots, RunLog(count=metrics.count_run, show_text=show_text))
 
     def said(answer: Answer, media_type: str) -> Answer:
         async def guarded(request: Request) -> Response:
@@ -52,36 +72,34 @@ def slim_app(engine: Engine, *, files: Path, limits: Limits) -> Starlette:
 
         return guarded
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", page.document),
-            Route("/healthz", page.healthz),
             Route("/favicon.svg", page.favicon),
             Route("/state", page.state),
             Route("/transcribe", said(page.transcribe, SOUND), methods=["POST"]),
             Route("/lightweight", said(page.lightweight, COMMAND), methods=["POST"]),
             Route("/measure", said(page.measure, COMMAND), methods=["POST"]),
+            *(Route(path, answer) for path, answer in checks(metrics, health).items()),
         ],
-        middleware=[Middleware(SecurityHeaders)],
     )
+    app.add_middleware(StorageGuard, storage=Storage(files, most_mb=limits.stored_mb), most_upload_bytes=limits.upload_bytes)
+    hang_doors(app, credentials=credentials or Credentials(), metrics=metrics)
+    app.state.slots = slots
+    return app
 
 
 class _SlimPage:
     """What each route answers."""
 
-    def __init__(self, engine: Engine, uploads: Path, limits: Limits) -> None:
-        self._engine, self._uploads, self._limits = engine, uploads, limits
-        self._slots = RunSlots(1)  # a second run would need its own buffers
+    def __init__(self, engine: Engine, uploads: Path, limits: Limits, slots: RunSlots, runs: RunLog) -> None:
+        self._engine, self._uploads, self._limits, self._slots, self._runs = engine, uploads, limits, slots, runs
         self._measuring = threading.Lock()
         self._savings: dict[tuple[str, str], Saving] = {}
 
     async def document(self, request: Request) -> Response:
         """The page."""
         return HTMLResponse(document_html(self._engine.bundle, _texts(request)))
-
-    async def healthz(self, _: Request) -> Response:
-        """Whether the server is up, as the full page answers it."""
-        return JSONResponse({"status": "ok", "bundle": self._engine.bundle.name, "precision": self._engine.precision})
 
     async def favicon(self, _: Request) -> Response:
         """The page's sign."""
@@ -108,7 +126,14 @@ class _SlimPage:
             path = folder / f"{file_stem(name)}.wav"
             if not await self._received(request, path):
                 return JSONResponse({"failure": too_large_html(self._limits.upload_mb, texts)}, status_code=413)
-            answer = await run_in_threadpool(self._transcribed, path, name, dict(request.query_params), texts)
+            run = partial(self._transcribed, path, name, dict(request.query_params), texts)
+            answer = await in_turn(self._slots, caller_of(request), hung_up(request), run)
+        except (CallerLeftError, ClientDisconnect):
+            return Response(status_code=CLIENT_LEFT)
+        except LineFullError as error:
+            return _come_back(error, status=429, wait_s=error.wait_s, texts=texts)
+        except StoppingError as error:
+            return _come_back(error, status=503, wait_s=STOPPED_FOR_S, texts=texts)
         except Exception as error:  # noqa: BLE001 - the page's last line: whatever it is, it is said, or logged with a number (failure_of)
             return JSONResponse({"failure": failure_html(failure_of(error), texts)}, status_code=400)
         finally:
@@ -128,21 +153,23 @@ class _SlimPage:
         with path.open("wb") as file:
             async for piece in request.stream():
                 size += len(piece)
-                if size > self._limits.upload_mb * BYTES_PER_MB:
+                if size > self._limits.upload_bytes:
                     return False
                 file.write(piece)
         return True
 
-    def _transcribed(self, path: Path, name: str, wishes: dict[str, str], texts: Texts) -> dict[str, object]:
-        _check_wav(path, name)
-        with self._slots.held():
-            transcript = self._engine.transcribe(
-                AudioStream(path, max_duration_s=self._limits.duration_s),
-                language=wishes.get("language", "auto"),
-                itn=wishes.get("itn") != "false",
-                file=Path(name).name,
-            )
-            release_memory()
+    def _transcribed(self, path: Path, name: str, wishes: dict[str, str], texts: Texts, look: Look) -> dict[str, object]:
+        if (found := self._engine.probe(path)) is None or found.container not in WAV_FORMATS:
+            raise OnlyWavError(path=name)
+        transcript = self._engine.transcribe(
+            self._engine.stream(path, max_duration_s=self._limits.duration_s, look=look),
+            language=wishes.get("language", "auto"),
+            itn=wishes.get("itn") != "false",
+            file=Path(name).name,
+            progress=lambda _fraction, _stage: look(),
+        )
+        release_memory()
+        self._runs.record(transcript, source="slim")
         files = {output_format: download(transcript, output_format) for output_format in DOWNLOADS}
         return {
             "html": transcript_html(transcript, texts),
@@ -163,15 +190,11 @@ class _SlimPage:
         return saving_html(saving, precision, texts)
 
 
+def _come_back(error: Exception, *, status: int, wait_s: int, texts: Texts) -> Response:
+    """An answer that says when to try again."""
+    said = {"failure": failure_html(failure_of(error), texts)}
+    return JSONResponse(said, status_code=status, headers={"retry-after": str(wait_s)})
+
+
 def _texts(request: Request) -> Texts:
     return Texts(preferred_language(request.headers.get("accept-language", "")))
-
-
-def _check_wav(path: Path, name: str) -> None:
-    """OnlyWavError for any other format, before a library is loaded that could read it."""
-    try:
-        found = soundfile.info(str(path)).format
-    except soundfile.LibsndfileError as error:
-        raise OnlyWavError(path=name) from error
-    if found not in WAV_FORMATS:
-        raise OnlyWavError(path=name)

@@ -539,6 +539,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "models.eta": ("{time} left", "剩余 {time}"),
     "models.made": ("Now in {place}", "已保存到 {place}"),
     "models.reopening_failed": ("It could not be opened anew: {reason}", "无法重新打开：{reason}"),
+    # at the door, before there is a page
+    "access.unknown": ("Name and password, please.", "请输入用户名和密码。"),
+    "access.too_many": ("Too many wrong attempts. Try again in {wait} s.", "错误次数过多，请在 {wait} 秒后重试。"),
     # toasts
     "error.title": ("That did not work", "操作未完成"),
     "error.AudioError": ("This recording cannot be used", "无法使用此录音，请换一个文件"),
@@ -555,8 +558,13 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "error.AudioTooLongError": ("This recording is too long", "录音过长，请拆分后再试"),
     "error.OptionError": ("This choice is not on offer", "此选项不可用"),
     "error.TooManyStreamsError": ("Too many live transcriptions", "实时转写人数已满"),
+    "error.DecoderUnavailableError": ("Recordings cannot be read now", "暂时无法读取录音"),
+    "error.StorageFullError": ("The server's disk is full", "服务器磁盘已满"),
+    "error.OutputError": ("The result cannot be written", "无法写入结果"),
     "error.BundleError": ("The model bundle cannot be used", "模型文件无法使用，请重新安装"),
     "error.SessionError": ("The model cannot be run", "模型无法运行"),
+    "error.LineFullError": ("The server is busy", "服务器繁忙，请稍后再试"),
+    "error.StoppingError": ("The server is being stopped", "服务器正在停止"),
     "error.JobRunningError": ("Another job is running", "已有任务在进行"),
     "error.NotAllowedError": ("Not from here", "此处不可操作"),
     # why, in the words of engine/errors.py
@@ -606,6 +614,14 @@ TEXTS: Mapping[str, tuple[str, str]] = {
             "quantize it again with `python -m models quantize`"
         ),
         "{path} 名为 INT8，却有 {floating} 个权重乘法以浮点运行、{integer} 个以整数运行；请用 `python -m models quantize` 重新量化",
+    ),
+    "reason.LineFullError": (
+        "the server is busy: {waiting} wait for their turn already; try again in about {wait_s} s",
+        "服务器繁忙：已有 {waiting} 个任务在等待；请在约 {wait_s} 秒后重试",
+    ),
+    "reason.StoppingError": (
+        "the server is being stopped; try again when it is back",
+        "服务器正在停止；请在恢复后重试",
     ),
     "error.no_audio": ("Choose or record something first.", "请先选择文件或录音。"),
     "error.no_audio_title": ("No recording yet", "尚无录音"),

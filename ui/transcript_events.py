@@ -11,7 +11,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from engine.transcript import Segment, Transcript
-from ui.api_errors import ClientLeftError, error_answer
+from ui.api_errors import error_answer
+from ui.transcription_json import model_id
+from ui.turns import CallerLeftError
 
 #: Recognizes in a thread and tells each segment from there.
 Recognize = Callable[[Callable[[Segment], None]], Awaitable[Transcript]]
@@ -36,7 +38,7 @@ class TranscriptEvents(Response):
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             try:
                 await self._send_events(send)
-            except ClientLeftError:
+            except CallerLeftError:
                 return
             except Exception as error:  # noqa: BLE001 - the last line, as in http_api: said, or logged with a number (error_answer)
                 await _send_data(send, bytes(error_answer(error).body))
@@ -53,7 +55,8 @@ class TranscriptEvents(Response):
             if segment.text:
                 await _send_event(send, {"type": "transcript.text.delta", "delta": before + segment.text})
                 before = " "
-        await _send_event(send, {"type": "transcript.text.done", "text": (await run).text})
+        transcript = await run
+        await _send_event(send, {"type": "transcript.text.done", "text": transcript.text, "model": model_id(transcript)})
 
 
 def _tell(loop: asyncio.AbstractEventLoop, told: asyncio.Queue[Segment | None], segment: Segment) -> None:

@@ -17,6 +17,11 @@ MS_PER_S = 1000
 DIGITS = 4
 
 
+def model_id(transcript: Transcript) -> str:
+    """The session set that made a transcript, as the API names models: ``bundle:precision``."""
+    return f"{transcript.bundle}:{transcript.precision}"
+
+
 def plain_json(transcript: Transcript) -> dict[str, Any]:
     """The text alone."""
     return {"text": transcript.text}
@@ -32,7 +37,7 @@ def verbose_json(transcript: Transcript, *, granularities: Collection[str]) -> d
         "language": spoken_language(transcript),
         "duration": round(transcript.duration_s, 3),
         "text": transcript.text,
-        "model": f"{transcript.bundle}:{transcript.precision}",
+        "model": model_id(transcript),
     }
     if "segment" in granularities:
         answer["segments"] = [_segment(number, segment) for number, segment in enumerate(transcript.segments)]

@@ -17,8 +17,8 @@ from starlette.requests import ClientDisconnect
 
 from engine.tags import parse_language
 from ui.api_errors import ApiError
+from ui.limits import Limits
 
-BYTES_PER_MB = 1 << 20  # as Gradio counts the same limit
 #: What the fields around the file may take.
 FIELDS_BYTES = 1 << 20
 #: What is kept of a file's name; file systems take 255 bytes.
@@ -67,12 +67,12 @@ class _HungUpError(MultiPartException):
 
 
 @asynccontextmanager
-async def received(request: Request, folder: Path, *, upload_mb: int) -> AsyncIterator[TranscriptionRequest]:
+async def received(request: Request, folder: Path, *, limits: Limits) -> AsyncIterator[TranscriptionRequest]:
     """Read a request; its file lies in a folder of its own under ``folder`` until the block ends.
 
-    Raises ApiError for a form that is none, is over ``upload_mb``, or has a wrong field, and UnknownLanguageError.
+    Raises ApiError for a form that is none, is over the limit, or has a wrong field, and UnknownLanguageError.
     """
-    form = await _read_form(request, upload_mb * BYTES_PER_MB + FIELDS_BYTES, upload_mb)
+    form = await _read_form(request, limits)
     place = folder / uuid4().hex
     try:
         upload = _checked_file(form)
@@ -86,19 +86,18 @@ async def received(request: Request, folder: Path, *, upload_mb: int) -> AsyncIt
         await run_in_threadpool(shutil.rmtree, place, ignore_errors=True)
 
 
-async def _read_form(request: Request, most_bytes: int, upload_mb: int) -> FormData:
+async def _read_form(request: Request, limits: Limits) -> FormData:
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise ApiError("the body is not multipart/form-data; send the recording as the form field 'file'", status=415)
-    parser = MultiPartParser(request.headers, _within(request, most_bytes), max_files=1, max_fields=2 * len(FIELDS))
+    parser = MultiPartParser(request.headers, _within(request, limits.upload_bytes + FIELDS_BYTES), max_files=1, max_fields=2 * len(FIELDS))
     try:
         form = await parser.parse()
         if "file" not in form:
             for file in parser._files_to_close_on_error:  # noqa: SLF001 - a form that ends early is no error to Starlette, and leaves them open
                 file.close()
     except _OverLimitError:
-        raise ApiError(
-            f"the upload is over the server's limit of {upload_mb} MB; send a shorter or a compressed recording", status=413, param="file"
-        ) from None
+        message = f"the upload is over the server's limit of {limits.upload_mb} MB; send a shorter or a compressed recording"
+        raise ApiError(message, status=413, param="file") from None
     except _HungUpError:
         raise ClientDisconnect from None
     except (MultiPartException, ValueError) as error:  # python-multipart's own errors are ValueErrors

@@ -18,6 +18,7 @@ import onnx
 import onnxruntime
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
+from engine.session import SLOW_FUSIONS
 from models.export import EXTERNAL_BYTES, save_graph
 from models.variants import Source
 
@@ -87,7 +88,7 @@ def fuse(path: Path) -> None:
         options.optimized_model_filepath = str(fused)
         options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "fused.data")
         options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", str(EXTERNAL_BYTES))
-        onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=list(SLOW_FUSIONS))
         metadata = onnx.load(str(path), load_external_data=False).metadata_props
         model = onnx.load(str(fused))
         del model.metadata_props[:]

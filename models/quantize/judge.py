@@ -54,7 +54,7 @@ class _Heard:
 def posterior_tensor(graph: Path) -> str:
     """The name of the tensor that holds logits (ASR) or probabilities (VAD): (1, T, V)."""
     model = onnx.load(str(graph), load_external_data=False).graph
-    compared = [node.input[0] for node in model.node if node.op_type == "ArgMax"]
+    compared = [node.input[0] for node in model.node if node.op_type in ("ArgMax", "TopK")]
     if compared:
         return str(compared[0])
     if [output.name for output in model.output] == ["probs"]:

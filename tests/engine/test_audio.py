@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.audio import SAMPLE_RATE_HZ, Waveform, from_array, header_duration_s, load_audio
+from engine.audio import SAMPLE_RATE_HZ, Waveform, from_array, load_audio
+from engine.containers import Probe, probe
 from engine.errors import (
     AudioDecodeError,
     AudioNotFoundError,
@@ -208,12 +209,47 @@ def test_every_real_recording_is_read(data_dir: Path) -> None:
 def test_the_header_says_how_long_a_recording_is_without_decoding_it(tmp_path: Path) -> None:
     path = tmp_path / "tone.wav"
     soundfile.write(path, tone(2.5), SAMPLE_RATE_HZ)
-    assert header_duration_s(path) == pytest.approx(2.5)
+    assert probe(path) == Probe(container="WAV", duration_s=2.5)
 
 
 @pytest.mark.parametrize("content", [b"", b"no audio at all", b"RIFF\0\0\0\0WAVE"])
 def test_a_file_that_is_no_recording_has_no_length(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.wav"
     path.write_bytes(content)
-    assert header_duration_s(path) is None
-    assert header_duration_s(tmp_path / "not there.wav") is None
+    assert probe(path) is None
+
+
+@pytest.mark.parametrize("container", ["wav", "m4a"])
+def test_reading_stops_when_it_is_no_longer_wanted(tmp_path: Path, container: str) -> None:
+    """Whoever reads is asked before each block: ten minutes are not decoded for somebody who has left."""
+
+    class UnwantedError(Exception):
+        pass
+
+    path = tmp_path / f"long.{container}"
+    _write_silence(path, duration_s=200)
+    looks = []
+
+    def look() -> None:
+        looks.append(1)
+        if len(looks) == 2:
+            raise UnwantedError
+
+    with pytest.raises(UnwantedError):
+        load_audio(path, look=look)
+    assert len(looks) == 2
+
+
+def _write_silence(path: Path, *, duration_s: int) -> None:
+    samples = np.zeros(duration_s * 16_000, np.int16)
+    if path.suffix == ".wav":
+        soundfile.write(path, samples, 16_000)
+        return
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=16_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(samples[None, :].astype(np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 16_000
+        for packet in (*stream.encode(frame), *stream.encode(None)):
+            container.mux(packet)

@@ -12,6 +12,7 @@ import pytest
 import engine.bundle as bundle_module
 from engine.bundle import BrokenBundle, Bundle, find_bundles, resolve_bundle, survey_bundles
 from engine.errors import BundleFileMissingError, BundleFormatError, BundleTamperedError, UnknownBundleError, UnknownPrecisionError
+from engine.precision import open_session
 from tests.tiny_graphs import write_manifest
 
 
@@ -65,7 +66,8 @@ def test_a_missing_file_is_named(copy: Path) -> None:
 
 def test_verified_once_is_not_read_again_until_it_changes(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Bundle.load(copy)
-    monkeypatch.setattr(bundle_module.hashlib, "sha256", lambda: pytest.fail("hashed again"))
+    bundle_module._sha256.cache_clear()
+    monkeypatch.setattr(bundle_module.hashlib, "file_digest", lambda *_: pytest.fail("hashed again"))
     Bundle.load(copy)
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(copy.parent / "cache"))
@@ -73,6 +75,33 @@ def test_verified_once_is_not_read_again_until_it_changes(copy: Path, monkeypatc
     (copy / "asr.mvn").write_bytes(content.replace(b"1.0", b"2.0", 1))
     with pytest.raises(BundleTamperedError):
         Bundle.load(copy)
+
+
+def test_a_home_that_cannot_be_written_costs_one_hash_and_not_two(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundle_module, "_remember", lambda *_: None)
+    bundle = Bundle.load(copy)
+    monkeypatch.setattr(bundle_module.hashlib, "file_digest", lambda *_: pytest.fail("hashed again"))
+    bundle.verify_graph("asr.fp32.onnx")
+
+
+def test_weights_that_change_between_loading_and_opening_are_found(copy: Path) -> None:
+    bundle = Bundle.load(copy)
+    graph = copy / "asr.fp32.onnx"
+    content = bytearray(graph.read_bytes())
+    content[-1] ^= 1
+    graph.write_bytes(content)  # the same size; its time of change tells
+    with pytest.raises(BundleTamperedError, match=r"asr\.fp32\.onnx.*sha256"):
+        open_session(bundle, model="asr", precision="fp32", device="cpu", threads=1)
+    graph.unlink()
+    with pytest.raises(BundleFileMissingError, match=r"asr\.fp32\.onnx"):
+        bundle.verify_graph("asr.fp32.onnx")
+
+
+def test_weights_that_the_manifest_does_not_know_are_not_opened(copy: Path) -> None:
+    bundle = Bundle.load(copy)
+    (copy / "asr.fp32.onnx.data").write_bytes(b"smuggled in")
+    with pytest.raises(BundleTamperedError, match=r"asr\.fp32\.onnx\.data.*unknown origin"):
+        open_session(bundle, model="asr", precision="fp32", device="cpu", threads=1)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"format": 2}', "\udcff"])

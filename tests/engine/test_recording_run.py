@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,17 @@ import soundfile
 import engine.audio as audio_module
 from engine.audio import SAMPLE_RATE_HZ, AudioStream, Waveform, load_audio
 from engine.bundle import Bundle
-from engine.errors import AudioDecodeError, AudioNotFoundError, AudioTooLongError, EmptyAudioError, GraphContractError
+from engine.decode_messages import Kind
+from engine.decode_process import DecodeProcess
+from engine.decoder import DecodeLimits, Decoder
+from engine.errors import (
+    AudioDecodeError,
+    AudioNotFoundError,
+    AudioTooLongError,
+    DecoderCrashedError,
+    EmptyAudioError,
+    GraphContractError,
+)
 from engine.features import fbank
 from engine.frame_stream import FrameStream, NewFrames
 from engine.pipeline import Engine
@@ -75,7 +86,7 @@ def test_the_length_of_a_block_changes_nothing(shared: Engine, long_recording: W
 def test_segments_come_before_the_recording_has_been_read(shared: Engine, long_recording: Waveform, tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     soundfile.write(path, long_recording.samples, SAMPLE_RATE_HZ)
-    stream = AudioStream(path)
+    stream = shared.stream(path)
     read_at_s: list[float] = []
     shared.transcribe(stream, on_segment=lambda _: read_at_s.append(stream.duration_s))
     assert read_at_s[0] < 10
@@ -135,49 +146,132 @@ def test_a_piece_longer_than_the_positions_is_refused(shared: Engine) -> None:
 # ---- reading -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def decoder():
+    decoder = Decoder()
+    yield decoder
+    decoder.close()
+
+
 @pytest.mark.usefixtures("short_blocks")
 @pytest.mark.parametrize("name", ["digits-en.flac", "digits-zh.flac"])
-def test_a_stream_gives_the_samples_of_the_whole_file(name: str) -> None:
+def test_a_stream_gives_the_samples_of_the_whole_file(decoder: Decoder, name: str) -> None:
     told: list[np.ndarray] = []
-    stream = AudioStream(EXAMPLES / name, watch=told.append)
+    looks: list[int] = []
+    stream = decoder.stream(EXAMPLES / name, watch=told.append, look=lambda: looks.append(len(told)))
     blocks = list(stream.blocks())
     whole = load_audio(EXAMPLES / name)
     assert [len(block) for block in blocks[:-1]] == [3 * SAMPLE_RATE_HZ] * (len(blocks) - 1)
     np.testing.assert_array_equal(np.concatenate(blocks), whole.samples)
     np.testing.assert_array_equal(np.concatenate(told), whole.samples)
     assert (stream.duration_ms, stream.expected_s) == (whole.duration_ms, pytest.approx(whole.duration_s))
+    assert looks
 
 
-def test_what_is_no_recording_is_said_at_once_and_what_is_empty_when_read(tmp_path: Path) -> None:
+def test_what_is_no_recording_is_said_at_once_and_what_is_empty_when_read(decoder: Decoder, tmp_path: Path) -> None:
     with pytest.raises(AudioNotFoundError):
-        AudioStream(tmp_path / "lost.wav")
+        decoder.stream(tmp_path / "lost.wav")
     (tmp_path / "text.wav").write_text("no audio")
     with pytest.raises(AudioDecodeError):
-        list(AudioStream(tmp_path / "text.wav").blocks())
+        list(decoder.stream(tmp_path / "text.wav").blocks())
     soundfile.write(tmp_path / "none.wav", np.zeros(0, np.float32), SAMPLE_RATE_HZ)
     with pytest.raises(EmptyAudioError):
-        list(AudioStream(tmp_path / "none.wav").blocks())
+        list(decoder.stream(tmp_path / "none.wav").blocks())
 
 
-def test_a_recording_that_is_too_long_is_refused_before_it_is_worked_on(tmp_path: Path) -> None:
+def test_a_recording_that_is_too_long_is_refused_before_it_is_worked_on(decoder: Decoder, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "long.wav", np.zeros(3 * SAMPLE_RATE_HZ, np.float32), SAMPLE_RATE_HZ)
-    stream = AudioStream(tmp_path / "long.wav", max_duration_s=2)
+    stream = decoder.stream(tmp_path / "long.wav", max_duration_s=2)
     with pytest.raises(AudioTooLongError):
         next(stream.blocks())
     assert stream.read_samples == 0
 
 
-def test_where_one_reader_stops_the_other_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "two.wav"
-    soundfile.write(path, np.linspace(-0.5, 0.5, 2 * SAMPLE_RATE_HZ).astype(np.float32), SAMPLE_RATE_HZ, subtype="FLOAT")
-    whole = load_audio(path).samples
+@pytest.mark.usefixtures("short_blocks")
+def test_who_stops_reading_leaves_no_worker_behind(decoder: Decoder, long_recording: Waveform, tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    soundfile.write(path, long_recording.samples, SAMPLE_RATE_HZ)
+    for _ in range(6):  # more than there are places
+        blocks = decoder.stream(path).blocks()
+        assert len(next(blocks)) == 3 * SAMPLE_RATE_HZ
+        blocks.close()
+    assert decoder.load(path).duration_ms == long_recording.duration_ms
 
-    def breaks(_: AudioStream):
-        yield whole[:10_000]
-        raise soundfile.LibsndfileError(1)
 
-    monkeypatch.setattr(AudioStream, "_by_soundfile", breaks)
-    np.testing.assert_allclose(load_audio(path).samples, whole, atol=1e-6)
+@pytest.mark.usefixtures("short_blocks")
+def test_a_run_that_fails_closes_its_recording(shared: Engine, long_recording: Waveform) -> None:
+    closed: list[bool] = []
+
+    def parts():
+        try:
+            yield from long_recording.blocks()
+        finally:
+            closed.append(True)
+
+    def refuse(_: object) -> None:
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough") as failure:
+        shared.transcribe(AudioStream(parts(), name="x"), on_segment=refuse)
+    assert closed == [True]
+    del failure
+
+
+@pytest.mark.usefixtures("short_blocks")
+def test_a_reader_that_is_slower_than_a_stall_is_no_fault_of_the_worker(long_recording: Waveform, tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    soundfile.write(path, np.tile(long_recording.samples, 3), SAMPLE_RATE_HZ)
+    decoder = Decoder(limits=DecodeLimits(stall_s=1.0))
+    stream = decoder.stream(path)
+    blocks = stream.blocks()
+    next(blocks)
+    time.sleep(2.5)
+    assert sum(len(block) for block in blocks) + 3 * SAMPLE_RATE_HZ == 3 * len(long_recording.samples)
+    decoder.close()
+
+
+def test_what_comes_again_after_a_new_start_is_not_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = np.arange(40_000, dtype=np.float32)
+
+    def ask(self: DecodeProcess, request: dict[str, object], **_: object):
+        if request["task"] == "probe":
+            yield Kind.DONE, None
+            return
+        yield Kind.BLOCK, samples[:10_000].tobytes()
+        yield Kind.BLOCK, samples[10_000:15_000].tobytes()
+        yield Kind.START_OVER, b""
+        for start in range(0, 40_000, 8_000):
+            yield Kind.BLOCK, samples[start : start + 8_000].tobytes()
+        yield Kind.DONE, {}
+
+    monkeypatch.setattr(DecodeProcess, "ask", ask)
+    decoder = Decoder()
+    np.testing.assert_array_equal(np.concatenate(list(decoder.stream(DIGITS).blocks())), samples)
+    decoder.close()
+
+
+def test_a_used_worker_that_dies_is_replaced_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = np.arange(20_000, dtype=np.float32)
+    asked: list[int] = []
+
+    def ask(self: DecodeProcess, request: dict[str, object], **_: object):
+        if request["task"] == "probe":
+            self.requests += 1
+            yield Kind.DONE, None
+            return
+        asked.append(self.requests)
+        yield Kind.BLOCK, samples[:12_000].tobytes()
+        if len(asked) == 1:
+            self.end()
+            raise DecoderCrashedError(path=DIGITS, how="SIGSEGV")
+        yield Kind.BLOCK, samples[12_000:].tobytes()
+        yield Kind.DONE, {}
+
+    monkeypatch.setattr(DecodeProcess, "ask", ask)
+    decoder = Decoder()
+    np.testing.assert_array_equal(np.concatenate(list(decoder.stream(DIGITS).blocks())), samples)
+    assert asked == [1, 0]
+    decoder.close()
 
 
 def test_no_frames_are_no_reason_to_fail() -> None:

@@ -44,11 +44,11 @@ def test_the_numbers_stay() -> None:
         np.testing.assert_allclose(answer(wide, frames), answer(memory_graph(), frames), atol=1e-6)
 
 
-def test_the_names_stay_and_the_weight_is_two_dimensional() -> None:
+def test_the_names_stay_and_time_is_the_width() -> None:
     wide = memory_graph()
     widen_memories(wide)
     weights = {tensor.name: list(tensor.dims) for tensor in wide.graph.initializer}
-    assert weights["memory.weight"] == [CHANNELS, 1, TAPS, 1]
+    assert weights["memory.weight"] == [CHANNELS, 1, 1, TAPS]
     assert [node.name for node in wide.graph.node if node.op_type == "Conv"] == ["/memory/Conv"]
 
 

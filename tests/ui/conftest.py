@@ -19,7 +19,6 @@ import soundfile  # noqa: E402
 import uvicorn  # noqa: E402
 
 from tests.ui.fake_engine import FakeEngine  # noqa: E402
-from ui.context import Limits  # noqa: E402
 from ui.serve import build_app  # noqa: E402
 
 
@@ -32,31 +31,38 @@ class RunningPage:
     files: Path
 
 
+@contextmanager
+def running(files: Path, **options: Any) -> Iterator[RunningPage]:
+    """Serve a page over a fresh fake engine until the block ends; GRADIO_TEMP_DIR must name ``files``."""
+    engine = FakeEngine()
+    app = build_app(engine, files=files, **options)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, server_header=False, timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        for _ in range(400):
+            if server.started:
+                break
+            time.sleep(0.05)
+        assert server.started
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield RunningPage(f"http://127.0.0.1:{port}", engine, files)
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
 @pytest.fixture
 def run_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
     """``with run_page(limits=…, managing=…) as page``: serve a page over a fresh fake engine until the block ends."""
 
     @contextmanager
-    def run(*, limits: Limits | None = None, **options: Any) -> Iterator[RunningPage]:
+    def run(**options: Any) -> Iterator[RunningPage]:
         files = tmp_path / "files"
         files.mkdir(exist_ok=True)
         monkeypatch.setenv("GRADIO_TEMP_DIR", str(files))
-        engine = FakeEngine()
-        app = build_app(engine, files=files, limits=limits, **options)
-        server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        try:
-            for _ in range(400):
-                if server.started:
-                    break
-                time.sleep(0.05)
-            assert server.started
-            port = server.servers[0].sockets[0].getsockname()[1]
-            yield RunningPage(f"http://127.0.0.1:{port}", engine, files)
-        finally:
-            server.should_exit = True
-            thread.join(20)
+        with running(files, **options) as page:
+            yield page
 
     return run
 

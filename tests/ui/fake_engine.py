@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from engine.audio import AudioStream, Waveform, load_audio
+from engine.audio import AudioStream, Look, Watch, Waveform, existing_file, load_audio
 from engine.compare import Variant
+from engine.containers import Probe, probe
 from engine.errors import UnknownPrecisionError
 from engine.precision import VAD_AS_REQUEST, ClosedSession, Closing, ToggleEffects
 from engine.segments import VadOptions
@@ -100,6 +101,22 @@ class FakeEngine:
     @property
     def precision(self) -> str:
         return "int8" if self.lightweight else "fp32"
+
+    def load(self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None) -> Waveform:
+        return load_audio(source, max_duration_s=max_duration_s, look=look)
+
+    def stream(
+        self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None, watch: Watch | None = None
+    ) -> AudioStream:
+        existing_file(source)
+
+        def parts() -> Generator[np.ndarray, None, None]:
+            yield from load_audio(source, max_duration_s=max_duration_s, look=look).blocks()
+
+        return AudioStream(parts(), name=Path(source).name, watch=watch)
+
+    def probe(self, source: str | Path) -> Probe | None:
+        return probe(Path(source))
 
     def transcribe(
         self,
@@ -221,6 +238,13 @@ class FakeEngine:
             self.toggle_effects = ToggleEffects(on, (Closing(closed, RSS_MB[False], RSS_MB[True]),) if on else ())
         self.lightweight = on
         return FakeReport(precision=self.precision, freed_mb=freed, rss_mb=RSS_MB[on])
+
+    @property
+    def is_open(self) -> bool:
+        return self._last_rtf is not None
+
+    def warm_up(self) -> None:
+        self._last_rtf = 0.01
 
     def speeds(self) -> dict[str, Speed]:
         return dict(self.measured)

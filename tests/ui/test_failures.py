@@ -7,6 +7,7 @@ import pytest
 from engine import errors
 from engine.errors import LightVoiceError
 from ui.failures import failure_of, title_of
+from ui.run_slots import LineFullError, StoppingError
 from ui.texts import TEXTS, Texts
 
 ENGLISH, CHINESE = Texts("en"), Texts("zh")
@@ -22,6 +23,8 @@ WITH_REASON = [
     errors.BundleTamperedError(path="asr.int8.onnx", expected="9 bytes", got="8 bytes"),
     errors.ProviderUnavailableError(device="cuda", reason="there is none"),
     errors.NotQuantizedError(path="asr.int8.onnx", integer=0, floating=80),
+    LineFullError(waiting=64, wait_s=40),
+    StoppingError(),
 ]
 
 

@@ -130,7 +130,10 @@ def test_a_model_that_is_installed_but_not_open_is_listed_and_refused(
         for model in ("tiny:int8", "tiny"):
             answer = post(page, two_words, model=model)
             assert (answer.status_code, answer.json()["error"]["code"]) == (400, "model_not_open")
-            assert "bundle 'fake' is open; open 'tiny' on the page, or start with --bundle" in answer.json()["error"]["message"]
+            assert (
+                "bundle 'fake' is open; open 'tiny' on the page's Models tab, or start the server with --bundle tiny"
+                in answer.json()["error"]["message"]
+            )
 
 
 def test_openais_asynchronous_client_works_too(page: RunningPage, two_words: Path) -> None:
@@ -350,14 +353,14 @@ def test_a_client_that_leaves_while_it_sends_leaves_nothing(page: RunningPage, t
     assert in_flight(page) == []
 
 
-def test_too_many_at_once_are_asked_to_come_back(page: RunningPage, two_words: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ui.http_api.MOST_REQUESTS", 1)
-    page.engine.hold.clear()
-    with ThreadPoolExecutor(1) as pool:
+def test_too_many_at_once_are_asked_to_come_back(run_page: Callable[..., object], two_words: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ui.http_api.MOST_SENDING", 0)
+    with run_page(limits=Limits(concurrent_runs=1, waiting_runs=0)) as page, ThreadPoolExecutor(1) as pool:
+        page.engine.hold.clear()
         first = pool.submit(post, page, two_words)
         wait_for(lambda: len(page.engine.calls) == 1)
         answer = post(page, two_words)
-        assert (answer.status_code, answer.headers["retry-after"]) == (429, "5")
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "2")
         page.engine.hold.set()
         assert first.result(WAIT_S).status_code == 200
 

@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from tests.subtitles import read_srt, read_vtt
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.test_results_html import Reader
+from ui.limits import Limits
 from ui.queue_html import HEARD_SHOWN
 from ui.queue_routes import LONGEST_EDIT, queue_routes
 from ui.queue_runner import QueueRunner
@@ -52,7 +53,7 @@ class Asker:
 
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[QueueRunner]:
-    runner = QueueRunner(FakeEngine(), slots=RunSlots(1), folder=tmp_path / "queues", workers=1, max_duration_s=None)
+    runner = QueueRunner(FakeEngine(), slots=RunSlots(1), folder=tmp_path / "queues", limits=Limits())
     yield runner
     wait(runner.open(OURS))
 

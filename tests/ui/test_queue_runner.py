@@ -14,10 +14,11 @@ import soundfile
 from engine.errors import OptionRangeError, UnknownLanguageError, UnknownPrecisionError
 from engine.precision import VAD_OFF
 from tests.ui.fake_engine import FakeEngine
-from ui.queue_runner import KEPT_UNSEEN_S, STOPPED_UNSEEN_S, QueueRunner
+from ui.limits import Limits
+from ui.queue_runner import KEPT_UNSEEN_S, LEFT_S, STOPPED_UNSEEN_S, QueueRunner
 from ui.recording_queue import EntryState, RecordingQueue
 from ui.run_options import RunOptions
-from ui.run_slots import RunSlots
+from ui.run_slots import LineFullError, RunSlots, StoppingError
 from ui.texts import Texts
 
 WAIT_S = 20.0
@@ -44,12 +45,12 @@ def clock() -> Clock:
 
 @pytest.fixture
 def runner(engine: FakeEngine, clock: Clock, tmp_path: Path) -> Iterator[QueueRunner]:
-    runner = QueueRunner(engine, slots=RunSlots(2), folder=tmp_path / "queues", workers=2, max_duration_s=60.0, clock_s=clock)
+    runner = QueueRunner(engine, slots=RunSlots(2), folder=tmp_path / "queues", limits=Limits(duration_s=60.0), clock_s=clock)
     yield runner
     engine.hold.set()
     for queue_id in (ONE, TWO, THREE):
         runner.open(queue_id).cancel_all()
-    until(lambda: runner._workers == 0)
+    until(lambda: idle(runner))
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -58,6 +59,10 @@ def until(true: Callable[[], bool]) -> None:
             return
         time.sleep(0.01)
     raise AssertionError("it did not come about")
+
+
+def idle(runner: QueueRunner) -> bool:
+    return all(page.ticket is None for page in runner._pages.values())
 
 
 def states(queue: RecordingQueue) -> list[str]:
@@ -72,7 +77,7 @@ def test_a_hundred_recordings_are_all_transcribed(runner: QueueRunner, two_words
     until(lambda: not queue.active)
     assert states(queue) == ["done"] * 100
     assert [entry.result.transcript.file for entry in queue.entries()] == [f"{number}.wav" for number in range(100)]
-    until(lambda: runner._workers == 0)  # no thread stays behind
+    until(lambda: idle(runner))  # no thread stays behind
 
 
 def test_the_options_reach_the_engine(runner: QueueRunner, engine: FakeEngine, two_words: Path) -> None:
@@ -185,7 +190,7 @@ def test_a_page_that_is_gone_is_no_longer_worked_for(runner: QueueRunner, engine
     clock.now_s += STOPPED_UNSEEN_S + 1
     until(lambda: not queue.active)  # nobody asks anything, and the engine is held: the run itself notices
     assert states(queue) == ["cancelled", "cancelled"]
-    until(lambda: runner._workers == 0)
+    until(lambda: idle(runner))
 
 
 def test_a_page_that_reloads_finds_its_queue_and_its_run(runner: QueueRunner, engine: FakeEngine, clock: Clock, two_words: Path) -> None:
@@ -205,7 +210,7 @@ def test_results_are_kept_for_hours_and_then_their_files_go(runner: QueueRunner,
     queue = runner.open(ONE)
     entry = queue.add(two_words, "a.wav")
     runner.submit(queue, RunOptions())
-    until(lambda: runner._workers == 0)
+    until(lambda: idle(runner))
     clock.now_s += KEPT_UNSEEN_S - 1
     assert runner.find(TWO) is None
     assert entry.path.exists()
@@ -232,6 +237,80 @@ def test_a_choice_that_is_not_on_offer_is_refused_at_once(
     with pytest.raises(error):
         runner.submit(queue, options)
     assert states(queue) == ["ready"]
+
+
+def test_a_page_that_finds_the_line_full_is_told_and_keeps_its_recordings(engine: FakeEngine, two_words: Path, tmp_path: Path) -> None:
+    slots = RunSlots(1, most_waiting=1)
+    runner = QueueRunner(engine, slots=slots, folder=tmp_path, limits=Limits())
+    holder, waiting = slots.ask("holder"), slots.ask("waiting")
+    queue = runner.open(ONE)
+    queue.add(two_words, "a.wav")
+    with pytest.raises(LineFullError, match=r"1 wait .*try again in about \d+ s"):
+        runner.submit(queue, RunOptions())
+    assert states(queue) == ["ready"]
+    slots.leave(waiting)
+    runner.submit(queue, RunOptions())
+    slots.leave(holder)
+    until(lambda: states(queue) == ["done"])
+
+
+def test_more_recordings_than_may_wait_are_refused_together(engine: FakeEngine, two_words: Path, tmp_path: Path) -> None:
+    runner = QueueRunner(engine, slots=RunSlots(1), folder=tmp_path, limits=Limits(waiting_recordings=2))
+    queue = runner.open(ONE)
+    for number in range(3):
+        queue.add(two_words, f"{number}.wav")
+    with pytest.raises(LineFullError):
+        runner.submit(queue, RunOptions())
+    assert states(queue) == ["ready"] * 3
+
+
+def test_who_cancels_while_waiting_is_out_of_the_line_at_once(engine: FakeEngine, two_words: Path, tmp_path: Path) -> None:
+    slots = RunSlots(1)
+    runner = QueueRunner(engine, slots=slots, folder=tmp_path, limits=Limits())
+    holder = slots.ask("holder")
+    queue = runner.open(ONE)
+    queue.add(two_words, "a.wav")
+    runner.submit(queue, RunOptions())
+    assert slots.waiting() == 1
+    queue.cancel_all()
+    runner.wake()
+    assert slots.waiting() == 0
+    slots.leave(holder)
+
+
+def test_a_page_that_leaves_is_no_longer_worked_for_unless_it_comes_back(
+    runner: QueueRunner, engine: FakeEngine, clock: Clock, two_words: Path
+) -> None:
+    engine.hold.clear()
+    gone, reloaded = runner.open(ONE), runner.open(TWO)
+    for queue in (gone, reloaded):
+        queue.add(two_words, "a.wav")
+        runner.submit(queue, RunOptions())
+    until(lambda: len(engine.calls) == 2)
+    for queue_id in (ONE, TWO):
+        runner.leave(queue_id)
+    assert runner.find(TWO) is reloaded
+    clock.now_s += LEFT_S + 1
+    until(lambda: not gone.active)  # the run itself notices, long before the page would count as unseen
+    assert states(gone) == ["cancelled"]
+    assert states(reloaded) == ["running"]
+    engine.hold.set()
+    until(lambda: states(reloaded) == ["done"])
+
+
+def test_a_server_that_stops_ends_what_waits(engine: FakeEngine, two_words: Path, tmp_path: Path) -> None:
+    slots = RunSlots(1)
+    runner = QueueRunner(engine, slots=slots, folder=tmp_path, limits=Limits())
+    holder = slots.ask("holder")
+    queue = runner.open(ONE)
+    queue.add(two_words, "a.wav")
+    runner.submit(queue, RunOptions())
+    slots.close()
+    until(lambda: not queue.active)
+    assert states(queue) == ["cancelled"]
+    with pytest.raises(StoppingError):
+        runner.submit(queue, RunOptions())
+    slots.leave(holder)
 
 
 @pytest.mark.parametrize("queue_id", ["", "1" * 31, "../" + "1" * 29, "g" * 32, "1" * 33, "1" * 32 + "\n"])

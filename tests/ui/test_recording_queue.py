@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engine.audio import load_audio
+from engine.containers import probe
 from engine.errors import AudioNotFoundError
 from tests.ui.fake_engine import FakeEngine
 from ui.failures import failure_of
@@ -17,7 +18,7 @@ from ui.run_options import RunOptions
 
 @pytest.fixture
 def queue(tmp_path: Path) -> RecordingQueue:
-    return RecordingQueue("0" * 32, tmp_path / "queue")
+    return RecordingQueue("0" * 32, tmp_path / "queue", probe=probe)
 
 
 def states(queue: RecordingQueue) -> list[str]:

@@ -247,6 +247,9 @@
   });
 
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+  // Who closes the page wants nothing more; who reloads it is back before the server minds.
+  window.addEventListener("pagehide", () => { navigator.sendBeacon(address("/leave")); });
+  window.addEventListener("pageshow", (event) => { if (event.persisted) look(); });
   window.lightvoiceQueue = { id: () => queueId, look, mark };
   look();
 })();

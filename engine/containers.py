@@ -1,0 +1,132 @@
+"""A recording → blocks, in the process that calls: libsndfile, and PyAV (FFmpeg's libraries) for what libsndfile does not read.
+
+libsndfile reads wav, flac, ogg, opus and mp3; PyAV m4a, mp4, webm and other video. Both are native code that reads bytes of
+anybody's making, so a server leaves this to the worker process of :mod:`engine.decoder`.
+
+A header that promises more than the file holds (a recorder that crashed) is no error: what is there is read. A
+stream that breaks while it is decoded is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from engine.errors import AudioDecodeError, AudioError
+from engine.mixdown import Mixdown, Sink
+
+Floats = NDArray[np.float32]
+
+BLOCK_SAMPLES = 1 << 20  # over all channels: 4 MB of float32 a block
+#: A header without a length comes out of libsndfile as the largest number there is.
+UNKNOWN_FRAMES = 1 << 62
+#: What these say of their length is reckoned from the rate of their first frames, and may be twice too much.
+RECKONED = frozenset({"MP3", "mp3", "aac", "ac3", "eac3", "mpeg", "mpegts"})
+#: FFmpeg may read the bytes that it is given and follow no reference in them: a play list in an upload would otherwise
+#: read other files of this machine.
+ISOLATED = {"protocol_whitelist": "none"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """What a recording says of itself: its container as the library calls it, and its length if it has a word for it."""
+
+    container: str
+    duration_s: float | None
+
+
+def decode(path: Path, sink: Sink, *, max_duration_s: float | None) -> None:
+    """Read a recording into a sink.
+
+    Raises AudioDecodeError, EmptyAudioError, NonFiniteAudioError, SampleRateError, and AudioTooLongError as soon as the header
+    says or the samples show that it is longer than ``max_duration_s``.
+    """
+    try:
+        _read_soundfile(path, sink, max_duration_s)
+    except soundfile.LibsndfileError as error:
+        sink.start_over()
+        _read_av(path, sink, max_duration_s, first_reason=str(error))
+
+
+def probe(path: Path) -> Probe | None:
+    """What the header says, without decoding; None for what is no recording."""
+    try:
+        with soundfile.SoundFile(str(path)) as handle:
+            return Probe(container=handle.format, duration_s=_frames_s(handle))
+    except soundfile.LibsndfileError:
+        pass  # not one of its formats: FFmpeg may know it
+    try:
+        with _opened_av(path) as container:
+            return Probe(container=container.format.name, duration_s=_container_s(container)) if container.streams.audio else None
+    except (ValueError, OSError):  # FFmpeg's errors among them
+        return None
+
+
+def _frames_s(handle: soundfile.SoundFile) -> float | None:
+    return handle.frames / handle.samplerate if 0 <= handle.frames < UNKNOWN_FRAMES and handle.samplerate > 0 else None
+
+
+def _container_s(container: Any) -> float | None:
+    import av  # noqa: PLC0415 - loaded by whoever opened the container
+
+    return None if container.duration is None else container.duration / av.time_base
+
+
+def _read_soundfile(path: Path, sink: Sink, max_duration_s: float | None) -> None:
+    with soundfile.SoundFile(str(path)) as handle:
+        mixdown = Mixdown(sink, path=path, sample_rate_hz=handle.samplerate, max_duration_s=max_duration_s)
+        if handle.format not in RECKONED:
+            mixdown.expect(_frames_s(handle))
+        frames = max(1, BLOCK_SAMPLES // handle.channels)
+        while len(block := handle.read(frames, dtype="float32", always_2d=True)):
+            mixdown.add(block)
+        mixdown.finish()
+
+
+@contextmanager
+def _opened_av(path: Path) -> Iterator[Any]:
+    import av  # noqa: PLC0415 - 20 MB of libraries that most recordings never need
+
+    # By its bytes, not by its name: a name would be opened by FFmpeg's own protocols, and whatever its content names with it.
+    with path.open("rb") as file, av.open(file, metadata_errors="ignore", options=ISOLATED) as container:
+        yield container
+
+
+def _read_av(path: Path, sink: Sink, max_duration_s: float | None, *, first_reason: str) -> None:
+    import av  # noqa: PLC0415 - as above
+    import av.error  # noqa: PLC0415
+
+    try:
+        with _opened_av(path) as container:
+            if not container.streams.audio:
+                raise AudioDecodeError(path=path, reason="it holds no audio track")
+            stream = container.streams.audio[0]
+            if stream.codec_context is None:
+                raise AudioDecodeError(path=path, reason="its codec is not known")
+            mixdown = Mixdown(sink, path=path, sample_rate_hz=int(stream.rate or 0), max_duration_s=max_duration_s)
+            if container.format.name not in RECKONED:
+                mixdown.expect(_container_s(container))
+            for block in _av_blocks(container, stream, av.AudioResampler(format="fltp")):
+                mixdown.add(block)
+    except (av.error.FFmpegError, ValueError, OSError) as error:  # it seeks where it is told to, before the file's beginning too
+        if isinstance(error, AudioError | MemoryError | BrokenPipeError):
+            raise
+        reason = str(getattr(error, "strerror", "") or error or first_reason).strip().rstrip(".")
+        raise AudioDecodeError(path=path, reason=reason) from error
+    mixdown.finish()
+
+
+def _av_blocks(container: Any, stream: Any, converter: Any) -> Iterator[Floats]:
+    """Decoded blocks (n, channels) float32; the converter changes the sample format alone."""
+    for frame in container.decode(stream):
+        for converted in converter.resample(frame):
+            yield converted.to_ndarray().T
+    for converted in converter.resample(None):
+        yield converted.to_ndarray().T

@@ -1,0 +1,206 @@
+"""Recordings of strangers → Waveforms, decoded in worker processes: what their libraries do wrong stays in there.
+
+A worker that crashes, hangs or takes too much memory is ended, the file is refused with a typed error, and the next file
+gets a new one. Workers are started when needed, stay for a while, and are used again: starting one costs more than most files.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.audio import AudioStream, Floats, Look, Watch, Waveform, existing_file
+from engine.containers import Probe
+from engine.decode_messages import Kind
+from engine.decode_process import BYTES_PER_SAMPLE, DecodeProcess
+from engine.errors import AudioError, AudioTooLongError, DecoderCrashedError
+from engine.mixdown import SAMPLE_RATE_HZ
+
+#: Recordings that are read at the same time; another one waits.
+MOST_WORKERS = 4
+#: Then a worker is replaced: what a library forgets to free must not become the next file's lack of memory.
+REQUESTS_PER_WORKER = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodeLimits:
+    """What one recording may take."""
+
+    #: Longer ones are refused, where a caller sets no limit of its own: 2.8 GB of samples.
+    duration_s: float = 12 * 3600.0
+    #: A worker from which nothing comes for so long has hung; blocks of a minute of sound take some milliseconds.
+    stall_s: float = 8.0
+    #: Address space; a worker takes 0.2 GB of it by being there.
+    memory_mb: int = 1024
+    #: A worker that nobody asks for so long ends.
+    idle_s: float = 600.0
+
+    def total_s(self, duration_s: float) -> float:
+        """What a recording that may last so long may take altogether: an hour decodes in some ten seconds."""
+        return 60.0 + duration_s / 10
+
+
+class Decoder:
+    """Decodes in worker processes; safe to use from many threads."""
+
+    def __init__(
+        self, *, limits: DecodeLimits | None = None, command: Sequence[str] = (sys.executable, "-m", "engine.decode_worker")
+    ) -> None:
+        self.limits = limits or DecodeLimits()
+        self._command = (*command, str(self.limits.idle_s), str(self.limits.memory_mb))
+        self._places = threading.BoundedSemaphore(MOST_WORKERS)
+        self._lock = threading.Lock()
+        self._idle: list[DecodeProcess] = []
+        self._closed = False
+        weakref.finalize(self, _end_all, self._idle)
+
+    def warm_up(self) -> None:
+        """Start a worker without waiting for it, so that the first recording finds it ready."""
+        with self._lock:
+            if not self._idle:
+                self._idle.append(self._start())
+
+    def load(self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None) -> Waveform:
+        """Read a recording from a file; ``look`` is called with each part of it that arrives, and what it raises ends the reading.
+
+        Raises AudioNotFoundError, AudioDecodeError (DecoderCrashedError and DecoderLimitError among them), EmptyAudioError,
+        NonFiniteAudioError, SampleRateError, AudioTooLongError, and DecoderUnavailableError.
+        """
+        started = time.perf_counter()
+        path = existing_file(source)
+        most_s = self.limits.duration_s if max_duration_s is None else max_duration_s
+        samples = bytearray()
+        self._ask("decode", path, most_s, samples, look)
+        # A view of what arrived: a copy of a long recording would be hundreds of megabytes more for a moment.
+        return Waveform(np.frombuffer(samples, np.float32), name=path.name, decode_s=time.perf_counter() - started)
+
+    def stream(
+        self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None, watch: Watch | None = None
+    ) -> AudioStream:
+        """Read a recording while it is worked on: a worker decodes as far ahead as a pipe holds, and waits.
+
+        A file that cannot be opened is refused now; the other errors of :meth:`load` are raised as it is read.
+        """
+        path = existing_file(source)
+        most_s = self.limits.duration_s if max_duration_s is None else max_duration_s
+        found = self.probe(path)
+        expected_s = None if found is None else found.duration_s
+        return AudioStream(self._parts(path, most_s, look), name=path.name, expected_s=expected_s, watch=watch)
+
+    def probe(self, source: str | Path) -> Probe | None:
+        """What a recording's header says, without decoding it; None for what is no recording or breaks the decoder."""
+        try:
+            found = self._ask("probe", existing_file(source), self.limits.duration_s, bytearray())
+        except AudioError:
+            return None
+        return None if found is None else Probe(container=str(found["container"]), duration_s=found["duration_s"])
+
+    def close(self) -> None:
+        """End the workers; one that is decoding ends after its file."""
+        with self._lock:
+            self._closed = True
+            _end_all(self._idle)
+
+    def _ask(self, task: str, path: Path, most_s: float, samples: bytearray, look: Look | None = None) -> Any:
+        total_s = self.limits.total_s(most_s)
+        request = {"task": task, "path": str(path.absolute()), "max_duration_s": most_s, "cpu_s": total_s}
+        with self._places:
+            while True:
+                with self._worker() as worker:
+                    was_used = worker.requests > 0
+                    try:
+                        messages = worker.ask(request, path=path, stall_s=self.limits.stall_s, total_s=total_s)
+                        return _collect(messages, samples, path=path, most_s=most_s, look=look)
+                    except DecoderCrashedError:
+                        # An earlier file may have left this worker broken, or it had just gone home: a new one decides.
+                        if not was_used:
+                            raise
+                        samples.clear()
+
+    def _parts(self, path: Path, most_s: float, look: Look | None) -> Generator[Floats, None, None]:
+        """Samples as they come; what is sent again after a new start is not given again."""
+        total_s = self.limits.total_s(most_s)
+        request = {"task": "decode", "path": str(path.absolute()), "max_duration_s": most_s, "cpu_s": total_s}
+        most_bytes = _most_bytes(most_s)
+        given = 0  # bytes
+        with self._places:
+            while True:
+                with self._worker() as worker:
+                    was_used, came = worker.requests > 0, 0
+                    try:
+                        for kind, content in worker.ask(request, path=path, stall_s=self.limits.stall_s, total_s=total_s):
+                            if look is not None:
+                                look()
+                            if kind is Kind.START_OVER:
+                                came = 0
+                            elif kind is Kind.BLOCK:
+                                came += len(content)
+                                if came > most_bytes:
+                                    raise AudioTooLongError(path=path, duration_s=_seconds(came), limit_s=most_s)
+                                if came > given:
+                                    yield np.frombuffer(content[len(content) - min(len(content), came - given) :], np.float32)
+                                    given = came
+                    except DecoderCrashedError:
+                        if not was_used:  # as in _ask
+                            raise
+                    else:
+                        return
+
+    @contextmanager
+    def _worker(self) -> Iterator[DecodeProcess]:
+        with self._lock:
+            while self._idle and not self._idle[-1].is_ready:
+                self._idle.pop().end()
+            worker = self._idle.pop() if self._idle else self._start()
+        try:
+            yield worker
+        finally:
+            with self._lock:
+                if worker.is_ready and not self._closed and worker.requests < REQUESTS_PER_WORKER:
+                    self._idle.append(worker)
+                else:
+                    worker.end()
+
+    def _start(self) -> DecodeProcess:
+        return DecodeProcess(self._command)
+
+
+def _collect(messages: Iterator[tuple[Kind, Any]], samples: bytearray, *, path: Path, most_s: float, look: Look | None) -> Any:
+    """The answer; its blocks are appended to ``samples``."""
+    most_bytes = _most_bytes(most_s)
+    answer = None
+    for kind, content in messages:
+        if look is not None:
+            look()
+        if kind is Kind.BLOCK:
+            samples += content
+            if len(samples) > most_bytes:
+                # The worker was told to stop before; what it says is not relied on.
+                raise AudioTooLongError(path=path, duration_s=_seconds(len(samples)), limit_s=most_s)
+        elif kind is Kind.START_OVER:
+            samples.clear()
+        else:
+            answer = content
+    return answer
+
+
+def _most_bytes(most_s: float) -> int:
+    return int((most_s + 1) * SAMPLE_RATE_HZ) * BYTES_PER_SAMPLE
+
+
+def _seconds(count_bytes: int) -> float:
+    return count_bytes / BYTES_PER_SAMPLE / SAMPLE_RATE_HZ
+
+
+def _end_all(workers: list[DecodeProcess]) -> None:
+    while workers:
+        workers.pop().end()

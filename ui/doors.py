@@ -1,0 +1,48 @@
+"""The layers around every page, from the outside in: the request's id and log, the headers, the lock, other sites kept out.
+
+Whatever page is served stands behind the same doors; what only the Gradio page needs is in ``gradio_guard.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ui.access import Access
+from ui.credentials import Credentials
+from ui.health import Health
+from ui.metrics import Metrics
+from ui.request_log import RequestLog
+from ui.same_origin import SameOrigin
+from ui.security_headers import SecurityHeaders
+
+
+def checks(metrics: Metrics, health: Health) -> dict[str, Callable[[Request], Response]]:
+    """What every page answers to who runs the server, by path."""
+
+    def healthz(request: Request) -> Response:
+        """Say whether the server is alive, with its bundle and precision."""
+        return health.alive()
+
+    def readyz(request: Request) -> Response:
+        """Say whether the models are loaded: 200, or 503; the first question begins to load them."""
+        return health.ready()
+
+    def figures(request: Request) -> Response:
+        """Give the server's figures to Prometheus."""
+        return metrics.answer()
+
+    return {"/healthz": healthz, "/readyz": readyz, "/metrics": figures}
+
+
+def hang_doors(app: Starlette, *, credentials: Credentials, metrics: Metrics) -> None:
+    """Put the layers around an application; layers that were added before stand inside."""
+    # The last one added is the outermost.
+    app.add_middleware(SameOrigin)
+    if credentials.for_programs:
+        app.add_middleware(Access, credentials=credentials)
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestLog, count=metrics.count_request)

@@ -1,0 +1,75 @@
+"""Whether the server is alive (``/healthz``) and whether it can answer at once (``/readyz``), the same for every page.
+
+Models are loaded when the first request needs them. Who asks whether the server is ready wants them ready: the first question
+begins to load them, and until that is done the answer is 503.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from starlette.responses import JSONResponse
+
+from engine.errors import LightVoiceError
+from ui.run_slots import RunSlots
+
+if TYPE_CHECKING:
+    from engine.pipeline import Engine
+
+_log = logging.getLogger(__name__)
+
+
+class Health:
+    """What the two checks answer; thread-safe."""
+
+    def __init__(self, engine: Engine, slots: RunSlots) -> None:
+        self._engine, self._slots = engine, slots
+        self._lock = threading.Lock()
+        self._loading = False
+        #: The bundle whose models were seen to run.
+        self._loaded: object = None
+        self._failure: str | None = None
+
+    def alive(self) -> JSONResponse:
+        """``GET /healthz``: the process answers."""
+        return JSONResponse(self._said("ok"))
+
+    def ready(self) -> JSONResponse:
+        """``GET /readyz``: 200 once the models are loaded, 503 while they are not, or while the server is being stopped."""
+        if self._slots.closed:
+            return JSONResponse(self._said("stopping"), status_code=503)
+        if self.is_loaded():
+            return JSONResponse(self._said("ready"))
+        self._load_once()
+        values = self._said("loading")
+        if self._failure is not None:
+            values |= {"status": "failed", "reason": self._failure}
+        return JSONResponse(values, status_code=503)
+
+    def is_loaded(self) -> bool:
+        """Whether the open bundle's models have run."""
+        return self._loaded is self._engine.bundle or self._engine.is_open
+
+    def _said(self, status: str) -> dict[str, str]:
+        return {"status": status, "bundle": self._engine.bundle.name, "precision": self._engine.precision}
+
+    def _load_once(self) -> None:
+        with self._lock:
+            if self._loading:
+                return
+            self._loading = True
+        threading.Thread(target=self._load, name="lightvoice-loading", daemon=True).start()
+
+    def _load(self) -> None:
+        bundle = self._engine.bundle
+        try:
+            self._engine.warm_up()
+            self._loaded, self._failure = bundle, None
+        except LightVoiceError as error:
+            self._failure = str(error)
+            _log.warning("the models cannot be loaded: %s", error)
+        finally:
+            with self._lock:
+                self._loading = False
