@@ -63,7 +63,7 @@ class Recognition:
 
 
 class Recognizer:
-    """Recognizes one segment at a time with one ASR session; holds no state between segments."""
+    """Recognizes segments with one ASR session, one at a time or on a GPU several; holds no state between them."""
 
     def __init__(self, session: AsrSession, vocabulary: Vocabulary, bundle: Bundle) -> None:
         missing = [name for name in OUTPUTS if name not in session.output_names]
@@ -86,31 +86,50 @@ class Recognizer:
 
         With ``itn`` the text has its numbers as digits; the tokens stay as the model spoke them.
         """
+        return self.recognize_batch([features], durations_ms=[duration_ms], language=language, itn=itn, ban_emo_unknown=ban_emo_unknown)[0]
+
+    def recognize_batch(
+        self,
+        batch: Sequence[Floats],
+        *,
+        durations_ms: Sequence[int],
+        language: str = "auto",
+        itn: bool = True,
+        ban_emo_unknown: bool = False,
+    ) -> list[Recognition]:
+        """As :meth:`recognize`, several features (T, 560) in one run, padded to the longest; more than one needs a graph that masks."""
         rows = self._bundle.language_rows
         if language not in rows:
             raise UnknownLanguageError(language=language, known=rows)
         by_library = itn and self._bundle.itn == ITN_BY_LIBRARY
         norm = TextNorm.WITHITN if itn and not by_library else TextNorm.WOITN
+        token_ids, log_probs, tag_probs = self._run(batch, language_row=rows[language], norm_row=self._bundle.textnorm_rows[norm.value])
+        found = []
+        for row, (features, duration_ms) in enumerate(zip(batch, durations_ms, strict=True)):
+            spoken = slice(PROMPT_POSITIONS, PROMPT_POSITIONS + len(features))
+            tokens = self._tokens(token_ids[row, spoken], log_probs[row, spoken], duration_ms)
+            recognition = self._finish(tokens, tag_probs[row], ban_emo_unknown=ban_emo_unknown)
+            found.append(replace(recognition, text=apply_itn(recognition.text)) if by_library else recognition)
+        return found
+
+    def _run(self, batch: Sequence[Floats], *, language_row: int, norm_row: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Token ids and log probabilities (B, P), tag probabilities (B, 4, K) of features padded with zeros."""
+        count, longest = len(batch), max(len(features) for features in batch)
+        speech = batch[0][None] if count == 1 else np.stack([np.pad(one, ((0, longest - len(one)), (0, 0))) for one in batch])
         feeds: dict[str, NDArray[Any]] = {
-            "speech": features[None],
-            "language": np.array([rows[language]], np.int32),
-            "textnorm": np.array([self._bundle.textnorm_rows[norm.value]], np.int32),
+            "speech": speech,
+            "language": np.full(count, language_row, np.int32),
+            "textnorm": np.full(count, norm_row, np.int32),
         }
         if "speech_lengths" in self._session.input_names:  # a GPU graph, which masks batches
-            feeds["speech_lengths"] = np.array([len(features)], np.int32)
+            feeds["speech_lengths"] = np.array([len(features) for features in batch], np.int32)
         token_ids, log_probs, tag_probs = self._session.run(OUTPUTS, feeds)
-        expected = len(features) + PROMPT_POSITIONS
-        if (
-            token_ids.shape != (1, expected)
-            or log_probs.shape != (1, expected)
-            or tag_probs.shape != (1, PROMPT_POSITIONS, len(self._tags))
-        ):
+        expected = (count, longest + PROMPT_POSITIONS)
+        if token_ids.shape != expected or log_probs.shape != expected or tag_probs.shape != (count, PROMPT_POSITIONS, len(self._tags)):
             raise GraphContractError(
-                path=self._session.path, reason=f"it answers {token_ids.shape} and {tag_probs.shape} for {len(features)} frames"
+                path=self._session.path, reason=f"it answers {token_ids.shape} and {tag_probs.shape} for {longest} frames"
             )
-        tokens = self._tokens(token_ids[0, PROMPT_POSITIONS:], log_probs[0, PROMPT_POSITIONS:], duration_ms)
-        recognition = self._finish(tokens, tag_probs[0], ban_emo_unknown=ban_emo_unknown)
-        return replace(recognition, text=apply_itn(recognition.text)) if by_library else recognition
+        return token_ids, log_probs, tag_probs
 
     def _tokens(self, token_ids: NDArray[Any], log_probs: NDArray[Any], duration_ms: int) -> list[tuple[int, Token]]:
         tokens = []

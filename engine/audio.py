@@ -1,12 +1,14 @@
-"""A file or an array → Waveform: float32, mono, 16 kHz, whatever the container, rate, channel count or sample type.
+"""A file or an array → samples: float32, mono, 16 kHz, whatever the container, rate, channel count or sample type.
 
 Recordings are read block by block (:mod:`engine.containers`); each block is mixed down and resampled before the next one is
-touched, so that an hour in eight channels at 384 kHz never lies in memory whole.
+touched. An AudioStream gives the blocks as they are read, so that an hour never lies in memory whole; a Waveform has them all.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ __all__ = [
     "LOWEST_RATE_HZ",
     "QUALITY",
     "SAMPLE_RATE_HZ",
+    "AudioStream",
     "Look",
     "Waveform",
     "existing_file",
@@ -32,6 +35,9 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float32]
+
+#: What a recording is worked on in: long enough that no stage notices the seams, short enough that the first words come soon.
+BLOCK_S = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +58,73 @@ class Waveform:
         """Length in whole milliseconds."""
         return len(self.samples) * 1000 // SAMPLE_RATE_HZ
 
+    def blocks(self) -> Iterator[Floats]:
+        """The samples in blocks of half a minute."""
+        size = BLOCK_S * SAMPLE_RATE_HZ
+        for start in range(0, len(self.samples), size):
+            yield self.samples[start : start + size]
+
     def cut(self, start_ms: int, end_ms: int) -> Floats:
         """The samples between two times, clipped to the recording."""
         per_ms = SAMPLE_RATE_HZ // 1000
         return self.samples[max(0, start_ms) * per_ms : max(0, end_ms) * per_ms]
+
+
+class AudioStream:
+    """A recording that is read while it is worked on; may be read once. :meth:`engine.decoder.Decoder.open` makes one of a file.
+
+    ``read_samples`` and ``decode_s`` grow with it; ``expected_s`` is what its header promises, None where it promises nothing.
+    ``watch`` is told every block. What reading ``parts`` raises, reading the stream raises.
+    """
+
+    def __init__(
+        self, parts: Iterable[Floats], *, name: str, expected_s: float | None = None, watch: Callable[[Floats], None] | None = None
+    ) -> None:
+        self.name, self.expected_s = name, expected_s
+        self._parts, self._watch = parts, watch
+        self.read_samples = 0
+        self.decode_s = 0.0
+
+    @property
+    def duration_s(self) -> float:
+        """Length of what was read in seconds."""
+        return self.read_samples / SAMPLE_RATE_HZ
+
+    @property
+    def duration_ms(self) -> int:
+        """Length of what was read in whole milliseconds."""
+        return self.read_samples * 1000 // SAMPLE_RATE_HZ
+
+    def blocks(self) -> Iterator[Floats]:
+        """The samples in blocks of half a minute."""
+        with closing(_of_equal_length(self._parts, BLOCK_S * SAMPLE_RATE_HZ)) as blocks:
+            while True:
+                started = time.perf_counter()
+                block = next(blocks, None)
+                self.decode_s += time.perf_counter() - started
+                if block is None:
+                    return
+                self.read_samples += len(block)
+                if self._watch is not None:
+                    self._watch(block)
+                yield block
+
+
+def _of_equal_length(parts: Iterable[Floats], size: int) -> Generator[Floats, None, None]:
+    """The same samples in blocks of ``size``, the last one shorter; none that is empty."""
+    held: list[Floats] = []
+    count = 0
+    for part in parts:
+        held.append(part)
+        count += len(part)
+        if count >= size:
+            joined = np.concatenate(held)
+            for start in range(0, count - size + 1, size):
+                yield joined[start : start + size]
+            held = [joined[count - count % size :].copy()]
+            count %= size
+    if count:
+        yield np.concatenate(held)
 
 
 class _Parts:

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,8 @@ class DecodeProcess:
                 self._answering = kind in (Kind.BLOCK, Kind.START_OVER)
                 if isinstance(content, AudioError):
                     raise content
-                yield kind, content
+                with watch.resting():  # whoever takes the samples may take their time
+                    yield kind, content
                 if not self._answering:
                     return
         except (_NoAnswerError, BrokenPipeError) as error:
@@ -130,11 +131,24 @@ class _Watch:
         self._stopped = threading.Event()
         now_s = time.monotonic()
         self._last_s, self._end_s = now_s, now_s + total_s
+        self._rests = False
         threading.Thread(target=self._look, name="lightvoice-decoder", daemon=True).start()
 
     def progress(self) -> None:
         """Something came."""
         self._last_s = time.monotonic()
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Meanwhile nothing is expected, and no time counts."""
+        began_s = time.monotonic()
+        self._rests = True
+        try:
+            yield
+        finally:
+            self._last_s = time.monotonic()
+            self._end_s += self._last_s - began_s
+            self._rests = False
 
     def stop(self) -> None:
         """The request is over; the process is not touched after this."""
@@ -143,7 +157,7 @@ class _Watch:
 
     def _look(self) -> None:
         while True:
-            left_s = min(self._last_s + self._stall_s, self._end_s) - time.monotonic()
+            left_s = self._stall_s if self._rests else min(self._last_s + self._stall_s, self._end_s) - time.monotonic()
             if self._stopped.wait(max(left_s, 0.0)):
                 return
             if left_s <= 0:

@@ -41,20 +41,6 @@ def _options() -> knf.FbankOptions:
     return options
 
 
-def fbank(samples: Floats) -> Floats:
-    """Kaldi log-mel filter banks: samples (N,) float32 at 16 kHz -> (T, 80) float32, T = 1 + (N - 400) // 160, or 0."""
-    computer = knf.OnlineFbank(_options())
-    for start in range(0, len(samples), CHUNK_SAMPLES):
-        chunk = samples[start : start + CHUNK_SAMPLES] * np.float32(SAMPLE_SCALE)
-        computer.accept_waveform(SAMPLE_RATE_HZ, chunk.tolist())
-    computer.input_finished()
-    count = computer.num_frames_ready
-    frames = np.empty((count, FBANK_BINS), np.float32)
-    for index in range(count):
-        frames[index] = computer.get_frame(index)
-    return frames
-
-
 class FbankStream:
     """The frames of :func:`fbank` for samples that come piece by piece; keeps no more than the next frame needs."""
 
@@ -64,6 +50,10 @@ class FbankStream:
 
     def add(self, samples: Floats) -> Floats:
         """Take samples (N,) float32 at 16 kHz; the frames that became whole with them: (T, 80) float32."""
+        parts = [self._add(samples[start : start + CHUNK_SAMPLES]) for start in range(0, len(samples), CHUNK_SAMPLES)]
+        return np.concatenate(parts) if parts else np.empty((0, FBANK_BINS), np.float32)
+
+    def _add(self, samples: Floats) -> Floats:
         self._computer.accept_waveform(SAMPLE_RATE_HZ, (samples * np.float32(SAMPLE_SCALE)).tolist())
         ready = self._computer.num_frames_ready
         frames = np.empty((ready - self._given, FBANK_BINS), np.float32)
@@ -72,6 +62,11 @@ class FbankStream:
         self._computer.pop(len(frames))
         self._given = ready
         return frames
+
+
+def fbank(samples: Floats) -> Floats:
+    """Kaldi log-mel filter banks: samples (N,) float32 at 16 kHz -> (T, 80) float32, T = 1 + (N - 400) // 160, or 0."""
+    return FbankStream().add(samples)
 
 
 def stack_frames(frames: Floats, *, lfr_m: int, lfr_n: int, start: int = 0, stop: int | None = None) -> Floats:

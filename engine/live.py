@@ -16,10 +16,11 @@ from typing import Any
 from numpy.typing import NDArray
 
 from engine.bundle_slot import OpenBundle
-from engine.live_audio import LiveAudio, LiveFrames
-from engine.live_speech import LiveSpeech, Spoken
+from engine.frame_stream import NewFrames
+from engine.live_audio import LiveAudio
 from engine.segments import VadOptions
 from engine.span_recognizer import SpanRecognizer, Wishes
+from engine.speech_stream import SpeechStream, Spoken
 from engine.transcript import Segment, Timing
 from engine.vad import SpeechDetector
 
@@ -102,7 +103,7 @@ class LiveStream:
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._current, self._wishes, self._clock_s = current, wishes, clock_s
-        self._audio, self._speech, self._clock = LiveAudio(), LiveSpeech(options), StreamClock(clock_s)
+        self._audio, self._speech, self._clock = LiveAudio(), SpeechStream(options), StreamClock(clock_s)
         self._leased: _Leased | None = None
         self._tried_at_ms = self._ended = 0
         self._rtf = 0.0  # of the last recognition
@@ -176,7 +177,7 @@ class LiveStream:
         if not self.speaking or self._ended > ended:
             self.close()
 
-    def _spoken(self, new: LiveFrames, leased: _Leased) -> list[Spoken]:
+    def _spoken(self, new: NewFrames, leased: _Leased) -> list[Spoken]:
         started_s = self._clock_s()
         spoken = self._speech.add(new, leased.detector)
         self._vad_s += self._clock_s() - started_s

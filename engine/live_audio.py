@@ -1,8 +1,7 @@
-"""Blocks of samples as a microphone gives them → the frames of the one frontend, and the energy of each; nothing else is kept."""
+"""Blocks of samples as a microphone gives them, of any type, rate and number of channels → the frames of the one frontend."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,11 @@ from numpy.typing import NDArray
 
 from engine.audio import HIGHEST_RATE_HZ, LOWEST_RATE_HZ, QUALITY, SAMPLE_RATE_HZ, scaled
 from engine.errors import AudioDecodeError, NonFiniteAudioError, SampleRateError
-from engine.features import FRAME_SHIFT_MS, FbankStream
-from engine.segments import frame_decibels
+from engine.frame_stream import FrameStream, NewFrames
 
 Floats = NDArray[np.float32]
 
 NAME = "live audio"
-_FRAME_SHIFT_SAMPLES = SAMPLE_RATE_HZ * FRAME_SHIFT_MS // 1000
 
 
 class LiveResampler:
@@ -66,39 +63,21 @@ def _mono(block: NDArray[Any]) -> Floats:
     return mono
 
 
-@dataclass(frozen=True)
-class LiveFrames:
-    """Frames that became whole: fbank (T, 80) and energies (T,) in dB."""
-
-    fbank: Floats
-    decibels: Floats
-
-
 class LiveAudio:
-    """Counts the samples of a stream and turns them into frames."""
+    """Turns the blocks of a stream into frames."""
 
     def __init__(self) -> None:
-        self._resampler, self._fbank = LiveResampler(), FbankStream()
-        #: The samples from the next frame's first one on: at most a frame's length.
-        self._tail: Floats = np.zeros(0, np.float32)
-        self.samples = 0
+        self._resampler, self._frames = LiveResampler(), FrameStream()
 
     @property
     def duration_ms(self) -> int:
         """How much audio came, in whole milliseconds."""
-        return self.samples * 1000 // SAMPLE_RATE_HZ
+        return self._frames.duration_ms
 
-    def add(self, block: NDArray[Any], sample_rate_hz: int) -> LiveFrames:
+    def add(self, block: NDArray[Any], sample_rate_hz: int) -> NewFrames:
         """Take a block; errors as those of :meth:`LiveResampler.add`."""
-        return self._frames(self._resampler.add(block, sample_rate_hz))
+        return self._frames.add(self._resampler.add(block, sample_rate_hz))
 
-    def flush(self) -> LiveFrames:
+    def flush(self) -> NewFrames:
         """What the resampler still held."""
-        return self._frames(self._resampler.flush())
-
-    def _frames(self, samples: Floats) -> LiveFrames:
-        self.samples += len(samples)
-        frames = self._fbank.add(samples)
-        held = np.concatenate([self._tail, samples])
-        self._tail = held[len(frames) * _FRAME_SHIFT_SAMPLES :].copy()
-        return LiveFrames(frames, frame_decibels(held, frames=len(frames)))
+        return self._frames.add(self._resampler.flush())

@@ -1,7 +1,7 @@
 """Engine: one bundle, its sessions, and the way of a recording through them. Orchestration only.
 
-A request decodes once, computes the fbank once, and keeps one lease on its precision's sessions from VAD to the last
-segment. Segments are recognized one at a time: dynamic INT8 has one activation scale per tensor, and a loud neighbour in a
+A request keeps one lease on its precision's sessions from its first block to its last segment (:mod:`engine.recording_run`).
+Segments are recognized one at a time: dynamic INT8 has one activation scale per tensor, and a loud neighbour in a
 batch would cost accuracy, while a CPU gains nothing from it.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio import Look, Waveform
+from engine.audio import SAMPLE_RATE_HZ, AudioStream, Look, Waveform
 from engine.bundle import ITN_BY_LIBRARY, Bundle
 from engine.bundle_slot import BundleSlot, OpenBundle, SwitchReport
 from engine.compare import Comparison, Contender, Variant, take_turns
@@ -27,28 +27,19 @@ from engine.features import fbank
 from engine.itn import load as load_itn
 from engine.live import LiveStream
 from engine.parts import Parts
-from engine.precision import CURRENT, VAD_AS_REQUEST, VAD_OFF, OpenSession, SessionSet, ToggleEffects, ToggleReport, open_session
+from engine.precision import CURRENT, VAD_AS_REQUEST, OpenSession, SessionSet, ToggleEffects, ToggleReport, open_session
+from engine.recording_run import Progress, Recording, RecordingRun
 from engine.resources import ResourceMeter
-from engine.segments import SpeechSpan, VadOptions, equal_spans
-from engine.span_recognizer import SpanRecognizer, Wishes, frames_of
+from engine.segments import SpeechSpan, VadOptions
+from engine.span_recognizer import Wishes
 from engine.speed import Speed, SpeedLog
 from engine.tags import parse_language
 from engine.transcript import Segment, Timing, Transcript
-
-Floats = NDArray[np.float32]
-Progress = Callable[[float, str], None]
-
-#: Shares of a run that its stages are shown to take: decoding, features, VAD; the rest is recognition.
-_STAGES = {"decode": (0.0, 0.05), "features": (0.05, 0.15), "vad": (0.15, 0.25), "asr": (0.25, 1.0)}
+from engine.turns import Turns
 
 
 def _silent(fraction: float, stage: str) -> None:
     del fraction, stage
-
-
-def _report(progress: Progress, stage: str, share: float) -> None:
-    first, last = _STAGES[stage]
-    progress(first + (last - first) * share, stage)
 
 
 class Engine:
@@ -62,10 +53,12 @@ class Engine:
         device: str = "cpu",
         threads: int | None = None,
         vad: VadOptions | None = None,
-        opener: OpenSession = open_session,
+        opener: OpenSession | None = None,
         decoder: Decoder | None = None,
     ) -> None:
         self.vad_options = vad or VadOptions()
+        # One processor, whatever is open on it: the sessions of all bundles and precisions take turns with each other.
+        opener = opener or partial(open_session, turns=Turns())
         self._slot = BundleSlot(bundle, precision=precision, device=device, threads=threads, opener=opener)
         self._decoder = decoder or Decoder()
         self._meter = ResourceMeter()
@@ -101,6 +94,17 @@ class Engine:
         """Read a recording of anybody's, in a process that may crash: as :meth:`engine.decoder.Decoder.load`, errors too."""
         return self._decoder.load(source, max_duration_s=max_duration_s, look=look)
 
+    def open_recording(
+        self,
+        source: str | Path,
+        *,
+        max_duration_s: float | None = None,
+        look: Look | None = None,
+        watch: Callable[[NDArray[np.float32]], None] | None = None,
+    ) -> AudioStream:
+        """The same, read while it is transcribed: as :meth:`engine.decoder.Decoder.open`."""
+        return self._decoder.open(source, max_duration_s=max_duration_s, look=look, watch=watch)
+
     def probe(self, source: str | Path) -> Probe | None:
         """What a recording's header says; None for what is no recording."""
         return self._decoder.probe(source)
@@ -111,7 +115,7 @@ class Engine:
 
     def transcribe(  # noqa: PLR0913 - the page's options, keyword-only
         self,
-        audio: str | Path | Waveform,
+        audio: str | Path | Recording,
         *,
         language: str = "auto",
         itn: bool = True,
@@ -125,10 +129,11 @@ class Engine:
     ) -> Transcript:
         """Transcribe one recording.
 
-        ``audio`` is a path or a Waveform; ``progress`` is told a fraction in [0, 1] and a stage (decode, features, vad,
-        asr); ``on_segment`` is told each segment as soon as it is recognized; what either of them raises ends the run.
-        Silence gives a transcript without segments. ``vad_precision`` is a variant, VAD_AS_REQUEST, or VAD_OFF, which
-        recognizes the whole recording in pieces of ``vad.max_segment_ms``. Raises the errors of :mod:`engine.errors`.
+        ``audio`` is a path, a Waveform or an AudioStream; ``progress`` is told a fraction in [0, 1] and a stage (open where the
+        sessions have to be opened first, decode, features, vad, asr); ``on_segment`` is told each segment as soon as it is
+        recognized; what either of them raises ends the run. Silence gives a transcript without segments. ``vad_precision`` is a
+        variant, VAD_AS_REQUEST, or VAD_OFF, which recognizes the whole recording in pieces of ``vad.max_segment_ms``. Raises the
+        errors of :mod:`engine.errors`.
         """
         parse_language(language)
         opened = self._slot.current
@@ -141,7 +146,7 @@ class Engine:
         self,
         opened: OpenBundle,
         precision: str,
-        audio: str | Path | Waveform,
+        audio: str | Path | Recording,
         wishes: Wishes,
         *,
         vad: VadOptions | None,
@@ -150,32 +155,37 @@ class Engine:
     ) -> Transcript:
         """One recording on one bundle, whatever takes its place meanwhile."""
         started = time.perf_counter()
-        waveform = self._load(audio, tell)
-        with opened.pool.lease(precision) as leased, opened.pool.with_vad(leased, wishes.vad_precision) as sessions:
-            run = _Run(opened.parts, sessions, waveform, tell, wishes)
-            segments = run.segments(vad or self.vad_options)
         # A Waveform was decoded before this call; its share is counted all the same.
-        outside_s = waveform.decode_s if isinstance(audio, Waveform) else 0.0
+        outside_s = audio.decode_s if isinstance(audio, Waveform) else 0.0
+        recording = audio if isinstance(audio, Waveform | AudioStream) else self.open_recording(audio)
+        if not opened.pool.is_open(precision):
+            tell(0.0, "open")  # at full size this takes seconds
+        with opened.pool.lease(precision) as leased, opened.pool.with_vad(leased, wishes.vad_precision) as sessions:
+            run = RecordingRun(opened.parts, sessions, tell=tell, wishes=wishes)
+            segments = run.segments(recording, vad or self.vad_options)
         total_s = time.perf_counter() - started + outside_s
-        rtf = total_s / waveform.duration_s
+        rtf = total_s / recording.duration_s
         self._last_rtf = rtf
+        spent_s = run.spent_s
         if segments:  # silence takes no recognition, and says nothing about its speed
-            compute_s = waveform.decode_s + run.features_s + run.vad_s + run.asr_s
-            self._speeds.add(opened.parts.bundle.name, sessions.precision, compute_s=compute_s, duration_s=waveform.duration_s)
-        timing = Timing(decode_s=waveform.decode_s, features_s=run.features_s, vad_s=run.vad_s, asr_s=run.asr_s, total_s=total_s, rtf=rtf)
+            compute_s = recording.decode_s + sum(spent_s.values())
+            self._speeds.add(opened.parts.bundle.name, sessions.precision, compute_s=compute_s, duration_s=recording.duration_s)
         return Transcript(
-            file=file or waveform.name,
-            duration_s=waveform.duration_s,
+            file=file or recording.name,
+            duration_s=recording.duration_s,
             bundle=opened.parts.bundle.name,
             precision=sessions.precision,
             segments=segments,
-            timing=timing,
+            timing=Timing(
+                decode_s=recording.decode_s,
+                features_s=spent_s["features"],
+                vad_s=spent_s["vad"],
+                asr_s=spent_s["asr"],
+                total_s=total_s,
+                rtf=rtf,
+            ),
             speech_track=run.speech_track,
         )
-
-    def _load(self, audio: str | Path | Waveform, tell: Progress) -> Waveform:
-        _report(tell, "decode", 0.0)
-        return audio if isinstance(audio, Waveform) else self.load(audio)
 
     def compare(  # noqa: PLR0913 - the page's options, keyword-only
         self,
@@ -200,7 +210,8 @@ class Engine:
         parse_language(language)
         wishes = Wishes(language=language, itn=itn, ban_emo_unknown=ban_emo_unknown)
         tell = progress or _silent
-        waveform = self._load(audio, lambda fraction, stage: tell(fraction / (2 * rounds), stage))
+        tell(0.0, "decode")
+        waveform = audio if isinstance(audio, Waveform) else self.load(audio)
         with ExitStack() as beside:
             sides = []
             for side in (left, right):
@@ -271,11 +282,8 @@ def _warm_up(opened: OpenBundle) -> None:
 
 
 def _warm(parts: Parts, sessions: SessionSet) -> None:
-    silence = Waveform(np.zeros(16_000, np.float32), name="warm-up")
-    run = _Run(parts, sessions, silence, _silent, Wishes())
-    frames = fbank(silence.samples)
-    run.detector.silence_probabilities(frames)
-    run.spans.recognizer.recognize(parts.frontend.asr_features(frames), duration_ms=1000)
+    run = RecordingRun(parts, sessions, tell=_silent, wishes=Wishes())
+    run.warm(fbank(np.zeros(SAMPLE_RATE_HZ, np.float32)), duration_ms=1000)
     if parts.bundle.itn == ITN_BY_LIBRARY:
         load_itn()
 
@@ -288,43 +296,3 @@ def _contender(opened: OpenBundle, precision: str, transcribe: Callable[..., Tra
             yield sessions.asr.mb + sessions.vad.mb
 
     return Contender(ready=ready, run=lambda tell: transcribe(tell=tell), file_mb=opened.parts.bundle.size_mb(precision))
-
-
-class _Run:
-    """One request's way through one session set, with its clock."""
-
-    def __init__(self, parts: Parts, sessions: SessionSet, waveform: Waveform, tell: Progress, wishes: Wishes) -> None:
-        self.detector = parts.detector(sessions)
-        self.spans = SpanRecognizer(parts, sessions, wishes)
-        self._waveform, self._tell, self._wishes = waveform, tell, wishes
-        self.features_s = self.vad_s = self.asr_s = 0.0
-        self.speech_track: Floats = np.zeros(0, np.float32)
-
-    def segments(self, options: VadOptions) -> tuple[Segment, ...]:
-        """VAD, then every span recognized; spans without speech in them are left out."""
-        clock = time.perf_counter()
-        _report(self._tell, "features", 0.0)
-        frames = fbank(self._waveform.samples)
-        self.features_s = time.perf_counter() - clock
-        clock = time.perf_counter()
-        spans = self._spans(frames, options)
-        self.vad_s = time.perf_counter() - clock
-        clock = time.perf_counter()
-        found = []
-        for index, span in enumerate(spans):
-            _report(self._tell, "asr", index / len(spans))
-            segment = self.spans.segment(span, frames[frames_of(span)])
-            if segment is not None:
-                found.append(segment)
-                if self._wishes.on_segment is not None:
-                    self._wishes.on_segment(segment)
-        _report(self._tell, "asr", 1.0)
-        self.asr_s = time.perf_counter() - clock
-        return tuple(found)
-
-    def _spans(self, frames: Floats, options: VadOptions) -> tuple[SpeechSpan, ...]:
-        if self._wishes.vad_precision == VAD_OFF:
-            return equal_spans(self._waveform.duration_ms, options)
-        silence = self.detector.silence_probabilities(frames, progress=lambda share: _report(self._tell, "vad", share))
-        self.speech_track = np.asarray(1.0 - silence, np.float32)
-        return self.detector.detect(self._waveform, frames, options, silence=silence)

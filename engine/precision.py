@@ -15,8 +15,10 @@ from enum import StrEnum
 from typing import Protocol
 
 from engine.bundle import Bundle
+from engine.cores import default_threads
 from engine.errors import UnknownPrecisionError
-from engine.session import Session, default_threads, release_memory, rss_mb
+from engine.session import Session, release_memory, rss_mb
+from engine.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -105,8 +107,11 @@ class _Entry:
         self.leases = 0
 
 
-def open_session(bundle: Bundle, *, model: str, precision: str, device: str, threads: int) -> Session:
-    """Open one graph of a bundle, verified as it is opened; INT8 variants must really multiply in integers."""
+def open_session(bundle: Bundle, *, model: str, precision: str, device: str, threads: int, turns: Turns | None = None) -> Session:
+    """Open one graph of a bundle, verified as it is opened; INT8 variants must really multiply in integers.
+
+    ``turns`` as in :meth:`Session.open`.
+    """
     files = bundle.variant(precision)
     name = files.asr if model == "asr" else files.vad
     bundle.verify_graph(name)
@@ -114,7 +119,9 @@ def open_session(bundle: Bundle, *, model: str, precision: str, device: str, thr
     # A recipe may leave one of the two models as it is and name the FP32 file.
     shared = precision != Precision.INT8 and full is not None and name in (full.asr, full.vad)
     integer = precision.startswith(Precision.INT8) and not shared
-    return Session.open(bundle.path(name), model=model, precision=precision, device=device, threads=threads, require_integer=integer)
+    return Session.open(
+        bundle.path(name), model=model, precision=precision, device=device, threads=threads, require_integer=integer, turns=turns
+    )
 
 
 def carried_over(precision: str, known: Iterable[str]) -> str:
@@ -164,6 +171,11 @@ class SessionPool:
     def current(self) -> str:
         """The precision of a request that names none."""
         return Precision.INT8.value if self._lightweight else str(self._full)
+
+    def is_open(self, precision: str) -> bool:
+        """Whether a variant's sessions are open, so that a request need not wait for them."""
+        with self._lock:
+            return self._entries[precision].sessions is not None
 
     def check_vad(self, vad_precision: str) -> None:
         """UnknownPrecisionError unless it is a variant, VAD_AS_REQUEST or VAD_OFF."""

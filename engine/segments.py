@@ -77,12 +77,6 @@ class SpeechSpan:
     end_ms: int
 
 
-def equal_spans(duration_ms: int, options: VadOptions) -> tuple[SpeechSpan, ...]:
-    """The whole recording in spans of ``max_segment_ms``, the last one shorter: what is recognized where VAD is off."""
-    starts = range(0, duration_ms, options.max_segment_ms)
-    return tuple(SpeechSpan(start_ms, min(start_ms + options.max_segment_ms, duration_ms)) for start_ms in starts)
-
-
 def frame_decibels(samples: Floats, *, frames: int) -> Floats:
     """Energy of each 25 ms frame, ``10 log10(sum of squares)``: samples (N,) -> (frames,) float32."""
     # From cumulative sums in float64: a view of all overlapping frames would cost 2.5 times the recording.

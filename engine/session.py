@@ -8,10 +8,10 @@ import functools
 import gc
 import json
 import logging
-import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,10 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from engine.cores import default_threads
 from engine.errors import GraphContractError, NotQuantizedError, ProviderUnavailableError, SessionError
 from engine.operators import count_products
+from engine.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -77,42 +79,38 @@ def saturates_in_int8() -> bool:
     return on_x86 and bool(cpu_flags()) and not cpu_flags() & {"avx512_vnni", "avx_vnni"}
 
 
-def default_threads() -> int:
-    """Physical cores, but never more than this process may use (affinity, cgroup quota)."""
-    physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else physical
-    return max(1, min(physical, allowed, _cgroup_cores() or physical))
-
-
-def _cgroup_cores() -> int | None:
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()[:2]
-        return None if quota == "max" else max(1, int(quota) // int(period))
-    except (OSError, ValueError):
-        return None
-
-
 class Session:
     """One open graph.
 
-    ``run`` may be called from several threads at once. After ``close`` it may not be run again.
+    ``run`` may be called from several threads at once; with ``turns`` they run one after another. After ``close`` it may not be
+    run again.
     """
 
-    def __init__(self, inner: Any, *, path: Path, model: str, precision: str, mb: float) -> None:
+    def __init__(self, inner: Any, *, path: Path, model: str, precision: str, mb: float, turns: Turns | None = None) -> None:
         self._inner = inner
         self.path, self.model, self.precision, self.mb = path, model, precision, mb
         self.provider: str = inner.get_providers()[0]
+        self._turn: AbstractContextManager[None] = nullcontext() if turns is None or not self.on_cpu else turns
         self.input_names: tuple[str, ...] = tuple(entry.name for entry in inner.get_inputs())
         self.output_names: tuple[str, ...] = tuple(entry.name for entry in inner.get_outputs())
         self.metadata: dict[str, str] = dict(inner.get_modelmeta().custom_metadata_map)
 
     @classmethod
     def open(
-        cls, path: Path, *, model: str, precision: str, device: str = "cpu", threads: int | None = None, require_integer: bool = False
+        cls,
+        path: Path,
+        *,
+        model: str,
+        precision: str,
+        device: str = "cpu",
+        threads: int | None = None,
+        require_integer: bool = False,
+        turns: Turns | None = None,
     ) -> Session:
         """Open a graph on a device; with ``require_integer`` refuse one whose weight products are in float.
 
-        ``int8`` itself keeps none in float; another INT8 recipe may keep as many as its file says it means to.
+        ``int8`` itself keeps none in float; another INT8 recipe may keep as many as its file says it means to. Sessions that share
+        ``turns`` share the processor's cores; one on a GPU takes none.
 
         Raises NotQuantizedError, ProviderUnavailableError, GraphContractError.
         """
@@ -129,10 +127,15 @@ class Session:
         if device == "cuda" and inner.get_providers()[0] != "CUDAExecutionProvider":
             # On a machine without a GPU onnxruntime-gpu lists CUDA, raises nothing and runs on the CPU.
             raise ProviderUnavailableError(device=device, reason="ONNX Runtime fell back to the CPU: no usable GPU, CUDA 13 or cuDNN 9")
-        session = cls(inner, path=path, model=model, precision=precision, mb=rss_mb() - before)
+        session = cls(inner, path=path, model=model, precision=precision, mb=rss_mb() - before, turns=turns)
         # Its weights are resident at the latest when it has run once, whatever the measurement missed.
         session.mb = max(session.mb, session.file_mb)
         return session
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether it really runs on the CPU, whatever was asked for."""
+        return self.provider == "CPUExecutionProvider"
 
     @property
     def file_mb(self) -> float:
@@ -142,10 +145,13 @@ class Session:
 
     def run(self, output_names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """Run the graph: named inputs to a list of outputs, in the order asked for."""
-        if self._inner is None:
+        inner = self._inner
+        if inner is None:
             raise SessionError(f"{self.path.name} was closed; ask the pool for a new lease")
         try:
-            results = self._inner.run(None if output_names is None else list(output_names), dict(feeds))
+            with self._turn:
+                names = list(self.output_names if output_names is None else output_names)
+                results = inner.run(names, dict(feeds)) if self.on_cpu else _run_bound(inner, names, feeds)
         except _runtime_errors() as error:
             reason = " ".join(str(error).split())[:300]
             raise GraphContractError(path=self.path, reason=f"it cannot be run ({reason})") from error
@@ -162,6 +168,17 @@ class Session:
     def close(self) -> None:
         """Drop the graph; the memory is handed back by :func:`release_memory`."""
         self._inner = None
+
+
+def _run_bound(inner: Any, output_names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+    """Run a graph on a device: each input goes there once, the outputs stay there until all are complete and come back together."""
+    binding = inner.io_binding()
+    for name, value in feeds.items():
+        binding.bind_cpu_input(name, np.ascontiguousarray(value))
+    for name in output_names:
+        binding.bind_output(name, inner.get_providers()[0].removesuffix("ExecutionProvider").lower())
+    inner.run_with_iobinding(binding)
+    return list(binding.copy_outputs_to_cpu())
 
 
 def _providers(device: str, precision: str) -> list[Any]:

@@ -25,9 +25,10 @@ import numpy as np
 import psutil
 
 from engine.bundle import Bundle
+from engine.cores import default_threads
 from engine.errors import OptionError, OptionRangeError, ProviderUnavailableError
 from engine.resources import total_memory_mb
-from engine.session import BYTES_PER_MB, DEVICES, cpu_flags, default_threads
+from engine.session import BYTES_PER_MB, DEVICES, cpu_flags
 from models import progress
 from models.benchmark_child import FIRST_S, VAD_S, WHOLE_S, Measure, Task
 from models.benchmark_clip import SYNTHETIC, clip_samples

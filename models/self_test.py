@@ -16,10 +16,11 @@ from typing import Protocol
 
 from engine.audio import Waveform, load_audio
 from engine.bundle import Bundle
+from engine.cores import default_threads
 from engine.errors import LightVoiceError
 from engine.pipeline import Engine
 from engine.segments import SpeechSpan
-from engine.session import cpu_flags, default_threads
+from engine.session import cpu_flags
 from engine.transcript import Transcript
 from models.metrics import error_counts
 from models.self_test_report import SelfTestReport, TextRow, VadRow

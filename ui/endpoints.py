@@ -49,9 +49,9 @@ def add_endpoints(context: PageContext) -> None:
 
         def run(look: Look) -> dict[str, Any]:
             path, name = uploaded_file(audio)
-            waveform = context.engine.load(path, max_duration_s=context.limits.duration_s, look=look)
+            recording = context.engine.open_recording(path, max_duration_s=context.limits.duration_s, look=look)
             transcript = context.engine.transcribe(
-                waveform, language=language, itn=itn, precision=precision, file=name, progress=lambda _fraction, _stage: look()
+                recording, language=language, itn=itn, precision=precision, file=name, progress=lambda _fraction, _stage: look()
             )
             context.runs.record(transcript, source="endpoint")
             return transcript.to_dict()

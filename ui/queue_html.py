@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from ui.plain_segment import plain_segment_html
 from ui.quantities import clock
 from ui.recording_queue import ACTIVE, Entry, EntryState
 from ui.texts import TEXTS, Texts
 
 _MS_PER_S = 1000
+#: Segments of a running recording that are shown; an hour has hundreds, and the page asks twice a second.
+HEARD_SHOWN = 20
 #: Rows that may be started again, and rows that may be taken out.
 _RETRIED = frozenset({EntryState.FAILED, EntryState.CANCELLED})
 
@@ -63,8 +66,17 @@ def row_html(entry: Entry, texts: Texts, *, selected: bool) -> str:
 def pending_html(entry: Entry, texts: Texts) -> str:
     """What stands where the transcript of an entry without one would be."""
     said = texts(f"queue.shown_{entry.state.value}") if entry.failure is None else ""
-    body = f"<p>{escape(said)}</p>" if said else _reason(entry, texts)
-    return f'<div class="lv-empty"><p><strong>{escape(entry.name)}</strong></p>{body}</div>'
+    body = f"<p>{escape(said)}</p>" if said and not entry.heard else _reason(entry, texts)
+    return f'<div class="lv-empty"><p><strong>{escape(entry.name)}</strong></p>{body}</div>{_heard(entry, texts)}'
+
+
+def _heard(entry: Entry, texts: Texts) -> str:
+    """The latest of the segments that a run has recognized so far: what comes too fast to be read is counted."""
+    if not entry.heard:
+        return ""
+    first = max(0, len(entry.heard) - HEARD_SHOWN)
+    items = "".join(plain_segment_html(first + place, segment, texts) for place, segment in enumerate(entry.heard[first:]))
+    return f'<p class="lv-muted">{escape(texts("queue.heard", count=len(entry.heard)))}</p><ol class="lv-segments">{items}</ol>'
 
 
 def _state(entry: Entry, texts: Texts) -> str:

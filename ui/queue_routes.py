@@ -71,7 +71,7 @@ class _Answers:
             "active": queue.active,
             "head": head_html(entries, f"{PREFIX}/{queue_id}/all.zip", texts),
             "rows": rows,
-            "shown": shown and {"id": shown.id, "revision": shown.revision},
+            "shown": shown and {"id": shown.id, "revision": f"{shown.revision}-{len(shown.heard)}"},
         }
 
     def cancel_all(self, queue_id: str) -> None:

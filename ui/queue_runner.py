@@ -17,16 +17,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import soundfile
-
-from engine.audio import SAMPLE_RATE_HZ, Waveform
 from ui.failures import failure_of
 from ui.limits import Limits
 from ui.recording_queue import Entry, EntryState, RecordingQueue, Result
 from ui.run_log import RunLog
 from ui.run_options import RunOptions
 from ui.run_slots import LineFullError, RunSlots, Ticket
+from ui.sound_copy import SoundCopy
 from ui.timeline import column_peaks
 
 if TYPE_CHECKING:
@@ -171,11 +168,10 @@ class QueueRunner:
 
         try:
             tell(0.0, "decode")
-            look = partial(tell, 0.0, "decode")
-            waveform = self._engine.load(entry.path, max_duration_s=self._limits.duration_s, look=look)
+            copy = SoundCopy(entry.path.parent.parent / "playback.flac")
             options = entry.options
             transcript = self._engine.transcribe(
-                waveform,
+                self._engine.open_recording(entry.path, max_duration_s=self._limits.duration_s, watch=copy.add),
                 language=options.language,
                 itn=options.itn,
                 ban_emo_unknown=options.ban_emo_unknown,
@@ -183,10 +179,10 @@ class QueueRunner:
                 vad_precision=options.vad_precision,
                 file=entry.name,
                 progress=tell,
+                on_segment=lambda segment: queue.hear(entry.id, segment),
             )
             self._runs.record(transcript, source="page")
-            playback = write_playback(waveform, entry.path.parent.parent / "playback.flac")
-            queue.finish(entry.id, Result(transcript=transcript, peaks=column_peaks(waveform.samples), playback=playback))
+            queue.finish(entry.id, Result(transcript=transcript, peaks=column_peaks(copy.peaks()), playback=copy.close()))
         except _StoppedError:
             _log.info("a run was cancelled")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is said in the entry's row (failure_of logs it) and the next one runs
@@ -214,16 +210,3 @@ class QueueRunner:
                 del self._pages[page.queue.id]
         for page in lost:
             page.queue.delete_files()
-
-
-def write_playback(waveform: Waveform, path: Path) -> Path | None:
-    """Write what the browser plays: FLAC, which every browser reads, on the transcript's own time scale whatever came in.
-
-    None where the disk does not take it: a transcript without sound is better than none.
-    """
-    try:
-        soundfile.write(path, np.clip(waveform.samples, -1.0, 1.0), SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
-    except (OSError, soundfile.LibsndfileError) as error:
-        _log.warning("no playback for a recording: %s", error)
-        return None
-    return path

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from engine.containers import Probe
-from engine.transcript import Transcript
+from engine.transcript import Segment, Transcript
 from ui.failures import Failure
 from ui.run_options import RunOptions
 
@@ -61,7 +61,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One recording; ``revision`` rises with every change but progress and edits."""
+    """One recording; ``revision`` rises with every change but progress, what is heard meanwhile, and edits."""
 
     id: str
     name: str
@@ -74,6 +74,8 @@ class Entry:
     progress: float = 0.0
     stage: str = ""
     options: RunOptions = field(default_factory=RunOptions)
+    #: What a run has recognized so far; after it, ``result`` holds it.
+    heard: tuple[Segment, ...] = ()
     result: Result | None = None
     failure: Failure | None = None
 
@@ -161,7 +163,7 @@ class RecordingQueue:
             return self._wait(entry_id, entry.options)
 
     def _wait(self, entry_id: str, options: RunOptions) -> Entry:
-        return self._put(entry_id, state=EntryState.WAITING, options=options, progress=0.0, stage="", failure=None)
+        return self._put(entry_id, state=EntryState.WAITING, options=options, progress=0.0, stage="", failure=None, heard=())
 
     def cancel(self, entry_id: str) -> None:
         """Cancel a waiting or running entry; a run in progress notices at its next step, and its result is not taken."""
@@ -201,12 +203,19 @@ class RecordingQueue:
             if self.is_running(entry_id):
                 self._entries[entry_id] = replace(self._entries[entry_id], progress=min(max(fraction, 0.0), 1.0), stage=stage)
 
+    def hear(self, entry_id: str, segment: Segment) -> None:
+        """Note a segment that a run has just recognized."""
+        with self._lock:
+            if self.is_running(entry_id):
+                entry = self._entries[entry_id]
+                self._entries[entry_id] = replace(entry, heard=(*entry.heard, segment))
+
     def finish(self, entry_id: str, result: Result) -> None:
         """Take a run's result, unless it was cancelled meanwhile."""
         with self._lock:
             if self.is_running(entry_id):
                 duration_s = result.transcript.duration_s
-                self._put(entry_id, state=EntryState.DONE, result=result, progress=1.0, duration_s=duration_s)
+                self._put(entry_id, state=EntryState.DONE, result=result, progress=1.0, duration_s=duration_s, heard=())
                 shown = self.selected
                 if shown is None or shown.state in (EntryState.FAILED, EntryState.CANCELLED):
                     self._selected = entry_id

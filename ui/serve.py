@@ -22,6 +22,7 @@ from engine.claimed_folder import claimed_folder
 from engine.errors import OptionError, PortUnavailableError
 from ui.callers import is_loopback
 from ui.credentials import AUTH_VARIABLE, Credentials
+from ui.lean_gradio import without_stubs
 from ui.limits import Limits
 from ui.run_slots import RunSlots
 
@@ -65,7 +66,8 @@ def build_app(  # noqa: PLR0913 - the command line's options, keyword-only
         from ui.slim_app import slim_app  # noqa: PLC0415 - see above
 
         return slim_app(engine, files=files, limits=limits, credentials=credentials, show_text=show_text)
-    from ui.page_app import page_app  # noqa: PLC0415 - see above
+    with without_stubs():
+        from ui.page_app import page_app  # noqa: PLC0415 - see above
 
     return page_app(
         engine,

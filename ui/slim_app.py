@@ -161,15 +161,13 @@ class _SlimPage:
     def _transcribed(self, path: Path, name: str, wishes: dict[str, str], texts: Texts, look: Look) -> dict[str, object]:
         if (found := self._engine.probe(path)) is None or found.container not in WAV_FORMATS:
             raise OnlyWavError(path=name)
-        waveform = self._engine.load(path, max_duration_s=self._limits.duration_s, look=look)
         transcript = self._engine.transcribe(
-            waveform,
+            self._engine.open_recording(path, max_duration_s=self._limits.duration_s, look=look),
             language=wishes.get("language", "auto"),
             itn=wishes.get("itn") != "false",
             file=Path(name).name,
             progress=lambda _fraction, _stage: look(),
         )
-        del waveform
         release_memory()
         self._runs.record(transcript, source="slim")
         files = {output_format: download(transcript, output_format) for output_format in DOWNLOADS}

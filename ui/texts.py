@@ -132,6 +132,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "queue.shown_ready": ("Press “Transcribe” to start.", "点击“开始转写”。"),
     "queue.shown_waiting": ("Waiting for its turn; the transcript appears here.", "正在排队；转写结果将显示在这里。"),
     "queue.shown_running": ("Running; the transcript appears here.", "正在转写；结果将显示在这里。"),
+    "queue.heard": ("Recognized so far: {count} segments. The newest:", "目前已识别 {count} 段，最新的是："),
     "queue.shown_cancelled": ("This run was cancelled. ↻ in the list starts it again.", "已取消。点击列表中的 ↻ 重新开始。"),
     "queue.progress_of": ("Progress of {name}", "{name} 的进度"),
     "queue.cancel": ("Cancel", "取消"),
@@ -246,6 +247,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "live.copy": ("Copy the text", "复制文字"),
     "live.copied": ("Copied", "已复制"),
     # progress
+    "stage.open": ("Opening the model", "正在打开模型"),
     "stage.decode": ("Reading the recording", "读取录音"),
     "stage.features": ("Computing features", "计算特征"),
     "stage.vad": ("Finding speech", "检测语音"),

@@ -19,11 +19,11 @@ import numpy as np
 from engine.asr import Recognizer
 from engine.audio import SAMPLE_RATE_HZ, Waveform, load_audio
 from engine.bundle import Bundle
+from engine.cores import default_threads
 from engine.features import FRAME_SHIFT_MS, fbank
 from engine.parts import Parts
 from engine.pipeline import Engine
 from engine.precision import open_session
-from engine.session import default_threads
 from engine.transcript import Transcript
 from models.metrics import ErrorCounts, VadScores, error_counts, frames_in, rate_difference, rate_interval, tag_agreement, vad_scores
 from models.starter.corpus import Utterance, read_corpus

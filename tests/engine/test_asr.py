@@ -94,6 +94,18 @@ class FakeBatchSession(FakeSession):
     input_names = ("speech", "speech_lengths", "language", "textnorm")
 
 
+class FakeMaskingSession(FakeBatchSession):
+    """Answers each row of a batch by its own features: the token of a frame is the frame's first feature."""
+
+    def run(self, output_names: Any, feeds: Any) -> list[np.ndarray]:
+        self.fed = feeds
+        count, longest, _ = feeds["speech"].shape
+        ids = np.zeros((count, longest + 4), np.int32)
+        ids[:, 4:] = feeds["speech"][:, :, 0]
+        tags = np.tile(np.arange(1, len(self.ids) + 1, dtype=np.float32), (count, 4, 1))
+        return [ids, np.zeros((count, longest + 4), np.float32), tags]
+
+
 def recognizer_on(session: FakeSession, tiny_bundle: Path) -> Recognizer:
     bundle = Bundle.load(tiny_bundle)
     return Recognizer(session, Vocabulary.load(bundle.tokens_path), bundle)
@@ -146,3 +158,37 @@ def test_a_graph_that_masks_is_told_the_length(tiny_bundle: Path) -> None:
     plain = FakeSession(frames=5)
     recognizer_on(plain, tiny_bundle).recognize(np.zeros((5, 560), np.float32), duration_ms=300)
     assert "speech_lengths" not in plain.fed
+
+
+def test_a_batch_is_padded_masked_and_answered_row_by_row(tiny_bundle: Path) -> None:
+    session = FakeMaskingSession()
+    recognizer = recognizer_on(session, tiny_bundle)
+    hello, world = PIECES.index("▁hello"), PIECES.index("▁world")
+    batch = [np.zeros((length, 560), np.float32) for length in (5, 2, 3)]
+    for features, token in zip(batch, (hello, world, hello), strict=True):
+        features[1, 0] = token
+    together = recognizer.recognize_batch(batch, durations_ms=[300, 120, 180], language="en", itn=False)
+    assert session.fed["speech"].shape == (3, 5, 560)
+    assert session.fed["speech_lengths"].tolist() == [5, 2, 3]
+    assert session.fed["language"].tolist() == [4, 4, 4]
+    assert [one.text for one in together] == ["hello", "world", "hello"]
+    alone = [
+        recognizer.recognize(features, duration_ms=duration_ms, language="en", itn=False)
+        for features, duration_ms in zip(batch, (300, 120, 180), strict=True)
+    ]
+    assert together == alone
+
+
+def test_what_a_graph_says_of_the_padding_is_not_heard(tiny_bundle: Path) -> None:
+    session = FakeMaskingSession()
+    noisy = session.run
+
+    def run(output_names: Any, feeds: Any) -> list[np.ndarray]:
+        ids, log_probs, tags = noisy(output_names, feeds)
+        for row, length in enumerate(feeds["speech_lengths"]):
+            ids[row, 4 + length :] = PIECES.index("▁world")
+        return [ids, log_probs, tags]
+
+    session.run = run
+    batch = [np.zeros((length, 560), np.float32) for length in (5, 2)]
+    assert [one.text for one in recognizer_on(session, tiny_bundle).recognize_batch(batch, durations_ms=[300, 120])] == ["", ""]

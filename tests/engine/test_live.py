@@ -15,12 +15,13 @@ from engine.bundle import Bundle
 from engine.bundle_slot import OpenBundle
 from engine.errors import AudioDecodeError, NonFiniteAudioError, SampleRateError, UnknownLanguageError
 from engine.features import fbank
+from engine.frame_stream import NewFrames
 from engine.live import LATE_S, Final, LiveStream, StreamClock
-from engine.live_audio import LiveAudio, LiveFrames, LiveResampler
-from engine.live_speech import LiveSpeech
+from engine.live_audio import LiveAudio, LiveResampler
 from engine.pipeline import Engine
 from engine.segments import VadOptions, find_speech, frame_decibels
 from engine.span_recognizer import Wishes
+from engine.speech_stream import SpeechStream
 from engine.transcript import Segment
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "ui" / "examples"
@@ -150,10 +151,10 @@ def test_spans_are_those_of_one_pass_wherever_the_blocks_end(seed: int) -> None:
     decibels = np.zeros(len(frames), np.float32)
     silence = LoudIsSpeech().silence_between(frames, 0, len(frames))
     expected = find_speech(silence, decibels, options)
-    following, detector, found, start = LiveSpeech(options), LoudIsSpeech(), [], 0
+    following, detector, found, start = SpeechStream(options), LoudIsSpeech(), [], 0
     while start < len(frames):
         stop = start + int(chance.integers(1, 60))
-        found += following.add(LiveFrames(frames[start:stop], decibels[start:stop]), detector)
+        found += following.add(NewFrames(frames[start:stop], decibels[start:stop]), detector)
         start = stop
     duration_ms = len(frames) * 10 + 15
     found += following.finish(detector, duration_ms=duration_ms)
@@ -168,13 +169,13 @@ def test_spans_are_those_of_one_pass_wherever_the_blocks_end(seed: int) -> None:
 
 def test_an_hour_keeps_no_more_than_a_minute() -> None:
     options, audio_frames = VadOptions(), 100
-    following, detector, most, spans = LiveSpeech(options), LoudIsSpeech(), 0, 0
+    following, detector, most, spans = SpeechStream(options), LoudIsSpeech(), 0, 0
     chance = np.random.default_rng(3)
     for second in range(3_600):
         # Ten minutes of each: silence, talk with pauses, one who never pauses.
         talk = (False, chance.random() < 0.7, True)[second // 600 % 3]
         block = np.full((audio_frames, 80), 1.0 if talk else -1.0, np.float32)
-        spans += len(following.add(LiveFrames(block, np.zeros(audio_frames, np.float32)), detector))
+        spans += len(following.add(NewFrames(block, np.zeros(audio_frames, np.float32)), detector))
         most = max(most, following.kept_frames)
     assert spans > 60
     longest = options.max_segment_ms // 10
@@ -357,7 +358,7 @@ def test_a_failing_model_keeps_no_sessions_leased(shared: Engine, monkeypatch: p
     def fail(*_: Any) -> None:
         raise RuntimeError("no more")
 
-    monkeypatch.setattr("engine.live.LiveSpeech.add", fail)
+    monkeypatch.setattr("engine.live.SpeechStream.add", fail)
     with pytest.raises(RuntimeError, match="no more"):
         stream.add(np.zeros(BLOCK, np.float32), SAMPLE_RATE_HZ)
     current: OpenBundle = shared._slot.current

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import engine.parts as parts_module
 from engine.audio import SAMPLE_RATE_HZ, Waveform, load_audio
 from engine.bundle import Bundle
-from engine.errors import AudioNotFoundError, GraphContractError, UnknownLanguageError, UnknownPrecisionError
+from engine.errors import AudioNotFoundError, UnknownLanguageError, UnknownPrecisionError
 from engine.features import fbank, stack_frames
 from engine.itn import apply_itn
 from engine.pipeline import Engine
@@ -94,6 +93,14 @@ def test_progress_rises_to_one_through_the_stages(shared: Engine) -> None:
     assert list(dict.fromkeys(stage for _, stage in told)) == ["decode", "features", "vad", "asr"]
 
 
+def test_a_run_that_waits_for_its_sessions_says_so(engine: Engine) -> None:
+    first, second = ([], [])
+    for told in (first, second):
+        engine.transcribe(DIGITS, progress=lambda fraction, stage, told=told: told.append((fraction, stage)))
+    assert first[:2] == [(0.0, "open"), (0.0, "decode")]
+    assert second[0] == (0.0, "decode")
+
+
 def test_each_segment_is_told_as_soon_as_it_is_recognized(shared: Engine) -> None:
     told: list[tuple[float, Segment]] = []
     progress = [0.0]
@@ -173,13 +180,6 @@ def test_options_of_one_request_do_not_stay(shared: Engine) -> None:
     cut = shared.transcribe(DIGITS, vad=VadOptions(max_segment_ms=700)).segments
     assert len(cut) > len(before)
     assert shared.transcribe(DIGITS).segments == before
-
-
-def test_a_segment_longer_than_the_positions_is_refused(shared: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = (SpeechSpan(0, 100_000),)
-    monkeypatch.setattr(parts_module.SpeechDetector, "detect", lambda *_, **__: whole)
-    with pytest.raises(GraphContractError, match="max_segment_ms"):
-        shared.transcribe(Waveform(np.random.default_rng(0).normal(0, 0.1, 1_600_000).astype(np.float32)))
 
 
 def test_without_vad_the_whole_recording_is_recognized_in_equal_pieces(shared: Engine) -> None:

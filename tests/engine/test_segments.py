@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import OptionRangeError
-from engine.segments import FRAME_MS, SpeechSpan, VadOptions, equal_spans, find_speech, frame_decibels
+from engine.segments import FRAME_MS, SpeechSpan, VadOptions, find_speech, frame_decibels
 
 EPSILON = 1e-6
 
@@ -180,12 +180,3 @@ def test_a_word_between_silences_gets_its_margins() -> None:
 def test_options_out_of_range_are_named(name: str, value: Any) -> None:
     with pytest.raises(OptionRangeError, match=name):
         VadOptions(**{name: value})
-
-
-@pytest.mark.parametrize(
-    ("duration_ms", "spans"),
-    [(0, []), (20, [(0, 20)]), (2000, [(0, 2000)]), (5100, [(0, 2000), (2000, 4000), (4000, 5100)])],
-)
-def test_without_vad_the_recording_is_cut_at_the_longest_segment(duration_ms: int, spans: list[tuple[int, int]]) -> None:
-    found = equal_spans(duration_ms, VadOptions(max_segment_ms=2000))
-    assert [(span.start_ms, span.end_ms) for span in found] == spans

@@ -13,7 +13,7 @@ import pytest
 import engine.session as session_module
 from engine.errors import GraphContractError, NotQuantizedError, ProviderUnavailableError, SessionError
 from engine.operators import INTEGER_PRODUCTS, ProductCount, count_products
-from engine.session import Session, default_threads, release_memory, rss_mb, saturates_in_int8
+from engine.session import Session, release_memory, rss_mb, saturates_in_int8
 
 
 def optimized_operators(graph: Path, target: Path) -> Counter[str]:
@@ -92,6 +92,24 @@ def test_a_wrong_shape_and_a_closed_session_are_errors(tiny_bundle: Path) -> Non
         session.run(None, {"speech": np.zeros((1, 3, 400), np.float32)})
 
 
+def test_bound_inputs_and_outputs_give_what_a_plain_run_gives(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session on a device binds; here the device is the CPU."""
+    session = Session.open(tiny_bundle / "asr.fp32.onnx", model="asr", precision="fp32", threads=1)
+    speech = np.asfortranarray(np.random.default_rng(0).standard_normal((1, 9, 560)).astype(np.float32))
+    feeds = {"speech": speech, "language": np.zeros(1, np.int32), "textnorm": np.zeros(1, np.int32)}
+    plain = session.run(["tag_probs", "token_ids"], feeds)
+    everything = session.run(None, feeds)
+    monkeypatch.setattr(Session, "on_cpu", False)
+    for expected, bound in zip(
+        (plain, everything), (session.run(["tag_probs", "token_ids"], feeds), session.run(None, feeds)), strict=True
+    ):
+        assert len(bound) == len(expected)
+        for one, other in zip(expected, bound, strict=True):
+            np.testing.assert_array_equal(one, other)
+    with pytest.raises(GraphContractError, match="cannot be run"):
+        session.run(None, {**feeds, "speech": speech[:, :, :7]})
+
+
 def test_devices_that_cannot_serve_are_refused(tiny_bundle: Path) -> None:
     with pytest.raises(ProviderUnavailableError, match="no kernels for dynamic INT8"):
         Session.open(tiny_bundle / "vad.int8.onnx", model="vad", precision="int8", device="cuda")
@@ -120,10 +138,6 @@ def test_only_x86_without_vnni_saturates(monkeypatch: pytest.MonkeyPatch, machin
     monkeypatch.setattr(session_module.platform, "machine", lambda: machine)
     monkeypatch.setattr(session_module, "cpu_flags", lambda: frozenset(flags))
     assert saturates_in_int8() is expected
-
-
-def test_threads_stay_within_what_is_allowed() -> None:
-    assert 1 <= default_threads() <= len(os.sched_getaffinity(0))
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_spawn"), reason="needs glibc")

@@ -13,6 +13,10 @@ torch = pytest.importorskip("torch")
 from engine.audio import Waveform  # noqa: E402 - torch decides whether this file runs
 from engine.bundle import Bundle  # noqa: E402
 from engine.pipeline import Engine  # noqa: E402
+from engine.precision import VAD_OFF  # noqa: E402
+from engine.segments import VadOptions  # noqa: E402
+from engine.session import Session  # noqa: E402
+from engine.transcript import Segment  # noqa: E402
 from models.assemble import assemble  # noqa: E402
 from models.export import AsrGraph, ExportError  # noqa: E402
 from models.gpu_graph import check_batch, unequal_batch  # noqa: E402
@@ -73,3 +77,29 @@ def test_the_bundle_names_what_it_holds(bundle: Path, tmp_path: Path) -> None:
     (copy / "asr.fp32-batch.onnx.data").unlink()
     with pytest.raises(Exception, match=r"asr\.fp32-batch\.onnx\.data"):
         Bundle.load(copy)
+
+
+def test_on_a_device_spans_share_runs_and_come_in_order(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine's way on a GPU, on the CPU: bound inputs, batches by length, the segments of one at a time."""
+    samples = np.random.default_rng(3).normal(0, 0.1, 70 * 16_000).astype(np.float32)
+    options = {"vad_precision": VAD_OFF, "vad": VadOptions(max_segment_ms=900)}
+    engine = Engine(Bundle.load(bundle), precision="fp32-batch")
+    expected = engine.transcribe(Waveform(samples), **options).segments
+    monkeypatch.setattr(Session, "on_cpu", False)
+    told: list[Segment] = []
+    runs: list[int] = []
+    run = Session.run
+
+    def counted(session: Session, names: object, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
+        runs.append(len(feeds["speech"]))
+        return run(session, names, feeds)
+
+    monkeypatch.setattr(Session, "run", counted)
+    found = engine.transcribe(Waveform(samples), on_segment=told.append, **options).segments
+    engine.close()
+    assert sum(runs) >= len(found) > 40
+    assert len(runs) < 8
+    assert list(found) == told
+    assert [(one.start_ms, one.end_ms, one.text, one.language) for one in found] == [
+        (one.start_ms, one.end_ms, one.text, one.language) for one in expected
+    ]

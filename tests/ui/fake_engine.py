@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.audio import Waveform, load_audio
+from engine.audio import AudioStream, Waveform, load_audio
 from engine.compare import Variant
 from engine.containers import Probe, probe
 from engine.errors import UnknownPrecisionError
@@ -72,6 +72,12 @@ class FakeComparison:
         return self.values
 
 
+def _whole(audio: str | Path | Waveform | AudioStream) -> Waveform:
+    if isinstance(audio, AudioStream):
+        return Waveform(np.concatenate(list(audio.blocks())), name=audio.name)
+    return audio if isinstance(audio, Waveform) else load_audio(audio)
+
+
 class FakeEngine:
     """Implements what ``ui`` uses of ``engine.pipeline.Engine``."""
 
@@ -96,15 +102,26 @@ class FakeEngine:
     def precision(self) -> str:
         return "int8" if self.lightweight else "fp32"
 
-    def load(self, source: str | Path, *, max_duration_s: float | None = None) -> Waveform:
-        return load_audio(source, max_duration_s=max_duration_s)
+    def load(self, source: str | Path, *, max_duration_s: float | None = None, look: Callable[[], None] | None = None) -> Waveform:
+        return load_audio(source, max_duration_s=max_duration_s, look=look)
+
+    def open_recording(
+        self,
+        source: str | Path,
+        *,
+        max_duration_s: float | None = None,
+        look: Callable[[], None] | None = None,
+        watch: Callable[[np.ndarray], None] | None = None,
+    ) -> AudioStream:
+        waveform = load_audio(source, max_duration_s=max_duration_s, look=look)
+        return AudioStream([waveform.samples], name=waveform.name, expected_s=waveform.duration_s, watch=watch)
 
     def probe(self, source: str | Path) -> Probe | None:
         return probe(Path(source))
 
     def transcribe(
         self,
-        audio: str | Path | Waveform,
+        audio: str | Path | Waveform | AudioStream,
         *,
         language: str = "auto",
         itn: bool = True,
@@ -123,7 +140,7 @@ class FakeEngine:
             raise self.error
         if precision not in ("current", *self.precisions):
             raise UnknownPrecisionError(precision=precision, known=self.precisions)
-        waveform = audio if isinstance(audio, Waveform) else load_audio(audio)
+        waveform = _whole(audio)
         for fraction, stage in ((0.1, "features"), (0.3, "vad"), (0.5, "asr")):
             if progress is not None:
                 progress(fraction, stage)

@@ -8,6 +8,7 @@ import json
 import time
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +21,7 @@ from tests.subtitles import read_srt, read_vtt
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.test_results_html import Reader
 from ui.limits import Limits
+from ui.queue_html import HEARD_SHOWN
 from ui.queue_routes import LONGEST_EDIT, queue_routes
 from ui.queue_runner import QueueRunner
 from ui.recording_queue import RecordingQueue
@@ -233,3 +235,23 @@ def test_what_has_no_transcript_yet_says_why(ask: Asker, runner: QueueRunner, qu
     assert "cancelled" in ask(f"/{entry.id}/result").text
     for path in (f"/{entry.id}/audio", f"/{entry.id}.txt"):
         assert ask(path).status_code == 404
+
+
+def test_a_running_recording_shows_its_newest_segments(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+    segment = FakeEngine().transcribe(two_words).segments[0]
+    entry = queue.add(two_words, NASTY)
+    queue.submit(RunOptions())
+    queue.begin()
+    keys = set()
+    for number in range(HEARD_SHOWN + 5):
+        queue.hear(entry.id, replace(segment, text=f"words <b> {number}"))
+        keys.add(ask("").json()["shown"]["revision"])
+    assert len(keys) == HEARD_SHOWN + 5  # each one makes the page ask again
+    html = ask(f"/{entry.id}/result").text
+    assert html.count('<li class="lv-segment"') == HEARD_SHOWN
+    assert f"Recognized so far: {HEARD_SHOWN + 5} segments" in html
+    assert "words &lt;b&gt; 24" in html
+    assert "words &lt;b&gt; 4<" not in html
+    assert "<b>" not in html
+    assert "目前已识别 25 段" in ask(f"/{entry.id}/result", language="zh").text
+    queue.cancel(entry.id)

@@ -150,6 +150,27 @@ def test_the_revision_rises_with_states_but_not_with_progress_or_edits(queue: Re
     assert queue.find(entry.id).revision == done.revision
 
 
+def test_what_is_heard_meanwhile_is_kept_until_the_result_holds_it(queue: RecordingQueue, two_words: Path) -> None:
+    segments = result_of(two_words).transcript.segments
+    entry = queue.add(two_words, "a.wav")
+    queue.submit(RunOptions())
+    queue.hear(entry.id, segments[0])  # it does not run yet
+    assert queue.find(entry.id).heard == ()
+    running = queue.begin()
+    for segment in segments:
+        queue.hear(entry.id, segment)
+    assert queue.find(entry.id).heard == segments
+    assert queue.find(entry.id).revision == running.revision
+    queue.cancel(entry.id)
+    assert queue.find(entry.id).heard == segments
+    queue.retry(entry.id)
+    assert queue.find(entry.id).heard == ()
+    queue.begin()
+    queue.hear(entry.id, segments[0])
+    queue.finish(entry.id, result_of(two_words))
+    assert queue.find(entry.id).heard == ()
+
+
 def test_the_first_finished_is_shown_where_nothing_better_is(queue: RecordingQueue, two_words: Path) -> None:
     bad, good = queue.add(two_words, "bad.wav"), queue.add(two_words, "good.wav")
     queue.submit(RunOptions())

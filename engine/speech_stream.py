@@ -6,13 +6,14 @@ more than the longest segment and a second.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.features import FBANK_BINS
-from engine.live_audio import LiveFrames
+from engine.frame_stream import NewFrames
 from engine.segments import FRAME_MS, SpeechSpan, VadOptions, first_span, latency_frames, speech_frames, window_frames
 from engine.span_recognizer import frames_of
 from engine.vad import CONTEXT_FRAMES, SpeechDetector
@@ -31,11 +32,14 @@ class Spoken:
     frames: Floats
 
 
-class LiveSpeech:
-    """Follows one stream; all frame numbers count from its start."""
+class SpeechStream:
+    """Follows one stream; all frame numbers count from its start.
 
-    def __init__(self, options: VadOptions) -> None:
-        self._options = options
+    ``on_scored`` is told the probabilities of silence (T,) float32 of every frame, in order, as soon as they are known.
+    """
+
+    def __init__(self, options: VadOptions, *, on_scored: Callable[[Floats], None] | None = None) -> None:
+        self._options, self._on_scored = options, on_scored
         self._base = 0  # the number of the first frame that is kept
         self._frames = np.zeros((0, FBANK_BINS), np.float32)
         self._decibels = np.zeros(0, np.float32)
@@ -57,7 +61,7 @@ class LiveSpeech:
         frames = self._frames[self._open_from - self._base :]
         return Spoken(SpeechSpan(self._open_from * FRAME_MS, (self._open_from + len(frames)) * FRAME_MS), frames)
 
-    def add(self, new: LiveFrames, detector: SpeechDetector) -> list[Spoken]:
+    def add(self, new: NewFrames, detector: SpeechDetector) -> list[Spoken]:
         """Take frames; the spans that they brought to an end."""
         self._frames = np.concatenate([self._frames, new.fbank])
         self._decibels = np.concatenate([self._decibels, new.decibels])
@@ -87,7 +91,10 @@ class LiveSpeech:
             return
         first = max(0, self._scored - CONTEXT_FRAMES)
         silence = detector.silence_between(self._frames, first - self._base, stop - self._base)
-        self._silence = np.concatenate([self._silence, silence[self._scored - first :]])
+        new = silence[self._scored - first :]
+        self._silence = np.concatenate([self._silence, new])
+        if self._on_scored is not None:
+            self._on_scored(new)
 
     def _next(self, last_ms: int | None) -> Spoken | None:
         """The next span that is decided, if there is one."""
@@ -117,3 +124,43 @@ class LiveSpeech:
         if gone:
             self._frames, self._decibels = self._frames[gone:].copy(), self._decibels[gone:].copy()
             self._silence, self._base = self._silence[gone:].copy(), needed
+
+
+class EqualPieces:
+    """A stream cut every ``max_segment_ms``, whatever is in it: what is recognized where VAD is off."""
+
+    def __init__(self, options: VadOptions) -> None:
+        self._length_ms = options.max_segment_ms
+        self._start_ms = 0
+        self._base = 0  # the number of the first frame that is kept
+        self._frames = np.zeros((0, FBANK_BINS), np.float32)
+
+    def add(self, new: NewFrames, detector: SpeechDetector) -> list[Spoken]:
+        """Take frames; the pieces that are whole with them."""
+        del detector
+        self._frames = np.concatenate([self._frames, new.fbank])
+        pieces = []
+        # One frame more than the piece holds has come: so has the piece's last sample.
+        while len(self._frames) + self._base > frames_of(self._span(self._start_ms + self._length_ms)).stop:
+            pieces.append(self._cut(self._start_ms + self._length_ms))
+        return pieces
+
+    def finish(self, detector: SpeechDetector, *, duration_ms: int) -> list[Spoken]:
+        """The stream is over after ``duration_ms``: what is left of it."""
+        del detector
+        pieces = []
+        while self._start_ms < duration_ms:
+            pieces.append(self._cut(min(self._start_ms + self._length_ms, duration_ms)))
+        return pieces
+
+    def _span(self, end_ms: int) -> SpeechSpan:
+        return SpeechSpan(self._start_ms, end_ms)
+
+    def _cut(self, end_ms: int) -> Spoken:
+        span = self._span(end_ms)
+        own = frames_of(span)
+        spoken = Spoken(span, self._frames[own.start - self._base : max(own.stop - self._base, 0)].copy())
+        self._start_ms = end_ms
+        gone = min(end_ms // FRAME_MS - self._base, len(self._frames))
+        self._frames, self._base = self._frames[gone:].copy(), self._base + gone
+        return spoken

@@ -1,0 +1,115 @@
+"""Several callers on one engine: how long a clip takes each, with the sessions taking turns on the processor and without.
+
+    python -m benchmarks.callers BUNDLE --audio FILE [--precision int8] [--callers 8] [--threads N] [--rounds 3] [--json FILE]
+
+Each way of sharing runs in turn, round after round, in one process. One caller alone is measured beside them in every round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import threading
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from engine.audio import Waveform, load_audio
+from engine.bundle import Bundle
+from engine.cores import default_threads
+from engine.pipeline import Engine
+from engine.precision import VAD_OFF, open_session
+from engine.turns import Turns
+from models.benchmark import this_machine
+
+CLIP_S = 10
+CALLS_EACH = 4
+MOST_RATIO = 8.8
+#: Ways of sharing, by name: how many runs at once, None for as many as there are callers.
+WAYS: Mapping[str, int | None] = {"one at a time": 1, "two at a time": 2, "all at once": None}
+
+
+def _call(engine: Engine, waveform: Waveform, callers: int) -> tuple[list[float], float]:
+    """So many callers at once: -> seconds of every call, and of all together."""
+    taken: list[float] = []
+    start = threading.Barrier(callers + 1)
+
+    def call() -> None:
+        start.wait()
+        for _ in range(CALLS_EACH):
+            began = time.perf_counter()
+            engine.transcribe(waveform, vad_precision=VAD_OFF)
+            taken.append(time.perf_counter() - began)
+
+    threads = [threading.Thread(target=call) for _ in range(callers)]
+    for thread in threads:
+        thread.start()
+    start.wait()
+    began = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    return taken, time.perf_counter() - began
+
+
+def measure(bundle: Path, audio: Path, *, precision: str, callers: int, threads: int, rounds: int) -> dict[str, dict[str, float]]:
+    """By way of sharing: medians over the rounds of milliseconds, of the ratio p95 to one caller, and of audio seconds a second."""
+    loaded = Bundle.load(bundle)
+    waveform = Waveform(load_audio(audio).samples[: CLIP_S * 16_000])
+    found: dict[str, list[tuple[float, float, float]]] = {way: [] for way in WAYS}
+    engines = {}
+    for way, at_once in WAYS.items():
+        opener = open_session if at_once is None else partial(open_session, turns=Turns(at_once))
+        engines[way] = Engine(loaded, precision=precision, threads=threads, opener=opener)
+        _call(engines[way], waveform, 1)
+    for _ in range(rounds):
+        for way, engine in engines.items():
+            alone_s = statistics.median(_call(engine, waveform, 1)[0])
+            taken, whole_s = _call(engine, waveform, callers)
+            found[way].append((alone_s, float(np.percentile(taken, 95)), callers * CALLS_EACH * CLIP_S / whole_s))
+    return {
+        way: {
+            "one_caller_ms": 1000 * statistics.median(alone for alone, _, _ in seen),
+            "p95_ms": 1000 * statistics.median(p95 for _, p95, _ in seen),
+            "ratio": statistics.median(p95 / alone for alone, p95, _ in seen),
+            "audio_s_per_s": statistics.median(speed for _, _, speed in seen),
+        }
+        for way, seen in found.items()
+    }
+
+
+def main() -> None:
+    """Measure, print, and write JSON where asked."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.callers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--audio", type=Path, required=True, help="a recording with ten seconds of speech")
+    parser.add_argument("--precision", default="int8")
+    parser.add_argument("--callers", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=default_threads())
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    figures = measure(
+        arguments.bundle,
+        arguments.audio,
+        precision=arguments.precision,
+        callers=arguments.callers,
+        threads=arguments.threads,
+        rounds=arguments.rounds,
+    )
+    for way, values in figures.items():
+        print(f"{way:15}" + "  ".join(f"{name} {value:8.2f}" for name, value in values.items()))
+    measured = figures["one at a time"]["ratio"]
+    print(f"{'met' if measured <= MOST_RATIO else 'missed'}: p95 of {arguments.callers} callers over one, {measured:.2f}, bar {MOST_RATIO}")
+    if arguments.json:
+        conditions = {"machine": str(this_machine()), "precision": arguments.precision, "threads": arguments.threads}
+        arguments.json.write_text(json.dumps({**conditions, "ways": figures}, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Turns on the processor: whoever wants to run a model waits until those before have had their turn.
+
+A session's threads are as many as there are cores. Eight callers at once would be eight times as many, which the system moves to and
+fro between cores whose caches then hold nobody's weights. A turn lasts one graph run, so a short clip does not wait for a long file.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from types import TracebackType
+
+
+class Turns:
+    """A lock for so many threads at once that is given in the order in which it was asked for."""
+
+    def __init__(self, at_once: int = 1) -> None:
+        self._free = at_once
+        self._lock = threading.Lock()
+        self._waiting: deque[threading.Event] = deque()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return
+            granted = threading.Event()
+            self._waiting.append(granted)
+        try:
+            granted.wait()
+        except BaseException:  # interrupted while waiting: the turn must not be lost with the thread
+            self._withdraw(granted)
+            raise
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self._give_on()
+
+    def _withdraw(self, granted: threading.Event) -> None:
+        with self._lock:
+            if not granted.is_set():
+                self._waiting.remove(granted)
+                return
+        self._give_on()
+
+    def _give_on(self) -> None:
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._free += 1
