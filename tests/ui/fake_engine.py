@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.audio import Waveform, load_audio
+from engine.audio import Look, Waveform, load_audio
 from engine.compare import Variant
 from engine.containers import Probe, probe
 from engine.errors import UnknownPrecisionError
@@ -96,8 +96,8 @@ class FakeEngine:
     def precision(self) -> str:
         return "int8" if self.lightweight else "fp32"
 
-    def load(self, source: str | Path, *, max_duration_s: float | None = None) -> Waveform:
-        return load_audio(source, max_duration_s=max_duration_s)
+    def load(self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None) -> Waveform:
+        return load_audio(source, max_duration_s=max_duration_s, look=look)
 
     def probe(self, source: str | Path) -> Probe | None:
         return probe(Path(source))
