@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.audio import AudioStream, Waveform, load_audio
+from engine.audio import AudioStream, Look, Waveform, load_audio
 from engine.compare import Variant
 from engine.containers import Probe, probe
 from engine.errors import UnknownPrecisionError
@@ -102,7 +102,7 @@ class FakeEngine:
     def precision(self) -> str:
         return "int8" if self.lightweight else "fp32"
 
-    def load(self, source: str | Path, *, max_duration_s: float | None = None, look: Callable[[], None] | None = None) -> Waveform:
+    def load(self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None) -> Waveform:
         return load_audio(source, max_duration_s=max_duration_s, look=look)
 
     def open_recording(
@@ -110,7 +110,7 @@ class FakeEngine:
         source: str | Path,
         *,
         max_duration_s: float | None = None,
-        look: Callable[[], None] | None = None,
+        look: Look | None = None,
         watch: Callable[[np.ndarray], None] | None = None,
     ) -> AudioStream:
         waveform = load_audio(source, max_duration_s=max_duration_s, look=look)
