@@ -31,12 +31,12 @@ from engine.precision import CURRENT, VAD_AS_REQUEST, VAD_OFF, OpenSession, Sess
 from engine.resources import ResourceMeter
 from engine.segments import SpeechSpan, VadOptions, equal_spans
 from engine.span_recognizer import SpanRecognizer, Wishes, frames_of
+from engine.speech_engine import Offer, Progress, SpeechEngine
 from engine.speed import Speed, SpeedLog
 from engine.tags import parse_language
 from engine.transcript import Segment, Timing, Transcript
 
 Floats = NDArray[np.float32]
-Progress = Callable[[float, str], None]
 
 #: Shares of a run that its stages are shown to take: decoding, features, VAD; the rest is recognition.
 _STAGES = {"decode": (0.0, 0.05), "features": (0.05, 0.15), "vad": (0.15, 0.25), "asr": (0.25, 1.0)}
@@ -51,8 +51,8 @@ def _report(progress: Progress, stage: str, share: float) -> None:
     progress(first + (last - first) * share, stage)
 
 
-class Engine:
-    """The runtime of one bundle; safe to use from many threads."""
+class Engine(SpeechEngine):
+    """The runtime of one bundle in this process; safe to use from many threads."""
 
     def __init__(
         self,
@@ -71,6 +71,16 @@ class Engine:
         self._meter = ResourceMeter()
         self._last_rtf: float | None = None
         self._speeds = SpeedLog()
+
+    @property
+    def offers(self) -> frozenset[Offer]:
+        """Everything."""
+        return frozenset(Offer)
+
+    @property
+    def address(self) -> str | None:
+        """None: the models run in this process."""
+        return None
 
     @property
     def bundle(self) -> Bundle:

@@ -30,7 +30,7 @@ from ui.run_slots import LineFullError, RunSlots, Ticket
 from ui.timeline import column_peaks
 
 if TYPE_CHECKING:
-    from engine.pipeline import Engine
+    from engine.speech_engine import SpeechEngine
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class QueueRunner:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: SpeechEngine,
         *,
         slots: RunSlots,
         folder: Path,

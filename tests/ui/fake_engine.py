@@ -75,6 +75,9 @@ class FakeComparison:
 class FakeEngine:
     """Implements what ``ui`` uses of ``engine.pipeline.Engine``."""
 
+    #: Where the models run; None for this process.
+    address: str | None = None
+
     def __init__(self) -> None:
         self.bundle = FakeBundle()
         self.lightweight = False
