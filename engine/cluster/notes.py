@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from engine.cluster.wire import segment_from_wire, segment_to_wire
 from engine.errors import LightVoiceError
 from engine.transcript import Segment
 
@@ -66,6 +67,7 @@ class Undone:
 
 
 Note = Heard | PieceOf | Recognized | Known | Failed | Undone
+_KINDS: dict[str, Callable[..., Note]] = {kind.__name__: kind for kind in (Heard, PieceOf, Recognized, Known, Failed, Undone)}
 
 
 def failed(error: Exception) -> Failed:
@@ -86,9 +88,29 @@ class Row:
 
     def to_dict(self) -> dict[str, Any]:
         """As Ray Data carries it."""
-        return {"file": self.file, "note": pickle.dumps(self.note), "frames": self.frames}
+        return {"file": self.file, "note": json.dumps(_note_to_wire(self.note), ensure_ascii=False), "frames": self.frames}
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Row:
-        """The row that Ray Data carried; it comes from our own workers, as every object that Ray moves."""
-        return cls(file=int(values["file"]), note=pickle.loads(values["note"]), frames=values["frames"])  # noqa: S301 - see above
+        """The row that Ray Data carried."""
+        return cls(file=int(values["file"]), note=_note_from_wire(json.loads(values["note"])), frames=values["frames"])
+
+
+def _note_to_wire(note: Note) -> dict[str, Any]:
+    values = {name: getattr(note, name) for name in (field.name for field in fields(note))}
+    if isinstance(note, PieceOf | Recognized):
+        values["heard"] = asdict(note.heard)
+    if isinstance(note, Recognized):
+        values["segments"] = [segment_to_wire(segment) for segment in note.segments]
+    return {"kind": type(note).__name__, **values}
+
+
+def _note_from_wire(values: dict[str, Any]) -> Note:
+    kind = _KINDS[values.pop("kind")]
+    if "heard" in values:
+        values["heard"] = Heard(**values["heard"])
+    if "segments" in values:
+        values["segments"] = tuple(segment_from_wire(segment) for segment in values["segments"])
+    if "spans_ms" in values:
+        values["spans_ms"] = tuple((start_ms, end_ms) for start_ms, end_ms in values["spans_ms"])
+    return kind(**values)

@@ -104,7 +104,10 @@ class Front:
             return JSONResponse({"bundle": self._manifest, "precisions": list(self._replicas)})
         if request.method != "POST" or asked != TRANSCRIBE:
             return JSONResponse({"error": f"there is no {request.method} {request.url.path}"}, status_code=404)
-        values = json.loads(request.query_params["options"])
+        try:
+            values = dict(json.loads(request.query_params["options"]))
+        except (KeyError, ValueError, TypeError):
+            return JSONResponse({"error": "options is no JSON object; see engine/cluster/protocol.py"}, status_code=400)
         precision = values.pop("precision", CURRENT)
         precision = next(iter(self._replicas)) if precision == CURRENT else precision
         if precision not in self._replicas:

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from engine.cluster.joining import Joiner
-from engine.cluster.notes import Heard, Recognized
+from engine.cluster.notes import Failed, Heard, Known, PieceOf, Recognized, Row, Undone
 from engine.tags import Emotion, Event, Language
 from engine.transcript import Segment, TagConfidence
 
@@ -47,3 +47,19 @@ def test_a_piece_that_comes_twice_counts_once(job):
 def test_silence_is_complete_at_once(job):
     heard = Heard(sha256="cd" * 32, duration_s=1.0, pieces=0)
     assert Joiner(job).add(heard).segments == ()
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        HEARD,
+        PieceOf(heard=HEARD, number=1, spans_ms=((0, 900), (1_200, 2_000))),
+        piece(2),
+        Known(sha256="ab" * 32),
+        Failed(error="EmptyAudioError", message="nothing in it"),
+        Undone(worker="node-7", message="no bundle"),
+    ],
+)
+def test_every_note_travels_without_loss(note):
+    row = Row(file=3, note=note, frames=b"1234")
+    assert Row.of(row.to_dict()) == row

@@ -32,7 +32,9 @@ from engine.errors import (
 from engine.precision import VAD_OFF
 from engine.segments import VadOptions
 from tests.cluster.conftest import EXAMPLES, spoken
+from ui.banner import header_html
 from ui.serve import build_app
+from ui.texts import Texts
 
 DIGITS = EXAMPLES / "digits-en.flac"
 #: What the server does with its next requests; None: it answers.
@@ -233,3 +235,10 @@ def test_live_transcription_is_refused_with_the_reason(served, remote, tmp_path)
         told = client.post(f"/live/{'a' * 32}/blocks/0?rate=16000", **block).json()
     assert told["over"]
     assert "not offered" in told["failure"]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_page_says_where_its_models_run(language):
+    texts = Texts(language)
+    assert "ray://host:8000/speech" in header_html(texts, "ray://host:8000/speech")
+    assert "lv-note" not in header_html(texts)
