@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -69,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    start_ray(arguments.address)
+    # A cluster of this machine's own must have room for the fewest replicas, however few cores there are: else it would wait for ever.
+    fewest = len(arguments.precisions.split(",")) * arguments.min_replicas * arguments.threads
+    start_ray(arguments.address, workers=max(fewest, os.cpu_count() or 1))
     values = {
         "bundle": arguments.bundle,
         "precisions": arguments.precisions,

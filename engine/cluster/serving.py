@@ -185,7 +185,8 @@ def app(arguments: Mapping[str, Any]) -> Any:
     }
     manifest = json.loads(bundle.path(MANIFEST).read_text(encoding="utf-8"))
     manifest["variants"] = {precision: manifest["variants"][precision] for precision in variants}
-    front = serve.deployment(Front, name="front").options(ray_actor_options={"num_cpus": 0.1}, max_ongoing_requests=4 * MOST_WAITING)
+    # It only passes on: a core of its own would be one that a replica lacks.
+    front = serve.deployment(Front, name="front").options(ray_actor_options={"num_cpus": 0}, max_ongoing_requests=4 * MOST_WAITING)
     return front.bind(manifest, **replicas)
 
 
