@@ -32,6 +32,7 @@ from engine.recording_run import Progress, Recording, RecordingRun
 from engine.resources import ResourceMeter
 from engine.segments import SpeechSpan, VadOptions
 from engine.span_recognizer import Wishes
+from engine.speech_engine import Offer, SpeechEngine
 from engine.speed import Speed, SpeedLog
 from engine.tags import parse_language
 from engine.transcript import Segment, Timing, Transcript
@@ -42,8 +43,8 @@ def _silent(fraction: float, stage: str) -> None:
     del fraction, stage
 
 
-class Engine:
-    """The runtime of one bundle; safe to use from many threads."""
+class Engine(SpeechEngine):
+    """The runtime of one bundle in this process; safe to use from many threads."""
 
     def __init__(
         self,
@@ -64,6 +65,16 @@ class Engine:
         self._meter = ResourceMeter()
         self._last_rtf: float | None = None
         self._speeds = SpeedLog()
+
+    @property
+    def offers(self) -> frozenset[Offer]:
+        """Everything."""
+        return frozenset(Offer)
+
+    @property
+    def address(self) -> str | None:
+        """None: the models run in this process."""
+        return None
 
     @property
     def bundle(self) -> Bundle:

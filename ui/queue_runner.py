@@ -27,7 +27,7 @@ from ui.sound_copy import SoundCopy
 from ui.timeline import column_peaks
 
 if TYPE_CHECKING:
-    from engine.pipeline import Engine
+    from engine.speech_engine import SpeechEngine
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class QueueRunner:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: SpeechEngine,
         *,
         slots: RunSlots,
         folder: Path,

@@ -81,6 +81,9 @@ def _whole(audio: str | Path | Waveform | AudioStream) -> Waveform:
 class FakeEngine:
     """Implements what ``ui`` uses of ``engine.pipeline.Engine``."""
 
+    #: Where the models run; None for this process.
+    address: str | None = None
+
     def __init__(self) -> None:
         self.bundle = FakeBundle()
         self.lightweight = False
