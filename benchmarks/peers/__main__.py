@@ -18,6 +18,7 @@ from pathlib import Path
 from benchmarks.peers.contenders import contenders
 from benchmarks.peers.measuring import Plan, measure
 from benchmarks.peers.report import plot, to_json, to_markdown
+from benchmarks.peers.result import Row
 from engine.session import default_threads
 from models.benchmark import this_machine
 
@@ -79,23 +80,27 @@ def main() -> None:
         callers=arguments.callers,
     )
     began = datetime.now(UTC)
-    rows = measure(chosen, plan)
-    conditions = {
-        "machine": str(this_machine()),
-        "threads": threads,
-        "rounds": f"{arguments.rounds} ({arguments.whole_rounds} with callers and the long file of {arguments.file_s} s)",
-        "took": f"{(datetime.now(UTC) - began).total_seconds() / 60:.0f} minutes",
-        "peers": _versions(arguments.peers_python.absolute()),
-    }
-    if arguments.note:
-        conditions["note"] = arguments.note
-    text = to_markdown(rows, conditions=conditions)
-    print(text)
-    for path, content in ((arguments.json, to_json(rows, conditions=conditions)), (arguments.markdown, text)):
-        if path is not None:
-            path.write_text(content, encoding="utf-8")
-    if arguments.plot is not None:
-        plot(rows, arguments.plot)
+
+    def write(rows: list[Row]) -> str:
+        conditions = {
+            "machine": str(this_machine()),
+            "threads": threads,
+            "rounds": f"{max(len(row.rounds) for row in rows)} ({arguments.whole_rounds} with callers and a file of {arguments.file_s} s)",
+            "took": f"{(datetime.now(UTC) - began).total_seconds() / 60:.0f} minutes",
+            "peers": versions,
+        }
+        if arguments.note:
+            conditions["note"] = arguments.note
+        text = to_markdown(rows, conditions=conditions)
+        for path, content in ((arguments.json, to_json(rows, conditions=conditions)), (arguments.markdown, text)):
+            if path is not None:
+                path.write_text(content, encoding="utf-8")
+        if arguments.plot is not None:
+            plot(rows, arguments.plot)
+        return text
+
+    versions = _versions(arguments.peers_python.absolute())
+    print(write(measure(chosen, plan, after_round=write)))
 
 
 if __name__ == "__main__":

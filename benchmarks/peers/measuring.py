@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +37,11 @@ class Plan:
     callers: int
 
 
-def measure(contenders: Sequence[Contender], plan: Plan) -> list[Row]:
-    """Every contender ``plan.rounds`` times, in turns; one that failed keeps its reason and is not tried again."""
+def measure(contenders: Sequence[Contender], plan: Plan, *, after_round: Callable[[list[Row]], None] | None = None) -> list[Row]:
+    """Every contender ``plan.rounds`` times, in turns; one that failed keeps its reason and is not tried again.
+
+    ``after_round`` is told the rows so far, so that a run that is stopped leaves what it had measured.
+    """
     rounds: dict[str, list[Mapping[str, float]]] = {contender.name: [] for contender in contenders}
     errors: dict[str, str] = {}
     for number in range(plan.rounds):
@@ -53,6 +56,14 @@ def measure(contenders: Sequence[Contender], plan: Plan) -> list[Row]:
             else:
                 errors[contender.name] = error
             log.info("round %d: %s: %s (%.0f s)", number + 1, contender.name, error or "measured", time.monotonic() - started)
+        if after_round is not None:
+            after_round(_rows(contenders, plan, rounds, errors))
+    return _rows(contenders, plan, rounds, errors)
+
+
+def _rows(
+    contenders: Sequence[Contender], plan: Plan, rounds: Mapping[str, list[Mapping[str, float]]], errors: Mapping[str, str]
+) -> list[Row]:
     return [
         Row(
             name=contender.name,

@@ -152,7 +152,9 @@ def test_rounds_turn_the_order_about(plan: Plan, monkeypatch: pytest.MonkeyPatch
         return {"rss_mb": 1.0}, None
 
     monkeypatch.setattr(measuring, "_run", run)
-    measure(THE_PEERS[:2], plan)
+    told: list[list[int]] = []
+    measure(THE_PEERS[:2], plan, after_round=lambda rows: told.append([len(row.rounds) for row in rows]))
+    assert told == [[1, 1], [2, 2]]
     first, second = (one.name for one in THE_PEERS[:2])
     assert seen == [(first, True), (second, True), (second, False), (first, False)]
 
