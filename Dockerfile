@@ -62,7 +62,9 @@ CMD ["serve", "--host", "0.0.0.0", "--port", "7860", "--device", "cuda"]
 
 # ---- cluster: a machine of a Ray cluster; KubeRay says what it runs, and asks with wget whether it is well
 FROM base AS cluster
-USER root
+USER 0
+# Debian's mirrors keep no older version of a package that could be named here.
+# hadolint ignore=DL3008
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends wget && rm -rf /var/lib/apt/lists/*
 USER 10001:10001
 COPY --from=packages-cluster /opt/venv /opt/venv
