@@ -58,7 +58,7 @@ class Waveform:
         """Length in whole milliseconds."""
         return len(self.samples) * 1000 // SAMPLE_RATE_HZ
 
-    def blocks(self) -> Iterator[Floats]:
+    def blocks(self) -> Generator[Floats, None, None]:
         """The samples in blocks of half a minute."""
         size = BLOCK_S * SAMPLE_RATE_HZ
         for start in range(0, len(self.samples), size):
@@ -78,7 +78,12 @@ class AudioStream:
     """
 
     def __init__(
-        self, parts: Iterable[Floats], *, name: str, expected_s: float | None = None, watch: Callable[[Floats], None] | None = None
+        self,
+        parts: Generator[Floats, None, None],
+        *,
+        name: str,
+        expected_s: float | None = None,
+        watch: Callable[[Floats], None] | None = None,
     ) -> None:
         self.name, self.expected_s = name, expected_s
         self._parts, self._watch = parts, watch
@@ -95,9 +100,10 @@ class AudioStream:
         """Length of what was read in whole milliseconds."""
         return self.read_samples * 1000 // SAMPLE_RATE_HZ
 
-    def blocks(self) -> Iterator[Floats]:
-        """The samples in blocks of half a minute."""
-        with closing(_of_equal_length(self._parts, BLOCK_S * SAMPLE_RATE_HZ)) as blocks:
+    def blocks(self) -> Generator[Floats, None, None]:
+        """The samples in blocks of half a minute; closing them closes ``parts``."""
+        with closing(self._parts) as parts:
+            blocks = _of_equal_length(parts, BLOCK_S * SAMPLE_RATE_HZ)
             while True:
                 started = time.perf_counter()
                 block = next(blocks, None)
@@ -110,7 +116,7 @@ class AudioStream:
                 yield block
 
 
-def _of_equal_length(parts: Iterable[Floats], size: int) -> Generator[Floats, None, None]:
+def _of_equal_length(parts: Iterable[Floats], size: int) -> Iterator[Floats]:
     """The same samples in blocks of ``size``, the last one shorter; none that is empty."""
     held: list[Floats] = []
     count = 0

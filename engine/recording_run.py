@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,16 +62,16 @@ class RecordingRun:
         found: list[Segment] = []
         expected_ms = _expected_ms(recording)
         self._tell(0.0, "decode")
-        for block in recording.blocks():
-            expected_ms = expected_ms or _expected_ms(recording)
-            at_ms = frames.duration_ms
-            self._step(at_ms, expected_ms, "features")
-            with self._clock("features"):
-                new = frames.add(block)
-            self._step(at_ms, expected_ms, "vad")
-            with self._clock("vad"):
-                spoken = speech.add(new, self._detector)
-            found += self._recognized(spoken, expected_ms)
+        with closing(recording.blocks()) as blocks:  # a run that fails lets go of its decoder at once
+            for block in blocks:
+                at_ms = frames.duration_ms
+                self._step(at_ms, expected_ms, "features")
+                with self._clock("features"):
+                    new = frames.add(block)
+                self._step(at_ms, expected_ms, "vad")
+                with self._clock("vad"):
+                    spoken = speech.add(new, self._detector)
+                found += self._recognized(spoken, expected_ms)
         with self._clock("vad"):
             spoken = speech.finish(self._detector, duration_ms=frames.duration_ms)
         found += self._recognized(spoken, expected_ms, last=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,10 @@ import pytest
 import soundfile
 
 import engine.audio as audio_module
-from engine.audio import SAMPLE_RATE_HZ, Waveform, load_audio
+from engine.audio import SAMPLE_RATE_HZ, AudioStream, Waveform, load_audio
 from engine.bundle import Bundle
 from engine.decode_messages import Kind
-from engine.decoder import Decoder
+from engine.decoder import MOST_WORKERS, DecodeLimits, Decoder
 from engine.errors import AudioDecodeError, AudioNotFoundError, AudioTooLongError, EmptyAudioError, GraphContractError
 from engine.features import fbank
 from engine.frame_stream import FrameStream, NewFrames
@@ -179,6 +180,48 @@ def test_what_is_read_once_more_is_given_once(tmp_path: Path, monkeypatch: pytes
     decoder = Decoder()
     monkeypatch.setattr(decoder, "_messages", lambda *_: iter([*messages, (Kind.DONE, None)]))
     np.testing.assert_array_equal(decoder.load(path).samples, whole)
+
+
+@pytest.mark.usefixtures("short_blocks")
+def test_who_stops_reading_leaves_no_worker_busy(shared: Engine, long_recording: Waveform, tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    soundfile.write(path, long_recording.samples, SAMPLE_RATE_HZ)
+    for _ in range(MOST_WORKERS + 1):
+        blocks = shared.open_recording(path).blocks()
+        assert len(next(blocks)) == 3 * SAMPLE_RATE_HZ
+        blocks.close()
+    assert shared.load(path).duration_ms == long_recording.duration_ms
+
+
+@pytest.mark.usefixtures("short_blocks")
+def test_a_run_that_fails_closes_its_recording(shared: Engine, long_recording: Waveform) -> None:
+    closed: list[bool] = []
+
+    def parts():
+        try:
+            yield from long_recording.blocks()
+        finally:
+            closed.append(True)
+
+    def refuse(_: object) -> None:
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough") as failure:
+        shared.transcribe(AudioStream(parts(), name="x"), on_segment=refuse)
+    assert closed == [True]
+    del failure
+
+
+@pytest.mark.usefixtures("short_blocks")
+def test_a_reader_that_is_slower_than_a_stall_is_no_fault_of_the_worker(long_recording: Waveform, tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    soundfile.write(path, np.tile(long_recording.samples, 3), SAMPLE_RATE_HZ)
+    decoder = Decoder(limits=DecodeLimits(stall_s=3.0))
+    blocks = decoder.open(path).blocks()
+    next(blocks)
+    time.sleep(4)
+    assert sum(len(block) for block in blocks) + 3 * SAMPLE_RATE_HZ == 3 * len(long_recording.samples)
+    decoder.close()
 
 
 def test_no_frames_are_no_reason_to_fail() -> None:

@@ -117,7 +117,7 @@ class FakeEngine:
         watch: Callable[[np.ndarray], None] | None = None,
     ) -> AudioStream:
         waveform = load_audio(source, max_duration_s=max_duration_s, look=look)
-        return AudioStream([waveform.samples], name=waveform.name, expected_s=waveform.duration_s, watch=watch)
+        return AudioStream((part for part in [waveform.samples]), name=waveform.name, expected_s=waveform.duration_s, watch=watch)
 
     def probe(self, source: str | Path) -> Probe | None:
         return probe(Path(source))
