@@ -19,6 +19,11 @@ RUN sed -i 's/^onnxruntime==/onnxruntime-gpu[cuda,cudnn]==/' requirements-runtim
  && /opt/venv/bin/python -m pip uninstall --yes onnxruntime \
  && /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check -r requirements-runtime.txt
 
+# ---- packages-cluster: the same with Ray, for the machines of a cluster (deploy/kuberay)
+FROM packages AS packages-cluster
+COPY requirements-cluster.txt ./
+RUN /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check -r requirements-cluster.txt -r requirements-runtime.txt
+
 # ---- product: the files that run, and their bytecode
 FROM python:3.11-slim-bookworm AS product
 WORKDIR /app
@@ -54,6 +59,20 @@ COPY --from=packages-gpu /opt/venv /opt/venv
 ENV LD_LIBRARY_PATH=/opt/venv/lib/python3.11/site-packages/nvidia/cu13/lib:/opt/venv/lib/python3.11/site-packages/nvidia/cudnn/lib \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 CMD ["serve", "--host", "0.0.0.0", "--port", "7860", "--device", "cuda"]
+
+# ---- cluster: a machine of a Ray cluster; KubeRay says what it runs, and asks with wget whether it is well
+FROM base AS cluster
+USER 0
+# Debian's mirrors keep no older version of a package that could be named here.
+# hadolint ignore=DL3008
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends wget && rm -rf /var/lib/apt/lists/*
+USER 10001:10001
+COPY --from=packages-cluster /opt/venv /opt/venv
+ENV PYTHONPATH=/app
+WORKDIR /app
+HEALTHCHECK NONE
+ENTRYPOINT []
+CMD ["python", "-m", "engine.cluster", "--help"]
 
 # ---- cpu: the default
 FROM base AS cpu

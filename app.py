@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from engine.batch_journal import BatchJournal, result_paths
 from engine.bundle import MANIFEST, Bundle, find_bundles, resolve_bundle
+from engine.bundle_roots import STARTER, bundle_roots
 from engine.decoder import DecodeLimits, Decoder
 from engine.errors import LightVoiceError, OptionError, OutputError, UnknownFormatError
 from engine.formats import FORMATS, render
@@ -24,24 +25,22 @@ from engine.pipeline import Engine
 from engine.precision import Precision
 from engine.segments import VadOptions
 from engine.session import DEVICES
+from engine.speech_engine import SpeechEngine
 from engine.tags import parse_language
 
 if TYPE_CHECKING:
+    from ui.limits import Limits
     from ui.managing import Managing
 
-ROOT = Path(__file__).resolve().parent
-STARTER = ROOT / "models" / "starter" / "bundle"
 DEFAULT_HOST, DEFAULT_PORT, HIGHEST_PORT = "127.0.0.1", 7860, 65_535
 #: The slim page is there to save memory: its decoder's 30 MB are given back as soon as nobody sends files.
 SLIM_IDLE_S = 10.0
+#: Options whose value may be the name of a command.
+VALUED = ("--bundle", "--precision", "--host", "--auth", "--api-keys", "--engine")
+#: Runs that the page and the API have on a cluster at the same time.
+CLUSTER_RUNS = 64
 COMMANDS = ("serve", "transcribe", "bundles")
 ALL_ANSWERED, SOME_FAILED, NOTHING_RUN = 0, 1, 2
-
-
-def bundle_roots() -> list[Path]:
-    """Where bundles are looked for: the embedded one, ``bundles/`` here, and ``LIGHTVOICE_BUNDLES`` or the user's cache."""
-    own = os.environ.get("LIGHTVOICE_BUNDLES")
-    return [STARTER, ROOT / "bundles", Path(own) if own else Path.home() / ".cache" / "lightvoice" / "bundles"]
 
 
 def _engine_options() -> argparse.ArgumentParser:
@@ -49,6 +48,11 @@ def _engine_options() -> argparse.ArgumentParser:
     options.add_argument("--bundle", default="starter", help="name of an installed bundle, or its folder (default: %(default)s)")
     options.add_argument("--precision", help="fp32, int8 or another variant of the bundle (default: fp32; int8 with --slim)")
     options.add_argument("--device", choices=DEVICES, default="cpu", help="where the models run (default: %(default)s)")
+    options.add_argument(
+        "--engine",
+        metavar="ray://HOST:PORT/APPLICATION",
+        help="use the models of a cluster (python -m engine.cluster serve) instead of own ones",
+    )
     options.add_argument("--threads", type=_positive, help="threads of each model (default: physical cores)")
     options.set_defaults(slim=False)
     return options
@@ -129,22 +133,25 @@ def _with_command(arguments: Sequence[str]) -> list[str]:
     if (named and named[0] in COMMANDS and arguments[0] in COMMANDS) or (arguments and arguments[0] in ("-h", "--help")):
         return list(arguments)
     for place, argument in enumerate(arguments):
-        if argument in COMMANDS and not (place and arguments[place - 1] in ("--bundle", "--precision", "--host", "--auth", "--api-keys")):
+        if argument in COMMANDS and not (place and arguments[place - 1] in VALUED):
             return [argument, *arguments[:place], *arguments[place + 1 :]]
     return ["serve", *arguments]
 
 
-def build_engine(arguments: argparse.Namespace, *, vad: VadOptions | None = None) -> Engine:
-    """Load the bundle that was asked for and make an engine of it."""
+def build_engine(arguments: argparse.Namespace, *, vad: VadOptions | None = None) -> SpeechEngine:
+    """Load the bundle that was asked for and make an engine of it, or find the one that a cluster serves."""
+    limits = DecodeLimits(duration_s=float(arguments.max_duration_s), idle_s=SLIM_IDLE_S if arguments.slim else DecodeLimits.idle_s)
+    if arguments.engine:
+        from engine.cluster.remote_engine import RemoteEngine
+
+        return RemoteEngine(arguments.engine, precision=arguments.precision, vad=vad, decoder=Decoder(limits=limits))
     bundle = Bundle.load(resolve_bundle(arguments.bundle, bundle_roots()))
     precision = arguments.precision or (Precision.INT8 if arguments.slim else Precision.FP32).value
-    limits = DecodeLimits(duration_s=float(arguments.max_duration_s), idle_s=SLIM_IDLE_S if arguments.slim else DecodeLimits.idle_s)
     return Engine(bundle, precision=precision, device=arguments.device, threads=arguments.threads, vad=vad, decoder=Decoder(limits=limits))
 
 
 def _serve(arguments: argparse.Namespace) -> int:
     from ui.credentials import read_credentials
-    from ui.limits import Limits
     from ui.log_lines import set_up_log
     from ui.serve import serve
 
@@ -165,7 +172,7 @@ def _serve(arguments: argparse.Namespace) -> int:
                 ssl_certfile=arguments.ssl_certfile,
                 ssl_keyfile=arguments.ssl_keyfile,
                 ssl_self_signed=arguments.ssl_self_signed,
-                limits=Limits(upload_mb=arguments.max_upload_mb, duration_s=float(arguments.max_duration_s)),
+                limits=_limits(arguments),
                 credentials=credentials,
                 show_text=arguments.log_transcripts,
                 managing=managing,
@@ -177,10 +184,18 @@ def _serve(arguments: argparse.Namespace) -> int:
     return ALL_ANSWERED
 
 
+def _limits(arguments: argparse.Namespace) -> Limits:
+    """What the server takes on. A cluster says itself when it is busy; this process has only to pass on what it is asked."""
+    from ui.limits import Limits
+
+    runs = CLUSTER_RUNS if arguments.engine else Limits.concurrent_runs
+    return Limits(upload_mb=arguments.max_upload_mb, duration_s=float(arguments.max_duration_s), concurrent_runs=runs)
+
+
 @contextmanager
 def _managing(arguments: argparse.Namespace) -> Iterator[Managing | None]:
-    """The workshop for the page, and who may use it; the slim page has none."""
-    if arguments.slim:
+    """The workshop for the page, and who may use it; the slim page has none, nor has one whose models lie elsewhere."""
+    if arguments.slim or arguments.engine:
         yield None
         return
     from models.page_workshop import PageWorkshop
@@ -227,9 +242,10 @@ def _transcribe(arguments: argparse.Namespace) -> int:
         engine.close()
 
 
-def _settings(engine: Engine, arguments: argparse.Namespace) -> dict[str, Any]:
+def _settings(engine: SpeechEngine, arguments: argparse.Namespace) -> dict[str, Any]:
     """All that a result depends on beside the recording."""
-    manifest = hashlib.sha256(engine.bundle.path(MANIFEST).read_bytes()).hexdigest()
+    described = engine.bundle.path(MANIFEST)
+    manifest = hashlib.sha256(described.read_bytes()).hexdigest() if engine.address is None else engine.bundle.version
     about_the_run = ("command", "files", "output_dir", "bundle", "threads", "slim", "redo", "max_duration_s")
     options = {name: value for name, value in vars(arguments).items() if name not in about_the_run}
     return {**options, "precision": engine.precision, "manifest": manifest}
@@ -247,7 +263,7 @@ def _unfinished(journal: BatchJournal, arguments: argparse.Namespace, targets: S
 
 
 def _transcribe_all(
-    engine: Engine, arguments: argparse.Namespace, work: Sequence[tuple[str, Path | None]], *, journal: BatchJournal | None
+    engine: SpeechEngine, arguments: argparse.Namespace, work: Sequence[tuple[str, Path | None]], *, journal: BatchJournal | None
 ) -> int:
     if not work:
         return ALL_ANSWERED
@@ -260,7 +276,9 @@ def _transcribe_all(
     return SOME_FAILED if failed else ALL_ANSWERED
 
 
-def _transcribe_one(engine: Engine, file: str, arguments: argparse.Namespace, *, target: Path | None, journal: BatchJournal | None) -> bool:
+def _transcribe_one(
+    engine: SpeechEngine, file: str, arguments: argparse.Namespace, *, target: Path | None, journal: BatchJournal | None
+) -> bool:
     try:
         transcript = engine.transcribe(
             file, language=arguments.language, itn=arguments.itn, ban_emo_unknown=arguments.ban_emo_unknown, file=file

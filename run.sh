@@ -4,6 +4,7 @@
 #   ./run.sh [OPTIONS]                 serve the page on http://127.0.0.1:7860
 #   ./run.sh transcribe FILE…          write transcripts to standard output, and nothing else there
 #   ./run.sh models COMMAND …          the workshop: fetch, export, quantize, evaluate, benchmark; `./run.sh models --help`
+#   ./run.sh cluster COMMAND …         more than one machine, on Ray: transcribe an archive, serve the engine; `./run.sh cluster --help`
 #   ./run.sh test [PYTEST ARGUMENTS]   lint, type-check and test
 #   ./run.sh --slim-install […]        install the page alone, without torch, funasr, modelscope and librosa
 #   ./run.sh --full-install […]        complete a slim install
@@ -26,6 +27,7 @@ requirements_of() {
         slim) echo requirements-runtime.txt ;;
         full) echo requirements.txt ;;
         test) echo requirements-test.txt ;;
+        cluster) echo requirements-cluster.txt ;;
     esac
 }
 
@@ -36,6 +38,7 @@ modules_of() {
         slim) echo "$page" ;;
         full) echo "$page torch funasr modelscope librosa onnx sentencepiece nncf matplotlib" ;;
         test) echo "pytest xdist hypothesis ruff mypy playwright axe_playwright_python openai" ;;
+        cluster) echo "ray pyarrow fsspec" ;;
     esac
 }
 
@@ -248,6 +251,9 @@ if [[ ${1:-} == test ]]; then
     shift
     ensure full
     ensure test
+    if [[ -n ${LIGHTVOICE_TEST_CLUSTER:-} ]]; then
+        (ensure cluster) || say "Ray could not be installed; the tests that need it are skipped"
+    fi
     ensure_browser
     check "$@"
     exit 0
@@ -262,6 +268,11 @@ if [[ ${1:-} == models ]]; then
     shift
     # -P: a folder called models where the caller stands is not ours.
     PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH} exec "$venv/bin/python" -P -m models "$@"
+fi
+if [[ ${1:-} == cluster ]]; then
+    shift
+    ensure cluster
+    PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH} exec "$venv/bin/python" -P -m engine.cluster "$@"
 fi
 say "starting (.venv, $kind install)"
 exec "$venv/bin/python" "$here/app.py" "$@"

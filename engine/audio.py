@@ -1,14 +1,13 @@
-"""A file or an array → Waveform: float32, mono, 16 kHz, whatever the container, rate, channel count or sample type.
+"""A file or an array → samples: float32, mono, 16 kHz, whatever the container, rate, channel count or sample type.
 
 Recordings are read block by block (:mod:`engine.containers`); each block is mixed down and resampled before the next one is
-touched, so that an hour in eight channels at 384 kHz never lies in memory whole. An AudioStream gives the blocks as they are
-read, so that an hour at 16 kHz does not either; a Waveform has them all.
+touched. An AudioStream gives the blocks as they are read, so that an hour never lies in memory whole; a Waveform has them all.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +27,6 @@ __all__ = [
     "SAMPLE_RATE_HZ",
     "AudioStream",
     "Look",
-    "Watch",
     "Waveform",
     "existing_file",
     "from_array",
@@ -37,8 +35,6 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float32]
-#: Told the blocks of a recording while it is read.
-Watch = Callable[[Floats], None]
 
 #: What a recording is worked on in: long enough that no stage notices the seams, short enough that the first words come soon.
 BLOCK_S = 30
@@ -75,17 +71,22 @@ class Waveform:
 
 
 class AudioStream:
-    """A recording that is read while it is worked on; may be read once, and blocks that are not read to the end must be closed.
+    """A recording that is read while it is worked on; may be read once. :meth:`engine.decoder.Decoder.open` makes one of a file.
 
-    ``parts`` are its samples (n,) float32 at 16 kHz as they come, ``expected_s`` what its header promises. ``watch`` is told every
-    block. Reading it raises what ``parts`` raise; ``read_samples`` and ``decode_s`` grow with it.
+    ``read_samples`` and ``decode_s`` grow with it; ``expected_s`` is what its header promises, None where it promises nothing.
+    ``watch`` is told every block. What reading ``parts`` raises, reading the stream raises.
     """
 
     def __init__(
-        self, parts: Generator[Floats, None, None], *, name: str, expected_s: float | None = None, watch: Watch | None = None
+        self,
+        parts: Generator[Floats, None, None],
+        *,
+        name: str,
+        expected_s: float | None = None,
+        watch: Callable[[Floats], None] | None = None,
     ) -> None:
-        self._parts, self._watch = parts, watch
         self.name, self.expected_s = name, expected_s
+        self._parts, self._watch = parts, watch
         self.read_samples = 0
         self.decode_s = 0.0
 
@@ -100,7 +101,7 @@ class AudioStream:
         return self.read_samples * 1000 // SAMPLE_RATE_HZ
 
     def blocks(self) -> Generator[Floats, None, None]:
-        """The samples in blocks of half a minute."""
+        """The samples in blocks of half a minute; closing them closes ``parts``."""
         with closing(self._parts) as parts:
             blocks = _of_equal_length(parts, BLOCK_S * SAMPLE_RATE_HZ)
             while True:
@@ -115,7 +116,7 @@ class AudioStream:
                 yield block
 
 
-def _of_equal_length(parts: Iterator[Floats], size: int) -> Iterator[Floats]:
+def _of_equal_length(parts: Iterable[Floats], size: int) -> Iterator[Floats]:
     """The same samples in blocks of ``size``, the last one shorter; none that is empty."""
     held: list[Floats] = []
     count = 0

@@ -93,6 +93,13 @@ class Bundle:
                 _verify(path, expected_bytes=entry["bytes"], expected_sha256=entry["sha256"])
         return bundle
 
+    @classmethod
+    def elsewhere(cls, values: Any, *, at: str) -> Bundle:
+        """A bundle whose files lie on other machines: what its bundle.json says; BundleFormatError as :meth:`load`."""
+        fields = _Fields(Path(at) / MANIFEST, values)
+        fields.expect_format()
+        return _build(cls, Path(at), fields, fields.files())
+
     def verify_graph(self, name: str) -> None:
         """Verify a graph and its external weights again, as they are opened: BundleTamperedError for files that changed since, or that
         bundle.json does not know. Costs a look at each file while size, times and inode are those that were verified.

@@ -81,7 +81,7 @@ class DecodeProcess:
                 self._answering = kind in (Kind.BLOCK, Kind.START_OVER)
                 if isinstance(content, AudioError):
                     raise content
-                with watch.paused():  # whoever reads a recording bit by bit is slow, not the worker
+                with watch.resting():  # whoever takes the samples may take their time
                     yield kind, content
                 if not self._answering:
                     return
@@ -126,11 +126,12 @@ class _Watch:
 
     def __init__(self, process: subprocess.Popen[bytes], *, stall_s: float, total_s: float) -> None:
         self._process, self._stall_s = process, stall_s
-        self.expired = self._paused = False
+        self.expired = False
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         now_s = time.monotonic()
         self._last_s, self._end_s = now_s, now_s + total_s
+        self._rests = False
         threading.Thread(target=self._look, name="lightvoice-decoder", daemon=True).start()
 
     def progress(self) -> None:
@@ -138,16 +139,16 @@ class _Watch:
         self._last_s = time.monotonic()
 
     @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Time that passes while this is open is not the process's."""
+    def resting(self) -> Iterator[None]:
+        """Meanwhile nothing is expected, and no time counts."""
         began_s = time.monotonic()
-        self._paused = True
+        self._rests = True
         try:
             yield
         finally:
-            now_s = time.monotonic()
-            self._last_s, self._end_s = now_s, self._end_s + now_s - began_s
-            self._paused = False
+            self._last_s = time.monotonic()
+            self._end_s += self._last_s - began_s
+            self._rests = False
 
     def stop(self) -> None:
         """The request is over; the process is not touched after this."""
@@ -156,7 +157,7 @@ class _Watch:
 
     def _look(self) -> None:
         while True:
-            left_s = self._stall_s if self._paused else min(self._last_s + self._stall_s, self._end_s) - time.monotonic()
+            left_s = self._stall_s if self._rests else min(self._last_s + self._stall_s, self._end_s) - time.monotonic()
             if self._stopped.wait(max(left_s, 0.0)):
                 return
             if left_s <= 0:

@@ -10,20 +10,23 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from engine.audio import AudioStream, Floats, Look, Watch, Waveform, existing_file
+from engine.audio import AudioStream, Look, Waveform, existing_file
 from engine.containers import Probe
 from engine.decode_messages import Kind
 from engine.decode_process import BYTES_PER_SAMPLE, DecodeProcess
 from engine.errors import AudioError, AudioTooLongError, DecoderCrashedError
 from engine.mixdown import SAMPLE_RATE_HZ
+
+Floats = NDArray[np.float32]
 
 #: Recordings that are read at the same time; another one waits.
 MOST_WORKERS = 4
@@ -77,31 +80,37 @@ class Decoder:
         """
         started = time.perf_counter()
         path = existing_file(source)
-        most_s = self.limits.duration_s if max_duration_s is None else max_duration_s
         samples = bytearray()
-        self._ask("decode", path, most_s, samples, look)
+        for part in self._parts(path, max_duration_s, look):
+            samples += part
         # A view of what arrived: a copy of a long recording would be hundreds of megabytes more for a moment.
         return Waveform(np.frombuffer(samples, np.float32), name=path.name, decode_s=time.perf_counter() - started)
 
-    def stream(
-        self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None, watch: Watch | None = None
+    def open(
+        self,
+        source: str | Path,
+        *,
+        max_duration_s: float | None = None,
+        look: Look | None = None,
+        watch: Callable[[Floats], None] | None = None,
     ) -> AudioStream:
-        """Read a recording while it is worked on: a worker decodes as far ahead as a pipe holds, and waits.
-
-        A file that cannot be opened is refused now; the other errors of :meth:`load` are raised as it is read.
+        """A recording that is decoded while it is worked on; its worker waits meanwhile. ``look`` and the errors as for :meth:`load`:
+        what is no file is refused at once, the rest as it is read.
         """
         path = existing_file(source)
-        most_s = self.limits.duration_s if max_duration_s is None else max_duration_s
-        found = self.probe(path)
-        expected_s = None if found is None else found.duration_s
-        return AudioStream(self._parts(path, most_s, look), name=path.name, expected_s=expected_s, watch=watch)
+        said = self.probe(path)
+        parts = (np.frombuffer(part, np.float32) for part in self._parts(path, max_duration_s, look))
+        return AudioStream(parts, name=path.name, expected_s=None if said is None else said.duration_s, watch=watch)
 
     def probe(self, source: str | Path) -> Probe | None:
         """What a recording's header says, without decoding it; None for what is no recording or breaks the decoder."""
         try:
-            found = self._ask("probe", existing_file(source), self.limits.duration_s, bytearray())
+            answers = [
+                content for kind, content in self._messages("probe", existing_file(source), self.limits.duration_s) if kind is Kind.DONE
+            ]
         except AudioError:
             return None
+        found = answers[-1]
         return None if found is None else Probe(container=str(found["container"]), duration_s=found["duration_s"])
 
     def close(self) -> None:
@@ -110,7 +119,28 @@ class Decoder:
             self._closed = True
             _end_all(self._idle)
 
-    def _ask(self, task: str, path: Path, most_s: float, samples: bytearray, look: Look | None = None) -> Any:
+    def _parts(self, path: Path, max_duration_s: float | None, look: Look | None) -> Iterator[bytes]:
+        """The samples of a recording as they come, float32. What is read once more from the beginning is not given once more."""
+        most_s = self.limits.duration_s if max_duration_s is None else max_duration_s
+        most_bytes = int((most_s + 1) * SAMPLE_RATE_HZ) * BYTES_PER_SAMPLE
+        given = skipped = 0
+        for kind, content in self._messages("decode", path, most_s):
+            if look is not None:
+                look()
+            if kind is Kind.START_OVER:
+                skipped = given
+            elif kind is Kind.BLOCK:
+                new = content[min(skipped, len(content)) :]
+                skipped -= len(content) - len(new)
+                given += len(new)
+                if given > most_bytes:
+                    # The worker was told to stop before; what it says is not relied on.
+                    raise AudioTooLongError(path=path, duration_s=given / BYTES_PER_SAMPLE / SAMPLE_RATE_HZ, limit_s=most_s)
+                if new:
+                    yield new
+
+    def _messages(self, task: str, path: Path, most_s: float) -> Iterator[tuple[Kind, Any]]:
+        """A worker's messages; START_OVER also where a worker that had answered others ended, and a new one begins again."""
         total_s = self.limits.total_s(most_s)
         request = {"task": task, "path": str(path.absolute()), "max_duration_s": most_s, "cpu_s": total_s}
         with self._places:
@@ -118,42 +148,14 @@ class Decoder:
                 with self._worker() as worker:
                     was_used = worker.requests > 0
                     try:
-                        messages = worker.ask(request, path=path, stall_s=self.limits.stall_s, total_s=total_s)
-                        return _collect(messages, samples, path=path, most_s=most_s, look=look)
+                        yield from worker.ask(request, path=path, stall_s=self.limits.stall_s, total_s=total_s)
                     except DecoderCrashedError:
                         # An earlier file may have left this worker broken, or it had just gone home: a new one decides.
                         if not was_used:
                             raise
-                        samples.clear()
-
-    def _parts(self, path: Path, most_s: float, look: Look | None) -> Generator[Floats, None, None]:
-        """Samples as they come; what is sent again after a new start is not given again."""
-        total_s = self.limits.total_s(most_s)
-        request = {"task": "decode", "path": str(path.absolute()), "max_duration_s": most_s, "cpu_s": total_s}
-        most_bytes = _most_bytes(most_s)
-        given = 0  # bytes
-        with self._places:
-            while True:
-                with self._worker() as worker:
-                    was_used, came = worker.requests > 0, 0
-                    try:
-                        for kind, content in worker.ask(request, path=path, stall_s=self.limits.stall_s, total_s=total_s):
-                            if look is not None:
-                                look()
-                            if kind is Kind.START_OVER:
-                                came = 0
-                            elif kind is Kind.BLOCK:
-                                came += len(content)
-                                if came > most_bytes:
-                                    raise AudioTooLongError(path=path, duration_s=_seconds(came), limit_s=most_s)
-                                if came > given:
-                                    yield np.frombuffer(content[len(content) - min(len(content), came - given) :], np.float32)
-                                    given = came
-                    except DecoderCrashedError:
-                        if not was_used:  # as in _ask
-                            raise
                     else:
                         return
+                yield Kind.START_OVER, b""
 
     @contextmanager
     def _worker(self) -> Iterator[DecodeProcess]:
@@ -172,33 +174,6 @@ class Decoder:
 
     def _start(self) -> DecodeProcess:
         return DecodeProcess(self._command)
-
-
-def _collect(messages: Iterator[tuple[Kind, Any]], samples: bytearray, *, path: Path, most_s: float, look: Look | None) -> Any:
-    """The answer; its blocks are appended to ``samples``."""
-    most_bytes = _most_bytes(most_s)
-    answer = None
-    for kind, content in messages:
-        if look is not None:
-            look()
-        if kind is Kind.BLOCK:
-            samples += content
-            if len(samples) > most_bytes:
-                # The worker was told to stop before; what it says is not relied on.
-                raise AudioTooLongError(path=path, duration_s=_seconds(len(samples)), limit_s=most_s)
-        elif kind is Kind.START_OVER:
-            samples.clear()
-        else:
-            answer = content
-    return answer
-
-
-def _most_bytes(most_s: float) -> int:
-    return int((most_s + 1) * SAMPLE_RATE_HZ) * BYTES_PER_SAMPLE
-
-
-def _seconds(count_bytes: int) -> float:
-    return count_bytes / BYTES_PER_SAMPLE / SAMPLE_RATE_HZ
 
 
 def _end_all(workers: list[DecodeProcess]) -> None:

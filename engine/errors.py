@@ -24,6 +24,13 @@
     ├── DecoderUnavailableError               no process can be started to decode in
     ├── StorageFullError                      no room for what a person sends
     ├── OutputError                           a result that cannot be written
+    ├── ClusterError                          many machines (engine.cluster)
+    │   ├── SourceError                       a folder, manifest, bucket or output that cannot be read or written
+    │   ├── WorkerBundleError                 no machine has the bundle that the job asks for, or this one has another
+    │   ├── RayMissingError                   the optional packages are not installed
+    │   ├── EngineBusyError                   a served engine that has no place for one more request
+    │   ├── EngineUnreachableError            a served engine that does not answer
+    │   └── NotOfferedError                   what a served engine does not do
     ├── BundleError                           a folder of weights
     │   ├── BundleFormatError (ValueError)    bundle.json, tokens or CMVN cannot be read
     │   ├── BundleFileMissingError (FileNotFoundError)
@@ -219,6 +226,52 @@ class OutputError(LightVoiceError):
         super().__init__(
             f"cannot write {path} ({reason}); free some space or choose another place, then run it again: what is finished is kept"
         )
+
+
+class ClusterError(LightVoiceError):
+    """Many machines, and something between them."""
+
+
+class SourceError(ClusterError):
+    """A folder, a manifest, a bucket or an output folder that cannot be read or written."""
+
+    def __init__(self, *, source: str, reason: str) -> None:
+        super().__init__(f"{source}: {reason}; check the path, and the rights and credentials of this machine and of every worker")
+
+
+class WorkerBundleError(ClusterError):
+    """No machine has the bundle that the job asks for, or this one has another of that name."""
+
+    def __init__(self, *, expected: str, got: str) -> None:
+        super().__init__(f"bundle {expected} is asked for, and here is {got}; install the same bundle on every worker")
+
+
+class RayMissingError(ClusterError):
+    """The optional packages are not installed."""
+
+    def __init__(self, *, missing: str) -> None:
+        super().__init__(f"{missing} is not installed; the cluster needs it: pip install -r requirements-cluster.txt")
+
+
+class EngineBusyError(ClusterError):
+    """A served engine that has no place for one more request."""
+
+    def __init__(self, *, address: str, waited_s: float) -> None:
+        super().__init__(f"the engine at {address} had no place in {waited_s:.0f} s; try again later, or allow it more replicas")
+
+
+class EngineUnreachableError(ClusterError):
+    """A served engine that does not answer."""
+
+    def __init__(self, *, address: str, reason: str) -> None:
+        super().__init__(f"the engine at {address} does not answer ({reason}); check the address, and that the cluster serves it")
+
+
+class NotOfferedError(ClusterError):
+    """What a served engine does not do."""
+
+    def __init__(self, *, what: str, remedy: str) -> None:
+        super().__init__(f"{what} is not offered by an engine on a cluster; {remedy}")
 
 
 class BundleError(LightVoiceError):

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from engine.audio import SAMPLE_RATE_HZ, AudioStream, Look, Watch, Waveform
+from engine.audio import SAMPLE_RATE_HZ, AudioStream, Look, Waveform
 from engine.bundle import ITN_BY_LIBRARY, Bundle
 from engine.bundle_slot import BundleSlot, OpenBundle, SwitchReport
 from engine.compare import Comparison, Contender, Variant, take_turns
@@ -31,6 +32,7 @@ from engine.recording_run import Progress, Recording, RecordingRun
 from engine.resources import ResourceMeter
 from engine.segments import SpeechSpan, VadOptions
 from engine.span_recognizer import Wishes
+from engine.speech_engine import Offer, SpeechEngine
 from engine.speed import Speed, SpeedLog
 from engine.tags import parse_language
 from engine.transcript import Segment, Timing, Transcript
@@ -41,8 +43,8 @@ def _silent(fraction: float, stage: str) -> None:
     del fraction, stage
 
 
-class Engine:
-    """The runtime of one bundle; safe to use from many threads."""
+class Engine(SpeechEngine):
+    """The runtime of one bundle in this process; safe to use from many threads."""
 
     def __init__(
         self,
@@ -63,6 +65,16 @@ class Engine:
         self._meter = ResourceMeter()
         self._last_rtf: float | None = None
         self._speeds = SpeedLog()
+
+    @property
+    def offers(self) -> frozenset[Offer]:
+        """Everything."""
+        return frozenset(Offer)
+
+    @property
+    def address(self) -> str | None:
+        """None: the models run in this process."""
+        return None
 
     @property
     def bundle(self) -> Bundle:
@@ -93,11 +105,16 @@ class Engine:
         """Read a recording of anybody's, in a process that may crash: as :meth:`engine.decoder.Decoder.load`, errors too."""
         return self._decoder.load(source, max_duration_s=max_duration_s, look=look)
 
-    def stream(
-        self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None, watch: Watch | None = None
+    def open_recording(
+        self,
+        source: str | Path,
+        *,
+        max_duration_s: float | None = None,
+        look: Look | None = None,
+        watch: Callable[[NDArray[np.float32]], None] | None = None,
     ) -> AudioStream:
-        """Read a recording of anybody's while it is worked on: as :meth:`engine.decoder.Decoder.stream`, errors too."""
-        return self._decoder.stream(source, max_duration_s=max_duration_s, look=look, watch=watch)
+        """The same, read while it is transcribed: as :meth:`engine.decoder.Decoder.open`."""
+        return self._decoder.open(source, max_duration_s=max_duration_s, look=look, watch=watch)
 
     def probe(self, source: str | Path) -> Probe | None:
         """What a recording's header says; None for what is no recording."""
@@ -151,7 +168,7 @@ class Engine:
         started = time.perf_counter()
         # A Waveform was decoded before this call; its share is counted all the same.
         outside_s = audio.decode_s if isinstance(audio, Waveform) else 0.0
-        recording = audio if isinstance(audio, Waveform | AudioStream) else self.stream(audio)
+        recording = audio if isinstance(audio, Waveform | AudioStream) else self.open_recording(audio)
         if not opened.pool.is_open(precision):
             tell(0.0, "open")  # at full size this takes seconds
         with opened.pool.lease(precision) as leased, opened.pool.with_vad(leased, wishes.vad_precision) as sessions:

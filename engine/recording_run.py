@@ -62,7 +62,7 @@ class RecordingRun:
         found: list[Segment] = []
         expected_ms = _expected_ms(recording)
         self._tell(0.0, "decode")
-        with closing(recording.blocks()) as blocks:
+        with closing(recording.blocks()) as blocks:  # a run that fails lets go of its decoder at once
             for block in blocks:
                 at_ms = frames.duration_ms
                 self._step(at_ms, expected_ms, "features")

@@ -25,6 +25,10 @@ FORBIDDEN = {
     "models": {"gradio", "ui"},
     "app.py": {"torch", "funasr", "modelscope", "librosa", "onnx", "onnxruntime"},
 }
+#: What only the optional cluster code may import, and only inside functions: the one-machine app runs where none of it is installed.
+CLUSTER_PACKAGES = {"ray", "pyarrow", "fsspec"}
+#: The one door into engine/cluster for the rest: a client that needs nothing but HTTP.
+CLUSTER_DOOR = ("app.py", "engine.cluster.remote_engine")
 NOBODY_IMPORTS = {"app", "benchmarks", "tests"}
 VAGUE_NAMES = {"utils.py", "util.py", "helpers.py", "helper.py", "common.py", "misc.py"}
 
@@ -55,6 +59,11 @@ def check_imports(path: str, tree: ast.AST) -> Iterator[str]:
             yield f"imports {module!r} relatively; name the package"
         if package in NOBODY_IMPORTS or package in FORBIDDEN[part]:
             yield f"imports {module}"
+        inside = path.startswith("engine/cluster/")
+        if package in CLUSTER_PACKAGES and not inside:
+            yield f"imports {module}; only engine/cluster does"
+        if module.startswith("engine.cluster") and not inside and (path, module) != CLUSTER_DOOR:
+            yield f"imports {module}; only app.py uses the cluster, by its client"
         if package == "onnxruntime" and part == "engine" and path != "engine/session.py":
             yield "imports onnxruntime; only engine/session.py does"
         private = [name for name in (*module.split("."), *names) if name.startswith("_") and name != "__future__"]
@@ -113,8 +122,12 @@ def check_no_code_from_data(path: str, tree: ast.AST) -> Iterator[str]:
 NETWORK_CLIENTS = {"httpx", "httpx2", "requests", "urllib.request", "urllib3", "aiohttp", "http.client", "ftplib", "huggingface_hub"}
 
 
+#: Asks the one cluster that the server was started with (--engine), and nobody else.
+CLUSTER_CLIENT = "engine/cluster/remote_engine.py"
+
+
 def check_network(path: str, tree: ast.AST) -> Iterator[str]:
-    if path.startswith("models/"):
+    if path.startswith("models/") or path == CLUSTER_CLIENT:
         return
     for module, names in imports_of(tree):
         asked = {module, module.split(".")[0], *(f"{module}.{name}" for name in names)} & NETWORK_CLIENTS
@@ -158,6 +171,12 @@ def test_the_rules_are_applied_to_every_part_of_the_product():
         ("engine/vad.py", "importlib.import_module('models.export')", "imports models.export"),
         ("engine/vad.py", "__import__('ui')", "imports ui"),
         ("engine/vad.py", "import onnxruntime as ort", "imports onnxruntime; only"),
+        ("engine/pipeline.py", "def f():\n    import ray", "imports ray; only"),
+        ("ui/serve.py", "from pyarrow import fs", "imports pyarrow; only"),
+        ("models/fetch.py", "import fsspec", "imports fsspec; only"),
+        ("engine/pipeline.py", "from engine.cluster.job import Job", "imports engine.cluster.job; only"),
+        ("ui/serve.py", "from engine.cluster.remote_engine import RemoteEngine", "imports engine.cluster.remote_engine; only"),
+        ("app.py", "from engine.cluster.archive import x", "imports engine.cluster.archive; only"),
         ("engine/session.py", "import pandas", "imports pandas"),
         ("engine/vad.py", "from . import segments", "relatively"),
         ("ui/page.py", "from engine.session import _options", "private name _options"),
@@ -181,6 +200,7 @@ def test_the_rules_are_applied_to_every_part_of_the_product():
         ("ui/page.py", "eval(text)", "runs what a file says"),
         ("ui/page.py", "import httpx", "only the workshop asks"),
         ("engine/bundle.py", "from urllib import request", "only the workshop asks"),
+        ("engine/cluster/serving.py", "import urllib.request", "only the workshop asks"),
     ],
 )
 def test_a_file_that_breaks_a_rule_is_named(path, source, said):
@@ -194,6 +214,8 @@ def test_a_file_that_breaks_a_rule_is_named(path, source, said):
         ("models/export.py", "import torch\nfrom engine.features import Cmvn"),
         ("models/__main__.py", "print('0.05')"),
         ("app.py", "import ui.page\nprint('{}')"),
+        ("engine/cluster/nodes.py", "def f():\n    import ray"),
+        ("app.py", "def f():\n    from engine.cluster.remote_engine import RemoteEngine"),
         ("ui/page.py", "from __future__ import annotations\nfrom engine.pipeline import Engine"),
         ("engine/audio.py", "try:\n    f()\nexcept ValueError:\n    pass"),
     ],
@@ -249,6 +271,7 @@ for name in names:
     __import__(name)
 busy[0] = None
 print(json.dumps({"happened": happened, "modules": sorted({name.split(".")[0] for name in sys.modules}),
+                  "all_modules": sorted(sys.modules),
                   "through_session": "engine.session" in sys.modules}))
 """
 
@@ -274,7 +297,7 @@ def modules_below(part: str) -> list[str]:
     return [path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in paths]
 
 
-HEAVY = {"torch", "funasr", "modelscope", "librosa", "numba", "gradio", "pandas", "matplotlib", "models", "ui"}
+HEAVY = {"ray", "pyarrow", "fsspec", "torch", "funasr", "modelscope", "librosa", "numba", "gradio", "pandas", "matplotlib", "models", "ui"}
 
 
 @pytest.mark.parametrize("module", [*modules_below("engine"), "app"])
@@ -283,6 +306,11 @@ def test_importing_the_module_loads_nothing_heavy_and_does_no_work(module):
     assert seen["happened"] == []
     assert HEAVY.isdisjoint(seen["modules"])
     assert "onnxruntime" not in seen["modules"] or seen["through_session"]
+
+
+def test_the_app_loads_no_part_of_the_cluster():
+    seen = probe(ROOT, "app", "engine.pipeline", "engine.speech_engine")
+    assert not [name for name in seen["all_modules"] if name.startswith("engine.cluster")]
 
 
 @pytest.mark.parametrize(("part", "preload"), [("ui", "gradio"), ("models", "torch")])

@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-RUNTIME = "requirements-runtime.txt"
+RUNTIME, CLUSTER = "requirements-runtime.txt", "requirements-cluster.txt"
 FIRST_PARTY = {"app", "benchmarks", "engine", "models", "ui", "tests"}
 
 
@@ -61,7 +61,7 @@ def test_every_source_of_the_container_exists_and_reaches_the_build():
 
 def test_no_development_file_enters_the_container():
     names = {path.relative_to(ROOT).parts[0] for paths in copied().values() for path in paths}
-    assert names <= {"app.py", "engine", "ui", "models", "LICENSE", RUNTIME, "constraints.txt"}
+    assert names <= {"app.py", "engine", "ui", "models", "LICENSE", RUNTIME, CLUSTER, "constraints.txt"}
     assert ROOT / "models" not in copied()["product"]
 
 
@@ -89,7 +89,7 @@ def test_the_default_container_is_the_slim_one_without_rights():
 
 
 def test_the_health_check_asks_an_address_that_the_page_serves():
-    [check] = [rest for _, instruction, rest in dockerfile() if instruction == "HEALTHCHECK"]
+    [check] = [rest for _, instruction, rest in dockerfile() if instruction == "HEALTHCHECK" and rest != "NONE"]
     command = json.loads(check[check.index("CMD") + 3 :])
     path = re.search(r"127\.0\.0\.1:7860(/\w+)", command[-1])[1]
     assert f'"{path}"' in (ROOT / "ui" / "doors.py").read_text(encoding="utf-8")
@@ -99,6 +99,14 @@ def test_the_container_installs_what_is_pinned():
     installs = [rest for _, instruction, rest in dockerfile() if instruction == "RUN" and "pip install" in rest]
     assert installs
     assert all(rest.endswith(f"-r {RUNTIME}") for rest in installs)
+
+
+def test_a_machine_of_a_cluster_has_ray_and_finds_the_engine():
+    assert {"packages-cluster", "product"} <= set(parents("cluster"))
+    assert "packages-cluster" not in parents("cpu") + parents("gpu")
+    steps = [(instruction, rest) for stage, instruction, rest in dockerfile() if stage == "cluster"]
+    assert ("ENV", "PYTHONPATH=/app") in steps
+    assert [rest for instruction, rest in steps if instruction == "USER"][-1] not in ("root", "0")
 
 
 def test_the_gpu_container_swaps_the_build_of_onnx_runtime():

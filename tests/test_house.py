@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 FULL, RUNTIME, TEST = "requirements.txt", "requirements-runtime.txt", "requirements-test.txt"
+CLUSTER = "requirements-cluster.txt"
 PEERS = "benchmarks/requirements.txt"
 TRAINING = "models/starter/requirements.txt"
 FIRST_PARTY = {"app", "benchmarks", "engine", "models", "ui", "tests"}
@@ -49,14 +50,14 @@ def tracked_files() -> list[Path]:
 # ---- requirements ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [FULL, RUNTIME, TEST, "constraints.txt"])
+@pytest.mark.parametrize("name", [FULL, RUNTIME, TEST, CLUSTER, "constraints.txt"])
 def test_every_requirement_is_pinned_to_one_version(name):
     assert requirements(name)
     loose = [str(one) for one in requirements(name) if not re.fullmatch(r"==[\w.]+", str(one.specifier))]
     assert loose == []
 
 
-@pytest.mark.parametrize("name", [FULL, RUNTIME, TEST])
+@pytest.mark.parametrize("name", [FULL, RUNTIME, TEST, CLUSTER])
 def test_the_requirements_agree_with_the_constraints(name):
     constraints = pins("constraints.txt")
     named = {package: version for package, version in pins(name).items() if package in constraints}
@@ -117,6 +118,11 @@ def test_everything_that_is_installed_for_us_has_its_version_held():
     assert other == {}
 
 
+def test_the_one_machine_app_needs_nothing_of_the_cluster():
+    assert {"ray", "pyarrow"} <= pins(CLUSTER).keys()
+    assert {"ray", "pyarrow"}.isdisjoint(closure(here(RUNTIME) - {"onnxruntime"}))
+
+
 def test_nothing_of_the_workshop_comes_along_with_the_runtime():
     assert WORKSHOP.isdisjoint(closure(here(RUNTIME) - {"onnxruntime"}))
 
@@ -136,7 +142,11 @@ def third_party_imports(*parts: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("parts", "names"),
-    [(("app.py", "engine", "ui"), [RUNTIME]), (("models",), [FULL, TRAINING]), (("tests", "benchmarks"), [FULL, TEST, PEERS])],
+    [
+        (("app.py", "engine", "ui"), [RUNTIME, CLUSTER]),
+        (("models",), [FULL, TRAINING]),
+        (("tests", "benchmarks"), [FULL, TEST, CLUSTER, PEERS]),
+    ],
     ids=["page", "workshop", "tests"],
 )
 def test_every_package_that_is_imported_is_required_by_name(parts, names):
@@ -238,6 +248,9 @@ def known_options() -> set[str]:
     for command in ("serve", "transcribe", "bundles"):
         shown = subprocess.run([sys.executable, "app.py", command, "--help"], capture_output=True, text=True, check=True, cwd=ROOT)
         text += shown.stdout
+    for command in ("transcribe", "serve"):
+        arguments = [sys.executable, "-m", "engine.cluster", command, "--help"]
+        text += subprocess.run(arguments, capture_output=True, text=True, check=True, cwd=ROOT).stdout
     return set(re.findall(r"--[a-z][a-z-]+", text))
 
 

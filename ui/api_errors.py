@@ -6,7 +6,15 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from engine.errors import AudioError, LightVoiceError, OptionError, StorageFullError, UnknownLanguageError, UnknownPrecisionError
+from engine.errors import (
+    AudioError,
+    EngineBusyError,
+    LightVoiceError,
+    OptionError,
+    StorageFullError,
+    UnknownLanguageError,
+    UnknownPrecisionError,
+)
 from ui.failures import failure_of
 from ui.run_slots import LineFullError, StoppingError
 
@@ -58,4 +66,6 @@ def _blame(kind: type[LightVoiceError]) -> tuple[int, str | None]:
         return 404, "model"
     if issubclass(kind, StorageFullError):
         return 507, None
+    if issubclass(kind, EngineBusyError):
+        return 429, None
     return (400 if issubclass(kind, OptionError) else 500), None

@@ -30,6 +30,7 @@ def banner_html(bundle: Bundle, texts: Texts) -> str:
     )
 
 
-def header_html(texts: Texts) -> str:
-    """The page's name and what it is for."""
-    return f'<header class="lv-header"><h1>{escape(texts("app.name"))}</h1><p>{escape(texts("app.tagline"))}</p></header>'
+def header_html(texts: Texts, address: str | None = None) -> str:
+    """The page's name and what it is for; where the models run if that is elsewhere, and what is not offered then."""
+    elsewhere = "" if address is None else f'<p class="lv-note" role="note">{escape(texts("banner.elsewhere", address=address))}</p>'
+    return f'<header class="lv-header"><h1>{escape(texts("app.name"))}</h1><p>{escape(texts("app.tagline"))}</p>{elsewhere}</header>'

@@ -19,7 +19,7 @@ from ui.server_state import ServerState
 from ui.texts import TEXTS, Texts
 
 if TYPE_CHECKING:
-    from engine.pipeline import Engine
+    from engine.speech_engine import SpeechEngine
 
 #: Comparisons of the page share this queue of Gradio's; their turn on the engine they take with everybody else.
 ENGINE_QUEUE = "engine"
@@ -29,7 +29,7 @@ ENGINE_QUEUE = "engine"
 class PageContext:
     """The dependencies of every panel and endpoint."""
 
-    engine: Engine
+    engine: SpeechEngine
     state: ServerState
     #: A folder that the page may serve downloads from.
     exports: Path

@@ -49,7 +49,7 @@ def add_endpoints(context: PageContext) -> None:
 
         def run(look: Look) -> dict[str, Any]:
             path, name = uploaded_file(audio)
-            recording = context.engine.stream(path, max_duration_s=context.limits.duration_s, look=look)
+            recording = context.engine.open_recording(path, max_duration_s=context.limits.duration_s, look=look)
             transcript = context.engine.transcribe(
                 recording, language=language, itn=itn, precision=precision, file=name, progress=lambda _fraction, _stage: look()
             )

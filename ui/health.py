@@ -16,7 +16,7 @@ from engine.errors import LightVoiceError
 from ui.run_slots import RunSlots
 
 if TYPE_CHECKING:
-    from engine.pipeline import Engine
+    from engine.speech_engine import SpeechEngine
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 class Health:
     """What the two checks answer; thread-safe."""
 
-    def __init__(self, engine: Engine, slots: RunSlots) -> None:
+    def __init__(self, engine: SpeechEngine, slots: RunSlots) -> None:
         self._engine, self._slots = engine, slots
         self._lock = threading.Lock()
         self._loading = False

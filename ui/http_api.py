@@ -149,7 +149,7 @@ async def _run(context: PageContext, request: Request, wanted: TranscriptionRequ
 def _transcribe(context: PageContext, wanted: TranscriptionRequest, precision: str, on_segment: OnSegment, look: Look) -> Transcript:
     """Decode and recognize; ``look`` is called between steps and may raise."""
     transcript = context.engine.transcribe(
-        context.engine.stream(wanted.path, max_duration_s=context.limits.duration_s, look=look),
+        context.engine.open_recording(wanted.path, max_duration_s=context.limits.duration_s, look=look),
         language=wanted.language,
         itn=wanted.itn,
         precision=precision,

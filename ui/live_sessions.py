@@ -27,7 +27,7 @@ from ui.run_slots import RunSlots
 
 if TYPE_CHECKING:
     from engine.live import LiveStream
-    from engine.pipeline import Engine
+    from engine.speech_engine import SpeechEngine
 
 _log = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ class LiveSessions:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: SpeechEngine,
         *,
         max_duration_s: float | None,
         slots: RunSlots | None = None,

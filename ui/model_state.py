@@ -16,7 +16,7 @@ from ui.workshop import Job, Workshop
 
 if TYPE_CHECKING:
     from engine.bundle_slot import SwitchReport
-    from engine.pipeline import Engine
+    from engine.speech_engine import SpeechEngine
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class StartedJob:
 class ModelState:
     """The models of one server; thread-safe."""
 
-    def __init__(self, engine: Engine, workshop: Workshop | None) -> None:
+    def __init__(self, engine: SpeechEngine, workshop: Workshop | None) -> None:
         self._engine, self.workshop = engine, workshop
         self._looking = threading.Lock()
         self._starting = threading.Lock()
@@ -81,6 +81,8 @@ class ModelState:
         """What is installed, the broken among it, at most two seconds old; the open bundle always."""
         with self._looking:
             now_s = time.monotonic()
+            if self._engine.address is not None:  # the models lie elsewhere, and what lies here is of no use to them
+                return (self.open_bundle,)
             if self._looked_at_s is None or now_s - self._looked_at_s >= SHARED_FOR_S:
                 roots = self.workshop.roots if self.workshop else ()
                 self._installed = survey_bundles([*roots, self.open_bundle.folder])

@@ -67,7 +67,7 @@ def build_page(context: PageContext) -> gr.Blocks:
             languages = gr.Dropdown(choices=language_choices(texts))
             hint = microphone_hint_html(texts)
             return [
-                header_html(texts),
+                header_html(texts, context.engine.address),
                 advice_html(context.state.advice(), texts),
                 empty_html(texts),
                 comparison_empty_html(texts),

@@ -35,13 +35,13 @@ from ui.texts import browser_translations
 from ui.theme import FAVICON, STYLE_SHEETS, build_theme, head
 
 if TYPE_CHECKING:
-    from engine.pipeline import Engine
+    from engine.speech_engine import SpeechEngine
 
 _SESSIONS_KEPT = 200
 
 
 def page_app(
-    engine: Engine,
+    engine: SpeechEngine,
     *,
     files: Path,
     host: str,

@@ -27,7 +27,7 @@ from ui.sound_copy import SoundCopy
 from ui.timeline import column_peaks
 
 if TYPE_CHECKING:
-    from engine.pipeline import Engine
+    from engine.speech_engine import SpeechEngine
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class QueueRunner:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: SpeechEngine,
         *,
         slots: RunSlots,
         folder: Path,
@@ -159,23 +159,19 @@ class QueueRunner:
     def _run(self, page: _Page, entry: Entry) -> None:
         queue = page.queue
 
-        def look() -> None:
+        def tell(fraction: float, stage: str) -> None:
             if self._is_unseen(page):
                 queue.cancel_all()
             if not queue.is_running(entry.id):
                 raise _StoppedError
-
-        def tell(fraction: float, stage: str) -> None:
-            look()
             queue.report(entry.id, fraction, stage)
 
         try:
             tell(0.0, "decode")
             copy = SoundCopy(entry.path.parent.parent / "playback.flac")
-            recording = self._engine.stream(entry.path, max_duration_s=self._limits.duration_s, look=look, watch=copy.add)
             options = entry.options
             transcript = self._engine.transcribe(
-                recording,
+                self._engine.open_recording(entry.path, max_duration_s=self._limits.duration_s, watch=copy.add),
                 language=options.language,
                 itn=options.itn,
                 ban_emo_unknown=options.ban_emo_unknown,

@@ -27,7 +27,7 @@ from ui.limits import Limits
 from ui.run_slots import RunSlots
 
 if TYPE_CHECKING:
-    from engine.pipeline import Engine
+    from engine.speech_engine import SpeechEngine
     from ui.managing import Managing
 
 _log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ _EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not list
 
 
 def build_app(  # noqa: PLR0913 - the command line's options, keyword-only
-    engine: Engine,
+    engine: SpeechEngine,
     *,
     files: Path,
     host: str = DEFAULT_HOST,
@@ -82,7 +82,7 @@ def build_app(  # noqa: PLR0913 - the command line's options, keyword-only
 
 
 def serve(  # noqa: PLR0913 - the command line's options, keyword-only
-    engine: Engine,
+    engine: SpeechEngine,
     *,
     host: str = DEFAULT_HOST,
     port: int = DEFAULT_PORT,

@@ -14,7 +14,7 @@ from engine.precision import Closing, Precision
 from engine.speed import Speed
 
 if TYPE_CHECKING:
-    from engine.pipeline import Engine
+    from engine.speech_engine import SpeechEngine
 
 #: Pages that ask within this time share one reading: ten open pages cost what one costs, and CPU % has a span to be measured over.
 SHARED_FOR_S = 1.0
@@ -54,7 +54,7 @@ class Reading:
 class ServerState:
     """The engine's state for the pages; thread-safe."""
 
-    def __init__(self, engine: Engine, *, clock_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, engine: SpeechEngine, *, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._engine, self._clock_s = engine, clock_s
         self._lock = threading.Lock()
         self._switching = threading.Lock()

@@ -37,7 +37,7 @@ from ui.texts import Texts, preferred_language
 from ui.turns import CallerLeftError, hung_up, in_turn
 
 if TYPE_CHECKING:
-    from engine.pipeline import Engine
+    from engine.speech_engine import SpeechEngine
 
 FAVICON = Path(__file__).parent / "assets" / "favicon.svg"
 #: libsndfile's names for RIFF WAVE, with its extensible header and its 64-bit sizes among them.
@@ -52,7 +52,9 @@ MOST_WAITING = 16
 Answer = Callable[[Request], Awaitable[Response]]
 
 
-def slim_app(engine: Engine, *, files: Path, limits: Limits, credentials: Credentials | None = None, show_text: bool = False) -> Starlette:
+def slim_app(
+    engine: SpeechEngine, *, files: Path, limits: Limits, credentials: Credentials | None = None, show_text: bool = False
+) -> Starlette:
     """The application; ``files`` is a folder of this server's own, which holds an upload for as long as it is read."""
     slots = RunSlots(1, most_waiting=MOST_WAITING)  # a second run would need its own buffers
     health = Health(engine, slots)
@@ -92,7 +94,7 @@ def slim_app(engine: Engine, *, files: Path, limits: Limits, credentials: Creden
 class _SlimPage:
     """What each route answers."""
 
-    def __init__(self, engine: Engine, uploads: Path, limits: Limits, slots: RunSlots, runs: RunLog) -> None:
+    def __init__(self, engine: SpeechEngine, uploads: Path, limits: Limits, slots: RunSlots, runs: RunLog) -> None:
         self._engine, self._uploads, self._limits, self._slots, self._runs = engine, uploads, limits, slots, runs
         self._measuring = threading.Lock()
         self._savings: dict[tuple[str, str], Saving] = {}
@@ -162,7 +164,7 @@ class _SlimPage:
         if (found := self._engine.probe(path)) is None or found.container not in WAV_FORMATS:
             raise OnlyWavError(path=name)
         transcript = self._engine.transcribe(
-            self._engine.stream(path, max_duration_s=self._limits.duration_s, look=look),
+            self._engine.open_recording(path, max_duration_s=self._limits.duration_s, look=look),
             language=wishes.get("language", "auto"),
             itn=wishes.get("itn") != "false",
             file=Path(name).name,

@@ -31,6 +31,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "banner.variants": ("Precisions", "精度"),
     "banner.source": ("Source", "来源"),
     "banner.details": ("About this bundle", "关于此模型"),
+    "banner.elsewhere": (
+        "Models run on the cluster {address}, without live transcription and model changes. Lightweight mode only routes requests.",
+        "模型运行在集群 {address} 上，不提供实时转写和更换模型；轻量模式只决定请求发往何处。",
+    ),
     # lightweight mode
     "light.label": ("Lightweight mode (INT8)", "轻量模式（INT8）"),
     "light.aria": ("State of lightweight mode", "轻量模式状态"),
@@ -565,6 +569,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "error.SessionError": ("The model cannot be run", "模型无法运行"),
     "error.LineFullError": ("The server is busy", "服务器繁忙，请稍后再试"),
     "error.StoppingError": ("The server is being stopped", "服务器正在停止"),
+    "error.ClusterError": ("The cluster could not do this", "集群无法完成此操作"),
+    "error.NotOfferedError": ("Not offered here", "此处不提供"),
+    "error.EngineBusyError": ("The cluster is busy", "集群繁忙"),
     "error.JobRunningError": ("Another job is running", "已有任务在进行"),
     "error.NotAllowedError": ("Not from here", "此处不可操作"),
     # why, in the words of engine/errors.py

@@ -10,7 +10,7 @@ from engine.compare import Variant
 from engine.errors import UnknownBundleError
 
 if TYPE_CHECKING:
-    from engine.pipeline import Engine
+    from engine.speech_engine import SpeechEngine
 
 #: Where the installed bundles come from; none were looked for where it is None.
 InstalledBundles = Callable[[], Sequence[Bundle]]
@@ -19,7 +19,7 @@ InstalledBundles = Callable[[], Sequence[Bundle]]
 class VariantChoices:
     """Variants by a value that a drop-down can hold: ``"int8@starter"``."""
 
-    def __init__(self, engine: Engine, installed: InstalledBundles | None) -> None:
+    def __init__(self, engine: SpeechEngine, installed: InstalledBundles | None) -> None:
         self._engine, self._installed = engine, installed
 
     def _bundles(self, *, others: bool) -> dict[str, Bundle]:

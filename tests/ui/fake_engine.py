@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from engine.audio import AudioStream, Look, Watch, Waveform, existing_file, load_audio
+from engine.audio import AudioStream, Look, Waveform, load_audio
 from engine.compare import Variant
 from engine.containers import Probe, probe
 from engine.errors import UnknownPrecisionError
@@ -81,6 +81,9 @@ def _whole(audio: str | Path | Waveform | AudioStream) -> Waveform:
 class FakeEngine:
     """Implements what ``ui`` uses of ``engine.pipeline.Engine``."""
 
+    #: Where the models run; None for this process.
+    address: str | None = None
+
     def __init__(self) -> None:
         self.bundle = FakeBundle()
         self.lightweight = False
@@ -105,15 +108,16 @@ class FakeEngine:
     def load(self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None) -> Waveform:
         return load_audio(source, max_duration_s=max_duration_s, look=look)
 
-    def stream(
-        self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None, watch: Watch | None = None
+    def open_recording(
+        self,
+        source: str | Path,
+        *,
+        max_duration_s: float | None = None,
+        look: Look | None = None,
+        watch: Callable[[np.ndarray], None] | None = None,
     ) -> AudioStream:
-        existing_file(source)
-
-        def parts() -> Generator[np.ndarray, None, None]:
-            yield from load_audio(source, max_duration_s=max_duration_s, look=look).blocks()
-
-        return AudioStream(parts(), name=Path(source).name, watch=watch)
+        waveform = load_audio(source, max_duration_s=max_duration_s, look=look)
+        return AudioStream((part for part in [waveform.samples]), name=waveform.name, expected_s=waveform.duration_s, watch=watch)
 
     def probe(self, source: str | Path) -> Probe | None:
         return probe(Path(source))

@@ -19,6 +19,8 @@ from ui.model_state import JobRunningError, ModelState, NoWorkshopError
 class SwitchingEngine:
     """Only what ModelState uses of an engine."""
 
+    address = None
+
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
         self.switched: list[str] = []

@@ -25,7 +25,7 @@ def workshop(tiny_bundle: Path) -> FakeWorkshop:
 
 @pytest.fixture
 def actions(workshop: FakeWorkshop, tiny_bundle: Path) -> ModelActions:
-    engine = SimpleNamespace(bundle=Bundle.load(tiny_bundle))
+    engine = SimpleNamespace(bundle=Bundle.load(tiny_bundle), address=None)
     context = SimpleNamespace(managers=Managers.THIS_MACHINE, models=ModelState(engine, workshop))
     return ModelActions(context, lambda shown, request: ["updated", *shown])
 

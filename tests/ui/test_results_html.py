@@ -231,7 +231,7 @@ def test_a_switch_tells_what_was_closed_with_memory_before_and_after() -> None:
     shown = Reader(effects_html(state, advise(flags=frozenset({"avx2"}), memory_mb=16_000), ENGLISH)).text
     for words in ("Closed: FP32 ASR (100 MB), FP32 VAD (8.0 MB)", "Memory before", "320 MB", "Memory after", "210 MB"):
         assert words in shown, words
-    assert "Not measured here yet" in shown
+    assert "Too little measured here" in shown
     assert "no 8-bit integer instructions" in shown
     assert "已关闭会话" in effects_html(state, advise(flags=frozenset({"avx2"}), memory_mb=16_000), CHINESE)
 

@@ -1,0 +1,96 @@
+"""What a client and a served engine say to each other, over HTTP.
+
+``GET engine``: ``{"bundle": bundle.json, "precisions": […]}``, the first one for requests that name none. ``POST transcribe?options=…``
+with a recording as the body answers one JSON object a line: ``progress``, ``segment``, and at the end ``transcript`` or ``error``.
+A recording is a file as it is, or the samples of one that is decoded already: float32, little-endian, 16 kHz, mono.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+import engine.errors
+from engine.audio import Waveform
+from engine.errors import ClusterError, LightVoiceError
+from engine.precision import VAD_AS_REQUEST
+from engine.segments import VadOptions
+
+DESCRIBE, TRANSCRIBE = "engine", "transcribe"
+MEDIA_TYPE = "application/x-ndjson"
+PROGRESS, SEGMENT, TRANSCRIPT, ERROR = "progress", "segment", "transcript", "error"
+
+
+def line(kind: str, value: Any) -> str:
+    """One line of an answer."""
+    return json.dumps({kind: value}, ensure_ascii=False) + "\n"
+
+
+def error_line(error: Exception) -> str:
+    """An error as the last line of an answer, with what its message was made of."""
+    values = error.values if isinstance(error, LightVoiceError) else {}
+    plain = {name: value if isinstance(value, int | float) else str(value) for name, value in values.items()}
+    ours = isinstance(error, LightVoiceError)
+    return line(ERROR, {"type": type(error).__name__, "message": str(error), "expected": ours, "values": plain})
+
+
+def error_from_wire(values: Mapping[str, Any]) -> Exception:
+    """The error that was sent: of its own class where it is one of ours, with its own message."""
+    kind = getattr(engine.errors, str(values["type"]), None)
+    if not (values["expected"] and isinstance(kind, type) and issubclass(kind, LightVoiceError)):
+        return ClusterError(f"the engine on the cluster failed ({values['type']}: {values['message']}); see its log")
+    # Our classes write their messages from their own arguments; this one is written already.
+    error = kind.__new__(kind, values["message"], **values["values"])
+    error.args = (values["message"],)
+    return error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """The options of a request, beside its recording."""
+
+    file: str
+    language: str = "auto"
+    itn: bool = True
+    ban_emo_unknown: bool = False
+    vad: VadOptions | None = None
+    vad_precision: str = VAD_AS_REQUEST
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the query of a request has it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A request as a replica has received it."""
+
+    audio: Path | Waveform
+    wanted: Wanted
+
+    @classmethod
+    @contextmanager
+    def received(cls, values: Mapping[str, Any], content: bytes) -> Iterator[Asked]:
+        """Read a request; a file lies in a folder of its own while the block runs. OptionRangeError for VAD options out of range."""
+        options = dict(values)
+        samples, decode_s = options.pop("samples", False), options.pop("decode_s", 0.0)
+        vad = options.pop("vad", None)
+        wanted = Wanted(**options, vad=None if vad is None else VadOptions(**vad))
+        if samples:
+            yield cls(audio=Waveform(np.frombuffer(content, "<f4"), name=wanted.file, decode_s=decode_s), wanted=wanted)
+            return
+        with TemporaryDirectory(prefix="lightvoice-") as folder:
+            path = Path(folder) / (Path(wanted.file).name or "recording")
+            path.write_bytes(content)
+            yield cls(audio=path, wanted=wanted)
+
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments of ``Engine.transcribe``."""
+        return {name: getattr(self.wanted, name) for name in ("file", "language", "itn", "ban_emo_unknown", "vad", "vad_precision")}

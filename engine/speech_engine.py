@@ -1,0 +1,146 @@
+"""What the page and the API need of an engine. Two keep this promise: one in this process, and one on a cluster.
+
+:class:`engine.pipeline.Engine` runs the models here; :class:`engine.cluster.remote_engine.RemoteEngine` asks machines elsewhere and
+needs no model. ``offers`` says what an engine can do besides transcribing and comparing; asked for the rest it raises NotOfferedError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.audio import AudioStream, Look, Waveform
+from engine.bundle import Bundle
+from engine.containers import Probe
+from engine.precision import CURRENT, VAD_AS_REQUEST, ToggleEffects, ToggleReport
+from engine.recording_run import Progress, Recording
+from engine.segments import VadOptions
+from engine.speed import Speed
+from engine.transcript import Segment, Transcript
+
+if TYPE_CHECKING:
+    from engine.bundle_slot import SwitchReport
+    from engine.compare import Comparison, Variant
+    from engine.live import LiveStream
+
+__all__ = ["Offer", "Progress", "SpeechEngine"]
+
+
+class Offer(StrEnum):
+    """What not every engine can do."""
+
+    LIVE = "live"
+    SWITCHING = "switching"
+
+
+class SpeechEngine(Protocol):
+    """An engine; each method is described where it is implemented, in :class:`engine.pipeline.Engine`."""
+
+    @property
+    def offers(self) -> frozenset[Offer]:
+        """What it can do besides transcribing and comparing."""
+
+    @property
+    def address(self) -> str | None:
+        """Where the models run; None for this process."""
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle that is open."""
+
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """The variants that requests may name."""
+
+    @property
+    def precision(self) -> str:
+        """The precision of a request that names none."""
+
+    @property
+    def lightweight(self) -> bool:
+        """Whether lightweight mode is on."""
+
+    @property
+    def toggle_effects(self) -> ToggleEffects | None:
+        """What the last switch of lightweight mode led to."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the models are loaded."""
+
+    def load(self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None) -> Waveform:
+        """Read a recording of anybody's, in a process that may crash."""
+
+    def open_recording(
+        self,
+        source: str | Path,
+        *,
+        max_duration_s: float | None = None,
+        look: Look | None = None,
+        watch: Callable[[NDArray[np.float32]], None] | None = None,
+    ) -> AudioStream:
+        """The same, read while it is transcribed."""
+
+    def probe(self, source: str | Path) -> Probe | None:
+        """What a recording's header says; None for what is no recording."""
+
+    def start_decoder(self) -> None:
+        """Start the decoder's process without waiting for it."""
+
+    def transcribe(  # noqa: PLR0913 - the page's options, keyword-only
+        self,
+        audio: str | Path | Recording,
+        *,
+        language: str = "auto",
+        itn: bool = True,
+        precision: str = CURRENT,
+        ban_emo_unknown: bool = False,
+        vad: VadOptions | None = None,
+        vad_precision: str = VAD_AS_REQUEST,
+        file: str | None = None,
+        progress: Progress | None = None,
+        on_segment: Callable[[Segment], None] | None = None,
+    ) -> Transcript:
+        """Transcribe one recording."""
+
+    def compare(  # noqa: PLR0913 - the page's options, keyword-only
+        self,
+        audio: str | Path | Waveform,
+        *,
+        language: str = "auto",
+        itn: bool = True,
+        left: str | Variant = "fp32",
+        right: str | Variant = "int8",
+        rounds: int = 1,
+        ban_emo_unknown: bool = False,
+        vad: VadOptions | None = None,
+        file: str | None = None,
+        progress: Progress | None = None,
+    ) -> Comparison:
+        """Run one recording through two variants."""
+
+    def live(self, *, language: str = "auto", itn: bool = True, ban_emo_unknown: bool = False, vad: VadOptions | None = None) -> LiveStream:
+        """A stream for audio that is still being spoken."""
+
+    def switch(self, bundle: Bundle) -> SwitchReport:
+        """Let another bundle take the place of the open one."""
+
+    def set_lightweight(self, on: bool) -> ToggleReport:
+        """Switch lightweight mode."""
+
+    def speeds(self) -> dict[str, Speed]:
+        """How fast the variants ran."""
+
+    def resources(self) -> dict[str, Any]:
+        """CPU, memory, threads, open sessions, last RTF, GPU."""
+
+    def warm_up(self) -> None:
+        """Make sure that the first request finds everything ready."""
+
+    def close(self) -> None:
+        """Let everything go."""
