@@ -19,7 +19,7 @@ class Kind(Enum):
     BLOCK = b"B"  # samples: float32, mono, 16 kHz, in this machine's byte order
     START_OVER = b"O"  # the blocks so far are void
     DONE = b"D"  # JSON: the answer, which ends the request
-    REFUSED = b"R"  # JSON: {"type", "message"} of an AudioError, which ends the request
+    REFUSED = b"R"  # JSON: {"type", "message", "values"} of an AudioError, which ends the request
 
 
 def packed(kind: Kind, content: bytes) -> bytes:

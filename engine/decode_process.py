@@ -180,5 +180,7 @@ def _refusal(said: Any) -> AudioError:
     """A worker's refusal as the error that it stands for: one of ours by name, with the message that the worker made."""
     named = getattr(engine.errors, str(said["type"]), None)
     if isinstance(named, type) and issubclass(named, AudioError):
-        return named.__new__(named, str(said["message"]))  # the message is complete: the constructor would make another one
+        error = named.__new__(named, str(said["message"]))  # the message is complete: the constructor would make another one
+        error.values = {str(name): value for name, value in dict(said["values"]).items() if isinstance(value, int | float | str)}
+        return error
     raise ValueError("a refusal that we do not know")

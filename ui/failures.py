@@ -37,7 +37,10 @@ class Failure:
             return texts("error.gone")
         if f"reason.{kind.__name__}" not in TEXTS:
             return self.message
-        return texts(f"reason.{kind.__name__}", **self.values)
+        try:
+            return texts(f"reason.{kind.__name__}", **self.values)
+        except (KeyError, ValueError):  # an error from another process may not bring all that it was made of
+            return self.message
 
 
 def failure_of(error: Exception) -> Failure:

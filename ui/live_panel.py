@@ -31,7 +31,12 @@ class LivePanel:
         return [microphone_remedy_html(texts), stage_html(texts)]
 
 
-def build_live_panel(blocks: gr.Blocks) -> LivePanel:
+def live_memory() -> gr.BrowserState:
+    """The browser's memory of the options. It stands outside the tab: what is in one that is not open has read nothing yet."""
+    return gr.BrowserState(None, storage_key=STORAGE_KEY, secret=STORAGE_KEY)
+
+
+def build_live_panel(blocks: gr.Blocks, memory: gr.BrowserState) -> LivePanel:
     """Lay the panel out inside the current tab and wire it."""
     with gr.Row(elem_classes="lv-columns"):
         with gr.Column(scale=2, min_width=280):
@@ -58,13 +63,12 @@ def build_live_panel(blocks: gr.Blocks) -> LivePanel:
     chosen = [options.language, options.itn, ban, pause]
     start.click(None, inputs=chosen, js="(...chosen) => { window.lightvoiceLive.start(...chosen); }", api_visibility="private")
     stop.click(None, js="() => { window.lightvoiceLive.stop(); }", api_visibility="private")
-    _remember(chosen, blocks)
+    _remember(chosen, memory, blocks)
     return LivePanel(hint=hint, stage=stage)
 
 
-def _remember(controls: list[Any], blocks: gr.Blocks) -> None:
+def _remember(controls: list[Any], memory: gr.BrowserState, blocks: gr.Blocks) -> None:
     """The browser keeps what a person chose, and a page that opens shows it, in the reader's language."""
-    memory = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=STORAGE_KEY)
 
     def keep(*values: Any) -> dict[str, Any]:
         return dict(zip(_REMEMBERED, values, strict=True))
@@ -75,5 +79,5 @@ def _remember(controls: list[Any], blocks: gr.Blocks) -> None:
         return [gr.Dropdown(choices=language_choices(texts_for(request)), value=language), *others]
 
     quiet: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-    gr.on([control.input for control in controls], keep, inputs=controls, outputs=memory, **quiet)
+    gr.on([control.input for control in controls], keep, inputs=controls, outputs=memory, trigger_mode="always_last", **quiet)
     blocks.load(greet, inputs=memory, outputs=controls, **quiet)

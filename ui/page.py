@@ -13,7 +13,7 @@ from ui.comparison_html import comparison_empty_html
 from ui.context import ENGINE_QUEUE, PageContext
 from ui.endpoints import add_endpoints
 from ui.lightweight_panel import advice_html, build_lightweight_panel, effects_html, lightweight_html
-from ui.live_panel import build_live_panel
+from ui.live_panel import build_live_panel, live_memory
 from ui.models_panel import build_models_panel
 from ui.recording_form import language_choices, microphone_hint_html
 from ui.resource_panel import build_resource_panel, resource_panel_html
@@ -49,11 +49,12 @@ def build_page(context: PageContext) -> gr.Blocks:
                 banner = gr.HTML(elem_id="lv-banner", apply_default_css=False)
             with gr.Column(scale=2, min_width=280, elem_id="lv-light"):
                 lightweight.lay_out_effects()
+        live_options = live_memory()
         with gr.Tabs():
             with gr.Tab(label("tab.transcribe"), id="transcribe"):
                 transcribing = build_transcribe_panel(context, blocks)
             with gr.Tab(label("tab.live"), id="live"):
-                live = build_live_panel(blocks)
+                live = build_live_panel(blocks, live_options)
             with gr.Tab(label("tab.compare"), id="compare") as compare_tab:
                 comparing = build_compare_panel(context, context.models.whole)
             with gr.Tab(label("tab.models"), id="models"):

@@ -131,8 +131,16 @@ def _wire_options(panel: TranscribePanel) -> None:
     def keep(*values: Any) -> dict[str, Any]:
         return form_options(values).to_dict()
 
-    # ``input`` is sent by a person only: what the memory itself puts into the controls is not kept again.
-    gr.on([control.input for control in options.controls], keep, inputs=options.controls, outputs=options.memory, **_QUIET)
+    # ``input`` is sent by a person only: what the memory itself puts into the controls is not kept again. The last one counts, or a
+    # second change while the first is on its way would be forgotten.
+    gr.on(
+        [control.input for control in options.controls],
+        keep,
+        inputs=options.controls,
+        outputs=options.memory,
+        trigger_mode="always_last",
+        **_QUIET,
+    )
     options.unsure_below_percent.change(
         None, inputs=options.unsure_below_percent, js="(percent) => { window.lightvoiceQueue.mark(percent); }", **_QUIET
     )

@@ -14,7 +14,8 @@ import soundfile
 
 from engine.audio import load_audio
 
-expect = pytest.importorskip("playwright.sync_api").expect
+sync_api = pytest.importorskip("playwright.sync_api")
+expect = sync_api.expect
 
 PATIENCE_MS = 60_000
 SPOKEN = "three one four one five nine two six five three"
@@ -46,8 +47,15 @@ def compared(page: Any, button: str = "run") -> Any:
 
 
 def choose(page: Any, which: str, option: str) -> None:
-    page.locator(f"#{which} input").click()
-    page.get_by_role("option", name=option, exact=True).click()
+    shown = page.get_by_role("option", name=option, exact=True)
+    for _ in range(10):  # what is on offer comes from the server, and a list that is open when it comes closes
+        page.locator(f"#{which} input").click()
+        try:
+            shown.click(timeout=5_000)
+        except sync_api.TimeoutError:
+            continue
+        return
+    raise AssertionError(f"{which} never offered {option}")
 
 
 def downloaded(page: Any, name: str) -> tuple[str, str]:

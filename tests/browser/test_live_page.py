@@ -197,15 +197,17 @@ def test_on_this_machine_the_page_does_not_speak_of_https(open_page: Callable[..
     expect(page.locator(".lv-mic-remedy")).to_be_hidden()
 
 
+def open_options(page: Any) -> None:
+    page.get_by_role("tab").nth(1).click()
+    page.locator(".lv-options:visible > button").first.click()
+
+
 def test_the_browser_remembers_the_options(open_page: Callable[..., Any]) -> None:
     page = open_page()
-    page.get_by_role("tab").nth(1).click()
-    accordion = page.locator(".lv-options:visible").first
-    if not page.locator("#lv-live-ban input").is_visible():
-        accordion.locator("button").first.click()
+    open_options(page)
     page.locator("#lv-live-ban input").check()
     expect(page.locator("#lv-live-ban input")).to_be_checked()
     page.wait_for_function("Object.keys(localStorage).some((key) => key.includes('lightvoice-live-options'))", timeout=PATIENCE_MS)
     page.reload()
-    page.get_by_role("tab").nth(1).click()
+    open_options(page)
     expect(page.locator("#lv-live-ban input")).to_be_checked(timeout=PATIENCE_MS)

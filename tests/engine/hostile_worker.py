@@ -49,7 +49,9 @@ def babble(replies: Any) -> None:
 
 
 def lie(replies: Any) -> None:
-    replies.refuse(SystemExit("no error of ours"))
+    error = SystemExit("no error of ours")
+    error.values = {}
+    replies.refuse(error)
 
 
 def flood(replies: Any) -> None:

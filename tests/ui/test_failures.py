@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from engine import errors
+from engine.decoder import Decoder
 from engine.errors import LightVoiceError
 from ui.failures import failure_of, title_of
 from ui.run_slots import LineFullError, StoppingError
@@ -57,3 +60,19 @@ def test_the_unexpected_is_a_number_in_the_log(caplog: pytest.LogCaptureFixture)
     _, reason = failure.words(ENGLISH)
     assert failure.message in reason and "secret" not in reason
     assert failure.message in caplog.text and "secret path" in caplog.text
+
+
+def test_a_refusal_of_the_decode_worker_is_said_in_the_page_s_language(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no audio")
+    decoder = Decoder()
+    with pytest.raises(errors.AudioDecodeError) as caught:
+        decoder.load(tmp_path / "notes.txt")
+    decoder.close()
+    assert failure_of(caught.value).words(ENGLISH)[1] == str(caught.value)
+    assert "notes.txt" in failure_of(caught.value).words(CHINESE)[1]
+    assert "转换" in failure_of(caught.value).words(CHINESE)[1]
+
+
+def test_a_reason_without_what_it_was_made_of_keeps_the_engines_words() -> None:
+    bare = errors.AudioDecodeError.__new__(errors.AudioDecodeError, "cannot read it")
+    assert failure_of(bare).words(CHINESE)[1] == "cannot read it"
