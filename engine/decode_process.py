@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import engine.errors
 from engine.decode_messages import HEADER, MOST_BYTES, Kind
+from engine.error_wire import error_from_wire
 from engine.errors import AudioError, DecoderCrashedError, DecoderLimitError, DecoderUnavailableError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -177,10 +177,8 @@ def _how(returncode: int) -> str:
 
 
 def _refusal(said: Any) -> AudioError:
-    """A worker's refusal as the error that it stands for: one of ours by name, with the message that the worker made."""
-    named = getattr(engine.errors, str(said["type"]), None)
-    if isinstance(named, type) and issubclass(named, AudioError):
-        error = named.__new__(named, str(said["message"]))  # the message is complete: the constructor would make another one
-        error.values = {str(name): value for name, value in dict(said["values"]).items() if isinstance(value, int | float | str)}
-        return error
-    raise ValueError("a refusal that we do not know")
+    """A worker's refusal as the error that it stands for."""
+    error = error_from_wire(said, AudioError)
+    if error is None:
+        raise ValueError("a refusal that we do not know")
+    return error

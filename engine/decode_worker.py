@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from engine.containers import decode, probe
 from engine.decode_messages import MOST_BYTES, Kind, packed
+from engine.error_wire import error_to_wire
 from engine.errors import AudioDecodeError, AudioError, DecoderLimitError
 
 #: Blocks are sent together: a frame of AAC is 4 kB, and each message costs two switches between processes.
@@ -52,7 +53,7 @@ class _Replies:
     def refuse(self, error: AudioError) -> None:
         """The other end of a request; it makes the blocks before it worthless."""
         self._pending.clear()
-        self._send(Kind.REFUSED, json.dumps(_refused(error)).encode())
+        self._send(Kind.REFUSED, json.dumps(error_to_wire(error)).encode())
 
     def _send_blocks(self) -> None:
         for start in range(0, len(self._pending), MOST_BYTES):
@@ -63,11 +64,6 @@ class _Replies:
         self._stream.write(packed(kind, content))
         self._stream.flush()
         self._sent_at_s = time.monotonic()
-
-
-def _refused(error: AudioError) -> dict[str, Any]:
-    values = {name: value if isinstance(value, int | float | str) else str(value) for name, value in error.values.items()}
-    return {"type": type(error).__name__, "message": str(error), "values": values}
 
 
 class _ProcessLimits:

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-import engine.errors
 from engine.audio import Waveform
+from engine.error_wire import error_from_wire, error_to_wire
 from engine.errors import ClusterError, LightVoiceError
 from engine.precision import VAD_AS_REQUEST
 from engine.segments import VadOptions
@@ -35,21 +35,15 @@ def line(kind: str, value: Any) -> str:
 
 def error_line(error: Exception) -> str:
     """An error as the last line of an answer, with what its message was made of."""
-    values = error.values if isinstance(error, LightVoiceError) else {}
-    plain = {name: value if isinstance(value, int | float) else str(value) for name, value in values.items()}
-    ours = isinstance(error, LightVoiceError)
-    return line(ERROR, {"type": type(error).__name__, "message": str(error), "expected": ours, "values": plain})
+    if isinstance(error, LightVoiceError):
+        return line(ERROR, {**error_to_wire(error), "expected": True})
+    return line(ERROR, {"type": type(error).__name__, "message": str(error), "expected": False, "values": {}})
 
 
-def error_from_wire(values: Mapping[str, Any]) -> Exception:
+def received_error(values: Mapping[str, Any]) -> Exception:
     """The error that was sent: of its own class where it is one of ours, with its own message."""
-    kind = getattr(engine.errors, str(values["type"]), None)
-    if not (values["expected"] and isinstance(kind, type) and issubclass(kind, LightVoiceError)):
-        return ClusterError(f"the engine on the cluster failed ({values['type']}: {values['message']}); see its log")
-    # Our classes write their messages from their own arguments; this one is written already.
-    error = kind.__new__(kind, values["message"], **values["values"])
-    error.args = (values["message"],)
-    return error
+    known = error_from_wire(values, LightVoiceError) if values["expected"] else None
+    return known or ClusterError(f"the engine on the cluster failed ({values['type']}: {values['message']}); see its log")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from engine.audio import AudioStream, Look, Waveform
 from engine.bundle import Bundle
-from engine.cluster.protocol import DESCRIBE, ERROR, PROGRESS, SEGMENT, TRANSCRIBE, TRANSCRIPT, Wanted, error_from_wire
+from engine.cluster.protocol import DESCRIBE, ERROR, PROGRESS, SEGMENT, TRANSCRIBE, TRANSCRIPT, Wanted, received_error
 from engine.cluster.wire import segment_from_wire, transcript_from_wire
 from engine.compare import Comparison, Contender, Variant, take_turns
 from engine.containers import Probe
@@ -282,7 +282,7 @@ class RemoteEngine(SpeechEngine):
                 reason = _lost(error, self._address)
             # Outside of the block above: an error of ours may be an OSError, and is no lost connection.
             if ERROR in last:
-                raise error_from_wire(last[ERROR])
+                raise received_error(last[ERROR])
             if TRANSCRIPT in last:
                 return transcript_from_wire(last[TRANSCRIPT]), last[TRANSCRIPT]
             attempt(reason)
