@@ -22,6 +22,7 @@ from engine.errors import TooManyStreamsError
 from engine.live import Final, Partial
 from engine.transcript import Transcript
 from ui.failures import Failure, failure_of
+from ui.run_log import RunLog
 from ui.run_options import RunOptions
 from ui.run_slots import RunSlots
 
@@ -73,6 +74,8 @@ class LiveSession:
     #: Places that the streams share, this one's own name among them.
     slots: RunSlots = field(default_factory=lambda: RunSlots(1))
     name: str = ""
+    #: Told once, when the stream is over and something was said in it.
+    runs: RunLog | None = None
     finals: list[Final] = field(default_factory=list)
     seen_at_s: float = 0.0
     over: bool = False
@@ -112,7 +115,7 @@ class LiveSession:
         except Exception as error:  # noqa: BLE001 - whatever it is, the page is told, and what was said before is kept
             failure, self.over = failure_of(error), True
         if self.over:
-            self.stream.close()
+            self._let_go()
         return LiveNews(
             first_index=first,
             finals=tuple(self.finals[first:]),
@@ -127,12 +130,21 @@ class LiveSession:
         """Let the models go, whatever is still unsaid; what was said stays."""
         with self._lock:
             self.over = True
-            self.stream.close()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self.stream.close()
+        runs, self.runs = self.runs, None
+        if runs is not None and self.finals:
+            runs.record(self._transcript(), source="live")
 
     def transcript(self) -> Transcript:
         """What has been said so far."""
         with self._lock:
-            finals, timing = list(self.finals), self.stream.timing()
+            return self._transcript()
+
+    def _transcript(self) -> Transcript:
+        finals, timing = list(self.finals), self.stream.timing()
         return Transcript(
             file=f"live {self.began_at:%Y-%m-%d %H.%M.%S}.wav",
             duration_s=self.stream.duration_s,
@@ -152,9 +164,10 @@ class LiveSessions:
         *,
         max_duration_s: float | None,
         slots: RunSlots | None = None,
+        runs: RunLog | None = None,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._engine, self._max_duration_s, self._clock_s = engine, max_duration_s, clock_s
+        self._engine, self._max_duration_s, self._runs, self._clock_s = engine, max_duration_s, runs, clock_s
         self._slots = slots or RunSlots(1)
         self._lock = threading.Lock()
         self._sessions: dict[str, LiveSession] = {}
@@ -183,6 +196,7 @@ class LiveSessions:
                     datetime.now().astimezone(),
                     slots=self._slots,
                     name=stream_id,
+                    runs=self._runs,
                 )
                 self._sessions[stream_id] = session
                 self._sweep_later()

@@ -55,18 +55,18 @@ def page_app(
     managing = managing or Managing()
     slots = RunSlots(limits.concurrent_runs, most_waiting=limits.waiting_runs)
     state, health = ServerState(engine), Health(engine, slots)
-    live = LiveSessions(engine, max_duration_s=limits.duration_s, slots=RunSlots(limits.concurrent_live))
     metrics = Metrics(
         {
             "runs_running": ("Runs that have a place on the engine.", slots.running),
             "runs_waiting": ("Callers that wait for a place.", slots.waiting),
             "recordings_waiting": ("Recordings and requests that wait or run, over all pages and programs.", state.queue_length),
-            "live_streams": ("Live streams that run.", live.running),
+            "live_streams": ("Live streams that run.", lambda: live.running()),  # noqa: PLW0108 - live is made later: it counts its runs here
             "lightweight": ("1 while lightweight mode is on.", lambda: float(engine.lightweight)),
             "ready": ("1 once the models are loaded.", lambda: float(health.is_loaded())),
         }
     )
     runs = RunLog(count=metrics.count_run, show_text=show_text)
+    live = LiveSessions(engine, max_duration_s=limits.duration_s, slots=RunSlots(limits.concurrent_live), runs=runs)
     context = PageContext(
         engine=engine,
         state=state,

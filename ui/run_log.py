@@ -17,7 +17,7 @@ class RunLog:
         self._count, self._show_text = count, show_text
 
     def record(self, transcript: Transcript, *, source: str) -> None:
-        """Note a run that ``source`` (page, api, endpoint, slim) asked for."""
+        """Note a run that ``source`` (page, api, endpoint, slim, live) asked for."""
         fields: dict[str, object] = {
             "source": source,
             "bundle": transcript.bundle,

@@ -23,10 +23,11 @@ from engine.formats import FORMATS
 from engine.live import Final, Partial
 from engine.pipeline import Engine
 from engine.tags import Emotion, Event, Language
-from engine.transcript import Segment, TagConfidence, Timing
+from engine.transcript import Segment, TagConfidence, Timing, Transcript
 from ui.live_html import final_html, partial_html, stage_html
 from ui.live_routes import MEDIA_TYPE, MOST_BYTES, live_routes
 from ui.live_sessions import GONE_AFTER_S, KEPT_S, MOST_RUNNING, LiveSessions, LostBlockError
+from ui.run_log import RunLog
 from ui.run_options import RunOptions
 from ui.serve import build_app
 from ui.texts import Texts
@@ -110,8 +111,15 @@ def clock() -> SimpleNamespace:
 
 
 @pytest.fixture
-def sessions(engine: FakeEngine, clock: SimpleNamespace) -> Iterator[LiveSessions]:
-    sessions = LiveSessions(engine, max_duration_s=10.0, clock_s=lambda: clock.now_s)
+def counted() -> list[tuple[Transcript, str]]:
+    """The runs that were noted, and who asked for each."""
+    return []
+
+
+@pytest.fixture
+def sessions(engine: FakeEngine, clock: SimpleNamespace, counted: list[tuple[Transcript, str]]) -> Iterator[LiveSessions]:
+    runs = RunLog(count=lambda transcript, source: counted.append((transcript, source)))
+    sessions = LiveSessions(engine, max_duration_s=10.0, clock_s=lambda: clock.now_s, runs=runs)
     yield sessions
     sessions.close()
 
@@ -134,6 +142,26 @@ def test_a_block_that_comes_twice_counts_once(sessions: LiveSessions, engine: Fa
     assert session.add(0, QUARTER, 16_000) is first
     assert engine.streams[0].blocks == 1
     assert session.add(1, QUARTER, 16_000) is not first
+
+
+@pytest.mark.parametrize("end", ["finish", "leave"])
+def test_a_stream_is_counted_once_when_it_is_over(sessions: LiveSessions, counted: list[tuple[Transcript, str]], end: str) -> None:
+    session = sessions.open(IDS[0], RunOptions())
+    for number in range(5):
+        session.add(number, QUARTER, 16_000)
+    assert not counted
+    if end == "finish":
+        session.finish()
+    sessions.leave(IDS[0])
+    sessions.close()
+    [(transcript, source)] = counted
+    assert source == "live" and transcript.segments and transcript.bundle
+
+
+def test_a_stream_in_which_nobody_spoke_is_not_counted(sessions: LiveSessions, counted: list[tuple[Transcript, str]]) -> None:
+    sessions.open(IDS[0], RunOptions()).add(0, QUARTER, 16_000)
+    sessions.leave(IDS[0])
+    assert not counted
 
 
 def test_a_block_out_of_turn_is_refused(sessions: LiveSessions) -> None:
