@@ -21,6 +21,7 @@ from engine.segments import VadOptions, speech_frames
 from engine.session import Session, release_memory
 from engine.tags import TextNorm
 from models.contract import PROMPT_LANGUAGE, PROMPT_TEXTNORM
+from models.head_graph import logits_of
 from models.metrics import VadScores, argmax_agreement, blank_frames, frame_kl, top_margin, vad_scores
 from models.probe_graph import probe_graph
 
@@ -118,22 +119,15 @@ def with_logits(graph: Path) -> Iterator[Path]:
     It lies beside the original and shares its weights. Raises GraphContractError for a graph in which no arg-max leads to ``token_ids``.
     """
     model = onnx.load(str(graph), load_external_data=False)
+    pieces = logits_of(model.graph)
+    if not pieces:
+        raise GraphContractError(path=graph, reason="no ArgMax leads to its output token_ids")
     # FP16 graphs have logits of their own kind; where they are float32 already ONNX Runtime takes the cast out again.
-    model.graph.node.append(onnx.helper.make_node("Cast", [_logits_of(model, graph)], [LOGITS], to=onnx.TensorProto.FLOAT))
+    model.graph.node.append(onnx.helper.make_node("Concat", pieces, [f"{LOGITS}_of_their_kind"], axis=-1))
+    model.graph.node.append(onnx.helper.make_node("Cast", [f"{LOGITS}_of_their_kind"], [LOGITS], to=onnx.TensorProto.FLOAT))
     model.graph.output.append(onnx.helper.make_tensor_value_info(LOGITS, onnx.TensorProto.FLOAT, None))
     with probe_graph(model, Path(graph).resolve().parent) as path:
         yield path
-
-
-def _logits_of(model: onnx.ModelProto, path: Path) -> str:
-    """The tensor whose arg-max becomes ``token_ids``: recipes rename and insert nodes, but that chain stays."""
-    producers = {output: node for node in model.graph.node for output in node.output}
-    name = "token_ids"
-    while (node := producers.get(name)) is not None and node.input:
-        name = node.input[0]
-        if node.op_type in ("ArgMax", "TopK"):
-            return str(name)
-    raise GraphContractError(path=path, reason="no ArgMax leads to its output token_ids")
 
 
 def agreement(left: Path, right: Path, features: Iterable[Features], *, device: str = "cpu") -> FrameAgreement:

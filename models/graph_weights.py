@@ -2,7 +2,8 @@
 
 PyTorch's exporter transposes the weight of a linear layer and gives it a number for a name, but the bias keeps its own:
 ``MatMul(x, onnx::MatMul_375) + encoder.….linear_q_k_v.bias`` tells that the number is ``encoder.….linear_q_k_v.weight``.
-Layers without a bias are matched in the order in which the graph runs them.
+Layers without a bias are matched in the order in which the graph runs them. The vocabulary's layer may lie there in pieces
+(models/head_graph.py), which are put together again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from models.export import ExportError
 from models.fsmn_vad import FsmnVad, FsmnVadConfig
+from models.head_graph import LAYER as HEAD
 from models.sensevoice import SenseVoice, SenseVoiceConfig
 
 _BLOCK = re.compile(r"^encoder\.(encoders|tp_encoders)\.(\d+)\.")
@@ -57,10 +59,21 @@ def read_weights(path: Path, *, prefix: str) -> tuple[dict[str, Tensor], list[Te
                 unnamed.append(weight)
             else:
                 named[bias.removeprefix(prefix).removesuffix(".bias") + ".weight"] = weight
+    _join_pieces(named)
     for name, value in named.items():
         if name.endswith("self_attn.fsmn_block.weight") and value.dim() == 4:
             named[name] = value.flatten(start_dim=2)
     return named, unnamed
+
+
+def _join_pieces(named: dict[str, Tensor]) -> None:
+    """Put ``ctc.ctc_lo.0.weight``, ``….1.weight``, … together to ``ctc.ctc_lo.weight``, and the biases alike, in place."""
+    for kind in ("weight", "bias"):
+        pieces = []
+        while (piece := named.pop(f"{HEAD}.{len(pieces)}.{kind}", None)) is not None:
+            pieces.append(piece)
+        if pieces:
+            named[f"{HEAD}.{kind}"] = torch.cat(pieces)
 
 
 def _tensor(value: np.ndarray) -> Tensor:

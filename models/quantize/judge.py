@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from engine.ctc import collapse
 from engine.vocabulary import Vocabulary
 from models.export import open_for_check
+from models.head_graph import logits_of
 from models.metrics import error_counts, total
 from models.probe_graph import with_outputs
 from models.quantize.ranges import CalibrationError
@@ -51,14 +52,14 @@ class _Heard:
     posteriors: NDArray[np.float16] | None
 
 
-def posterior_tensor(graph: Path) -> str:
-    """The name of the tensor that holds logits (ASR) or probabilities (VAD): (1, T, V)."""
+def posterior_tensors(graph: Path) -> list[str]:
+    """The names of the tensors that hold logits (ASR) or probabilities (VAD): (1, T, V_n) each, in the order of the vocabulary."""
     model = onnx.load(str(graph), load_external_data=False).graph
-    compared = [node.input[0] for node in model.node if node.op_type in ("ArgMax", "TopK")]
+    compared = logits_of(model)
     if compared:
-        return str(compared[0])
+        return compared
     if [output.name for output in model.output] == ["probs"]:
-        return "probs"
+        return ["probs"]
     raise CalibrationError(f"{graph.name} has no logits to compare; export it again with `python -m models export`")
 
 
@@ -81,7 +82,7 @@ class Judge:
     def __init__(
         self, full: Path, feeds: Iterable[Feeds], *, texts: Sequence[str] | None = None, vocabulary: Vocabulary | None = None
     ) -> None:
-        self._tensor = posterior_tensor(full)
+        self._tensors = posterior_tensors(full)
         self._feeds = list(feeds)
         if not self._feeds:
             raise CalibrationError("no clip to compare precisions on; name a folder of recordings with --data")
@@ -95,10 +96,10 @@ class Judge:
         self.baseline = Score(cer=self._cer(heard_texts), disagreement=0.0, divergence=0.0)
 
     def _answers(self, graph: Path, count: int) -> Iterable[NDArray[np.float32]]:
-        with with_outputs(graph, [self._tensor]) as path:
+        with with_outputs(graph, self._tensors) as path:
             session = open_for_check(path)
             for feeds in self._feeds[:count]:
-                yield session.run([self._tensor], dict(feeds))[0][0]
+                yield np.concatenate(session.run(self._tensors, dict(feeds)), axis=-1)[0]
 
     def score(self, graph: Path, *, clips: int | None = None) -> Score:
         """Compare a graph over all clips, or the first ``clips``."""

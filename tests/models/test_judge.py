@@ -17,7 +17,7 @@ from models.export import open_for_check  # noqa: E402
 from models.probe_graph import with_outputs  # noqa: E402
 from models.quantize import dynamic  # noqa: E402
 from models.quantize.hybrid import Hybrid  # noqa: E402
-from models.quantize.judge import Judge, divergence, log_posteriors, posterior_tensor  # noqa: E402
+from models.quantize.judge import Judge, divergence, log_posteriors, posterior_tensors  # noqa: E402
 from models.quantize.ranges import CalibrationError, CalibrationMethod, activation_ranges  # noqa: E402
 from models.quantize.static import activations_of  # noqa: E402
 
@@ -45,8 +45,8 @@ def integer_graph(exported_bundle: Path) -> Iterator[Path]:
 
 
 def logits(graph: Path, feed: dict[str, np.ndarray]) -> np.ndarray:
-    with with_outputs(graph, [posterior_tensor(graph)]) as path:
-        return open_for_check(path).run([posterior_tensor(graph)], feed)[0][0]
+    with with_outputs(graph, posterior_tensors(graph)) as path:
+        return np.concatenate(open_for_check(path).run(posterior_tensors(graph), feed), axis=-1)[0]
 
 
 def test_a_graph_equals_itself(exported_bundle: Path) -> None:
