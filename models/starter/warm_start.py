@@ -2,7 +2,8 @@
 with other units.
 
 A block that the bundle lacks begins silent: it adds nothing to the stream it stands in until it has learnt to (the idea of
-https://arxiv.org/abs/2003.04887); so does a hidden unit of a feed-forward layer. A unit of text that the bundle lacks begins unlikely.
+https://arxiv.org/abs/2003.04887); so does a hidden unit of a feed-forward layer. A unit of text that the bundle lacks begins as the longest known unit that it
+begins with (``▁seven`` as ``▁s``), less likely, or unlikely where there is none.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from models.sensevoice import SanmBlock, SenseVoice
 from models.starter.corpus import CorpusError
 
 _NEW_UNIT_SCALE = 0.3
+#: A logit: a longer unit has e⁻¹ of its beginning's odds until it has learnt more.
+_LONGER_UNIT_BEHIND = 1.0
 
 
 def pieces_of(bundle: Path) -> list[str]:
@@ -66,6 +69,7 @@ def _copy_units(network: SenseVoice, known: SenseVoice, *, old: list[str], new: 
     head.weight.mul_(_NEW_UNIT_SCALE)
     head.bias.fill_(float(before.bias.min()))
     for index, piece in enumerate(new):
-        if piece in places:
-            head.weight[index] = before.weight[places[piece]]
-            head.bias[index] = before.bias[places[piece]]
+        known_piece = next((piece[:size] for size in range(len(piece), 0, -1) if piece[:size] in places), None)
+        if known_piece is not None:
+            head.weight[index] = before.weight[places[known_piece]]
+            head.bias[index] = before.bias[places[known_piece]] - (0.0 if known_piece == piece else _LONGER_UNIT_BEHIND)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 from pathlib import Path
@@ -32,7 +33,7 @@ from models.starter.events import make_events  # noqa: E402
 from models.starter.pinyin import sounds_of_pinyin, sounds_of_syllable, sounds_of_text  # noqa: E402
 from models.starter.room import play_at, reverberate  # noqa: E402
 from models.starter.train_asr import learning_rate  # noqa: E402
-from models.starter.units import UnitEncoder, learn_units  # noqa: E402
+from models.starter.units import EnglishPieces, UnitEncoder, learn_english, learn_units  # noqa: E402
 
 CONFIG = yaml.safe_load((Path(corpus.__file__).parent / "config.yaml").read_text(encoding="utf-8"))
 ENGLISH = ["one two three", "we call it bear", "the cat sat on the mat", "zero nine five eight", "quick brown fox jumps over lazy dogs"]
@@ -70,6 +71,8 @@ def test_units_spell_what_they_learnt(tmp_path: Path) -> None:
         ids = encoder.encode(text, characters=False)
         assert ids is not None and "".join(pieces[index] for index in ids).replace("▁", " ").strip() == text
     assert encoder.encode("一三", characters=True) is None
+    few = EnglishPieces(learn_english(ENGLISH, units=30))
+    assert len(few.pieces) < len(EnglishPieces(model).pieces) and "".join(few.encode("three one")) == "▁three▁one"
     write_tokens(tmp_path / "tokens.txt", pieces)
     lines = (tmp_path / "tokens.txt").read_text(encoding="utf-8").splitlines()
     assert lines[0] == "<blank> 0" and lines[-1] == f"{pieces[-1]} {len(pieces) - 1}"
@@ -339,7 +342,7 @@ def test_a_deeper_and_wider_network_begins_as_the_bundle_it_comes_from(tmp_path:
 
     torch.manual_seed(0)
     sizes = {"output_size": 32, "attention_heads": 4, "tp_blocks": 1, "kernel_size": 11}
-    old, new = ["<blank>", "a", "b", "<|en|>"], ["<blank>", "b", "c", "a", "<|en|>"]
+    old, new = ["<blank>", "a", "b", "<|en|>"], ["<blank>", "b", "c", "a", "<|en|>", "ab"]
     shallow = SenseVoice(SenseVoiceConfig(num_blocks=2, linear_units=48, vocab_size=len(old), **sizes)).eval()
     export_asr(shallow, tmp_path / "asr.fp32.onnx", tag_ids=[3], metadata={})
     write_tokens(tmp_path / "tokens.txt", old)
@@ -349,6 +352,7 @@ def test_a_deeper_and_wider_network_begins_as_the_bundle_it_comes_from(tmp_path:
     with torch.no_grad():
         expected, got = shallow(speech, *prompt), deep(speech, *prompt)
     torch.testing.assert_close(got[..., [0, 3, 1, 4]], expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(got[..., 5], expected[..., 1] - 1.0, atol=1e-4, rtol=1e-4)  # "ab" begins as "a", a little behind
     narrow = SenseVoice(SenseVoiceConfig(num_blocks=2, linear_units=40, vocab_size=len(old), **sizes))
     with pytest.raises(CorpusError, match="linear_units is 48 there and only 40 here"):
         begin_with(narrow, tmp_path, pieces=old)
@@ -378,7 +382,7 @@ def test_every_weight_is_moved_by_one_optimizer_and_a_checkpoint_goes_on(name: s
     assert [key for key, value in before.items() if torch.equal(value, after[key])] == []
     second.load_state_dict(after)
     resumed = Optimizers(second, name=name, weight_decay=0.01)
-    resumed.load_state_dict(moving.state_dict())
+    resumed.load_state_dict(copy.deepcopy(moving.state_dict()))  # as from a file
     step(first, moving)
     step(second, resumed)
     for key, value in first.state_dict().items():
