@@ -22,12 +22,12 @@ from tqdm import tqdm
 from engine.audio import load_audio
 from engine.features import FBANK_BINS, fbank
 from engine.tags import Language, piece_of
-from models.starter.corpus import CJK, DIGITS_EN, Utterance, read_corpus
+from models.starter.corpus import DIGITS_EN, Utterance, read_corpus
 from models.starter.events import make_events
 from models.starter.pinyin import sounds_of_pinyin, sounds_of_text
 from models.starter.room import play_at, reverberate
 from models.starter.synthesis import synthesize
-from models.starter.units import SoundEncoder, UnitEncoder, learn_units
+from models.starter.units import EnglishPieces, SoundEncoder, UnitEncoder, learn_english, learn_units
 
 log = logging.getLogger(__name__)
 
@@ -110,12 +110,12 @@ def more_voices(utterances: Sequence[Utterance], settings: dict[str, Any]) -> li
     return copies
 
 
-def _sounds(utterance: Utterance, units: UnitEncoder) -> list[str] | None:
+def _sounds(utterance: Utterance, english: EnglishPieces) -> list[str] | None:
     if utterance.pinyin is not None:
         return sounds_of_pinyin(utterance.pinyin)
     if not utterance.text:
         return None
-    return sounds_of_text(utterance.text) if utterance.language is Language.ZH else units.english_pieces(utterance.text)
+    return sounds_of_text(utterance.text) if utterance.language is Language.ZH else english.encode(utterance.text)
 
 
 def prepare(data: Path, work: Path, config: dict[str, Any], *, without: Sequence[str] = ()) -> FeatureStore:
@@ -140,10 +140,10 @@ def prepare(data: Path, work: Path, config: dict[str, Any], *, without: Sequence
     )
     encoder = UnitEncoder(pieces, english_model)
     ids = {piece: index for index, piece in enumerate(pieces)}
-    heard = [_sounds(u, encoder) for u in utterances]
-    english_pieces = [piece for piece in pieces[1:] if not CJK.match(piece) and not piece.startswith("<|")]
+    english_sounds = EnglishPieces(learn_english(english, units=settings["english_sounds"]))
+    heard = [_sounds(u, english_sounds) for u in utterances]
     mandarin_sounds = {sound for u, parts in zip(utterances, heard, strict=True) if u.language is Language.ZH for sound in parts or ()}
-    sounds = SoundEncoder(english_pieces, mandarin_sounds)
+    sounds = SoundEncoder(english_sounds.pieces, mandarin_sounds)
     partial = work / "fbank.f16.partial"
     counts, means, deviations = _write_frames(utterances, partial)
     offsets = np.concatenate([[0], np.cumsum(counts)])

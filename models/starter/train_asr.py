@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from models.sensevoice import PROMPT_POSITIONS, SenseVoice, SenseVoiceConfig
 from models.starter.batches import Batch, BatchMaker
+from models.starter.optimizers import Optimizers
 from models.starter.prepare import FeatureStore, Item
 from models.starter.warm_start import begin_with
 
@@ -173,9 +174,7 @@ class Trainer:
         self.model = network
         if init is not None and not (work / CHECKPOINT).exists():
             begin_with(network, init, pieces=store.pieces)
-        self.optimizer = torch.optim.AdamW(
-            self.learner.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=self.settings["weight_decay"], fused=True
-        )
+        self.optimizers = Optimizers(self.learner, name=self.settings["optimizer"], weight_decay=self.settings["weight_decay"])
         self.work = work
         self.progress = Progress()
         self.recent: deque[Path] = deque(maxlen=self.settings["average_last"])
@@ -191,7 +190,7 @@ class Trainer:
             return
         state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
         self.learner.load_state_dict(state["learner"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizers.load_state_dict(state["optimizers"])
         self.progress = Progress(**state["progress"])
         self.recent.extend(Path(path) for path in state["recent"] if Path(path).exists())
         log.info("resumed: %s", self.progress)
@@ -200,7 +199,7 @@ class Trainer:
         partial = self.checkpoint.with_suffix(".partial")
         state = {
             "learner": self.learner.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": self.optimizers.state_dict(),
             "progress": vars(self.progress),
             "recent": [str(path) for path in self.recent],
         }
@@ -260,14 +259,13 @@ class Trainer:
             if minutes is not None:
                 done = max(done, self.progress.spent_s / (60 * minutes))
             rate = learning_rate(done, peak=settings["peak_learning_rate"], warmup_fraction=settings["warmup_fraction"])
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
+            self.optimizers.set_rate(rate)
             parts = losses(self.learner, batch.to(self.device))
             weights = (1.0, settings["sound_loss_weight"], settings["tag_loss_weight"], settings["emotion_loss_weight"])
-            self.optimizer.zero_grad(set_to_none=True)
+            self.optimizers.zero_grad()
             sum(weight * part for weight, part in zip(weights, parts, strict=True)).backward()
             torch.nn.utils.clip_grad_norm_(self.learner.parameters(), settings["gradient_clip"])
-            self.optimizer.step()
+            self.optimizers.step()
             count += 1
             sums += [part.item() for part in parts]
             self.progress = replace(

@@ -1,4 +1,4 @@
-"""The starter's output units: a few English pieces, the commonest Chinese characters, and SenseVoice's tag tokens."""
+"""The starter's output units: English pieces, the commonest Chinese characters, and SenseVoice's tag tokens."""
 
 from __future__ import annotations
 
@@ -14,17 +14,14 @@ BLANK = "<blank>"
 WORD_START = "▁"
 
 
-def learn_units(english: Iterable[str], mandarin: Iterable[str], *, english_units: int, mandarin_min_count: int) -> tuple[list[str], bytes]:
-    """Learn the unit table from training texts: -> (pieces with the blank first, the serialized English BPE model).
-
-    Few units on purpose: with hundreds of rare ones CTC stays on the blank plateau for thousands of updates.
-    """
+def learn_english(texts: Iterable[str], *, units: int) -> bytes:
+    """Learn about ``units`` English pieces by byte-pair encoding: -> the serialized SentencePiece model."""
     trained = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(list(english)),
+        sentence_iterator=iter(list(texts)),
         model_writer=trained,
         model_type="bpe",
-        vocab_size=english_units,
+        vocab_size=units,
         character_coverage=1.0,
         hard_vocab_limit=False,
         bos_id=-1,
@@ -32,16 +29,36 @@ def learn_units(english: Iterable[str], mandarin: Iterable[str], *, english_unit
         unk_id=0,
         minloglevel=2,
     )
-    model = sentencepiece.SentencePieceProcessor(model_proto=trained.getvalue())
-    pieces = [model.id_to_piece(index) for index in range(1, model.get_piece_size())]
+    return trained.getvalue()
+
+
+class EnglishPieces:
+    """English text to the pieces of a SentencePiece model."""
+
+    def __init__(self, model: bytes) -> None:
+        self._model = sentencepiece.SentencePieceProcessor(model_proto=model)
+        self.pieces: list[str] = [self._model.id_to_piece(index) for index in range(1, self._model.get_piece_size())]
+
+    def encode(self, text: str) -> list[str]:
+        """The pieces that spell a text."""
+        return list(self._model.encode(text, out_type=str))
+
+
+def learn_units(english: Iterable[str], mandarin: Iterable[str], *, english_units: int, mandarin_min_count: int) -> tuple[list[str], bytes]:
+    """Learn the unit table from training texts: -> (pieces with the blank first, the serialized English BPE model).
+
+    A training from nothing wants few: with hundreds of rare ones CTC stays on the blank plateau for thousands of updates. A network that
+    spells already takes the commonest words as units of their own (``train --init``) and misspells them no more.
+    """
+    model = learn_english(english, units=english_units)
     counts = Counter(character for text in mandarin for character in text)
     characters = sorted(character for character, count in counts.items() if count >= mandarin_min_count)
     tags = [piece_of(tag) for family in TAG_POSITIONS for tag in family]
-    return [BLANK, *pieces, *characters, *tags], trained.getvalue()
+    return [BLANK, *EnglishPieces(model).pieces, *characters, *tags], model
 
 
 class SoundEncoder:
-    """Text or pinyin to the sounds of the intermediate CTC: English pieces as they are, Mandarin as initials and finals."""
+    """Text or pinyin to the sounds of the intermediate CTC: a few English pieces, and Mandarin's initials and finals."""
 
     def __init__(self, english: Sequence[str], sounds: Iterable[str]) -> None:
         self.pieces = [BLANK, *english, *sorted(set(sounds))]
@@ -58,14 +75,10 @@ class UnitEncoder:
 
     def __init__(self, pieces: Sequence[str], english_model: bytes) -> None:
         self._ids = {piece: index for index, piece in enumerate(pieces)}
-        self._english = sentencepiece.SentencePieceProcessor(model_proto=english_model)
-
-    def english_pieces(self, text: str) -> list[str]:
-        """The pieces that spell an English text."""
-        return list(self._english.encode(text, out_type=str))
+        self._english = EnglishPieces(english_model)
 
     def encode(self, text: str, *, characters: bool) -> list[int] | None:
         """Ids of a text, by character (Mandarin) or by piece (English); None if a unit is missing."""
-        pieces = list(text) if characters else self.english_pieces(text)
+        pieces = list(text) if characters else self._english.encode(text)
         ids = [self._ids.get(piece) for piece in pieces]
         return None if None in ids else [int(index) for index in ids if index is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 from pathlib import Path
@@ -32,7 +33,7 @@ from models.starter.events import make_events  # noqa: E402
 from models.starter.pinyin import sounds_of_pinyin, sounds_of_syllable, sounds_of_text  # noqa: E402
 from models.starter.room import play_at, reverberate  # noqa: E402
 from models.starter.train_asr import learning_rate  # noqa: E402
-from models.starter.units import UnitEncoder, learn_units  # noqa: E402
+from models.starter.units import EnglishPieces, UnitEncoder, learn_english, learn_units  # noqa: E402
 
 CONFIG = yaml.safe_load((Path(corpus.__file__).parent / "config.yaml").read_text(encoding="utf-8"))
 ENGLISH = ["one two three", "we call it bear", "the cat sat on the mat", "zero nine five eight", "quick brown fox jumps over lazy dogs"]
@@ -70,6 +71,8 @@ def test_units_spell_what_they_learnt(tmp_path: Path) -> None:
         ids = encoder.encode(text, characters=False)
         assert ids is not None and "".join(pieces[index] for index in ids).replace("▁", " ").strip() == text
     assert encoder.encode("一三", characters=True) is None
+    few = EnglishPieces(learn_english(ENGLISH, units=30))
+    assert len(few.pieces) < len(EnglishPieces(model).pieces) and "".join(few.encode("three one")) == "▁three▁one"
     write_tokens(tmp_path / "tokens.txt", pieces)
     lines = (tmp_path / "tokens.txt").read_text(encoding="utf-8").splitlines()
     assert lines[0] == "<blank> 0" and lines[-1] == f"{pieces[-1]} {len(pieces) - 1}"
@@ -332,23 +335,68 @@ def test_a_training_can_begin_with_a_bundle(trained: Path, tmp_path: Path) -> No
         Trainer(store, wider, tmp_path, init=trained / "bundle")
 
 
-def test_a_deeper_network_begins_as_the_bundle_it_comes_from(tmp_path: Path) -> None:
+def test_a_deeper_and_wider_network_begins_as_the_bundle_it_comes_from(tmp_path: Path) -> None:
     from models.export import export_asr
     from models.sensevoice import SenseVoice, SenseVoiceConfig
     from models.starter.warm_start import begin_with
 
     torch.manual_seed(0)
-    sizes = {"output_size": 32, "attention_heads": 4, "linear_units": 48, "tp_blocks": 1, "kernel_size": 11}
-    old, new = ["<blank>", "a", "b", "<|en|>"], ["<blank>", "b", "c", "a", "<|en|>"]
-    shallow = SenseVoice(SenseVoiceConfig(num_blocks=2, vocab_size=len(old), **sizes)).eval()
+    sizes = {"output_size": 32, "attention_heads": 4, "tp_blocks": 1, "kernel_size": 11}
+    old, new = ["<blank>", "a", "b", "<|en|>"], ["<blank>", "b", "c", "a", "<|en|>", "ab"]
+    shallow = SenseVoice(SenseVoiceConfig(num_blocks=2, linear_units=48, vocab_size=len(old), **sizes)).eval()
     export_asr(shallow, tmp_path / "asr.fp32.onnx", tag_ids=[3], metadata={})
     write_tokens(tmp_path / "tokens.txt", old)
-    deep = SenseVoice(SenseVoiceConfig(num_blocks=4, vocab_size=len(new), **sizes)).eval()
+    deep = SenseVoice(SenseVoiceConfig(num_blocks=4, linear_units=80, vocab_size=len(new), **sizes)).eval()
     begin_with(deep, tmp_path, pieces=new)
     speech, prompt = torch.randn(1, 12, 560), (torch.tensor([0]), torch.tensor([15]))
     with torch.no_grad():
         expected, got = shallow(speech, *prompt), deep(speech, *prompt)
     torch.testing.assert_close(got[..., [0, 3, 1, 4]], expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(got[..., 5], expected[..., 1] - 1.0, atol=1e-4, rtol=1e-4)  # "ab" begins as "a", a little behind
+    narrow = SenseVoice(SenseVoiceConfig(num_blocks=2, linear_units=40, vocab_size=len(old), **sizes))
+    with pytest.raises(CorpusError, match="linear_units is 48 there and only 40 here"):
+        begin_with(narrow, tmp_path, pieces=old)
+
+
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+def test_every_weight_is_moved_by_one_optimizer_and_a_checkpoint_goes_on(name: str) -> None:
+    from models.sensevoice import SenseVoice, SenseVoiceConfig
+    from models.starter.optimizers import Optimizers, inner_matrices
+    from models.starter.train_asr import Learner
+
+    def step(learner: Learner, optimizers: Optimizers) -> None:
+        generator = torch.Generator().manual_seed(1)
+        optimizers.zero_grad()
+        for parameter in learner.parameters():
+            parameter.grad = torch.randn(parameter.shape, generator=generator)
+        optimizers.step()
+
+    sizes = {"output_size": 32, "attention_heads": 4, "linear_units": 48, "num_blocks": 2, "tp_blocks": 1, "kernel_size": 11}
+    first, second = (Learner(SenseVoice(SenseVoiceConfig(vocab_size=9, **sizes)), sounds=5, tap=1) for _ in range(2))
+    assert len(inner_matrices(first)) == 4 * 3
+    before = {key: value.clone() for key, value in first.state_dict().items()}
+    moving = Optimizers(first, name=name, weight_decay=0.01)
+    moving.set_rate(1e-3)
+    step(first, moving)
+    after = first.state_dict()
+    assert [key for key, value in before.items() if torch.equal(value, after[key])] == []
+    second.load_state_dict(after)
+    resumed = Optimizers(second, name=name, weight_decay=0.01)
+    resumed.load_state_dict(copy.deepcopy(moving.state_dict()))  # as from a file
+    step(first, moving)
+    step(second, resumed)
+    for key, value in first.state_dict().items():
+        torch.testing.assert_close(second.state_dict()[key], value, msg=key)
+
+
+def test_an_optimizer_that_is_not_known_and_a_checkpoint_of_another_are_refused() -> None:
+    from models.starter.optimizers import Optimizers
+
+    with pytest.raises(ValueError, match="'sgd'; choose one of adamw, muon"):
+        Optimizers(torch.nn.Linear(2, 2), name="sgd", weight_decay=0.0)
+    adamw = Optimizers(torch.nn.Linear(2, 2), name="adamw", weight_decay=0.0)
+    with pytest.raises(ValueError, match="another optimizer"):
+        adamw.load_state_dict([*adamw.state_dict(), {}])
 
 
 def test_an_export_without_training_names_the_step(tmp_path: Path) -> None:
