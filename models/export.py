@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 
 OPSET = 17
 PARITY_TOLERANCE = 1e-3
-#: Smaller weights stay in the graph's file: ONNX Runtime opens the data file anew for each that lies there, and looks at every folder of its
-#: path. 284 of 1 061 in SenseVoice-Small's INT8 graph are larger; it opens in 0.49 s instead of 0.56.
+#: Smaller weights stay in the graph's file: for each that lies in the data file ONNX Runtime opens it anew and looks at every folder of
+#: its path. 284 of 1 061 in SenseVoice-Small's INT8 graph are larger; it opens in 0.49 s instead of 0.56.
 EXTERNAL_BYTES = 65_536
 LIFTED_BYTES = 1024
 #: Two graphs may disagree on an arg-max whose margin is smaller than this.

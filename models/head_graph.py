@@ -45,7 +45,7 @@ def split_head(model: onnx.ModelProto, *, piece: int = PIECE) -> int:
     bias_name = next(name for name in addition.input if name in values)
     bias = numpy_helper.to_array(values[bias_name])
     edges = [*range(0, len(bias), piece), len(bias)]
-    if len(edges) == 2:  # noqa: PLR2004 - one piece
+    if len(edges) == 2:
         return 1
     tag_ids = next(json.loads(entry.value) for entry in model.metadata_props if entry.key == "tag_token_ids")
     source = product.input[0]
@@ -128,9 +128,7 @@ def _pieces(source: str, *, count: int) -> list[onnx.NodeProto]:
     nodes = []
     for index in range(count):
         part = f"head_{index}"
-        product = helper.make_node(
-            "MatMul", [source, f"{_WEIGHT}.{index}.weight"], [f"{part}_product"], name=f"{_NODE}/{index}/MatMul"
-        )
+        product = helper.make_node("MatMul", [source, f"{_WEIGHT}.{index}.weight"], [f"{part}_product"], name=f"{_NODE}/{index}/MatMul")
         nodes += [
             product,
             helper.make_node("Add", [f"{part}_product", f"{_WEIGHT}.{index}.bias"], [f"{part}_logits"], name=f"{_NODE}/{index}/Add"),

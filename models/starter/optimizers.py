@@ -52,7 +52,9 @@ class Optimizers:
     def load_state_dict(self, states: list[dict[str, Any]]) -> None:
         """Go on with saved moments; ValueError where they are of other optimizers."""
         if len(states) != len(self._all):
-            raise ValueError("the checkpoint was written by another optimizer than config.yaml names; give it back or begin a new work folder")
+            raise ValueError(
+                "the checkpoint was written by another optimizer than config.yaml names; give it back or begin a new work folder"
+            )
         for optimizer, state in zip(self._all, states, strict=True):
             optimizer.load_state_dict(state)
 

@@ -2,8 +2,8 @@
 with other units.
 
 A block that the bundle lacks begins silent: it adds nothing to the stream it stands in until it has learnt to (the idea of
-https://arxiv.org/abs/2003.04887); so does a hidden unit of a feed-forward layer. A unit of text that the bundle lacks begins as the longest known unit that it
-begins with (``▁seven`` as ``▁s``), less likely, or unlikely where there is none.
+https://arxiv.org/abs/2003.04887); so does a hidden unit of a feed-forward layer. A unit of text that the bundle lacks begins as the
+longest known unit that it begins with (``▁seven`` as ``▁s``), less likely, or unlikely where there is none.
 """
 
 from __future__ import annotations

@@ -86,7 +86,9 @@ def test_equal_logits_answer_the_first_token(whole: Path, tmp_path: Path) -> Non
 
 def test_no_tensor_has_the_whole_vocabulary(pieces: Path) -> None:
     inferred = onnx.shape_inference.infer_shapes(onnx.load(str(pieces)), strict_mode=True)
-    widths = {info.name: info.type.tensor_type.shape.dim[-1].dim_value for info in inferred.graph.value_info if info.type.tensor_type.shape.dim}
+    widths = {
+        info.name: info.type.tensor_type.shape.dim[-1].dim_value for info in inferred.graph.value_info if info.type.tensor_type.shape.dim
+    }
     assert {widths[name] for name in logits_of(inferred.graph)} == {PIECE, VOCABULARY % PIECE}
     assert VOCABULARY not in widths.values()
     assert not any(VOCABULARY in tensor.dims for tensor in inferred.graph.initializer)
