@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,3 +73,16 @@ def test_all_programs_hear_the_same(address: str, recordings: dict[str, Path]) -
 def test_the_models_are_the_bundles_variants(address: str) -> None:
     with openai.OpenAI(base_url=f"{address}/v1", api_key="none") as client:
         assert {"starter:fp32", "starter:int8"} <= {model.id for model in client.models.list()}
+
+
+def test_a_connection_that_was_idle_for_a_while_answers_again(address: str) -> None:
+    """Clients keep one for 5 s or longer; a server that closes it first breaks the request that is on its way."""
+    connection = http.client.HTTPConnection(address.removeprefix("http://"))
+    try:
+        for pause_s in (0, 6):
+            time.sleep(pause_s)
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().read()
+            assert connection.sock is not None  # the same connection: it was not closed after the answer
+    finally:
+        connection.close()

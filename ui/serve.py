@@ -36,6 +36,9 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7860
 #: Once nothing runs any more, answers that are on their way get this long, and streams to open pages end.
 GRACEFUL_STOP_S = 3
+#: Longer than clients keep an idle connection for its next request. With uvicorn's 5 s, which are httpx's as well, one request of 2 500
+#: met a connection that was just being closed.
+KEEP_ALIVE_S = 75
 FILES_PREFIX = "lightvoice-files-"
 #: What runs when the server is told to stop gets this long.
 RUNS_END_WITHIN_S = 30.0
@@ -127,6 +130,7 @@ def serve(  # noqa: PLR0913 - the command line's options, keyword-only
             ssl_certfile=ssl_certfile,
             ssl_keyfile=ssl_keyfile,
             timeout_graceful_shutdown=GRACEFUL_STOP_S,
+            timeout_keep_alive=KEEP_ALIVE_S,
         )
         _load(config)
         scheme = "https" if config.is_ssl else "http"
