@@ -154,7 +154,8 @@ def save_graph(model: onnx.ModelProto, path: Path, *, external: bool) -> None:
         onnx.save(model, str(path))
         return
     onnx.save(model, str(path), save_as_external_data=True, all_tensors_to_one_file=True, location=data.name, size_threshold=EXTERNAL_BYTES)
-    data.chmod(0o644)
+    if data.exists():  # a tiny graph has no weight that is large enough
+        data.chmod(0o644)
 
 
 def asr_metadata(network: SenseVoice, tag_ids: Sequence[int]) -> dict[str, Any]:
