@@ -1,6 +1,6 @@
 """The vocabulary's layer of an exported graph in pieces, so that the logits of all tokens are in memory at no time.
 
-25 055 logits a frame are 50 MB for 30 s of audio, their softmax another 50: a third of what lightweight mode takes in all. Of each piece
+25 055 logits a frame are 50 MB for 30 s of audio, their softmax another 50: a fifth of what lightweight mode took in all. Of each piece
 the best token and its share of the piece are kept, which is all that the best token and its share of the whole need:
 
     share of the whole = share of its piece · (sum of exponentials of the piece) / (sum over all pieces)
