@@ -26,6 +26,9 @@ from ui.transcribe_form import RecordingSources, TranscribeOptions, build_option
 #: hands a script the outputs' values behind the inputs.
 QUEUE_ID_MARK = "lightvoice-queue"
 WITH_QUEUE_ID = f"(...values) => [...values.slice(0, values.indexOf('{QUEUE_ID_MARK}')), window.lightvoiceQueue.id()]"
+#: The drop zone is emptied at once, in the browser: emptied by an answer of the server, it would take with it what is dropped until then.
+_TAKE_FILES = "(files) => { window.lightvoiceQueue.take(files); return null; }"
+_TAKEN_FILES = "() => [window.lightvoiceQueue.taken(), window.lightvoiceQueue.id()]"
 _LOOK_AGAIN = "() => { window.lightvoiceQueue.look(); }"
 _QUIET: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
 #: For listeners that may refuse: Gradio shows a toast only for what came through its queue.
@@ -101,13 +104,15 @@ def _wire_sources(context: PageContext, panel: TranscribePanel) -> None:
         return add
 
     # Unprocessed, for a processed file has lost the name that the person gave it; uploaded_file() checks it.
-    for event, listener, source in (
-        (recording.files.upload, add_files, recording.files),
-        (recording.microphone.stop_recording, add_spoken, recording.microphone),
-    ):
-        added = event(listener, inputs=[source, panel.queue_id], outputs=None, js=WITH_QUEUE_ID, preprocess=False, **_SPOKEN)
-        added.then(None, js=_LOOK_AGAIN, **_QUIET)
-        added.then(lambda: None, outputs=source, **_QUIET)
+    unprocessed = {"outputs": None, "preprocess": False, **_SPOKEN}
+    taken = recording.files.upload(None, inputs=recording.files, outputs=recording.files, js=_TAKE_FILES, **_QUIET)
+    added = taken.then(add_files, inputs=[recording.files, panel.queue_id], js=_TAKEN_FILES, **unprocessed)
+    added.then(None, js=_LOOK_AGAIN, **_QUIET)
+    spoken = recording.microphone.stop_recording(
+        add_spoken, inputs=[recording.microphone, panel.queue_id], js=WITH_QUEUE_ID, **unprocessed
+    )
+    spoken.then(None, js=_LOOK_AGAIN, **_QUIET)
+    spoken.then(lambda: None, outputs=recording.microphone, **_QUIET)
     for name, button in recording.examples:
         button.click(add_example(name), inputs=panel.queue_id, outputs=None, js=WITH_QUEUE_ID, **_SPOKEN).then(
             None, js=_LOOK_AGAIN, **_QUIET

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -140,6 +141,42 @@ def test_the_same_file_twice_is_two_rows_and_a_bad_one_stops_none(
     expect(rows_in(page, "failed")).to_contain_text("convert it to WAV")
     with zipfile.ZipFile(io.BytesIO(downloaded(page, "zip")[1])) as archive:
         assert {"digits-en.srt", "digits-en-2.srt"} <= set(archive.namelist())
+
+
+def test_files_dropped_while_others_are_on_their_way_are_all_there(
+    open_page: Callable[..., Any], spoken_digits: Path, tmp_path: Path
+) -> None:
+    page = open_page()
+
+    # A slow line: what the page asks of the server is asked later.
+    page.evaluate("""() => {
+        const fetched = window.fetch, later = /gradio_api\\/(upload\\?|queue\\/join)/;
+        window.uploaded = 0;
+        window.fetch = async (address, options) => {
+            const slow = later.test(String(address));
+            if (slow) await new Promise((resolve) => setTimeout(resolve, 700));
+            const answer = await fetched(address, options);
+            if (String(address).includes("/upload?")) window.uploaded += 1;
+            return answer;
+        };
+    }""")
+    for number in range(3):
+        file = tmp_path / f"talk-{number}.flac"
+        shutil.copyfile(spoken_digits, file)
+        page.locator("#lv-transcribe-audio input[type=file]").set_input_files(str(file))
+        # Uploaded, but the server has not been told what to do with it; and there is a place for the next one, that stays.
+        page.wait_for_function(
+            """(number) => {
+                const field = document.querySelector("#lv-transcribe-audio input[type=file]"), now = performance.now();
+                if (window.uploaded <= number || !field || field !== window.place) [window.place, window.since] = [field, now];
+                return window.uploaded > number && field && now - window.since > 300;
+            }""",
+            arg=number,
+        )
+    expect(page.locator(".lv-row")).to_have_count(3, timeout=PATIENCE_MS)
+    page.wait_for_timeout(2_000)  # nor is one there twice
+    names = page.locator(".lv-row-name").all_inner_texts()
+    assert sorted(names) == [f"talk-{number}.flac" for number in range(3)]
 
 
 def test_cancelling_one_and_all_keeps_what_is_done(open_page: Callable[..., Any], spoken_digits: Path, long_wav: Path) -> None:

@@ -250,6 +250,10 @@
   // Who closes the page wants nothing more; who reloads it is back before the server minds.
   window.addEventListener("pagehide", () => { navigator.sendBeacon(address("/leave")); });
   window.addEventListener("pageshow", (event) => { if (event.persisted) look(); });
-  window.lightvoiceQueue = { id: () => queueId, look, mark };
+  // Files that were uploaded and that the server has not been told about yet.
+  const uploaded = [];
+  const take = (files) => { uploaded.push(...(files ?? [])); };
+  const taken = () => uploaded.splice(0);
+  window.lightvoiceQueue = { id: () => queueId, look, mark, take, taken };
   look();
 })();
