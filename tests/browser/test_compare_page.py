@@ -49,15 +49,15 @@ def compared(page: Any, button: str = "run") -> Any:
 def choose(page: Any, which: str, option: str) -> None:
     shown = page.get_by_role("option", name=option, exact=True)
     field = page.locator(f"#{which} input")
-    for _ in range(10):  # what is on offer comes from the server, and a list that is open when it comes closes
-        field.blur()  # a click on a field that has the focus closes its list
+    for _ in range(3):  # what is on offer comes from the server, and a list that is open when it comes may close
+        field.blur()
         field.click()
         try:
             shown.click(timeout=5_000)
         except sync_api.TimeoutError:
             continue
         return
-    raise AssertionError(f"{which} never offered {option}")
+    raise AssertionError(f"{which} offers {page.get_by_role('option').all_inner_texts()}, not {option}")
 
 
 def downloaded(page: Any, name: str) -> tuple[str, str]:

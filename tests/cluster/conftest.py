@@ -84,16 +84,16 @@ def ray_cluster(bundles: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
     from engine.cluster.ray_workers import start_ray
 
-    # Both are read by every process of the cluster when it starts.
+    small = {"num_cpus": 2, "object_store_memory": 100 << 20}
+    # The processes of the cluster keep the environment that they were started in; tests of other things must not.
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LIGHTVOICE_BUNDLES", str(bundles))
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        small = {"num_cpus": 2, "object_store_memory": 100 << 20}
         cluster = Cluster(initialize_head=True, head_node_args={**small, "include_dashboard": False})
-        try:
-            cluster.add_node(**small, env_vars={"LIGHTVOICE_BUNDLES": str(tmp_path_factory.mktemp("no-bundles"))})
-            start_ray(cluster.address)
-            yield
-        finally:
-            ray.shutdown()
-            cluster.shutdown()
+        cluster.add_node(**small, env_vars={"LIGHTVOICE_BUNDLES": str(tmp_path_factory.mktemp("no-bundles"))})
+    try:
+        start_ray(cluster.address)
+        yield
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
