@@ -108,9 +108,7 @@ def _wire_sources(context: PageContext, panel: TranscribePanel) -> None:
     taken = recording.files.upload(None, inputs=recording.files, outputs=recording.files, js=_TAKE_FILES, **_QUIET)
     added = taken.then(add_files, inputs=[recording.files, panel.queue_id], js=_TAKEN_FILES, **unprocessed)
     added.then(None, js=_LOOK_AGAIN, **_QUIET)
-    spoken = recording.microphone.stop_recording(
-        add_spoken, inputs=[recording.microphone, panel.queue_id], js=WITH_QUEUE_ID, **unprocessed
-    )
+    spoken = recording.microphone.stop_recording(add_spoken, inputs=[recording.microphone, panel.queue_id], js=WITH_QUEUE_ID, **unprocessed)
     spoken.then(None, js=_LOOK_AGAIN, **_QUIET)
     spoken.then(lambda: None, outputs=recording.microphone, **_QUIET)
     for name, button in recording.examples:

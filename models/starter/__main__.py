@@ -1,4 +1,4 @@
-"""`python -m models.starter prepare|train|export|evaluate`: the recipe of the embedded bundle, step by step."""
+"""`python -m models.starter prepare|train|align|export|evaluate`: the recipe of the embedded bundle, step by step."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--epochs", type=int, help="override the number of epochs")
     train.add_argument("--minutes", type=float, help="time for the ASR training; the learning rate falls with it (default: by epochs)")
     train.add_argument("--init", type=Path, metavar="BUNDLE", help="begin with the ASR weights of a bundle of the same width")
+    steps.add_parser("align", help="find the words in the recordings with the network trained so far; later epochs join them anew")
     export = steps.add_parser("export", help="write the bundle")
     export.add_argument("--output", type=Path, default=HERE / "bundle", help="bundle folder (default: the embedded one)")
     evaluate = steps.add_parser("evaluate", help="error rates of a bundle on the held-out speakers")
@@ -61,6 +62,15 @@ def _run(arguments: argparse.Namespace) -> None:
 
             heard = read_meetings(arguments.meetings, TUNING) if arguments.meetings else ()
             train_vad(store, config, arguments.work, teacher=arguments.teacher, meetings=heard)
+    elif arguments.step == "align":
+        from models.starter.alignment import align
+        from models.starter.prepare import FeatureStore
+        from models.starter.train_asr import Trainer
+
+        trainer = Trainer(FeatureStore(arguments.work), config, arguments.work)
+        if not trainer.checkpoint.exists():
+            raise FileNotFoundError(f"{trainer.checkpoint} is not there: run `train --only asr` first, words are found by what it learnt")
+        align(trainer.maker.store, trainer.learner, trainer.maker, sources=list(config["train_asr"]["splice_shares"]))
     elif arguments.step == "export":
         from models.starter.export import export
 

@@ -19,6 +19,7 @@ from models.contract import PROMPT_LANGUAGE, PROMPT_TEXTNORM
 from models.starter.augment import add_noise, augment, cut_piece, silence, trim
 from models.starter.corpus import DIGITS_EN
 from models.starter.prepare import FeatureStore, Item
+from models.starter.splicing import Splicer, read_cuts
 
 LFR_M, LFR_N = 7, 6
 BATCHES_AHEAD = 4
@@ -61,6 +62,7 @@ class BatchMaker:
         for item in train:
             if item.source == "fsdd":
                 self.digits.setdefault(item.speaker, []).append(item)
+        self.splicer = Splicer(store, self.train, read_cuts(store.folder), self.settings)
         events = {event: ids[piece_of(event)] for event in (Event.BGM, Event.EVENT_UNK)}
         self.music_id = events[Event.BGM]
         self.rare_ids = {ids[piece_of(event)] for event in (Event.CRY, Event.SNEEZE)}
@@ -154,9 +156,14 @@ class BatchMaker:
         return self.collate(rows, chosen, rng)
 
     def _as_segmented(self, frames: np.ndarray, item: Item, rng: np.random.Generator) -> tuple[np.ndarray, Item]:
-        """What voice activity detection leaves of an utterance: often its bare speech, now and then a piece without a known text."""
+        """What voice activity detection leaves of an utterance: often its bare speech, now and then a piece whose text is not known.
+
+        Or other words of its speaker's, where they were found.
+        """
         if not item.text:
             return frames, item
+        if self.splicer.wants(item, rng):
+            return self.splicer.splice(item, rng)
         if rng.random() < self.settings["piece_share"]:
             return cut_piece(frames, rng), replace(item, targets=None, sounds=None)
         return (trim(frames, rng) if rng.random() < self.settings["trim_share"] else frames), item

@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ TIMEOUT_S = 60
 #: Digit strings spoken with pauses.
 COMMA_SHARE = 0.3
 LONGEST_PHRASE = 12
+LONGEST_SENTENCE = 12
+ENGLISH_WORDS = Path("/usr/share/dict/words")
 
 
 def digit_strings(count: int, *, words: Sequence[str], rng: random.Random, separator: str) -> list[str]:
@@ -137,6 +140,38 @@ def mandarin_phrases(count: int, *, words: Sequence[str], rng: random.Random) ->
     return phrases
 
 
+def composed_sentences(count: int, *, texts: Sequence[str], words: Sequence[str], word_share: float, rng: random.Random) -> list[str]:
+    """Sentences that are not among ``texts`` but made like them: a chain of their word pairs, now and then one of ``words`` instead.
+
+    Without them a network learns the few sentences that were recorded by heart instead of learning to spell.
+    """
+    followers: dict[str, list[str]] = {}
+    for text in texts:
+        for word, follower in pairwise(("", *text.split(), "")):
+            followers.setdefault(word, []).append(follower)
+    known, sentences = set(texts), []
+    while len(sentences) < count:
+        chain, word = [], rng.choice(followers[""])
+        while word and len(chain) < LONGEST_SENTENCE:
+            chain.append(rng.choice(words) if words and rng.random() < word_share else word)
+            word = rng.choice(followers[word])
+        if (sentence := " ".join(chain)) and sentence not in known:
+            sentences.append(sentence)
+    return sentences
+
+
+def dictionary_words(path: Path = ENGLISH_WORDS) -> list[str]:
+    """Lower-case words of three to eight letters from a word list; none, and a warning, where it is not installed."""
+    if not path.is_file():
+        log.warning("%s is not there (Debian package wamerican): sentences are composed of recorded words alone", path)
+        return []
+    return [
+        word
+        for word in path.read_text(encoding="utf-8").split()
+        if word.isascii() and word.isalpha() and word.islower() and 3 <= len(word) <= 8
+    ]
+
+
 def common_words(allowed: Collection[str], *, count: int, rng: random.Random) -> list[str]:
     """Words of two to four characters drawn by their frequency in jieba's dictionary, spelled with ``allowed`` characters alone."""
     import jieba
@@ -168,6 +203,16 @@ def plan_synthesis(
     texts = [(text, "digits") for text in digits] + [
         (rng.choice(english), "sentences") for _ in range(settings["sentences"] if english else 0)
     ]
+    if english and settings["composed_sentences"]:
+        composer = random.Random(f"{seed}/composed")
+        composed = composed_sentences(
+            settings["composed_sentences"],
+            texts=english,
+            words=dictionary_words(),
+            word_share=settings["dictionary_word_share"],
+            rng=composer,
+        )
+        texts += [(text, "composed") for text in composed]
     for number, (text, kind) in enumerate(texts if programs else []):
         job = _Job(text, folder / f"{kind}-{number:05d}.wav", programs, f"{seed}/{number}", commas=kind == "digits")
         plan.append((job, f"tts-{kind}", Language.EN))
