@@ -247,7 +247,3 @@ class RecordingQueue:
         entry = self._entries[entry_id]
         self._entries[entry_id] = replace(entry, revision=entry.revision + 1, **changes)
         return self._entries[entry_id]
-
-
-#: A queue's lookup by id, as the routes and the panel use it.
-FindQueue = Callable[[str], RecordingQueue | None]
