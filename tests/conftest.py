@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.bundle import Bundle
-from engine.pipeline import Engine
-from tests.tiny_graphs import write_tiny_bundle
+if TYPE_CHECKING:
+    from engine.pipeline import Engine
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTER = ROOT / "models" / "starter" / "bundle"
@@ -34,6 +34,8 @@ def data_dir() -> Path:
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete bundle of tiny graphs that keep the contract; do not change it, copy it."""
+    from tests.tiny_graphs import write_tiny_bundle
+
     return write_tiny_bundle(tmp_path_factory.mktemp("tiny") / "bundle")
 
 
@@ -46,6 +48,9 @@ def starter_bundle() -> Path:
 @pytest.fixture
 def engine() -> Iterator[Engine]:
     """An engine on the embedded bundle."""
+    from engine.bundle import Bundle
+    from engine.pipeline import Engine
+
     engine = Engine(Bundle.load(STARTER))
     yield engine
     engine.close()

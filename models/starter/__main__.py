@@ -70,7 +70,7 @@ def _run(arguments: argparse.Namespace) -> None:
         trainer = Trainer(FeatureStore(arguments.work), config, arguments.work)
         if not trainer.checkpoint.exists():
             raise FileNotFoundError(f"{trainer.checkpoint} is not there: run `train --only asr` first, words are found by what it learnt")
-        align(trainer.maker.store, trainer.learner, trainer.maker, sources=list(config["train_asr"]["splice_shares"]))
+        align(trainer.learner, trainer.maker, sources=list(config["train_asr"]["splice_shares"]))
     elif arguments.step == "export":
         from models.starter.export import export
 

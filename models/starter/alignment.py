@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from models.starter.augment import speech_bounds
 from models.starter.batches import LFR_N, BatchMaker
-from models.starter.prepare import FeatureStore, Item
+from models.starter.prepare import Item
 from models.starter.splicing import WORDS_FILE, Cuts, word_groups
 from models.starter.train_asr import Learner
 
@@ -94,9 +94,10 @@ def _batches(learner: Learner, maker: BatchMaker, items: Sequence[Item]) -> Iter
             yield item, part, row[:length]
 
 
-def align(store: FeatureStore, learner: Learner, maker: BatchMaker, *, sources: Sequence[str]) -> Path:
+def align(learner: Learner, maker: BatchMaker, *, sources: Sequence[str]) -> Path:
     """Find the words of every training utterance of ``sources`` and write them beside the store; the next training takes them up."""
     learner.eval()
+    store = maker.store
     groups = {
         item.offset: grouped[1]
         for item in store.items

@@ -18,6 +18,7 @@ import numpy as np
 from engine.tags import Language
 from models.starter.augment import silence
 from models.starter.prepare import FeatureStore, Item
+from models.starter.units import WORD_START
 
 #: The store's offset of an utterance -> the frame where each of its words begins, and the one after the last.
 Cuts = dict[int, list[int]]
@@ -42,10 +43,15 @@ def _grouped(units: Sequence[int], names: Sequence[str], *, characters: bool, so
             if not sounds or names[unit][-1].isdigit():  # a syllable ends with its toned final
                 groups.append([])
         else:
-            if names[unit].startswith("▁"):
+            if names[unit].startswith(WORD_START):
                 groups.append([])
             groups[-1].append(unit)
     return [group for group in groups if group]
+
+
+def _words(item: Item) -> list[str]:
+    """An utterance's words; Mandarin's are its characters."""
+    return list(str(item.text)) if item.language == Language.ZH.value else str(item.text).split()
 
 
 def word_groups(item: Item, store: FeatureStore) -> tuple[list[list[int]], list[list[int]]] | None:
@@ -53,10 +59,9 @@ def word_groups(item: Item, store: FeatureStore) -> tuple[list[list[int]], list[
     if not item.text or item.targets is None or item.sounds is None:
         return None
     characters = item.language == Language.ZH.value
-    words = len(item.text) if characters else len(item.text.split())
     targets = _grouped(item.targets, store.pieces, characters=characters, sounds=False)
     sounds = _grouped(item.sounds, store.sounds, characters=characters, sounds=True)
-    return (targets, sounds) if len(targets) == len(sounds) == words else None
+    return (targets, sounds) if len(targets) == len(sounds) == len(_words(item)) else None
 
 
 class Splicer:
@@ -99,8 +104,7 @@ class Splicer:
             parts.append(frames)
             targets += [unit for group in targets_of[first : first + run] for unit in group]
             sounds += [unit for group in sounds_of[first : first + run] for unit in group]
-            spoken = list(str(source.text)) if source.language == Language.ZH.value else str(source.text).split()
-            texts += spoken[first : first + run]
+            texts += _words(source)[first : first + run]
             source = pool[int(rng.integers(len(pool)))]
         joined = np.concatenate(parts)
         text = ("" if item.language == Language.ZH.value else " ").join(texts)

@@ -32,6 +32,7 @@ TIMEOUT_S = 60
 COMMA_SHARE = 0.3
 LONGEST_PHRASE = 12
 LONGEST_SENTENCE = 12
+TRIES_A_SENTENCE = 20
 ENGLISH_WORDS = Path("/usr/share/dict/words")
 
 
@@ -143,14 +144,17 @@ def mandarin_phrases(count: int, *, words: Sequence[str], rng: random.Random) ->
 def composed_sentences(count: int, *, texts: Sequence[str], words: Sequence[str], word_share: float, rng: random.Random) -> list[str]:
     """Sentences that are not among ``texts`` but made like them: a chain of their word pairs, now and then one of ``words`` instead.
 
-    Without them a network learns the few sentences that were recorded by heart instead of learning to spell.
+    Without them a network learns the few sentences that were recorded by heart instead of learning to spell. Fewer than ``count`` where
+    the texts are too few to make other ones of.
     """
     followers: dict[str, list[str]] = {}
     for text in texts:
         for word, follower in pairwise(("", *text.split(), "")):
             followers.setdefault(word, []).append(follower)
     known, sentences = set(texts), []
-    while len(sentences) < count:
+    for _ in range(TRIES_A_SENTENCE * count):
+        if len(sentences) == count:
+            break
         chain, word = [], rng.choice(followers[""])
         while word and len(chain) < LONGEST_SENTENCE:
             chain.append(rng.choice(words) if words and rng.random() < word_share else word)

@@ -97,7 +97,7 @@ class Ear(torch.nn.Module):
 @pytest.fixture
 def aligned(tmp_path: Path) -> tuple[FeatureStore, list[list[tuple[int, int]]]]:
     store, places = write_store(tmp_path, [("ann", "red blue"), ("ann", "sun red blue"), ("bob", "blue sun"), ("li", "妈好妈")])
-    align(store, Ear(), BatchMaker(store, CONFIG), sources=["speechocean762"])
+    align(Ear(), BatchMaker(store, CONFIG), sources=["speechocean762"])
     return store, places
 
 
@@ -184,6 +184,7 @@ def test_composed_sentences_are_new_and_go_on_as_recorded_ones_do() -> None:
     assert len(made) == 200 and not set(made) & set(texts)
     followed = [pair for text in made if len(text.split()) < 12 for pair in zip(("", *text.split()), (*text.split(), ""), strict=True)]
     assert followed and set(followed) <= pairs
+    assert composed_sentences(5, texts=["we call it bear"], words=[], word_share=0.5, rng=random.Random(3)) == []
     strange = composed_sentences(200, texts=texts, words=["xylem"], word_share=0.3, rng=random.Random(3))
     assert 0.2 < np.mean([word == "xylem" for text in strange for word in text.split()]) < 0.4
 
