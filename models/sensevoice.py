@@ -12,6 +12,7 @@ What this file does not do: features (``engine.features``), decoding (``engine.c
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,9 @@ from torch import Tensor, nn
 
 PROMPT_POSITIONS = 4
 EMBEDDING_ROWS = 16  # 7 spare + 7 languages + 2 text norms, as upstream lays its table out
+
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": torch.relu, "gelu": nn.functional.gelu}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +38,12 @@ class SenseVoiceConfig:
     tp_blocks: int = 20
     kernel_size: int = 11
     vocab_size: int = 25055
+    #: Between the two layers of a feed-forward: SenseVoice's "relu", or "gelu" for a network that begins with Whisper's blocks.
+    activation: str = "relu"
+
+    def __post_init__(self) -> None:
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation is {self.activation!r}; choose one of {', '.join(ACTIVATIONS)}")
 
     @classmethod
     def from_official(cls, config: dict[str, Any], *, vocab_size: int, input_size: int = 560) -> SenseVoiceConfig:
@@ -150,16 +160,17 @@ class SanmAttention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with a ReLU between: (B, T, D) -> (B, T, D)."""
+    """Two linear layers with a ReLU (or GELU) between: (B, T, D) -> (B, T, D)."""
 
-    def __init__(self, *, size: int, units: int, dropout: float = 0.0) -> None:
+    def __init__(self, *, size: int, units: int, activation: str = "relu", dropout: float = 0.0) -> None:
         super().__init__()
+        self.activation = ACTIVATIONS[activation]
         self.w_1 = nn.Linear(size, units)
         self.w_2 = nn.Linear(units, size)
         self.dropout = ChannelDropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.w_2(self.dropout(torch.relu(self.w_1(x))))
+        return self.w_2(self.dropout(self.activation(self.w_1(x))))
 
 
 class SanmBlock(nn.Module):
@@ -171,7 +182,7 @@ class SanmBlock(nn.Module):
         self.self_attn = SanmAttention(
             heads=config.attention_heads, in_size=in_size, size=size, kernel_size=config.kernel_size, dropout=dropout
         )
-        self.feed_forward = FeedForward(size=size, units=config.linear_units, dropout=dropout)
+        self.feed_forward = FeedForward(size=size, units=config.linear_units, activation=config.activation, dropout=dropout)
         self.norm1 = nn.LayerNorm(in_size)
         self.norm2 = nn.LayerNorm(size)
         self.dropout = ChannelDropout(dropout)

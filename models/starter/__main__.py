@@ -1,17 +1,20 @@
-"""`python -m models.starter prepare|train|align|export|evaluate`: the recipe of the embedded bundle, step by step."""
+"""The recipe of the embedded bundle, step by step: `python -m models.starter STEP`, in the order in which the steps are listed."""
 
 from __future__ import annotations
 
 import argparse
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from models.starter.corpus import CorpusError
 
 HERE = Path(__file__).parent
+TEACHER = "teacher.pt"
 log = logging.getLogger("models.starter")
 
 
@@ -20,16 +23,28 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, default=HERE / "config.yaml", help="the recipe's numbers (default: the bundle's own)")
     parser.add_argument("--work", type=Path, default=Path("work/starter"), help="features, checkpoints and logs (default: work/starter)")
     steps = parser.add_subparsers(dest="step", required=True)
+    unlabelled = steps.add_parser("transcribe", help="texts for the English recordings that have none, by Whisper base; before prepare")
+    unlabelled.add_argument("--data", type=Path, required=True)
+    unlabelled.add_argument("--teacher", type=Path, required=True, help="folder with Whisper base's model.bin and tokenizer.json")
     prepare = steps.add_parser("prepare", help="read the recordings, synthesize speech, compute features")
     prepare.add_argument("--data", type=Path, required=True, help="folder that holds the public sets named in README.md")
     prepare.add_argument("--without", action="append", default=[], metavar="SET", help="leave a set out, e.g. for its licence; repeatable")
+    begin = steps.add_parser("begin", help="read Whisper base, which the network begins with and learns from")
+    begin.add_argument("teacher", type=Path, help="base.pt, model.safetensors or model.bin of Whisper base, or the folder that holds it")
+    begin.add_argument("--any-teacher", action="store_true", help="take a file whose sha256 is not among those that were checked")
+    distil = steps.add_parser("distil", help="teach the encoder to say what Whisper says; goes on where it stopped")
+    distil.add_argument("--minutes", type=float, help="time for it, over all calls (default: config.yaml's)")
+    distil.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
     train = steps.add_parser("train", help="train ASR and VAD; goes on where it stopped")
     train.add_argument("--only", choices=("asr", "vad"), help="train one of the two")
     train.add_argument("--teacher", type=Path, help="FSMN-VAD model.onnx whose decisions label the VAD's training frames")
     train.add_argument("--meetings", type=Path, help="folder of pyannote's meeting extracts: trn and dev train and tune the VAD")
     train.add_argument("--epochs", type=int, help="override the number of epochs")
     train.add_argument("--minutes", type=float, help="time for the ASR training; the learning rate falls with it (default: by epochs)")
-    train.add_argument("--init", type=Path, metavar="BUNDLE", help="begin with the ASR weights of a bundle of the same width")
+    train.add_argument(
+        "--init", type=Path, metavar="BUNDLE", help="begin with the ASR weights of a bundle of the same width (default: what distil made)"
+    )
+    train.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
     steps.add_parser("align", help="find the words in the recordings with the network trained so far; later epochs join them anew")
     export = steps.add_parser("export", help="write the bundle")
     export.add_argument("--output", type=Path, default=HERE / "bundle", help="bundle folder (default: the embedded one)")
@@ -42,55 +57,125 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(arguments: argparse.Namespace) -> None:
-    config = yaml.safe_load(arguments.config.read_text(encoding="utf-8"))
-    if arguments.step == "prepare":
-        from models.starter.prepare import prepare
+Config = dict[str, Any]
 
-        prepare(arguments.data, arguments.work, config, without=arguments.without)
-    elif arguments.step == "train":
-        from models.starter.prepare import FeatureStore
 
-        store = FeatureStore(arguments.work)
-        if arguments.only != "vad":
-            from models.starter.train_asr import Trainer
+def _transcribe(arguments: argparse.Namespace, config: Config) -> None:
+    from models.starter.corpus import read_corpus
+    from models.starter.prepare import TEXTS_FILE
+    from models.starter.transcribe_unlabelled import transcribe_unlabelled
 
-            Trainer(store, config, arguments.work, init=arguments.init).run(epochs=arguments.epochs, minutes=arguments.minutes)
-        if arguments.only != "asr":
-            from models.starter.meetings import TUNING, read_meetings
-            from models.starter.train_vad import train_vad
+    transcribe_unlabelled(read_corpus(arguments.data, config), arguments.teacher, arguments.work / TEXTS_FILE)
 
-            heard = read_meetings(arguments.meetings, TUNING) if arguments.meetings else ()
-            train_vad(store, config, arguments.work, teacher=arguments.teacher, meetings=heard)
-    elif arguments.step == "align":
-        from models.starter.alignment import align
-        from models.starter.prepare import FeatureStore
+
+def _prepare(arguments: argparse.Namespace, config: Config) -> None:
+    from models.starter.prepare import prepare
+
+    prepare(arguments.data, arguments.work, config, without=arguments.without)
+
+
+def _begin(arguments: argparse.Namespace, _: Config) -> None:
+    import torch
+
+    from models.starter.whisper import read_teacher
+
+    weights = read_teacher(arguments.teacher, any_file=arguments.any_teacher)
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    torch.save({name: value.half() for name, value in weights.items()}, arguments.work / TEACHER)
+    log.info("wrote %s", arguments.work / TEACHER)
+
+
+def _train(arguments: argparse.Namespace, config: Config) -> None:
+    from models.starter.prepare import FeatureStore
+
+    store = FeatureStore(arguments.work)
+    if arguments.only != "vad":
         from models.starter.train_asr import Trainer
 
-        trainer = Trainer(FeatureStore(arguments.work), config, arguments.work)
-        if not trainer.checkpoint.exists():
-            raise FileNotFoundError(f"{trainer.checkpoint} is not there: run `train --only asr` first, words are found by what it learnt")
-        align(trainer.learner, trainer.maker, sources=list(config["train_asr"]["splice_shares"]))
-    elif arguments.step == "export":
-        from models.starter.export import export
+        trainer = Trainer(store, config, arguments.work, init=arguments.init, device=arguments.device)
+        trainer.run(epochs=arguments.epochs, minutes=arguments.minutes)
+    if arguments.only != "asr":
+        from models.starter.meetings import TUNING, read_meetings
+        from models.starter.train_vad import train_vad
 
-        export(arguments.work, arguments.output, config)
-    else:
-        from models.starter.evaluate import evaluate
+        meetings = read_meetings(arguments.meetings, TUNING) if arguments.meetings else ()
+        train_vad(store, config, arguments.work, teacher=arguments.teacher, meetings=meetings)
 
-        figures = evaluate(
-            arguments.bundle,
-            arguments.data,
-            config,
-            precisions=arguments.precision or ["fp32", "int8"],
-            report=arguments.json,
-            made_events=arguments.work / "events",
-        )
-        if arguments.card is not None:
-            from models.starter.card import figures_table, fill, training_table
 
-            fill(arguments.card, "figures", figures_table(figures))
-            fill(arguments.card, "training", training_table(arguments.work / "asr.log.jsonl"))
+def _align(arguments: argparse.Namespace, config: Config) -> None:
+    from models.starter.alignment import align
+    from models.starter.prepare import FeatureStore
+    from models.starter.train_asr import Trainer
+
+    trainer = Trainer(FeatureStore(arguments.work), config, arguments.work)
+    if not trainer.checkpoint.exists():
+        raise FileNotFoundError(f"{trainer.checkpoint} is not there: run `train --only asr` first, words are found by what it learnt")
+    align(trainer.learner, trainer.maker, sources=list(config["train_asr"]["splice_shares"]))
+
+
+def _export(arguments: argparse.Namespace, config: Config) -> None:
+    from models.starter.export import export
+
+    export(arguments.work, arguments.output, config)
+
+
+def _evaluate(arguments: argparse.Namespace, config: Config) -> None:
+    from models.starter.card import figures_table, fill, training_table
+    from models.starter.evaluate import evaluate
+
+    figures = evaluate(
+        arguments.bundle,
+        arguments.data,
+        config,
+        precisions=arguments.precision or ["fp32", "int8"],
+        report=arguments.json,
+        made_events=arguments.work / "events",
+    )
+    if arguments.card is not None:
+        fill(arguments.card, "figures", figures_table(figures))
+        fill(arguments.card, "training", training_table(arguments.work / "asr.log.jsonl"))
+
+
+def _distil(arguments: argparse.Namespace, config: Config) -> None:
+    """Ask the teacher about every recording it was not asked about yet, then teach the student."""
+    import torch
+
+    from models.sensevoice import SenseVoice
+    from models.starter.batches import BatchMaker
+    from models.starter.begin import begin_with_whisper
+    from models.starter.distil import Distiller
+    from models.starter.prepare import FeatureStore
+    from models.starter.teacher import TeacherRows, ask
+    from models.starter.train_asr import MAX_POSITIONS, flushing_denormals, network_config
+    from models.starter.whisper import WhisperEncoder
+
+    path = arguments.work / TEACHER
+    if not path.is_file():
+        raise FileNotFoundError(f"no {path}; run `python -m models.starter begin FILE` with the weights of Whisper base first")
+    weights = {name: value.float() for name, value in torch.load(path, weights_only=True).items()}
+    store, device = FeatureStore(arguments.work), arguments.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    real = [item for item in store.items if item.split == "train" and not item.source.startswith(("tts-", "made-", "esc10"))]
+    shortest = 100 * config["distil"]["shortest_s"]
+    clean = [(item.path, item.frames) for item in real if item.speed == 1.0 and item.spoiling is None and item.frames >= shortest]
+    ask(clean, arguments.work, WhisperEncoder(weights, device=device))
+    torch.manual_seed(config["seed"])
+    network = SenseVoice(network_config(config, vocab_size=len(store.pieces)), max_positions=MAX_POSITIONS)
+    begin_with_whisper(network, weights)
+    maker = BatchMaker(store, config, teacher=TeacherRows(arguments.work))
+    with flushing_denormals():
+        Distiller(network, maker, config, arguments.work, device=device).run(minutes=arguments.minutes or config["distil"]["minutes"])
+
+
+STEPS: dict[str, Callable[[argparse.Namespace, Config], None]] = {
+    "transcribe": _transcribe,
+    "prepare": _prepare,
+    "begin": _begin,
+    "distil": _distil,
+    "train": _train,
+    "align": _align,
+    "export": _export,
+    "evaluate": _evaluate,
+}
 
 
 def main() -> int:
@@ -98,7 +183,8 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     arguments = _parser().parse_args()
     try:
-        _run(arguments)
+        config = yaml.safe_load(arguments.config.read_text(encoding="utf-8"))
+        STEPS[arguments.step](arguments, config)
     except (CorpusError, FileNotFoundError) as error:
         print(f"{error}", file=sys.stderr)
         return 2

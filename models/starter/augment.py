@@ -94,12 +94,23 @@ def cut_piece(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def augment(
-    frames: np.ndarray, rng: np.random.Generator, *, noises: list[np.ndarray], fill: np.ndarray, masked: bool, gentle: bool = False
+    frames: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    noises: list[np.ndarray],
+    fill: np.ndarray,
+    masked: bool,
+    gentle: bool = False,
+    keep_times: bool = False,
 ) -> np.ndarray:
-    """A fresh variation of one utterance: (T, 80) -> (T', 80). ``gentle`` leaves loudness and voice nearly as they are."""
-    frames = stretch(frames, rng.uniform(0.92, 1.09) if gentle else rng.uniform(0.85, 1.18))
+    """A fresh variation of one utterance: (T, 80) -> (T', 80).
+
+    ``gentle`` leaves loudness and voice nearly as they are; ``keep_times`` leaves every frame in its place, T' = T.
+    """
+    if not keep_times:
+        frames = stretch(frames, rng.uniform(0.92, 1.09) if gentle else rng.uniform(0.85, 1.18))
     frames = warp_vocal_tract(frames, rng.uniform(0.94, 1.06) if gentle else rng.uniform(0.87, 1.13))
-    if rng.random() < 0.5:
+    if not keep_times and rng.random() < 0.5:
         before, after = silence(int(rng.integers(0, 40)), rng, like=frames), silence(int(rng.integers(0, 40)), rng, like=frames)
         frames = np.concatenate([before, frames, after])
     if rng.random() < 0.1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
@@ -20,6 +20,8 @@ from models.starter.augment import add_noise, augment, cut_piece, silence, trim
 from models.starter.corpus import DIGITS_EN
 from models.starter.prepare import FeatureStore, Item
 from models.starter.splicing import Splicer, read_cuts
+from models.starter.teacher import TeacherRows
+from models.starter.whisper import WIDTH
 
 LFR_M, LFR_N = 7, 6
 BATCHES_AHEAD = 4
@@ -40,17 +42,21 @@ class Batch:
     sounds: Tensor  # concatenated targets of the intermediate CTC
     sound_lengths: Tensor  # (B,)
     has_sounds: Tensor  # (B,) bool
+    teacher: Tensor | None = None  # (B, T, 2, 512): what enters Whisper's blocks, and its output; see teacher.py
+    taught: Tensor | None = None  # (B, T) bool: rows that the teacher was asked about
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
-        return Batch(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+        moved = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Batch(**{name: value if value is None else value.to(device, non_blocking=True) for name, value in moved.items()})
 
 
 class BatchMaker:
     """Draws the epochs of the starter's ASR training."""
 
-    def __init__(self, store: FeatureStore, config: dict[str, Any]) -> None:
-        self.store = store
+    def __init__(self, store: FeatureStore, config: dict[str, Any], *, teacher: TeacherRows | None = None) -> None:
+        """With a ``teacher``, the share ``taught_share`` of the batches keeps its recordings' times and carries the teacher's rows."""
+        self.store, self.teacher = store, teacher
         self.settings = config["train_asr"]
         self.strings = config["corpus"]["digit_strings"]
         self.seed = config["seed"]
@@ -103,10 +109,16 @@ class BatchMaker:
             drawn += [item] * int(share + rng.random())
         return drawn
 
-    def plan(self, number: int) -> list[list[Item | None]]:
-        """Which utterances go together in each batch of an epoch, about ``batch_frames`` LFR frames a batch, shuffled."""
+    def plan(self, number: int, *, batch_frames: int | None = None, taught: bool = False) -> list[list[Item | None]]:
+        """Which utterances go together in each batch of an epoch, about ``batch_frames`` LFR frames a batch, shuffled.
+
+        ``taught`` leaves those out that the teacher was not asked about.
+        """
         rng = np.random.default_rng([self.seed, number])
         items = self._draw(number, rng)
+        limit = batch_frames or self.settings["batch_frames"]
+        if taught:
+            items = [item for item in items if item is not None and item.speed == 1.0 and self._said(item) is not None]
         longest_s = self.settings["short_first_s"][number] if number < len(self.settings["short_first_s"]) else None
         if longest_s is not None:
             items = [item for item in items if item is None or item.frames <= 100 * longest_s]
@@ -115,29 +127,36 @@ class BatchMaker:
         longest = 0.0
         for index in np.argsort(sizes):
             longest = max(longest, sizes[index])
-            if (len(batches[-1]) + 1) * longest / LFR_N > self.settings["batch_frames"] and batches[-1]:
+            if (len(batches[-1]) + 1) * longest / LFR_N > limit and batches[-1]:
                 batches.append([])
                 longest = sizes[index]
             batches[-1].append(items[index])
         return [batches[index] for index in rng.permutation(len(batches))]
 
+    def _said(self, item: Item) -> np.ndarray | None:
+        return None if self.teacher is None else self.teacher.of(item.path)
+
     def epoch(self, number: int, plan: list[list[Item | None]], *, first: int = 0) -> Iterator[Batch]:
-        """The batches of one epoch from ``first`` on; the same for the same number and plan. They are made one ahead, in a thread."""
+        """The batches of one epoch from ``first`` on; the same for the same number and plan. They are made ahead, in a thread."""
         masked = number >= self.settings["augment_from_epoch"]
 
         def make(index: int) -> Batch:
             return self._batch(plan[index], np.random.default_rng([self.seed, number, index, 1]), masked=masked)
 
-        with ThreadPoolExecutor(1) as pool:
-            waiting: deque[Future[Batch]] = deque()
-            for index in range(first, len(plan)):
-                waiting.append(pool.submit(make, index))
-                if len(waiting) > BATCHES_AHEAD:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+        return _ahead(make, range(first, len(plan)))
+
+    def taught_epoch(self, number: int, plan: list[list[Item | None]]) -> Iterator[Batch]:
+        """The same for distillation: every batch with the teacher's rows, the recordings spoilt and masked."""
+
+        def make(index: int) -> Batch:
+            items = [item for item in plan[index] if item is not None]
+            return self.taught_batch(items, np.random.default_rng([self.seed, number, index, 2]), masked=True)
+
+        return _ahead(make, range(len(plan)))
 
     def _batch(self, items: list[Item | None], rng: np.random.Generator, *, masked: bool) -> Batch:
+        if self.teacher is not None and rng.random() < self.settings["taught_share"]:
+            return self.taught_batch([item for item in items if item is not None], rng, masked=masked)
         rows: list[np.ndarray] = []
         chosen: list[Item] = []
         fill = self.store.means.astype(np.float32)
@@ -154,6 +173,25 @@ class BatchMaker:
             rows.append(self.normalize(frames))
             chosen.append(heard)
         return self.collate(rows, chosen, rng)
+
+    def taught_batch(self, items: list[Item], rng: np.random.Generator, *, masked: bool) -> Batch:
+        """A batch whose frames stay in their places, with the teacher's rows of the clean recordings beside it."""
+        fill = self.store.means.astype(np.float32)
+        rows = []
+        for item in items:
+            gentle = item.source == "ravdess"
+            noises = self.noises if item.text != "" else []
+            frames = augment(self.store.frames(item), rng, noises=noises, fill=fill, masked=masked, gentle=gentle, keep_times=True)
+            rows.append(self.normalize(frames))
+        batch = self.collate(rows, items, rng)
+        said = np.zeros((len(items), batch.speech.shape[1], 2, WIDTH), np.float16)
+        taught = np.zeros(said.shape[:2], bool)
+        for index, item in enumerate(items):
+            known = self._said(item) if item.speed == 1.0 else None
+            if known is not None:
+                known = known[: len(rows[index])]
+                said[index, : len(known)], taught[index, : len(known)] = known, True
+        return replace(batch, teacher=torch.from_numpy(said), taught=torch.from_numpy(taught))
 
     def _as_segmented(self, frames: np.ndarray, item: Item, rng: np.random.Generator) -> tuple[np.ndarray, Item]:
         """What voice activity detection leaves of an utterance: often its bare speech, now and then a piece whose text is not known.
@@ -204,3 +242,15 @@ class BatchMaker:
 def _fits(targets: list[int] | None, frames: int) -> bool:
     """CTC needs a frame per unit and one more between equal neighbours."""
     return targets is not None and frames >= len(targets) + sum(a == b for a, b in pairwise(targets))
+
+
+def _ahead(make: Callable[[int], Batch], indices: Iterable[int]) -> Iterator[Batch]:
+    """The batches of ``indices`` in order, some made ahead in a thread."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting: deque[Future[Batch]] = deque()
+        for index in indices:
+            waiting.append(pool.submit(make, index))
+            if len(waiting) > BATCHES_AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -6,6 +6,7 @@ directions move alike. Both take AdamW's rates: Muon's steps are scaled to the s
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from torch import nn
@@ -18,22 +19,29 @@ NAMES = ("adamw", "muon")
 class Optimizers:
     """One or two optimizers that step together."""
 
-    def __init__(self, learner: nn.Module, *, name: str, weight_decay: float) -> None:
-        """``name`` is one of :data:`NAMES`; ValueError for another."""
+    def __init__(self, learner: nn.Module, *, name: str, weight_decay: float, apart: Collection[str] = ()) -> None:
+        """``name`` is one of :data:`NAMES`; ValueError for another.
+
+        Weights whose names begin with one of ``apart`` may be given a rate of their own.
+        """
         if name not in NAMES:
             raise ValueError(f"optimizer is {name!r}; choose one of {', '.join(NAMES)} in config.yaml")
         matrices = inner_matrices(learner) if name == "muon" else []
         chosen = {id(matrix) for matrix in matrices}
-        others = [parameter for parameter in learner.parameters() if id(parameter) not in chosen]
-        self._all: list[Optimizer] = [AdamW(others, lr=1e-4, betas=(0.9, 0.98), weight_decay=weight_decay, fused=True)]
+        named = list(learner.named_parameters())
+        own = [parameter for own_name, parameter in named if own_name.startswith(tuple(apart))] if apart else []
+        chosen |= {id(parameter) for parameter in own}
+        others = [parameter for _, parameter in named if id(parameter) not in chosen]
+        groups = [{"params": others}] + ([{"params": own, "apart": True}] if own else [])
+        self._all: list[Optimizer] = [AdamW(groups, lr=1e-4, betas=(0.9, 0.98), weight_decay=weight_decay, fused=True)]
         if matrices:
             self._all.append(Muon(matrices, lr=1e-4, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"))
 
-    def set_rate(self, rate: float) -> None:
-        """The learning rate of the next step."""
+    def set_rate(self, rate: float, *, apart: float | None = None) -> None:
+        """The learning rate of the next step, and that of the weights ``apart`` (the same unless given)."""
         for optimizer in self._all:
             for group in optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = apart if apart is not None and group.get("apart") else rate
 
     def zero_grad(self) -> None:
         """Forget the gradients."""

@@ -12,6 +12,7 @@ import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,16 @@ from models.starter.corpus import DIGITS_EN, Utterance, read_corpus
 from models.starter.events import make_events
 from models.starter.pinyin import sounds_of_pinyin, sounds_of_text
 from models.starter.room import play_at, reverberate
+from models.starter.spoiling import spoil
 from models.starter.synthesis import synthesize
+from models.starter.transcribe_unlabelled import read_texts
 from models.starter.units import EnglishPieces, SoundEncoder, UnitEncoder, learn_english, learn_units
 
 log = logging.getLogger(__name__)
+#: Other voices for babble: every so many of the recordings that are longer than this.
+MIN_COMPANY_S, COMPANY_EVERY = 3.0, 20
+#: Written by the step ``transcribe``.
+TEXTS_FILE = "transcribed.tsv"
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,8 @@ class Item:
     split: str
     path: str
     sounds: list[int] | None = None  # targets of the intermediate CTC
+    speed: float = 1.0  # of the recording at ``path``
+    spoiling: str | None = None  # what was done to it; see spoiling.py
 
 
 class FeatureStore:
@@ -74,11 +83,14 @@ def _targets(utterance: Utterance, encoder: UnitEncoder) -> list[int] | None:
     return encoder.encode(utterance.text, characters=utterance.language is Language.ZH)
 
 
-def _frames_of(utterance: Utterance) -> np.ndarray:
-    """Log-mel frames (T, 80) float16 of one utterance, as fast and in such a room as it says."""
+def _frames_of(utterance: Utterance, company: Sequence[Path] = ()) -> np.ndarray:
+    """Log-mel frames (T, 80) float16 of one utterance, as fast, in such a room and as spoilt as it says."""
     samples = play_at(load_audio(utterance.path).samples, utterance.speed)
+    rng = np.random.default_rng(zlib.crc32(f"{utterance.path.name}{utterance.spoiling or ''}".encode()))
     if utterance.reverberant:
-        samples = reverberate(samples, np.random.default_rng(zlib.crc32(utterance.path.name.encode())))
+        samples = reverberate(samples, rng)
+    if utterance.spoiling is not None:
+        samples = spoil(samples, kind=utterance.spoiling, rng=rng, company=company)
     return fbank(samples).astype(np.float16)
 
 
@@ -86,7 +98,8 @@ def _write_frames(utterances: Sequence[Utterance], path: Path) -> tuple[list[int
     counts: list[int] = []
     total, squares, seen = np.zeros(FBANK_BINS), np.zeros(FBANK_BINS), 0
     with path.open("wb") as handle, Pool(os.cpu_count()) as pool:
-        every = pool.imap(_frames_of, utterances, chunksize=64)
+        company = [u.path for u in utterances if u.split == "train" and u.text and u.duration_s > MIN_COMPANY_S][::COMPANY_EVERY]
+        every = pool.imap(partial(_frames_of, company=company), utterances, chunksize=64)
         for utterance, frames in zip(utterances, tqdm(every, desc="fbank", unit="clip", mininterval=5, total=len(utterances)), strict=True):
             handle.write(frames.tobytes())
             counts.append(len(frames))
@@ -99,14 +112,19 @@ def _write_frames(utterances: Sequence[Utterance], path: Path) -> tuple[list[int
 
 
 def more_voices(utterances: Sequence[Utterance], settings: dict[str, Any]) -> list[Utterance]:
-    """The training recordings again at other speeds, as voices of their own, some in a room; see ``voices`` in config.yaml."""
+    """The training recordings again: at other speeds (``voices`` in config.yaml) and spoilt (``spoilt_copies``, ``spoiling_shares``)."""
     rng = np.random.default_rng(17)
+    kinds = list(settings["spoiling_shares"])
+    shares = np.array([settings["spoiling_shares"][kind] for kind in kinds])
     copies = []
     for utterance in utterances:
-        if utterance.split != "train":
+        if utterance.split != "train" or utterance.source in settings["never_spoilt"]:
             continue
         speeds = settings["voices"].get(utterance.source, ())
         copies += [replace(utterance, speed=float(speed), reverberant=bool(rng.random() < settings["reverberant"])) for speed in speeds]
+        chosen = rng.choice(kinds, size=settings["spoilt_copies"], replace=False, p=shares / shares.sum())
+        # A noise keeps what it is behind a codec; among voices or on the telephone it would be something else.
+        copies += [replace(utterance, spoiling=str(kind) if utterance.text != "" else "codec") for kind in chosen]
     return copies
 
 
@@ -122,6 +140,8 @@ def prepare(data: Path, work: Path, config: dict[str, Any], *, without: Sequence
     """Read the corpus, synthesize the rest, and write the store below ``work``."""
     work.mkdir(parents=True, exist_ok=True)
     utterances = read_corpus(data, config, without=without)
+    texts = {path: text for path, text in read_texts(work / TEXTS_FILE).items() if text}
+    utterances = [replace(u, text=texts.get(str(u.path))) if u.text is None and u.language is Language.EN else u for u in utterances]
     train = [u for u in utterances if u.split == "train" and u.text]
     english = [str(u.text) for u in train if u.language is Language.EN]
     mandarin = [str(u.text) for u in train if u.language is Language.ZH]
@@ -160,6 +180,8 @@ def prepare(data: Path, work: Path, config: dict[str, Any], *, without: Sequence
             split=u.split,
             path=str(u.path),
             sounds=sounds.encode(parts),
+            speed=u.speed,
+            spoiling=u.spoiling,
         )
         for u, offset, count, parts in zip(utterances, offsets, counts, heard, strict=False)
     ]

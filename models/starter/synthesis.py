@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 ESPEAK_ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-us-nyc", "en-gb-x-rp")
 ESPEAK_VARIANTS = ("", "+m1", "+m2", "+m3", "+m4", "+m5", "+m6", "+m7", "+f1", "+f2", "+f3", "+f4", "+f5")
+ESPEAK_LANGUAGES = {"mandarin": "cmn", "korean": "ko"}
 FLITE_VOICES = ("kal16", "awb", "rms", "slt", "kal")
 FESTIVAL_VOICES = ("voice_kal_diphone", "voice_ked_diphone", "voice_cmu_us_slt_arctic_hts")
 TIMEOUT_S = 60
@@ -90,7 +91,7 @@ def _speak_english(text: str, target: Path, *, program: str, rng: random.Random)
     return f"{program}/{voice}"
 
 
-def _made(path: Path, text: str, *, language: Language, speaker: str, source: str) -> Utterance:
+def _made(path: Path, text: str | None, *, language: Language, speaker: str, source: str) -> Utterance:
     # No emotion target: a formant synthesizer has none to teach.
     return Utterance(
         path=path,
@@ -111,7 +112,7 @@ class _Job:
 
     text: str
     target: Path
-    programs: tuple[str, ...]  # one is chosen; "mandarin" is espeak-ng's Mandarin
+    programs: tuple[str, ...]  # one is chosen; a name in ESPEAK_LANGUAGES is espeak-ng in that language
     seed: str
     commas: bool = False
 
@@ -122,8 +123,8 @@ def _speak(job: _Job) -> str:
     program = choice.choice(job.programs)
     if not job.target.exists():
         partial = job.target.with_suffix(".partial.wav")
-        if program == "mandarin":
-            _espeak(job.text, partial, voice="cmn" + choice.choice(ESPEAK_VARIANTS), rng=choice)
+        if program in ESPEAK_LANGUAGES:
+            _espeak(job.text, partial, voice=ESPEAK_LANGUAGES[program] + choice.choice(ESPEAK_VARIANTS), rng=choice)
         else:
             spoken = job.text.replace(" ", ", ") if job.commas and choice.random() < COMMA_SHARE else job.text
             _speak_english(spoken, partial, program=program, rng=choice)
@@ -222,6 +223,10 @@ def plan_synthesis(
         plan.append((job, f"tts-{kind}", Language.EN))
     if not shutil.which("espeak-ng"):
         return plan
+    for number in range(settings["korean_sentences"]):
+        choice = random.Random(f"{seed}/ko/{number}")
+        sentence = " ".join(choice.choice(settings["korean_words"].split()) for _ in range(choice.randint(2, 9)))
+        plan.append((_Job(sentence, folder / f"korean-{number:05d}.wav", ("korean",), f"{seed}/ko/{number}"), "tts-korean", Language.KO))
     words = [text for text in mandarin if len(text) <= 4]
     words += common_words({character for text in mandarin for character in text}, count=2 * len(words), rng=rng) if words else []
     spoken = digit_strings(settings["mandarin_digit_strings"], words=DIGITS_ZH, rng=rng, separator="")
@@ -242,5 +247,5 @@ def synthesize(folder: Path, english: Sequence[str], mandarin: Sequence[str], co
     plan = plan_synthesis(folder, english, mandarin, config)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # the work is the programs' own
         for (job, source, language), program in zip(plan, pool.map(_speak, [job for job, _, _ in plan]), strict=True):
-            text = job.text.replace(" ", "") if language is Language.ZH else job.text
+            text = {Language.ZH: job.text.replace(" ", ""), Language.EN: job.text}.get(language)  # of others the tag alone is taught
             yield _made(job.target, text, language=language, speaker=f"tts/{program}", source=source)

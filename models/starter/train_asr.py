@@ -10,6 +10,8 @@ import logging
 import math
 import time
 from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,11 @@ from torch.nn import functional
 
 from models.sensevoice import PROMPT_POSITIONS, SenseVoice, SenseVoiceConfig
 from models.starter.batches import Batch, BatchMaker
+from models.starter.corpus import DIGITS_EN
+from models.starter.distil import STUDENT, begin_with_student, distance_to_teacher
 from models.starter.optimizers import Optimizers
 from models.starter.prepare import FeatureStore, Item
+from models.starter.teacher import TeacherRows
 from models.starter.warm_start import begin_with
 
 log = logging.getLogger(__name__)
@@ -57,6 +62,18 @@ def network_config(config: dict[str, Any], *, vocab_size: int) -> SenseVoiceConf
     return SenseVoiceConfig(vocab_size=vocab_size, **config["asr"])
 
 
+@contextmanager
+def flushing_denormals() -> Iterator[None]:
+    """Numbers too small for a normal float become zero within: they cost a CPU a hundred times the time. As it was before, afterwards."""
+    # Denormals are kept by every process until somebody says otherwise, and torch cannot be asked; numpy shows what holds.
+    kept = bool(np.float32(1e-40) * np.float32(0.5) != 0)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(not kept)
+
+
 class Learner(nn.Module):
     """The network, and what leaves with the training: a layer that spells the middle of the encoder in sounds."""
 
@@ -65,11 +82,15 @@ class Learner(nn.Module):
         self.network, self.tap = network, tap
         self.sounds = nn.Linear(network.config.output_size, sounds)
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """-> logits (B, T + 4, V) and sound logits (B, T, S)."""
+    def forward(self, batch: Batch, *, head_alone: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+        """-> logits (B, T + 4, V), sound logits (B, T, S) and the encoder's output (B, T, D).
+
+        ``head_alone`` gives the encoder no gradient.
+        """
         taps: dict[int, Tensor] = {self.tap: torch.empty(0)}
-        encoded = self.network.encode(batch.speech, batch.language, batch.textnorm, batch.lengths, taps=taps)
-        return self.network.ctc(encoded), self.sounds(taps[self.tap][:, PROMPT_POSITIONS:])
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not head_alone):
+            encoded = self.network.encode(batch.speech, batch.language, batch.textnorm, batch.lengths, taps=taps)
+        return self.network.ctc(encoded), self.sounds(taps[self.tap][:, PROMPT_POSITIONS:]), encoded[:, PROMPT_POSITIONS:]
 
 
 def ctc_per_unit(logits: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor, rows: Tensor) -> Tensor:
@@ -81,20 +102,21 @@ def ctc_per_unit(logits: Tensor, lengths: Tensor, targets: Tensor, target_length
     return loss.sum() / max(int(target_lengths[rows].sum()), int(rows.sum()))
 
 
-LOSSES = ("ctc", "sounds", "tags", "emotion")
+LOSSES = ("ctc", "sounds", "tags", "emotion", "teacher")
 
 
-def losses(learner: Learner, batch: Batch) -> tuple[Tensor, ...]:
-    """CTC loss per text unit, CTC loss per sound, cross-entropy of language, event and text norm, and that of emotion."""
+def losses(learner: Learner, batch: Batch, *, head_alone: bool = False) -> tuple[Tensor, ...]:
+    """What LOSSES names: CTC a text unit, CTC a sound, cross-entropy of language, event and text norm, of emotion, distance to Whisper."""
     with torch.autocast(batch.speech.device.type, torch.bfloat16):
-        logits, sounds = learner(batch)
+        logits, sounds, encoded = learner(batch, head_alone=head_alone)
     logits, sounds = logits.float(), sounds.float()
+    teacher = distance_to_teacher(encoded, batch) if batch.teacher is not None and not head_alone else logits.sum() * 0.0
     others = [0, 2, 3]  # positions of language, event, text norm
     tags = functional.cross_entropy(logits[:, others].transpose(1, 2), batch.tags[:, others], ignore_index=-1)
     known = batch.tags[:, 1] >= 0
     emotion = functional.cross_entropy(logits[known, 1], batch.tags[known, 1]) if bool(known.any()) else logits.sum() * 0.0
     ctc = ctc_per_unit(logits[:, PROMPT_POSITIONS:], batch.lengths, batch.targets, batch.target_lengths, batch.has_text)
-    return ctc, ctc_per_unit(sounds, batch.lengths, batch.sounds, batch.sound_lengths, batch.has_sounds), tags, emotion
+    return ctc, ctc_per_unit(sounds, batch.lengths, batch.sounds, batch.sound_lengths, batch.has_sounds), tags, emotion, teacher
 
 
 def learning_rate(done: float, *, peak: float, warmup_fraction: float) -> float:
@@ -103,6 +125,19 @@ def learning_rate(done: float, *, peak: float, warmup_fraction: float) -> float:
         return peak * max(0.01, done / warmup_fraction)
     progress = min(1.0, (done - warmup_fraction) / (1 - warmup_fraction))
     return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def rates(done: float, settings: dict[str, Any]) -> tuple[float, float]:
+    """The learning rates of the encoder and of the layers that spell, after the share ``done`` of the training, in [0, 1].
+
+    For the share ``head_share`` the layers that spell learn alone: a network that knows speech loses it to their first gradients.
+    """
+    share = settings["head_share"]
+    if done < share:
+        warm = min(1.0, 0.05 + done / (0.1 * share))
+        return 0.0, settings["head_learning_rate"] * warm
+    rate = learning_rate((done - share) / (1 - share), peak=settings["peak_learning_rate"], warmup_fraction=settings["warmup_fraction"])
+    return rate, settings["head_rate_factor"] * rate
 
 
 @torch.inference_mode()
@@ -122,14 +157,21 @@ def spell(pieces: list[str], units: list[int]) -> str:
 
 def held_out_items(store: FeatureStore, *, limit: int = 120) -> dict[str, list[Item]]:
     """A few held-out utterances of each slice, for the log; the full figures come from ``evaluate``."""
-    digits = {"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"}
+    digits = set(DIGITS_EN)
     test = [item for item in store.items if item.split == "test"]
     ocean = [item for item in test if item.source == "speechocean762"]
+
+    def some(items: Sequence[Item]) -> list[Item]:
+        return list(items[:: max(1, len(items) // limit)][:limit])
+
     return {
         "digits": [item for item in ocean if set(str(item.text).split()) <= digits],
-        "english": [item for item in ocean if not set(str(item.text).split()) <= digits][:limit],
-        "mandarin": [item for item in test if item.language == "zh" and item.targets][:limit],
-        "emotion": [item for item in test if item.source == "ravdess"],
+        "english": some([item for item in ocean if not set(str(item.text).split()) <= digits]),
+        "english_strangers": some([item for item in test if item.source in ("commonvoice_en", "librispeech_bits")]),
+        "mandarin": some([item for item in test if item.source == "commonvoice_zh"]),
+        "mandarin_studio": some([item for item in test if item.source in ("aishell3_samples", "aishell_sample")]),
+        "languages": some([item for item in test if item.source in ("cv61_yue", "cv61_ja")]),
+        "emotion": some([item for item in test if item.source == "ravdess"]),
         "events": [item for item in test if item.source in ("esc10", "made-events")],
     }
 
@@ -146,13 +188,14 @@ def evaluate(model: SenseVoice, maker: BatchMaker, slices: dict[str, list[Item]]
         references = [str(item.text) for item in items]
         if name == "digits" and items:
             figures["digits_wer"] = jiwer.wer(references, texts)
-        if name in ("english", "mandarin") and items:
+        if name.startswith(("english", "mandarin")) and items:
             figures[f"{name}_cer"] = jiwer.cer(references, texts)
         if name == "emotion" and items:
             figures["emotion_accuracy"] = float(np.mean([tags[1] == item.tags[1] for item, (_, tags) in zip(items, outputs, strict=True)]))
         if name == "events" and items:
+            figures["noise_with_text"] = float(np.mean([bool(text) for text in texts]))
             figures["event_accuracy"] = float(np.mean([tags[2] == item.tags[2] for item, (_, tags) in zip(items, outputs, strict=True)]))
-        if name in ("english", "mandarin"):
+        if name.startswith(("english", "mandarin", "languages")):
             language += [tags[0] == item.tags[0] for item, (_, tags) in zip(items, outputs, strict=True)]
     figures["language_accuracy"] = float(np.mean(language)) if language else float("nan")
     return figures
@@ -161,20 +204,30 @@ def evaluate(model: SenseVoice, maker: BatchMaker, slices: dict[str, list[Item]]
 class Trainer:
     """One training of the starter's ASR network in a work folder; a second one in the same folder goes on from the last checkpoint."""
 
-    def __init__(self, store: FeatureStore, config: dict[str, Any], work: Path, *, init: Path | None = None) -> None:
+    def __init__(
+        self, store: FeatureStore, config: dict[str, Any], work: Path, *, init: Path | None = None, device: str | None = None
+    ) -> None:
+        """``init`` is a bundle, or a student that ``distil`` wrote (by default the one in ``work``, where there is one)."""
         self.settings = config["train_asr"]
         torch.manual_seed(config["seed"])
-        torch.set_flush_denormal(True)
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.maker = BatchMaker(store, config)
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        teacher = TeacherRows(work)
+        self.maker = BatchMaker(store, config, teacher=teacher if len(teacher) else None)
         network = SenseVoice(
             network_config(config, vocab_size=len(store.pieces)), dropout=self.settings["dropout"], max_positions=MAX_POSITIONS
         )
         self.learner = Learner(network, sounds=max(1, len(store.sounds)), tap=self.settings["sounds_after_block"]).to(self.device)
         self.model = network
+        if init is None and (work / STUDENT).exists():
+            init = work / STUDENT
         if init is not None and not (work / CHECKPOINT).exists():
-            begin_with(network, init, pieces=store.pieces)
-        self.optimizers = Optimizers(self.learner, name=self.settings["optimizer"], weight_decay=self.settings["weight_decay"])
+            if init.is_file():
+                begin_with_student(network, init)
+            else:
+                begin_with(network, init, pieces=store.pieces)
+        self.optimizers = Optimizers(
+            self.learner, name=self.settings["optimizer"], weight_decay=self.settings["weight_decay"], apart=("network.ctc.", "sounds.")
+        )
         self.work = work
         self.progress = Progress()
         self.recent: deque[Path] = deque(maxlen=self.settings["average_last"])
@@ -223,7 +276,7 @@ class Trainer:
 
         epochs = epochs or self.settings["epochs"]
         slices = held_out_items(self.maker.store)
-        with SummaryWriter(str(self.work / "tensorboard")) as board:
+        with flushing_denormals(), SummaryWriter(str(self.work / "tensorboard")) as board:
             while self.progress.epoch < epochs and not self._has_ended(minutes):
                 epoch = self.progress.epoch
                 mean = self._one_epoch(epoch, epochs, minutes, board)
@@ -258,10 +311,12 @@ class Trainer:
             done = (epoch + (first + count) / len(plan)) / epochs
             if minutes is not None:
                 done = max(done, self.progress.spent_s / (60 * minutes))
-            rate = learning_rate(done, peak=settings["peak_learning_rate"], warmup_fraction=settings["warmup_fraction"])
-            self.optimizers.set_rate(rate)
-            parts = losses(self.learner, batch.to(self.device))
-            weights = (1.0, settings["sound_loss_weight"], settings["tag_loss_weight"], settings["emotion_loss_weight"])
+            head_alone = done < settings["head_share"]
+            rate, head_rate = rates(done, settings)
+            self.optimizers.set_rate(rate, apart=head_rate)
+            parts = losses(self.learner, batch.to(self.device), head_alone=head_alone)
+            teacher_weight = settings["teacher_loss_weight"] * max(0.0, 1 - done)
+            weights = (1.0, settings["sound_loss_weight"], settings["tag_loss_weight"], settings["emotion_loss_weight"], teacher_weight)
             self.optimizers.zero_grad()
             sum(weight * part for weight, part in zip(weights, parts, strict=True)).backward()
             torch.nn.utils.clip_grad_norm_(self.learner.parameters(), settings["gradient_clip"])
@@ -274,7 +329,7 @@ class Trainer:
             if count % LOG_EVERY == 0:
                 left_s = (len(plan) - first - count) * (time.monotonic() - started) / count
                 log.info(
-                    "epoch %d, %d of %d: ctc %.3f sounds %.3f tags %.3f emotion %.3f rate %.5f, %.0f s left",
+                    "epoch %d, %d of %d: ctc %.3f sounds %.3f tags %.3f emotion %.3f teacher %.3f rate %.5f, %.0f s left",
                     epoch,
                     first + count,
                     len(plan),

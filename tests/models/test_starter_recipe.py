@@ -184,8 +184,16 @@ def small_store(folder: Path) -> Path:
 def small_config() -> dict:
     config = json.loads(json.dumps(CONFIG))
     config["corpus"]["digit_strings"] = 4
-    config["asr"] |= {"output_size": 32, "linear_units": 32, "num_blocks": 1, "tp_blocks": 1}
-    config["train_asr"] |= {"epochs": 2, "batch_frames": 200, "sounds_after_block": 1, "short_first_s": [], "dropout": 0.0}
+    config["asr"] |= {"output_size": 32, "attention_heads": 4, "linear_units": 32, "num_blocks": 1, "tp_blocks": 1}
+    config["train_asr"] |= {
+        "epochs": 2,
+        "head_share": 0.0,
+        "peak_learning_rate": 0.0015,
+        "batch_frames": 200,
+        "sounds_after_block": 1,
+        "short_first_s": [],
+        "dropout": 0.0,
+    }
     config["train_vad"] |= {"steps": 12, "window_frames": 60, "batch_windows": 2}
     return config
 
@@ -212,10 +220,10 @@ def stop_training(folder: Path, monkeypatch: pytest.MonkeyPatch, *, at_batch: in
 
     learnt, real_losses = itertools.count(1), train_asr.losses
 
-    def losses(*arguments: object) -> object:
+    def losses(*arguments: object, **options: object) -> object:
         if next(learnt) == at_batch:
             raise KeyboardInterrupt
-        return real_losses(*arguments)  # type: ignore[arg-type]
+        return real_losses(*arguments, **options)  # type: ignore[arg-type]
 
     trainer = train_asr.Trainer(FeatureStore(small_store(folder)), small_config(), folder)
     with monkeypatch.context() as patched:
@@ -240,6 +248,20 @@ def test_training_stopped_within_an_epoch_loses_nothing(tmp_path: Path, monkeypa
     expected, got = (torch.load(folder / "asr.averaged.pt", weights_only=True) for folder in (whole, stopped))
     for name, value in expected.items():
         torch.testing.assert_close(got[name], value, msg=name)
+
+
+def test_a_training_leaves_small_numbers_as_they_were(tmp_path: Path) -> None:
+    from models.starter.prepare import FeatureStore
+    from models.starter.train_asr import Trainer, flushing_denormals
+
+    tiny = np.float32(1e-40)
+    with flushing_denormals():
+        assert tiny * np.float32(0.5) == 0
+        with flushing_denormals():
+            pass
+        assert tiny * np.float32(0.5) == 0  # what was on stays on
+    Trainer(FeatureStore(small_store(tmp_path)), small_config(), tmp_path).run(epochs=1)
+    assert tiny * np.float32(0.5) != 0
 
 
 def test_a_training_ends_with_its_minutes(tmp_path: Path) -> None:
