@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from models.export import ExportError
 from models.fsmn_vad import FsmnVad, FsmnVadConfig
+from models.half_storage import widen
 from models.head_graph import LAYER as HEAD
 from models.sensevoice import SenseVoice, SenseVoiceConfig
 
@@ -30,9 +31,11 @@ _HEADS = {"Attention": "q_num_heads", "MultiHeadAttention": "num_heads"}
 
 def _load(path: Path) -> onnx.ModelProto:
     try:
-        return onnx.load(str(path))
+        model = onnx.load(str(path))
     except Exception as error:  # protobuf's DecodeError shares no base with anything but Exception
         raise ExportError(f"{path} cannot be read as an ONNX graph ({str(error).splitlines()[0][:120]}); write it again") from error
+    widen(model)
+    return model
 
 
 def read_weights(path: Path, *, prefix: str) -> tuple[dict[str, Tensor], list[Tensor]]:
@@ -124,12 +127,11 @@ def sensevoice_of(path: Path) -> SenseVoice:
     for found in map(_BLOCK.match, named):
         if found:
             blocks[found.group(1)] = max(blocks[found.group(1)], int(found.group(2)) + 1)
+    nodes = onnx.load(str(path), load_external_data=False).graph.node
+    # PyTorch writes GELU as products around one Erf.
+    activation = "gelu" if any(node.op_type in ("Erf", "Gelu") for node in nodes) else "relu"
     heads = [
-        attribute.i
-        for node in onnx.load(str(path), load_external_data=False).graph.node
-        if node.op_type in _HEADS
-        for attribute in node.attribute
-        if attribute.name == _HEADS[node.op_type]
+        attribute.i for node in nodes if node.op_type in _HEADS for attribute in node.attribute if attribute.name == _HEADS[node.op_type]
     ]
     try:
         config = SenseVoiceConfig(
@@ -141,6 +143,7 @@ def sensevoice_of(path: Path) -> SenseVoice:
             tp_blocks=blocks["tp_encoders"],
             kernel_size=named["encoder.encoders0.0.self_attn.fsmn_block.weight"].shape[2],
             vocab_size=named["ctc.ctc_lo.weight"].shape[0],
+            activation=activation,
         )
     except (KeyError, IndexError) as error:
         raise ExportError(f"{path} has no weight {error.args[0]}; it is no SenseVoice graph in FP32 of this workshop") from error

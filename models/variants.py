@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import shutil
+import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from engine.bundle import Bundle
 from engine.claimed_folder import claimed_folder
 from models.disk import require_space
+from models.half_storage import is_stored_as_half, widened
 from models.manifest import is_leftover, read_manifest, withdraw_files, write_manifest
 
 log = logging.getLogger(__name__)
@@ -36,6 +38,15 @@ class Source:
         return cls(bundle=bundle, asr=bundle.path(files.asr), vad=bundle.path(files.vad))
 
     @property
+    def is_half(self) -> bool:
+        """Whether one of the graphs stores its weights in 16 bits."""
+        return any(is_stored_as_half(graph) for graph in (self.asr, self.vad))
+
+    def widened(self, folder: Path) -> Source:
+        """The same with every weight in 32 bits: graphs that store them in 16 (models/half_storage.py) are copied into ``folder``."""
+        return replace(self, asr=widened(self.asr, folder), vad=widened(self.vad, folder))
+
+    @property
     def file_bytes(self) -> int:
         """Size of both graphs with their external weights."""
         named = [path for graph in (self.asr, self.vad) for path in (graph, graph.with_name(graph.name + ".data"))]
@@ -53,9 +64,11 @@ def add_variant(folder: Path, variant: str, recipe: Recipe) -> dict[str, Any]:
     """
     source = Source.of(folder)
     _clear_leftovers(folder)
-    require_space(folder, 2 * source.file_bytes)  # a recipe's own temporary copy, and the result
+    # A recipe's own temporary copy, and the result; weights stored in 16 bits are copied in 32 first.
+    require_space(folder, (5 if source.is_half else 2) * source.file_bytes)
     with claimed_folder(folder, STAGING) as staging:
-        record = dict(recipe(source, staging, variant))
+        with tempfile.TemporaryDirectory(dir=staging) as wide:
+            record = dict(recipe(source.widened(Path(wide)), staging, variant))
         made = sorted(path for path in staging.iterdir() if path.is_file())
         # A run that is killed between two of these leaves a whole bundle without the variant, not one whose sums are wrong.
         variants = withdraw_files(folder, {path.name for path in made})

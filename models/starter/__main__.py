@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     steps.add_parser("align", help="find the words in the recordings with the network trained so far; later epochs join them anew")
     export = steps.add_parser("export", help="write the bundle")
     export.add_argument("--output", type=Path, default=HERE / "bundle", help="bundle folder (default: the embedded one)")
+    export.add_argument("--vad", type=Path, help="folder of the official FSMN-VAD, model.onnx and am.mvn (default: the one trained here)")
     evaluate = steps.add_parser("evaluate", help="error rates of a bundle on the held-out speakers")
     evaluate.add_argument("--bundle", type=Path, default=HERE / "bundle")
     evaluate.add_argument("--data", type=Path, required=True)
@@ -116,7 +117,7 @@ def _align(arguments: argparse.Namespace, config: Config) -> None:
 def _export(arguments: argparse.Namespace, config: Config) -> None:
     from models.starter.export import export
 
-    export(arguments.work, arguments.output, config)
+    export(arguments.work, arguments.output, config, vad=arguments.vad)
 
 
 def _evaluate(arguments: argparse.Namespace, config: Config) -> None:

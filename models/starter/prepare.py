@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import Pool
@@ -55,6 +55,7 @@ class Item:
     path: str
     sounds: list[int] | None = None  # targets of the intermediate CTC
     speed: float = 1.0  # of the recording at ``path``
+    reverberant: bool = False
     spoiling: str | None = None  # what was done to it; see spoiling.py
 
 
@@ -94,13 +95,37 @@ def _frames_of(utterance: Utterance, company: Sequence[Path] = ()) -> np.ndarray
     return fbank(samples).astype(np.float16)
 
 
+def _key(utterance: Utterance | Item) -> tuple[str, float, bool, str | None]:
+    """What the frames of an utterance depend on."""
+    return str(utterance.path), float(utterance.speed), bool(utterance.reverberant), utterance.spoiling
+
+
+def _kept_frames(work: Path) -> Callable[[Utterance], np.ndarray | None]:
+    """The frames that an earlier ``prepare`` in this folder computed: what did not change is not computed again."""
+    if not (work / "store.json").is_file():
+        return lambda _: None
+    before = FeatureStore(work)
+    places = {_key(item): item for item in before.items}
+
+    def frames(utterance: Utterance) -> np.ndarray | None:
+        item = places.get(_key(utterance))
+        return None if item is None else before.frames(item).astype(np.float16)
+
+    return frames
+
+
 def _write_frames(utterances: Sequence[Utterance], path: Path) -> tuple[list[int], np.ndarray, np.ndarray]:
     counts: list[int] = []
     total, squares, seen = np.zeros(FBANK_BINS), np.zeros(FBANK_BINS), 0
+    kept = _kept_frames(path.parent)
+    new = [utterance for utterance in utterances if kept(utterance) is None]
     with path.open("wb") as handle, Pool(os.cpu_count()) as pool:
         company = [u.path for u in utterances if u.split == "train" and u.text and u.duration_s > MIN_COMPANY_S][::COMPANY_EVERY]
-        every = pool.imap(partial(_frames_of, company=company), utterances, chunksize=64)
-        for utterance, frames in zip(utterances, tqdm(every, desc="fbank", unit="clip", mininterval=5, total=len(utterances)), strict=True):
+        every = pool.imap(partial(_frames_of, company=company), new, chunksize=64)
+        computed = iter(tqdm(every, total=len(new), mininterval=5, desc="fbank", unit="clip"))
+        for utterance in utterances:
+            known = kept(utterance)
+            frames = next(computed) if known is None else known
             handle.write(frames.tobytes())
             counts.append(len(frames))
             if utterance.split == "train" and len(frames):
@@ -181,6 +206,7 @@ def prepare(data: Path, work: Path, config: dict[str, Any], *, without: Sequence
             path=str(u.path),
             sounds=sounds.encode(parts),
             speed=u.speed,
+            reverberant=u.reverberant,
             spoiling=u.spoiling,
         )
         for u, offset, count, parts in zip(utterances, offsets, counts, heard, strict=False)

@@ -11,6 +11,7 @@ import os
 import random
 import shutil
 import subprocess
+import zlib
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -132,6 +133,11 @@ def _speak(job: _Job) -> str:
     return program
 
 
+def _target(folder: Path, kind: str, number: int, text: str) -> Path:
+    """Where a clip is kept: its text is part of the name, for a later plan may have another one under the same number."""
+    return folder / f"{kind}-{number:05d}-{zlib.crc32(text.encode()):08x}.wav"
+
+
 def mandarin_phrases(count: int, *, words: Sequence[str], rng: random.Random) -> list[str]:
     """Phrases of 1 to 5 words, about 12 characters at most."""
     phrases = []
@@ -219,14 +225,16 @@ def plan_synthesis(
         )
         texts += [(text, "composed") for text in composed]
     for number, (text, kind) in enumerate(texts if programs else []):
-        job = _Job(text, folder / f"{kind}-{number:05d}.wav", programs, f"{seed}/{number}", commas=kind == "digits")
+        job = _Job(text, _target(folder, kind, number, text), programs, f"{seed}/{number}", commas=kind == "digits")
         plan.append((job, f"tts-{kind}", Language.EN))
     if not shutil.which("espeak-ng"):
         return plan
     for number in range(settings["korean_sentences"]):
         choice = random.Random(f"{seed}/ko/{number}")
         sentence = " ".join(choice.choice(settings["korean_words"].split()) for _ in range(choice.randint(2, 9)))
-        plan.append((_Job(sentence, folder / f"korean-{number:05d}.wav", ("korean",), f"{seed}/ko/{number}"), "tts-korean", Language.KO))
+        plan.append(
+            (_Job(sentence, _target(folder, "korean", number, sentence), ("korean",), f"{seed}/ko/{number}"), "tts-korean", Language.KO)
+        )
     words = [text for text in mandarin if len(text) <= 4]
     words += common_words({character for text in mandarin for character in text}, count=2 * len(words), rng=rng) if words else []
     spoken = digit_strings(settings["mandarin_digit_strings"], words=DIGITS_ZH, rng=rng, separator="")
@@ -236,7 +244,7 @@ def plan_synthesis(
     for number, text in enumerate(spoken):
         # Digits apart, so that they are read one by one.
         said = " ".join(text) if set(text) <= set(DIGITS_ZH) else text
-        job = _Job(said, folder / f"mandarin-{number:05d}.wav", ("mandarin",), f"{seed}/zh/{number}")
+        job = _Job(said, _target(folder, "mandarin", number, said), ("mandarin",), f"{seed}/zh/{number}")
         plan.append((job, "tts-mandarin", Language.ZH))
     return plan
 
