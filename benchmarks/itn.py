@@ -1,4 +1,4 @@
-"""Inverse text normalization beside other libraries: `python -m benchmarks.itn` counts right answers, words that stayed and changed meanings.
+"""Inverse text normalization beside other libraries: right answers, words that stayed and changed meanings, counted.
 
 The table is ``tests/engine/itn_right_answers.tsv``, its answers written before our rules were. wetext is judged where it is installed
 (``benchmarks/requirements.txt``). Words that stay are no fault; anything that is neither right nor the words changes what was said.

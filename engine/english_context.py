@@ -15,7 +15,7 @@ ORDINALS = {
     *(f"{scale}th" for scale in SCALES),
 }  # fmt: skip
 #: "two thirds", "nine tenths"; but "thirty seconds" are a time.
-FRACTIONS = ORDINALS | {f"{word}s" for word in ORDINALS if word != "second"} | {"half", "halves"}
+FRACTIONS = ORDINALS | {f"{word}s" for word in ORDINALS if word != "second"} | {"half", "halves", "niners"}
 PLURAL_SCALES = {f"{scale}s" for scale in SCALES}
 DECADES = {f"{word.removesuffix('y')}ies": value for word, value in TENS.items()} | {"tens": 10}
 MONTHS = {

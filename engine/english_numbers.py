@@ -158,7 +158,7 @@ def _whole(words: EnglishWords, first: int, last: int) -> str | None:
         return None if is_round else written_cardinal(said)
     digits = read_out(said) if len(said) > 1 else None
     found = pieces(said)
-    time = _time(words, last, found) if found else None
+    time = _time(words, first, last, found) if found else None
     if time is not None:
         return time
     is_numbered = words.preceding(first) in NUMBERED
@@ -180,14 +180,14 @@ def _is_read_out(words: EnglishWords, first: int, last: int, digits: str) -> boo
     return not doubled and words.joined(last) != "go" and words.joined(last) not in COUNTED
 
 
-def _time(words: EnglishWords, last: int, found: list[str]) -> str | None:
+def _time(words: EnglishWords, first: int, last: int, found: list[str]) -> str | None:
     """Times of day: "three | thirty" pm -> 3:30; hours alone before "pm" and "o'clock"; None where no time of day is sure."""
     if not 1 <= int(found[0]) <= _HOURS:
         return None
     end = words.end(last - 1)
     named = _DAY_TIME.match(words.text, end) is not None
     if len(found) == 1:
-        return found[0] if named else None
+        return found[0] if named and not _is_clock(words, first, last, int(found[0])) else None
     minutes = "".join(found[1:])
     if not (named or _PART_OF_DAY.match(words.text, end)) or len(minutes) != 2 or int(minutes) >= _MINUTES:  # noqa: PLR2004 - digits
         return None
@@ -212,8 +212,10 @@ def _is_clock(words: EnglishWords, first: int, last: int, value: int) -> bool:
     said_before = words.preceding(first - 1)
     if before == "to" and value <= _HOURS and (said_before in {"quarter", "half", "minutes"} or words.run_end(first - 2) > first - 2):
         return True
-    hour = pieces(words.between(last + 1, words.run_end(last + 1))) if then == "to" else None
-    return hour is not None and len(hour) == 1 and 1 <= int(hour[0]) <= _HOURS
+    if then != "to":
+        return False
+    hour = words[last + 1] if words[last + 1].isdecimal() else "".join(pieces(words.between(last + 1, words.run_end(last + 1))) or [])
+    return bool(hour) and len(hour) <= len(str(_HOURS)) and 1 <= int(hour) <= _HOURS
 
 
 def _dated(words: EnglishWords, first: int, last: int, found: list[str]) -> str | None:

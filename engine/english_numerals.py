@@ -107,7 +107,7 @@ def decimal(whole: Sequence[str], fraction: Sequence[str]) -> str | None:
     scale = fraction[-1] if fraction and fraction[-1] in SCALES else ""
     digits = fraction[:-1] if scale else fraction
     before, after = group(whole), group(digits)
-    if before is None or after is None or not set(digits).isdisjoint(SCALES):
+    if before is None or after is None or not set(digits).isdisjoint(SCALES) or (scale and not set(whole).isdisjoint(SCALES)):
         return None
     return f"{before}.{after}{f' {scale}' if scale else ''}"
 

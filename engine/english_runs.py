@@ -86,7 +86,7 @@ class EnglishWords:
         if word in TIMES:
             return then in DIGITS or then in OH
         if word in POINTS:
-            return (before in SMALL or before in OH) and (then in SMALL or (then in OH and self._is_zero(place + 1)))
+            return (before in SMALL or before in OH or before in SCALES) and (then in SMALL or (then in OH and self._is_zero(place + 1)))
         if word == "and":
             return before in SCALES and then in SMALL and self._is_and_within(place)
         return word in SMALL or (word in OH and self._is_zero(place))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 _FIRST_CENTURY, _LAST_CENTURY = 13, 20  # from ten to twelve they are rather times and prices: "eleven fifty"
 _OLDEST_CENTURY = 10
 _HOURS_TELL_NO_MORE = 59
+_LAST_CLOCK_CENTURY = 17  # "sixteen thirty" may be half past four
 
 
 def year(pieces: Sequence[str], *, sure: bool) -> str | None:
@@ -26,7 +27,9 @@ def year(pieces: Sequence[str], *, sure: bool) -> str | None:
 
 
 def _may_be_an_estimate(one: int, other: int) -> bool:
-    """Whether it may be said of about as many: "twenty twenty", "eighteen nineteen", "twenty thirty"; not "twenty twenty one"."""
+    """Whether it may be a time, or of about as many: "sixteen thirty", "twenty twenty", "eighteen nineteen"; not "twenty twenty one"."""
+    if one <= _LAST_CLOCK_CENTURY and other <= _HOURS_TELL_NO_MORE:
+        return True
     if one == _LAST_CENTURY:
         return other in {20, 30}
     return other - one in {0, 1} or (one % 10 == 0 and other - one == 10)  # noqa: PLR2004 - the next ten

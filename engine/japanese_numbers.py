@@ -43,7 +43,7 @@ def japanese_number(text: str, span: tuple[int, int]) -> str | None:
         value = digits_of(whole) if len(whole) == 1 else written_japanese(whole)
         return f"{value}.{digits}" if digits and value and value.isdigit() and len(digits) >= _FEWEST_DECIMALS else None
     if digits is not None and len(run) > 1:
-        return digits if len(run) >= _FEWEST_DIGITS else None
+        return digits if len(run) >= _FEWEST_DIGITS or run[0] in "零〇" else None
     if len(run) == 1:
         return written_japanese(run) if _is_single_number(run, before, after) else None
     return written_japanese(run) if _COUNTERS.match(after) else None

@@ -19,10 +19,10 @@ from engine.mandarin_points import hour, with_points
 _SAYINGS = (
     "一点一滴|一点一点|一五一十|三三两两|七七八八|三七二十一|八九不离十|二百五(?![十百千万亿])|三十六计|七十二变|五十步笑百步|十万八千里|十万火急|三百六十行|"
     "不怕一万|千千万万|九一八事变|一二八事变|一二九运动|五一二地震|十三陵|十八般武艺|三十而立|四十不惑|五十知天命|十月怀胎|十年树木|十天半个?月|"
-    "十年八年|十天八天|十年如一日|十年寒窗|十年河[东西]|三十年河[东西]|一百单八将|一百零八将|一千零一夜|二十四史|二十四孝|千儿八百|百儿八十|万儿八千|十万分|十二分(?=[的地满努感])|一二三四五六七八九十[百千万]*|一二三木头人|九九八十一难|二十四桥"
+    "十年八年|十天八天|十年如一日|十年寒窗|十年河[东西]|三十年河[东西]|十人十色|十中八九|五十歩百歩|一百单八将|一百零八将|一千零一夜|二十四史|二十四孝|千儿八百|百儿八十|万儿八千|十万分(?!之)|十二分(?=[的地满努感])|一二三四五六七八九十[百千万]*|一二三木头人|九九八十一难|二十四桥"
 )
 _PHRASE = re.compile(
-    rf"(?P<saying>{_SAYINGS})|(?:(?P<denominator>[{NUMERALS}]+)分之)?(?P<run>[{NUMERALS}]+(?:点[{NUMERALS}]+)*)"
+    rf"(?P<saying>(?:{_SAYINGS})(?![{NUMERALS}]))|(?:(?P<denominator>[{NUMERALS}]+)分之)?(?P<run>[{NUMERALS}]+(?:点[{NUMERALS}]+)*)"
     r"(?P<tail>[块度][一二三四五六七八九](?=$|[\s，。！？、；,.!?;的了吧呢吗啊钱左]))?"
 )
 _UNTIL = re.compile(rf"(?P<to>[到至])(?:百分之)?(?P<run>[{NUMERALS}]+(?:点[{NUMERALS}]+)?)")
@@ -33,17 +33,19 @@ _COUNTED = (
 _MEASURE = re.compile(f"[{_COUNTED}]")
 #: Before a measure or the end of a phrase two numerals are a number; within other words they may be a name (十三陵).
 _AFTER_SHORT = re.compile(rf"$|[^\u3400-\u9fff]|[{_COUNTED}后多来余胜负加减乘除等左右以之到至和与或及了吧吗呢啊出]")
-_AFTER_TEN = re.compile("[年月日号岁度点天个块元米斤页楼人名位]|分钟|小时|公里|公斤|美元|[到至][二三四五六七八九]?十")
+_AFTER_TEN = re.compile(
+    "月(?![一二三四五六七八九](?:$|[^日号])|十)|[年日号岁度点天个块元米斤页楼人名位]|分钟|小时|公里|公斤|美元|[到至][二三四五六七八九]?十"
+)
 _DAY = re.compile("[日号]")
 _MONTH_AND_DAY = re.compile(rf"月[{NUMERALS}]+[日号]")
 _OF_YEAR = re.compile(rf"[{NUMERALS}0-9]年$")
 _OF_MONTH = re.compile(rf"[{NUMERALS}0-9]月$")
 #: 周二十点 is Tuesday at ten; days of the old calendar (正月十五) are written in words.
 _WEEKDAY = re.compile("(?:周|星期|礼拜)$")
-_OLD_MONTH = re.compile("(?:[正腊冬]月|大年|(?:^|[^十0-9])[一二三四五六七八九]月)$")
+_OLD_MONTH = re.compile("(?:[正腊冬]月|大年|(?:^|[^十0-9年])[一二三四五六七八九十]月)$")
 #: 三到五千 are 3000 to 5000: two numbers with one scale.
 _SHARED_SCALE = re.compile("(?:^|[^十百千万亿一二两三四五六七八九])(?P<one>[一二两三四五六七八九])[到至或]$")
-_NO_NUMBER_BEFORE = re.compile(r"(?:[几数好初双]|[0-9][.,:/]?|[又])$")
+_NO_NUMBER_BEFORE = re.compile(r"(?:[几数好初双]|初[一二三四五六七八九十]+[到至]|[0-9][.,:/]?|[又])$")
 _NO_NUMBER_AFTER = re.compile(r"[几数0-9]|[.,:][0-9]")
 _GENERATION = re.compile("[五六七八九零〇][零〇五]")
 _PER = {"百": "%", "千": "‰"}
@@ -75,6 +77,8 @@ def _phrase(plain: str, found: re.Match[str]) -> tuple[int, str | None]:
     before, after = plain[max(0, found.start() - _CONTEXT) : found.start()], plain[end : end + _CONTEXT]
     if _NO_NUMBER_BEFORE.search(before) or _NO_NUMBER_AFTER.match(after):
         return end, None
+    if _WEEKDAY.search(before) and len(run.partition("点")[0]) > 1:
+        return end, None
     if found["denominator"]:
         return _fraction(plain, found)
     if "点" in run:
@@ -93,19 +97,27 @@ def _number(numerals: str, before: str, after: str) -> str | None:
             return of_hour or (written(numerals) if numerals == "十" else None)
     if len(numerals) == 1:
         return _single(numerals, before, after)
-    shared = _SHARED_SCALE.search(before) if numerals[-1] in "百千" else None
-    if _WEEKDAY.search(before) or (shared and (value_of(shared["one"]) or 0) < (value_of(numerals[0]) or 0)):
-        return None
-    if _OLD_MONTH.search(before) and not _DAY.match(after):
+    if _shares_a_scale(numerals, before) or (_OLD_MONTH.search(before) and not _DAY.match(after)):
         return None
     digits = digits_of(numerals)
     if digits is not None:
         return digits if _is_read_out(numerals, digits, after) else None
-    if numerals[0] in "百千万亿" or (numerals == "十一" and not _MEASURE.match(after)):  # 十一 is also the first of October
+    if numerals[0] in "百千万亿" or (numerals == "十一" and not _is_eleven(before, after)):
         return None
     if len(numerals) == 2 and not (before.endswith("第") or _AFTER_SHORT.match(after)):  # noqa: PLR2004 - two numerals
         return None
     return written(numerals)
+
+
+def _shares_a_scale(numerals: str, before: str) -> bool:
+    """Whether the number before 到 is of the same scale: 三到五千."""
+    one = _SHARED_SCALE.search(before) if numerals[-1] in "百千" else None
+    return one is not None and (value_of(one["one"]) or 0) < (value_of(numerals[0]) or 0)
+
+
+def _is_eleven(before: str, after: str) -> bool:
+    """Whether 十一 is 11 rather than the first of October."""
+    return _MEASURE.match(after) is not None or before.endswith(("月", "第")) or (before[-1:].isascii() and before[-1:].isalpha())
 
 
 def _single(numeral: str, before: str, after: str) -> str | None:
