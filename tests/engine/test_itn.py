@@ -183,3 +183,12 @@ def test_the_rules_are_loaded_by_the_first_text_alone():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["[]", "['engine.english_numbers', 'engine.mandarin_numbers']"]
+
+
+def test_the_documentation_shows_what_the_rules_do():
+    table = (ROOT / "docs" / "itn.md").read_text(encoding="utf-8").split("\n|---|---|\n")[1].split("\n\n")[0]
+    cells = [row.strip("|").split("|") for row in table.splitlines()]
+    written = [example.split(" → ") for left, _ in cells for example in left.strip().split(", ")]
+    assert {spoken: apply_itn(spoken) for spoken, _ in written} == dict(written)
+    kept = [example for _, right in cells for example in right.strip().split(", ")]
+    assert len(kept) > 30 and [apply_itn(text) for text in kept] == kept
