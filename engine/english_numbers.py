@@ -161,7 +161,7 @@ def _whole(words: EnglishWords, first: int, last: int) -> str | None:
     time = _time(words, first, last, found) if found else None
     if time is not None:
         return time
-    is_numbered = words.preceding(first) in NUMBERED
+    is_numbered = words.preceding(first) in NUMBERED and words.joined(last) not in COUNTED and not _counts_up(found or [])
     if digits is not None:
         may_be_a_time = len(said) == _FEWEST_DIGITS and said[0] in DIGITS and said[1] in OH  # "nine oh five"
         return digits if is_numbered or (not may_be_a_time and _is_read_out(words, first, last, digits)) else None
@@ -170,6 +170,11 @@ def _whole(words: EnglishWords, first: int, last: int) -> str | None:
     if len(found) == 1:
         return found[0] if _is_count(words, first, last, int(found[0])) else None
     return "".join(found) if is_numbered else _dated(words, first, last, found)
+
+
+def _counts_up(found: list[str]) -> bool:
+    """Whether two numbers follow on each other: "gate ten eleven" may be two gates."""
+    return len(found) == 2 and len(found[0]) == len(found[1]) and int(found[1]) == int(found[0]) + 1  # noqa: PLR2004 - two
 
 
 def _is_read_out(words: EnglishWords, first: int, last: int, digits: str) -> bool:
