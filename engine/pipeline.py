@@ -18,13 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio import SAMPLE_RATE_HZ, AudioStream, Look, Waveform
-from engine.bundle import ITN_BY_LIBRARY, Bundle
+from engine.bundle import Bundle
 from engine.bundle_slot import BundleSlot, OpenBundle, SwitchReport
 from engine.compare import Comparison, Contender, Variant, take_turns
 from engine.containers import Probe
 from engine.decoder import Decoder
 from engine.features import fbank
-from engine.itn import load as load_itn
 from engine.live import LiveStream
 from engine.parts import Parts
 from engine.precision import CURRENT, VAD_AS_REQUEST, OpenSession, SessionSet, ToggleEffects, ToggleReport, open_session
@@ -295,8 +294,6 @@ def _warm_up(opened: OpenBundle) -> None:
 def _warm(parts: Parts, sessions: SessionSet) -> None:
     run = RecordingRun(parts, sessions, tell=_silent, wishes=Wishes())
     run.warm(fbank(np.zeros(SAMPLE_RATE_HZ, np.float32)), duration_ms=1000)
-    if parts.bundle.itn == ITN_BY_LIBRARY:
-        load_itn()
 
 
 def _contender(opened: OpenBundle, precision: str, transcribe: Callable[..., Transcript]) -> Contender:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from engine.itn import Change, changes, rewritten
 from engine.transcript import Segment, Token
 from engine.vocabulary import WORD_START, join_pieces
 
@@ -58,36 +59,84 @@ def _word(tokens: Sequence[Token]) -> Iterator[Word]:
 def placed_words(segment: Segment) -> Iterator[tuple[str, Word | None]]:
     """The segment's text cut into stretches, each with the word it is, or None for what no token says.
 
-    The stretches joined are exactly ``segment.text``. Text normalization may have rewritten words ("twenty five" -> "25"): a number where
-    words are no longer found is one word, as long as these were and as certain as the least certain of them. Other text has no word.
+    The stretches joined are exactly ``segment.text``. Text normalization may have rewritten words ("twenty five" -> "25"): the number is
+    one word, as long as these were and as certain as the least certain of them.
     """
+    said = list(words(segment))
+    spoken = join_pieces(token.text for token in segment.tokens)
+    numbers = [] if spoken == segment.text else changes(spoken)
+    places = _places(spoken, said) if rewritten(spoken, numbers) == segment.text else None
+    yield from _searched(segment, said) if places is None else _by_changes(spoken, said, places, numbers)
+
+
+def _places(spoken: str, said: Sequence[Word]) -> list[int] | None:
+    """Where each word begins in the spoken text; None where one is not in it."""
+    places, end = [], 0
+    for word in said:
+        place = spoken.find(word.text, end)
+        if place < 0:
+            return None
+        places.append(place)
+        end = place + len(word.text)
+    return places
+
+
+def _by_changes(spoken: str, said: Sequence[Word], places: Sequence[int], numbers: Sequence[Change]) -> Iterator[tuple[str, Word | None]]:
+    """As :func:`placed_words`, where the spoken words and the numbers that some became are known."""
+    place, index, word_index = 0, 0, 0
+    while word_index < len(said):
+        first, last, began, began_numbers = places[word_index], places[word_index], word_index, index
+        # A number may be of several words, and a word ("twenty-year-old") may be of a number and more.
+        while True:
+            if word_index < len(said) and (word_index == began or places[word_index] < last):
+                last = max(last, places[word_index] + len(said[word_index].text))
+                word_index += 1
+            elif index < len(numbers) and numbers[index].first < last:
+                first, last = min(first, numbers[index].first), max(last, numbers[index].last)
+                index += 1
+            else:
+                break
+        if first > place:
+            yield spoken[place:first], None
+        within = [Change(one.first - first, one.last - first, one.written) for one in numbers[began_numbers:index]]
+        yield (text := rewritten(spoken[first:last], within)), _joined(said[began:word_index], text)
+        place = last
+    if place < len(spoken):
+        yield spoken[place:], None
+
+
+def _joined(said: Sequence[Word], text: str) -> Word:
+    """Words as the one that they were written as."""
+    return Word(text=text, start_ms=said[0].start_ms, end_ms=said[-1].end_ms, confidence=min(word.confidence for word in said))
+
+
+def _searched(segment: Segment, said: Sequence[Word]) -> Iterator[tuple[str, Word | None]]:
+    """As :func:`placed_words`, for a text that does not follow from the tokens: a number where words are not found is these words."""
     place = 0
-    rewritten: list[Word] = []
-    for word in words(segment):
+    missing: list[Word] = []
+    for word in said:
         found = segment.text.find(word.text, place, place + len(word.text) + _LOOKED_AHEAD)
         if found < 0:
-            rewritten.append(word)
+            missing.append(word)
             continue
         if found > place:
-            yield from _between(segment.text[place:found], rewritten)
+            yield from _between(segment.text[place:found], missing)
         yield word.text, word
-        place, rewritten = found + len(word.text), []
+        place, missing = found + len(word.text), []
     if place < len(segment.text):
-        yield from _between(segment.text[place:], rewritten)
+        yield from _between(segment.text[place:], missing)
 
 
-def _between(stretch: str, rewritten: Sequence[Word]) -> Iterator[tuple[str, Word | None]]:
+def _between(stretch: str, missing: Sequence[Word]) -> Iterator[tuple[str, Word | None]]:
     """Text between two words that were found: what words became, with the space around it."""
     core = stretch.strip()
-    if not rewritten or not _NUMBER.fullmatch(core):
+    if not missing or not _NUMBER.fullmatch(core):
         yield stretch, None
         return
     first = stretch.index(core)
     for part, is_core in ((stretch[:first], False), (core, True), (stretch[first + len(core) :], False)):
         if part:
-            confidence = min(word.confidence for word in rewritten)
-            became = Word(text=core, start_ms=rewritten[0].start_ms, end_ms=rewritten[-1].end_ms, confidence=confidence)
-            yield part, became if is_core else None
+            yield part, _joined(missing, core) if is_core else None
 
 
 def timed_words(segment: Segment) -> list[TimedStretch]:

@@ -1,4 +1,8 @@
-"""Number words become digits; words that only look like numbers stay."""
+"""Numbers that are sure become digits; what may mean something else stays in words.
+
+``itn_right_answers.tsv`` was written before the rules, for choosing between them and other libraries (benchmarks/itn.py); the lists here
+are what was found while trying to break them.
+"""
 
 from __future__ import annotations
 
@@ -7,61 +11,89 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from benchmarks.itn import right_answers
 from engine.itn import apply_itn
 
 ROOT = Path(__file__).resolve().parents[2]
-DIGITS_EN = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-DIGITS_ZH = "零一二三四五六七八九"
+ROWS = right_answers()
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.spoken for row in ROWS])
+def test_the_table_of_right_answers_holds(row):
+    assert apply_itn(row.spoken) == row.answers[0]
+    assert apply_itn(row.answers[0]) == row.answers[0]
+
+
+def test_the_table_is_large_and_no_row_is_there_twice():
+    assert len({row.spoken for row in ROWS}) == len(ROWS) >= 120
 
 
 @pytest.mark.parametrize(
     ("spoken", "written"),
     [
-        ("one two three", "123"),
-        ("twenty five", "25"),
-        ("Twenty-Five", "25"),
-        ("three one four", "314"),
-        ("zero zero seven", "007"),
-        ("nine one one", "911"),
-        ("I have twenty three apples", "I have 23 apples"),
-        ("nineteen ninety nine", "1999"),
-        ("twenty nineteen", "2019"),
-        ("two thousand and nineteen", "2019"),
-        ("twenty one two", "212"),
-        ("one hundred and five", "105"),
-        ("one million two hundred thousand and five", "1200005"),
-        ("three hundred sixty five four", "365 4"),
-        ("thirty two point one four", "32.14"),
-        ("thirty seconds", "30 seconds"),
         ("twenty five and three one four", "25 and 314"),
-        ("三十度", "30度"),
-        ("二零一九年", "2019年"),
-        ("九八年", "98年"),
-        ("三一四", "314"),
-        ("三五", "35"),
-        ("幺幺零", "110"),
-        ("我有二十三个苹果", "我有23个苹果"),
-        ("一千零五十", "1050"),
-        ("两百五", "250"),
-        ("三万", "3万"),
-        ("三千万人", "3000万人"),
-        ("一万两千", "12000"),
-        ("三点一四", "3.14"),
-        ("三点零零", "3.00"),
-        ("百分之五十", "50%"),
-        ("百分之三点五", "3.5%"),
-        ("一九四九年十月一日", "1949年10月1日"),
-        ("两点半", "2点半"),
-        ("三点二十分", "3点20分"),
-        ("他十岁", "他10岁"),
-        ("请打一三八零零一三八零零零", "请打13800138000"),
-        ("twenty five 二十五", "25 25"),
+        ("between one hundred and fifty and two hundred", "between 150 and 200"),
+        ("one hundred and twenty thousand", "120000"),
+        ("one twenty over eighty", "one twenty over 80"),
+        ("twenty to two hundred", "20 to 200"),
+        ("two to three million", "two to 3 million"),
+        ("one or two percent", "1 or 2%"),
+        ("ten to twelve percent", "10 to 12%"),
+        ("twenty per cent", "20%"),
+        ("the twenty tens", "the 2010s"),
+        ("in ten sixty six", "in 1066"),
+        ("the war of eighteen twelve", "the war of 1812"),
+        ("september eleventh two thousand one", "september 11th 2001"),
+        ("forty second street", "42nd street"),
+        ("seven fifteen p.m.", "7:15 p.m."),
+        ("ten thirty a m", "10:30 a m"),
+        ("room twelve oh four", "room 1204"),
+        ("boeing seven forty seven", "boeing 747"),
+        ("beverly hills nine oh two one oh", "beverly hills 90210"),
+        ("oh five five five one two three four", "05551234"),
+        ("eight dot eight dot eight dot eight", "8.8.8.8"),
+        ("one point two billion dollars", "1.2 billion dollars"),
+        ("twenty-five-year-old", "25-year-old"),
+        ("Nineteen Ninety-Nine", "1999"),
+        ("one hundred, two hundred", "100, 200"),
+        ("three point zero", "3.0"),
+        ("公元前二二一年", "公元前221年"),
+        ("二零一八到二零二零年", "2018到2020年"),
+        ("百分之一点五到二", "1.5%到2%"),
+        ("百分之三至百分之五", "3%至5%"),
+        ("从百分之五十升到百分之六十", "从50%升到60%"),
+        ("下午三点到五点", "下午3点到五点"),
+        ("零点三十分", "0点30分"),
+        ("零点零一", "0.01"),
+        ("一点五个小时", "1.5个小时"),
+        ("两点五万", "2.5万"),
+        ("三百零二亿", "302亿"),
+        ("两亿五千万", "2亿5000万"),
+        ("一亿五", "1.5亿"),
+        ("五十到一百", "50到100"),
+        ("十二月二十五", "12月25"),
+        ("二零二六年三月二十五", "2026年3月25"),
+        ("十一月十一", "11月11"),
+        ("版本号一点零", "版本号1.0"),
+        ("windows十一", "windows11"),
+        ("〇三の一二三四の五六七八です", "03の1234の5678です"),
+        ("八月十五号", "8月15号"),
+        ("二百五十块", "250块"),
+        ("三點十五分", "3點15分"),
+        ("三百塊", "300塊"),
+        ("pm二点五", "pm2.5"),
+        ("一二三四五六", "123456"),
+        ("电话七七八八九九零", "电话7788990"),
+        ("十万分之一", "1/100000"),
+        ("one hundred point zero", "100.0"),
+        ("ten to three thirty pm", "10 to 3:30 pm"),
+        ("十時です", "10時です"),
+        ("八時五分です", "8時5分です"),
+        ("二十三時三十分です", "23時30分です"),
     ],
 )
-def test_numbers_are_written_in_digits(spoken: str, written: str) -> None:
+def test_numbers_that_are_sure_are_written_in_digits(spoken, written):
     assert apply_itn(spoken) == written
     assert apply_itn(written) == written
 
@@ -70,74 +102,96 @@ def test_numbers_are_written_in_digits(spoken: str, written: str) -> None:
     "text",
     [
         "",
-        "hello world",
         "  two  spaces  ",
-        "one of them",
-        "no one knows",
-        "someone",
-        "one's own",
-        "first of all",
-        "twenty first century",
-        "on may fifth",
-        "a hundred people",
-        "one hundred two hundred",
-        "two or three people",
-        "point five",
-        "three billion billion billion billion",
+        "three to five thousand",
+        "twenty to thirty thousand",
+        "between three and four hundred",
+        "one hundred and first airborne",
+        "one hundred thousandth",
+        "hundred and twenty",
+        "a few thousand two hundred",
+        "point five percent",
+        "two oh",
+        "five five",
+        "zero one",
+        "half twelve",
+        "ten to one pm",
+        "half past ten pm",
+        "two million point two million",
+        "twenty to twelve",
+        "minutes to twelve",
+        "seven ten",
+        "one eight hundred five five five one two three four",
+        "nine ninety nine",
+        "nineteen ninety five dollars",
+        "a three twenty",
+        "hindsight is twenty twenty",
+        "thirty second",
+        "one twenty first",
+        "the o two",
+        "oh nine",
+        "3.twenty five",
+        "twenty.5",
+        "twenty十个",
+        "三到五千",
+        "一到两千人",
+        "三五",
+        "五四",
+        "十二分的满意",
+        "星期二十点半",
+        "周二二十点",
+        "初一到十五",
+        "十月一",
+        "十月二十",
+        "十人十色ですね",
+        "sixteen thirty",
+        "forty niners",
+        "in room two three people",
+        "gate ten eleven",
+        "bus one two",
+        "十一二岁",
+        "一百五一斤",
+        "正月十五",
+        "八月十五",
+        "大年三十",
+        "十五的月亮",
+        "千儿八百",
+        "七零八零后",
+        "三点零零",
+        "下午三点五",
+        "八点五分",
+        "两点五",
+        "三分之一百",
+        "每周二十个",
+        "平均三四百",
         "一起",
-        "一个",
-        "一样",
         "不一样",
-        "万一",
-        "千万不要",
         "亿零",
-        "星期一",
-        "一点点",
-        "十分好",
-        "十全十美",
-        "一心一意",
-        "三三两两",
-        "一五一十",
-        "不管三七二十一",
-        "五六个人",
-        "七八十",
-        "两三百",
-        "二十几岁",
-        "二百二十几",
-        "四川",
-        "李四",
-        "百分之百",
+        "十二边形",
+        "百八十",
+        "三日月です",
+        "八百万の神",
+        "五百四十二三です",
     ],
 )
-def test_what_is_no_number_stays(text: str) -> None:
+def test_what_may_mean_something_else_stays_in_words(text):
     assert apply_itn(text) == text
 
 
-@given(st.lists(st.integers(0, 9), min_size=2, max_size=40))
-def test_digits_read_one_by_one_become_one_number(digits: list[int]) -> None:
-    written = "".join(map(str, digits))
-    assert apply_itn(" ".join(DIGITS_EN[digit] for digit in digits)) == written
-    assert apply_itn("".join(DIGITS_ZH[digit] for digit in digits)) == written
-
-
-WORDS = (*DIGITS_EN, "ten", "twelve", "twenty", "ninety", "hundred", "thousand", "million", "and", "point", "third", "one's", "apples")
-
-
-@given(
-    st.one_of(
-        st.lists(st.sampled_from(WORDS)).map(" ".join), st.text("零〇一二两三九幺十百千万亿点百分之几月日年号人", max_size=12), st.text()
-    )
-)
-def test_any_text_is_answered_and_a_written_one_stays(text: str) -> None:
-    written = apply_itn(text)
-    assert apply_itn(written) == written
-
-
-def test_the_libraries_are_loaded_by_the_first_number_alone() -> None:
+def test_the_rules_are_loaded_by_the_first_text_alone():
     code = (
-        "import sys\nfrom engine.itn import apply_itn\n"
-        "apply_itn('one of them 一起')\nprint([name for name in ('text_to_num', 'cn2an') if name in sys.modules])\n"
-        "apply_itn('twenty five 二十五')\nprint([name for name in ('text_to_num', 'cn2an') if name in sys.modules])"
+        "import sys\nimport engine.asr, engine.words\nfrom engine.itn import apply_itn\n"
+        "loaded = lambda: sorted(set(sys.modules) & {'engine.english_numbers', 'engine.mandarin_numbers'})\n"
+        "print(loaded())\napply_itn('twenty five 二十五')\nprint(loaded())"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.split("\n") == ["[]", "['text_to_num', 'cn2an']", ""]
+    assert done.stdout.splitlines() == ["[]", "['engine.english_numbers', 'engine.mandarin_numbers']"]
+
+
+def test_the_documentation_shows_what_the_rules_do():
+    table = (ROOT / "docs" / "itn.md").read_text(encoding="utf-8").split("\n|---|---|\n")[1].split("\n\n")[0]
+    cells = [row.strip("|").split("|") for row in table.splitlines()]
+    written = [example.split(" → ") for left, _ in cells for example in left.strip().split(", ")]
+    assert {spoken: apply_itn(spoken) for spoken, _ in written} == dict(written)
+    kept = [example for _, right in cells for example in right.strip().split(", ")]
+    assert len(kept) > 30 and [apply_itn(text) for text in kept] == kept

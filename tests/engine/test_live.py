@@ -195,7 +195,7 @@ def test_silence_keeps_next_to_nothing(shared: Engine) -> None:
 
 def test_the_text_follows_before_the_segment_ends(shared: Engine) -> None:
     waveform = load_audio(EXAMPLES / "digits-en.flac")
-    stream = shared.live()
+    stream = shared.live(itn=False)  # in digits a longer text may be shorter
     texts: list[str] = []
     for start in range(0, len(waveform.samples), BLOCK):
         finals = stream.add(waveform.samples[start : start + BLOCK], SAMPLE_RATE_HZ)

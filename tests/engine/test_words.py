@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from engine.itn import apply_itn
 from engine.tags import Emotion, Event, Language
 from engine.transcript import Segment, TagConfidence, Token
+from engine.vocabulary import join_pieces
 from engine.words import TimedStretch, placed_words, timed_words, words
 
 
@@ -83,3 +87,52 @@ def test_words_without_tokens_share_the_segment_by_their_length() -> None:
         TimedStretch(8, 9, 3000, 3500),
         TimedStretch(9, 10, 3500, 4000),
     ]
+
+
+def spoken(text: str, *pieces: str) -> Segment:
+    """A segment of pieces that last 100 ms each, one after the other, certain by 0.9, 0.8, … in turn."""
+    return segment(text, *((piece, 100 * at, 100 * at + 100, round(0.9 - at % 8 / 10, 1)) for at, piece in enumerate(pieces)))
+
+
+@pytest.mark.parametrize(
+    ("pieces", "timed"),
+    [
+        # A number of several words is as long as they are, and "and" in it is not looked for further on.
+        ("▁one ▁hundred ▁and ▁fif ty ▁and ▁twenty ▁apples", [("150", 0, 500), ("and", 500, 600), ("20", 600, 700), ("apples", 700, 800)]),
+        ("▁a ▁hundred ▁and ▁five ▁apples", [("105", 0, 400), ("apples", 400, 500)]),
+        # A long number does not lose the words after it.
+        ("▁call" + " ▁five" * 10 + " ▁now ▁go", [("call", 0, 100), ("5" * 10, 100, 1100), ("now", 1100, 1200), ("go", 1200, 1300)]),
+        ("▁twenty-five-year -old ▁man", [("25-year-old", 0, 200), ("man", 200, 300)]),
+        ("▁thirty ▁percent ▁more", [("30%", 0, 200), ("more", 200, 300)]),
+        ("▁december ▁twenty ▁five ▁twenty ▁twenty ▁six", [("december", 0, 100), ("25 2026", 100, 600)]),
+        ("▁下 午 三 点 二 十 分 见", [("下", 0, 100), ("午", 100, 200), ("3点20", 200, 600), ("分", 600, 700), ("见", 700, 800)]),
+        ("▁百 分 之 三 十 到 五 十 的 人", [("30%到50%", 0, 800), ("的", 800, 900), ("人", 900, 1000)]),
+        ("▁几 十 个", [("几", 0, 100), ("十", 100, 200), ("个", 200, 300)]),
+        ("▁iphone 十 五", [("iphone", 0, 100), ("15", 100, 300)]),
+    ],
+)  # fmt: skip
+def test_a_number_is_as_long_as_its_words(pieces: str, timed: list[tuple[str, int, int]]) -> None:
+    text = apply_itn(join_pieces(pieces.split()))
+    one = spoken(text, *pieces.split())
+    assert [(text[word.first : word.last], word.start_ms, word.end_ms) for word in timed_words(one)] == timed
+    assert "".join(stretch for stretch, _ in placed_words(one)) == text
+    confidences = {stretch: word.confidence for stretch, word in placed_words(one) if word}
+    for stretch, start_ms, end_ms in timed:
+        assert confidences[stretch] == min(token.confidence for token in one.tokens if start_ms <= token.start_ms < end_ms)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["▁one", "▁hundred", "▁and", "▁twen", "ty", "▁five", "▁apples", "三", "十", "点", "个", "▁百", "分", "之"]),
+        max_size=12,
+    )
+)
+def test_every_spoken_word_is_placed_whatever_became_a_number(pieces: list[str]) -> None:
+    text = apply_itn(join_pieces(pieces))
+    one = spoken(text, *pieces)
+    placed = list(placed_words(one))
+    assert "".join(stretch for stretch, _ in placed) == text
+    assert all((word is None) == (not stretch.strip()) for stretch, word in placed)
+    found = [word for _, word in placed if word]
+    assert [word.start_ms for word in found] == sorted(word.start_ms for word in found)
+    assert not found or (found[0].start_ms == 0 and found[-1].end_ms == one.tokens[-1].end_ms)
