@@ -17,6 +17,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from engine.errors import first_line
 from models.export import ExportError
 from models.fsmn_vad import FsmnVad, FsmnVadConfig
 from models.head_graph import LAYER as HEAD
@@ -32,7 +33,7 @@ def _load(path: Path) -> onnx.ModelProto:
     try:
         return onnx.load(str(path))
     except Exception as error:  # protobuf's DecodeError shares no base with anything but Exception
-        raise ExportError(f"{path} cannot be read as an ONNX graph ({str(error).splitlines()[0][:120]}); write it again") from error
+        raise ExportError(f"{path} cannot be read as an ONNX graph ({first_line(error)[:120]}); write it again") from error
 
 
 def read_weights(path: Path, *, prefix: str) -> tuple[dict[str, Tensor], list[Tensor]]:

@@ -19,7 +19,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from engine.claimed_folder import claimed_folder
-from engine.errors import OptionError, PortUnavailableError
+from engine.errors import OptionError, PortUnavailableError, first_line
 from ui.callers import is_loopback
 from ui.credentials import AUTH_VARIABLE, Credentials
 from ui.lean_gradio import without_stubs
@@ -163,7 +163,7 @@ def _load(config: uvicorn.Config) -> None:
     try:
         config.load()
     except OSError as error:
-        raise OptionError(f"cannot serve HTTPS with {files} ({error.strerror}); {remedy}") from error
+        raise OptionError(f"cannot serve HTTPS with {files} ({error.strerror or type(error).__name__}); {remedy}") from error
 
 
 def _warn_of_open_doors(host: str, credentials: Credentials) -> None:
@@ -263,7 +263,7 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.create_server((host, port), family=family, backlog=128)
     except OSError as error:
-        raise PortUnavailableError(host=host, port=port, reason=error.strerror or str(error)) from error
+        raise PortUnavailableError(host=host, port=port, reason=error.strerror or first_line(error)) from error
     with listener:
         yield listener
 
