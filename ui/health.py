@@ -82,7 +82,6 @@ class Health:
             if error is None:
                 self._loaded, self._failed = bundle, None
                 return
-            failure = failure_of(error)
-            reason = failure.message if failure.kind else f"unexpected error; the server's log has it under {failure.message}"
+            reason = failure_of(error).line
             self._failed = bundle, reason
         _log.warning("the models cannot be loaded: %s", reason)
