@@ -62,7 +62,7 @@ def http_api(context: PageContext) -> APIRouter:
                 run = partial(_run, context, request, wanted, precision)
                 if wanted.stream:
                     return TranscriptEvents(run, lasting.pop_all().aclose)
-                return _answer(await run(None), wanted)
+                return await run_in_threadpool(_answer, await run(None), wanted)  # hours of words take their time to write
             except (CallerLeftError, ClientDisconnect):
                 return Response(status_code=CLIENT_LEFT)
             except Exception as error:  # noqa: BLE001 - the last line: whatever it is, it is said, or logged with a number (error_answer)
