@@ -36,7 +36,8 @@ COPY models/starter/__init__.py models/starter/README.md models/starter/
 COPY models/starter/bundle models/starter/bundle
 RUN python -m compileall -q app.py engine ui models
 
-# ---- base: a user without rights, a home that may be thrown away
+# ---- base: a user without rights, a home that may be thrown away, libraries that report to nobody (engine/telemetry.py; Ray's own
+# processes read it here)
 FROM python:3.11-slim-bookworm AS base
 RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin lightvoice
 COPY --from=product /app /app
@@ -44,8 +45,13 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     HOME=/tmp \
+    HF_HUB_OFFLINE=1 \
+    ORT_DISABLE_TELEMETRY=1 \
     GRADIO_ANALYTICS_ENABLED=False \
-    HF_HUB_OFFLINE=1
+    HF_HUB_DISABLE_TELEMETRY=1 \
+    NNCF_CI=1 \
+    RAY_USAGE_STATS_ENABLED=0 \
+    DO_NOT_TRACK=1
 WORKDIR /data
 USER 10001:10001
 EXPOSE 7860

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ from engine.batch_journal import BatchJournal, result_paths
 from engine.bundle import MANIFEST, Bundle, find_bundles, resolve_bundle
 from engine.bundle_roots import STARTER, bundle_roots
 from engine.decoder import DecodeLimits, Decoder
-from engine.errors import LightVoiceError, OptionError, OutputError, UnknownFormatError
+from engine.errors import LightVoiceError, OptionError, OutputError, UnknownFormatError, first_line
 from engine.formats import FORMATS, render
 from engine.pipeline import Engine
 from engine.precision import Precision
@@ -283,11 +284,13 @@ def _transcribe_one(
         transcript = engine.transcribe(
             file, language=arguments.language, itn=arguments.itn, ban_emo_unknown=arguments.ban_emo_unknown, file=file
         )
-    except LightVoiceError as error:
-        name = type(error).__name__
+    except Exception as error:  # noqa: BLE001 - whatever one file does to us, it is said of that file, and the rest go on
+        if not isinstance(error, LightVoiceError):
+            traceback.print_exception(error)
+        said = str(error) if isinstance(error, LightVoiceError) else f"unexpected error ({first_line(error)})"
         if arguments.format == "json" and target is None:
-            _write(json.dumps({"file": file, "error": {"type": name, "message": str(error)}}, ensure_ascii=False) + "\n")
-        print(f"{file}: {error}", file=sys.stderr)
+            _write(json.dumps({"file": file, "error": {"type": type(error).__name__, "message": said}}, ensure_ascii=False) + "\n")
+        print(f"{file}: {said}", file=sys.stderr)
         return False
     text = render(transcript, arguments.format)
     if target is None or journal is None:

@@ -18,6 +18,9 @@ venv=$here/.venv
 # There while a .venv is half made: from "pip starts to unpack" to "pip is done". A .venv that still holds it is made anew.
 unfinished=$venv/lightvoice-unfinished
 
+# No library reports to its maker (engine/telemetry.py says the same to whatever is not started here).
+export ORT_DISABLE_TELEMETRY=1 GRADIO_ANALYTICS_ENABLED=False HF_HUB_DISABLE_TELEMETRY=1 NNCF_CI=1 RAY_USAGE_STATS_ENABLED=0 DO_NOT_TRACK=1
+
 # Standard output belongs to the results of `transcribe`.
 say() { printf 'lightvoice: %s\n' "$*" >&2; }
 fail() { say "$@"; exit 2; }
@@ -97,6 +100,14 @@ find_python() {
         "install it, or name it: LIGHTVOICE_PYTHON=/path/to/python3.11 ./run.sh"
 }
 
+# Every kind that .venv was told to hold, the base (full or slim) first.
+kinds_in_venv() {
+    local kind
+    for kind in full slim test cluster; do
+        [[ ! -f $venv/lightvoice-$kind ]] || echo "$kind"
+    done
+}
+
 # .venv with a Python and a pip that answer; what cannot be mended is made anew.
 make_venv() {
     local python
@@ -133,8 +144,10 @@ tell_outline() {
     done
 }
 
+# install KIND [PIP OPTIONS]
 install() {
     local kind=$1 log=$venv/install.log began=$SECONDS requirements
+    shift
     requirements=$(requirements_of "$kind")
     : >"$venv/lightvoice-$kind" # remembers the kind, and matches nothing until the end
     if [[ $kind == full && -f $venv/lightvoice-slim ]]; then
@@ -149,7 +162,7 @@ install() {
         cd "$here"
         export PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
         "$venv/bin/python" -m pip install --no-compile --no-input --disable-pip-version-check --progress-bar off \
-            -r "$requirements" 2>&1 | tell_outline >"$log"
+            "$@" -r "$requirements" 2>&1 | tell_outline >"$log"
     ); then
         grep -E '^ *ERROR' "$log" | tail -n 5 >&2 || tail -n 5 "$log" >&2
         fail "pip could not install $requirements; see .venv/install.log, check the network, then start again"
@@ -157,6 +170,32 @@ install() {
     stamp_of "$kind" >"$venv/lightvoice-$kind"
     rm -f "$unfinished"
     say "installed in $((SECONDS - began)) s"
+}
+
+# Is it something that is added to a base (slim or full)?
+is_addition() { [[ $1 == test || $1 == cluster ]]; }
+
+# Bring what this kind lacks. An addition never costs its base anything: packages of it that are gone are unpacked again where they were,
+# and where .venv must be made anew, all that it held comes back.
+bring() {
+    local kind=$1 other before
+    if ! is_addition "$kind"; then
+        make_venv "$kind"
+        install "$kind"
+        return 0
+    fi
+    if ! is_stamped "$kind"; then
+        before=$(kinds_in_venv)
+        make_venv "$kind"
+        for other in $before; do
+            [[ $other == "$kind" || -f $venv/lightvoice-$other ]] || install "$other"
+        done
+        install "$kind"
+    fi
+    if ! is_whole "$kind"; then # pip believes its own records, and would bring nothing back by itself
+        say "packages of $(requirements_of "$kind") are gone from .venv; bringing them back"
+        install "$kind" --force-reinstall --no-deps
+    fi
 }
 
 # Make the packages of this kind ready, once, however many run.sh start together.
@@ -171,8 +210,7 @@ ensure() {
         flock --nonblock 9 || { say "another run.sh is installing; waiting for it"; flock 9; }
     fi
     if ! is_ready "$kind"; then
-        make_venv "$kind"
-        install "$kind"
+        bring "$kind"
         is_ready "$kind" || fail "packages are missing from .venv although pip holds them for installed; remove .venv and start again"
     fi
     if command -v flock >/dev/null 2>&1; then

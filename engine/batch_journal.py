@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.distinct_names import DistinctNames
 from engine.errors import OptionError, OutputError
 
 log = logging.getLogger(__name__)
@@ -25,22 +26,15 @@ def cache_folder() -> Path:
 
 
 def result_paths(folder: Path, files: Sequence[str], output_format: str) -> list[Path]:
-    """One output path a file; two inputs of one name get -2, -3, … so that neither is lost."""
+    """One output path a file; inputs whose names are one name on some disk get -2, -3, … so that none is lost."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OptionError(f"cannot make the folder {folder} ({error.strerror}); choose another --output-dir") from error
-    taken: set[str] = set()
-    targets = []
-    for file in files:
-        stem, number = Path(file).stem, 1
-        name = stem
-        while name in taken:
-            number += 1
-            name = f"{stem}-{number}"
-        taken.add(name)
-        targets.append(folder / f"{name}.{output_format}")
-    return targets
+        raise OptionError(
+            f"cannot make the folder {folder} ({error.strerror or type(error).__name__}); choose another --output-dir"
+        ) from error
+    names = DistinctNames()
+    return [folder / f"{names.take(Path(file).stem)}.{output_format}" for file in files]
 
 
 class BatchJournal:

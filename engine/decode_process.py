@@ -16,6 +16,7 @@ from typing import Any
 from engine.decode_messages import HEADER, MOST_BYTES, Kind
 from engine.error_wire import error_from_wire
 from engine.errors import AudioError, DecoderCrashedError, DecoderLimitError, DecoderUnavailableError
+from engine.telemetry import SILENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 BYTES_PER_SAMPLE = 4
@@ -33,7 +34,7 @@ class DecodeProcess:
     """One process; used by one thread at a time."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | LEAN
+        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | LEAN | dict(SILENCE)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - this Python, our own code
                 command,

@@ -48,7 +48,7 @@ Each message is one line: it names the value and the remedy. Callers that talk t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Self
 
 
@@ -70,6 +70,33 @@ class LightVoiceError(Exception):
     def __init__(self, *args: object) -> None:
         super().__init__(*args)
         self.args = args  # an OSError that is made by another ``__new__`` than its own keeps none, and could not be printed
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle and copy: Ray sends errors from one process to another, and a constructor with keywords cannot be called anew."""
+        return (
+            _made_again,
+            (type(self), self.args),
+            {**self.__dict__, "values": {name: _plain(value) for name, value in self.values.items()}},
+        )
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says; the name of its class where it says nothing, as an OSError without arguments does."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _plain(value: Any) -> Any:
+    """A value as another process can have it: the keys of a dictionary, say, cannot be sent, what they are can."""
+    if value is None or isinstance(value, int | float | str | PurePath):
+        return value
+    return tuple(str(one) for one in value) if isinstance(value, Iterable) else str(value)
+
+
+def _made_again(kind: type[LightVoiceError], args: tuple[object, ...]) -> LightVoiceError:
+    """An error with the message that it had, past its constructor, which would make another one."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    return error
 
 
 class AudioError(LightVoiceError, ValueError):

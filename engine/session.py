@@ -19,6 +19,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from engine import SILENT
 from engine.cores import default_threads
 from engine.errors import GraphContractError, NotQuantizedError, ProviderUnavailableError, SessionError
 from engine.operators import count_products
@@ -121,6 +122,7 @@ class Session:
                 raise NotQuantizedError(path=path, integer=products.integer, floating=products.floating)
         providers = _providers(device, precision)
         _runtime_errors()  # loads the library now, so that its 30 MB are not charged to the first session
+        _warn_of_reports()
         release_memory()  # memory that something else left free would be reused and hide what this session takes
         before = rss_mb()
         inner = _open(path, providers=providers, threads=threads or default_threads())
@@ -199,6 +201,13 @@ def _providers(device: str, precision: str) -> list[Any]:
         raise ProviderUnavailableError(device=device, reason="this ONNX Runtime was built without CUDA; install onnxruntime-gpu")
     # HEURISTIC: EXHAUSTIVE tunes again for every new length.
     return [("CUDAExecutionProvider", {"cudnn_conv_algo_search": "HEURISTIC"}), "CPUExecutionProvider"]
+
+
+@functools.cache
+def _warn_of_reports() -> None:
+    """Say it once where ONNX Runtime reports to its maker because somebody imported it before ``engine`` (engine/telemetry.py)."""
+    if not SILENT:
+        log.warning("onnxruntime was imported before engine and may send reports; import engine first, or set ORT_DISABLE_TELEMETRY=1")
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine.errors import LightVoiceError, OptionError
+from engine.errors import LightVoiceError, OptionError, first_line
 
 DONE, FAILED, INTERRUPTED, TERMINATED = 0, 1, 130, 143
 RECIPES = ("dynamic", "static", "mixed", "auto", "qat", "fp16")
@@ -274,7 +274,7 @@ def _write_text(path: Path | None, text: str) -> None:
 def _words(error: OSError) -> str:
     if error.errno == errno.ENOSPC:
         return f"the disk of {error.filename or 'the output'} is full; free some space or choose a folder on another disk, then start again"
-    return str(error)
+    return first_line(error) if str(error).strip() else f"the system refused something and gave no reason ({first_line(error)})"
 
 
 def main() -> int:
@@ -291,10 +291,10 @@ def main() -> int:
         print("stopped; what was finished is kept", file=sys.stderr)
         return INTERRUPTED
     except OSError as error:
-        print(_words(error).splitlines()[0], file=sys.stderr)
+        print(_words(error), file=sys.stderr)
         return FAILED
     except LightVoiceError as error:
-        print(str(error).splitlines()[0], file=sys.stderr)
+        print(first_line(error), file=sys.stderr)
         return FAILED
     return DONE if code is None else code
 

@@ -12,10 +12,10 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from engine.errors import LightVoiceError
+from engine.errors import LightVoiceError, first_line
 from engine.session import Session, release_memory
 from models.export import MARGIN, PARITY_TOLERANCE, ExportError, open_for_check
-from models.logits_graph import MAX_FRAMES, Ports, first_line, vad_inputs
+from models.logits_graph import MAX_FRAMES, Ports, vad_inputs
 from models.sensevoice import PROMPT_POSITIONS
 
 log = logging.getLogger(__name__)
@@ -91,14 +91,14 @@ def _open_source(path: Path) -> Any:
     try:
         return open_for_check(path)
     except Exception as error:  # ONNX Runtime's exceptions share no base but Exception
-        raise ExportError(f"{path} cannot be opened by ONNX Runtime ({first_line(error)}); fetch it again") from error
+        raise ExportError(f"{path} cannot be opened by ONNX Runtime ({first_line(error)[:200]}); fetch it again") from error
 
 
 def _run_source(session: Any, feeds: Mapping[str, NDArray[Any]], path: Path) -> Floats:
     try:
         first: Floats = session.run(None, dict(feeds))[0]
     except Exception as error:  # as above
-        raise ExportError(f"{path} cannot be run on random features ({first_line(error)}); it is another kind of graph") from error
+        raise ExportError(f"{path} cannot be run on random features ({first_line(error)[:200]}); it is another kind of graph") from error
     if first.ndim != 3 or first.dtype != np.float32 or not np.isfinite(first).all():
         raise ExportError(f"{path} answers {first.dtype} {first.shape} or values that are no numbers; float32 (1, T, N) is needed")
     return first

@@ -17,6 +17,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from engine.errors import first_line
 from models.export import ExportError
 from models.fsmn_vad import FsmnVad, FsmnVadConfig
 from models.half_storage import widen
@@ -33,7 +34,7 @@ def _load(path: Path) -> onnx.ModelProto:
     try:
         model = onnx.load(str(path))
     except Exception as error:  # protobuf's DecodeError shares no base with anything but Exception
-        raise ExportError(f"{path} cannot be read as an ONNX graph ({str(error).splitlines()[0][:120]}); write it again") from error
+        raise ExportError(f"{path} cannot be read as an ONNX graph ({first_line(error)[:120]}); write it again") from error
     widen(model)
     return model
 

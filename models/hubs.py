@@ -78,7 +78,6 @@ class HuggingFace:
     source = Source.HUGGINGFACE
 
     def __init__(self) -> None:
-        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         self._endpoint = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
 
     @property

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from engine.claimed_folder import claimed_folder
-from engine.errors import LightVoiceError
+from engine.errors import LightVoiceError, first_line
 from models.assemble import LICENCE, add_dynamic_int8, assemble
 from models.contract import write_tokens
 from models.disk import require_space
@@ -52,7 +52,7 @@ def import_folder(folder: Path, output: Path, *, vad_folder: Path | None = None,
     except LightVoiceError:  # some of ours are OSErrors too, and say more than its words
         raise
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = error.strerror or first_line(error)
         raise ExportError(f"{output} could not be written ({reason}); free some space, or choose an --output on another disk") from error
     return output
 

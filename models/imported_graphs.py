@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from engine.errors import first_line
 from engine.features import Cmvn
 from engine.tags import TAG_POSITIONS, TextNorm, piece_of
 from models.contract import frontend_metadata
 from models.export import ExportError, export_vad, save_graph
 from models.graph_parity import check_asr, check_runs, check_vad, probe_asr, probe_vad
-from models.logits_graph import MAX_FRAMES, convert_asr, convert_vad, first_line, load_graph
+from models.logits_graph import MAX_FRAMES, convert_asr, convert_vad, load_graph
 from models.official import Checkpoint, load_fsmn_vad
 from models.quantize import dynamic
 from models.ready_made import AsrFolder, Frontend, Graphs, VadFolder, frontend_of
@@ -97,7 +98,7 @@ def _quantize(source: Path, target: Path, *, external: bool) -> None:
         dynamic.quantize(source, target, external=external, fused=False)
     except (RuntimeError, ValueError) as error:  # what ONNX Runtime's quantizer raises for graphs it cannot follow
         raise ExportError(
-            f"{source.name} cannot be quantized ({first_line(error)}); import the folder with its quantized file alone"
+            f"{source.name} cannot be quantized ({first_line(error)[:200]}); import the folder with its quantized file alone"
         ) from error
 
 

@@ -17,6 +17,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from engine.errors import first_line
 from models.export import ExportError, lift_constants
 from models.sensevoice import PROMPT_POSITIONS
 
@@ -54,7 +55,7 @@ def load_graph(path: Path, *, weights: bool = True) -> onnx.ModelProto:
     try:
         return onnx.load(str(path), load_external_data=weights)
     except Exception as error:  # protobuf's DecodeError shares no base with anything but Exception
-        raise ExportError(f"{path} cannot be read as an ONNX graph ({first_line(error)}); fetch it again") from error
+        raise ExportError(f"{path} cannot be read as an ONNX graph ({first_line(error)[:200]}); fetch it again") from error
 
 
 def inputs_of(model: onnx.ModelProto) -> dict[str, onnx.ValueInfoProto]:
@@ -78,11 +79,6 @@ def feature_size(model: onnx.ModelProto, *, name: str) -> int:
     """Features a frame, the last dimension of an input; 0 where the graph leaves it open."""
     dims = inputs_of(model)[name].type.tensor_type.shape.dim
     return dims[-1].dim_value if dims else 0
-
-
-def first_line(error: BaseException) -> str:
-    """What an exception of another library says, shortened."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 def convert_asr(model: onnx.ModelProto, ports: Ports, *, features: int, tag_ids: Sequence[int], metadata: Mapping[str, str]) -> None:

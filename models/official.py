@@ -15,6 +15,7 @@ import torch
 import yaml
 from torch import nn
 
+from engine.errors import first_line
 from models.export import ExportError
 from models.fsmn_vad import FsmnVad, FsmnVadConfig
 from models.sensevoice import SenseVoice, SenseVoiceConfig
@@ -66,7 +67,7 @@ class Checkpoint:
         try:
             state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError) as error:
-            reason = str(error).splitlines()[0][:200]
+            reason = first_line(error)[:200]
             raise ExportError(f"{path} cannot be read as a checkpoint ({reason}); fetch it again") from error
         for wrapper in ("state_dict", "model"):
             if isinstance(state.get(wrapper), dict):

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.telemetry import SILENCE
+
 ROOT = Path(__file__).resolve().parent.parent
 PRODUCT = ("app.py", "engine", "models", "ui")
 
@@ -228,8 +230,9 @@ def test_what_is_allowed_passes(path, source):
 
 #: Imports the modules named, in order, and writes what else happened: an audit hook sees what Python code cannot hide.
 PROBE = """
-import builtins, json, sys, threading
-root, preload, *names = sys.argv[1:]
+import builtins, json, os, sys, threading
+root, preload, silence, *names = sys.argv[1:]
+silence = {tuple(pair) for pair in json.loads(silence).items()}
 sys.path.insert(0, root)
 happened, busy = [], []
 watched = {"socket.connect", "socket.bind", "socket.getaddrinfo", "subprocess.Popen", "os.system", "os.putenv",
@@ -237,6 +240,8 @@ watched = {"socket.connect", "socket.bind", "socket.getaddrinfo", "subprocess.Po
 
 def hook(event, arguments):
     if busy and busy[0] is not None:
+        if event == "os.putenv" and tuple(map(os.fsdecode, arguments)) in silence:
+            return  # engine/telemetry.py: the only thing that an import may do
         if event in watched:
             happened.append(f"{busy[0]}: {event} {arguments!r}"[:300])
         elif event == "open" and str(arguments[0]).startswith(root):
@@ -280,7 +285,7 @@ def probe(root: Path, *modules: str, preload: str = "numpy,psutil") -> dict[str,
     """What importing these modules did besides defining names."""
     environment = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "PYTHONSTARTUP"}}
     done = subprocess.run(
-        [sys.executable, "-B", "-W", "ignore", "-c", PROBE, str(root), preload, *modules],
+        [sys.executable, "-B", "-W", "ignore", "-c", PROBE, str(root), preload, json.dumps(dict(SILENCE)), *modules],
         capture_output=True,
         text=True,
         timeout=300,
@@ -323,6 +328,7 @@ def test_importing_the_rest_opens_no_model_and_no_connection(part, preload):
     [
         ("import threading\nthreading.Thread(target=int).start()", "starts a thread"),
         ("import os\nos.environ['OMP_NUM_THREADS'] = '1'", "putenv"),
+        ("import os\nos.environ['ORT_DISABLE_TELEMETRY'] = '0'", "putenv"),
         ("import socket\ntry:\n    socket.create_connection(('127.0.0.1', 9), timeout=0.1)\nexcept OSError:\n    pass", "socket"),
         ("import subprocess, sys\nsubprocess.run([sys.executable, '-V'])", "Popen"),
         ("from pathlib import Path\nTABLE = (Path(__file__).parent / 'tokens.txt').read_text()", "tokens.txt"),

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,73 @@ def test_packages_that_are_gone_are_noticed(installed, packages, tmp_path):
     assert "packages are gone from .venv; making it anew" in done.stderr
     assert done.returncode == 2  # nothing in this test could bring it back
     assert "packages are missing" in done.stderr
+
+
+@pytest.fixture
+def with_cluster(checkout, packages, tmp_path) -> tuple[Path, Path]:
+    """A full install with the cluster's packages, of which fsspec is a wheel that pip has really installed."""
+    wheel = "fsspec-1-py3-none-any.whl"
+    with zipfile.ZipFile(checkout / wheel, "w") as archive:
+        archive.writestr("fsspec.py", "")
+        archive.writestr("fsspec-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: fsspec\nVersion: 1\n")
+        archive.writestr("fsspec-1.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr("fsspec-1.dist-info/RECORD", "fsspec.py,,\n")
+    (checkout / "requirements-cluster.txt").write_text(f"./{wheel}\n")
+    (checkout / "engine" / "cluster").mkdir(parents=True)
+    for name in ("engine/__init__.py", "engine/cluster/__init__.py"):
+        (checkout / name).touch()
+    (checkout / "engine" / "cluster" / "__main__.py").write_text(APP)
+    fewer = shutil.copytree(packages, tmp_path / "others")
+    (fewer / "fsspec.py").unlink()
+    done = run(checkout, fewer, "cluster", "serve")
+    assert done.returncode == 0, done.stderr
+    assert installs(done) == ["requirements-cluster.txt"]
+    assert done.stdout.startswith("serve\n")
+    (checkout / ".venv" / "same").touch()
+    return checkout, fewer
+
+
+def gone(checkout: Path, name: str) -> Path:
+    """Remove a package behind pip's back."""
+    [found] = (checkout / ".venv").glob(f"lib/python*/site-packages/{name}")
+    shutil.rmtree(found) if found.is_dir() else found.unlink()
+    return found
+
+
+def test_what_is_gone_of_an_addition_comes_back_and_costs_nothing_else(with_cluster):
+    folder, packages = with_cluster
+    module = gone(folder, "fsspec.py")
+    done = run(folder, packages, "cluster", "serve")
+    assert done.returncode == 0, done.stderr
+    assert "packages of requirements-cluster.txt are gone from .venv; bringing them back" in done.stderr
+    assert module.is_file() and (folder / ".venv" / "same").exists()
+    assert installs(done) == ["requirements-cluster.txt"]
+    assert run(folder, packages).stderr == "lightvoice: starting (.venv, full install)\n"
+
+
+def test_what_is_gone_of_an_addition_comes_back_at_the_second_try_too(with_cluster):
+    folder, packages = with_cluster
+    module = gone(folder, "fsspec.py")
+    wheel = next(folder.glob("*.whl"))
+    wheel.rename(folder / "away")
+    failed = run(folder, packages, "cluster", "serve")
+    assert (failed.returncode, "could not install requirements-cluster.txt" in failed.stderr) == (2, True)
+    (folder / "away").rename(wheel)
+    done = run(folder, packages, "cluster", "serve")
+    assert done.returncode == 0, done.stderr
+    assert module.is_file() and (folder / ".venv" / "same").exists()
+
+
+def test_a_venv_that_is_made_anew_for_an_addition_gets_its_base_back(with_cluster):
+    folder, packages = with_cluster
+    gone(folder, "pip")
+    asked = folder / "requirements-cluster.txt"
+    asked.write_text(asked.read_text() + "# another version\n")
+    done = run(folder, packages, "cluster", "serve")
+    assert done.returncode == 0, done.stderr
+    assert not (folder / ".venv" / "same").exists()
+    assert installs(done) == ["requirements.txt", "requirements-cluster.txt"]
+    assert run(folder, packages).stderr == "lightvoice: starting (.venv, full install)\n"
 
 
 def test_a_slim_install_stays_slim_until_it_is_completed(packages, tmp_path):

@@ -41,7 +41,7 @@ def error_answer(error: Exception) -> JSONResponse:
     if isinstance(error, StoppingError):
         return error_json(str(error), status=503, code="server_stopping", retry_after_s=STOPPED_FOR_S)
     if failure.kind is None:
-        return error_json(f"unexpected error; the server's log has it under {failure.message}", status=500)
+        return error_json(failure.line, status=500)
     status, param = _blame(failure.kind)
     return error_json(failure.message, status=status, param=param, code=failure.kind.__name__)
 

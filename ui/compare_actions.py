@@ -22,6 +22,7 @@ from ui.context import PageContext, engine_progress
 from ui.exports import file_stem
 from ui.gradio_callers import has_left
 from ui.handlers import no_recording, toasts
+from ui.kept_file import kept_file
 from ui.managing import may_manage
 from ui.reference_html import LONGEST_REFERENCE, reference_html, score_sides
 from ui.stop_requests import StopRequests
@@ -93,9 +94,9 @@ class CompareActions:
                     report(0, "decode")
                     others = self._others_too(request)
                     sides = [self._choices.find(value, others=others) for value in (left, right)]
-                    with self._place(str(request.session_hash)):
+                    with kept_file(Path(audio), self._context.requests) as recording, self._place(str(request.session_hash)):
                         look = partial(report, 0.0, "decode")
-                        waveform = self._context.engine.load(audio, max_duration_s=self._context.limits.duration_s, look=look)
+                        waveform = self._context.engine.load(recording, max_duration_s=self._context.limits.duration_s, look=look)
                         comparison = self._context.engine.compare(
                             waveform,
                             language=language,

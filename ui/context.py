@@ -33,6 +33,8 @@ class PageContext:
     state: ServerState
     #: A folder that the page may serve downloads from.
     exports: Path
+    #: A folder that no client can name, for files of requests; what lies there is deleted by who put it there, never by its age.
+    requests: Path
     limits: Limits
     models: ModelState
     #: The queues of the Transcribe tab.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import gradio as gr
 from gradio.data_classes import FileData
 from gradio.events import api
 from gradio.utils import get_upload_folder
+from starlette.concurrency import run_in_threadpool
 
 from engine.audio import Look
 from engine.errors import AudioNotFoundError
@@ -17,6 +19,7 @@ from ui.callers import caller_of
 from ui.context import PageContext
 from ui.gradio_callers import gone
 from ui.handlers import api_errors
+from ui.kept_file import kept_file
 from ui.turns import in_turn
 
 #: Calls that Gradio lets in at a time, to wait for their turn on the engine; a fixed number of its listeners runs at once.
@@ -47,8 +50,7 @@ def add_endpoints(context: PageContext) -> None:
     ) -> dict[str, Any]:
         """Transcribe one recording: audio is an uploaded file, language one of auto, zh, en, yue, ja, ko."""
 
-        def run(look: Look) -> dict[str, Any]:
-            path, name = uploaded_file(audio)
+        def run(path: Path, name: str, look: Look) -> dict[str, Any]:
             recording = context.engine.open_recording(path, max_duration_s=context.limits.duration_s, look=look)
             transcript = context.engine.transcribe(
                 recording, language=language, itn=itn, precision=precision, file=name, progress=lambda _fraction, _stage: look()
@@ -56,22 +58,21 @@ def add_endpoints(context: PageContext) -> None:
             context.runs.record(transcript, source="endpoint")
             return transcript.to_dict()
 
-        return await _answered(context, request, run)
+        return await _answered(context, request, audio, run)
 
     async def compare(
         audio: FileData, request: gr.Request, language: str = "auto", itn: bool = True, left: str = "fp32", right: str = "int8"
     ) -> dict[str, Any]:
         """Run one recording in two precisions and say what differs."""
 
-        def run(look: Look) -> dict[str, Any]:
-            path, name = uploaded_file(audio)
+        def run(path: Path, name: str, look: Look) -> dict[str, Any]:
             waveform = context.engine.load(path, max_duration_s=context.limits.duration_s, look=look)
             comparison = context.engine.compare(
                 waveform, language=language, itn=itn, left=left, right=right, file=name, progress=lambda _fraction, _stage: look()
             )
             return comparison.to_dict()
 
-        return await _answered(context, request, run)
+        return await _answered(context, request, audio, run)
 
     def set_lightweight(on: bool) -> dict[str, Any]:
         """Turn lightweight mode on or off for the whole server."""
@@ -89,7 +90,18 @@ def add_endpoints(context: PageContext) -> None:
     api(resources, api_name="resources", queue=False)
 
 
-async def _answered(context: PageContext, request: gr.Request, run: Callable[[Look], dict[str, Any]]) -> dict[str, Any]:
-    """A call's run in its turn with everybody else's; it waits on the event loop, so that no thread is kept from others."""
+async def _answered(
+    context: PageContext, request: gr.Request, audio: FileData, run: Callable[[Path, str, Look], dict[str, Any]]
+) -> dict[str, Any]:
+    """A call's run in its turn with everybody else's; it waits on the event loop, so that no thread is kept from others.
+
+    However long that takes, its recording is kept: uploads are deleted by their age.
+    """
     with api_errors():
-        return await in_turn(context.slots, caller_of(request.request), gone(request.session_hash), run)
+        path, name = await run_in_threadpool(uploaded_file, audio)
+        keeping = kept_file(path, context.requests)
+        kept = await run_in_threadpool(keeping.__enter__)
+        try:
+            return await in_turn(context.slots, caller_of(request.request), gone(request.session_hash), partial(run, kept, name))
+        finally:
+            await run_in_threadpool(keeping.__exit__, None, None, None)

@@ -7,6 +7,7 @@ import re
 import zipfile
 from collections.abc import Iterable
 
+from engine.distinct_names import DistinctNames
 from engine.formats import FORMATS, render
 from engine.transcript import Transcript
 
@@ -35,20 +36,10 @@ def download(transcript: Transcript, output_format: str) -> tuple[str, bytes]:
 def zip_of_all(transcripts: Iterable[Transcript]) -> bytes:
     """A zip of every transcript in every format; recordings of one name get -2, -3, … so that none is lost."""
     packed = io.BytesIO()
-    taken: set[str] = set()
+    names = DistinctNames()
     with zipfile.ZipFile(packed, "w", compression=zipfile.ZIP_DEFLATED) as archive:
         for transcript in transcripts:
-            stem = _untaken(file_stem(transcript.file), taken)
+            stem = names.take(file_stem(transcript.file))
             for output_format in FORMATS:
                 archive.writestr(f"{stem}.{output_format}", render(transcript, output_format))
     return packed.getvalue()
-
-
-def _untaken(stem: str, taken: set[str]) -> str:
-    """The stem, numbered if need be; names that differ in case alone are one name on Windows and macOS."""
-    name, number = stem, 1
-    while name.casefold() in taken:
-        number += 1
-        name = f"{stem}-{number}"
-    taken.add(name.casefold())
-    return name

@@ -26,6 +26,11 @@ class Failure:
     #: What a typed error's line was made of, by name.
     values: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def line(self) -> str:
+        """One plain line for programs and logs."""
+        return self.message if self.kind else f"unexpected error; the server's log has it under {self.message}"
+
     def words(self, texts: Texts) -> tuple[str, str]:
         """What it means to a person, and the reason with the remedy."""
         if self.kind is None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 
 import gradio as gr
 
 from engine.errors import LightVoiceError
-from ui.failures import failure_of
+from ui.failures import Failure, failure_of
 from ui.texts import Texts
 
 TOAST_S = 12
+#: Of files that were not taken, the toast names this many.
+MOST_NAMED = 3
 
 
 @contextmanager
@@ -32,6 +34,16 @@ def api_errors() -> Iterator[None]:
 def no_recording(texts: Texts) -> gr.Error:
     """The toast for a button pressed before there is a recording."""
     return _toast(texts("error.no_audio"), title=texts("error.no_audio_title"), for_page=True)
+
+
+def files_refused(refused: Sequence[tuple[str, Failure]], *, of: int, texts: Texts) -> gr.Error:
+    """The toast for files, each with its failure, that were not taken among ``of`` that came together."""
+    title, reason = refused[0][1].words(texts)
+    if of == 1:
+        return _toast(reason, title=title, for_page=True)
+    names = ", ".join(name for name, _ in refused[:MOST_NAMED]) + (", …" if len(refused) > MOST_NAMED else "")
+    message = texts("error.files_refused", count=len(refused), of=of, names=names, reason=reason)
+    return _toast(message, title=title, for_page=True)
 
 
 @contextmanager

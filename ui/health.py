@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse
 
-from engine.errors import LightVoiceError
+from ui.failures import failure_of
 from ui.run_slots import RunSlots
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ class Health:
         self._loading = False
         #: The bundle whose models were seen to run.
         self._loaded: object = None
-        self._failure: str | None = None
+        #: The bundle whose models could not be loaded, and why.
+        self._failed: tuple[object, str] | None = None
 
     def alive(self) -> JSONResponse:
         """``GET /healthz``: the process answers."""
@@ -43,9 +44,9 @@ class Health:
         if self.is_loaded():
             return JSONResponse(self._said("ready"))
         self._load_once()
-        values = self._said("loading")
-        if self._failure is not None:
-            values |= {"status": "failed", "reason": self._failure}
+        values, failed = self._said("loading"), self._failed
+        if failed is not None and failed[0] is self._engine.bundle:
+            values |= {"status": "failed", "reason": failed[1]}
         return JSONResponse(values, status_code=503)
 
     def is_loaded(self) -> bool:
@@ -56,20 +57,31 @@ class Health:
         return {"status": status, "bundle": self._engine.bundle.name, "precision": self._engine.precision}
 
     def _load_once(self) -> None:
+        """Begin to load the models unless that is going on; the next question tries again what failed."""
         with self._lock:
             if self._loading:
                 return
             self._loading = True
-        threading.Thread(target=self._load, name="lightvoice-loading", daemon=True).start()
+        try:
+            threading.Thread(target=self._load, name="lightvoice-loading", daemon=True).start()
+        except RuntimeError as error:  # the system has no thread to give
+            self._end(self._engine.bundle, error)
 
     def _load(self) -> None:
         bundle = self._engine.bundle
         try:
             self._engine.warm_up()
-            self._loaded, self._failure = bundle, None
-        except LightVoiceError as error:
-            self._failure = str(error)
-            _log.warning("the models cannot be loaded: %s", error)
-        finally:
-            with self._lock:
-                self._loading = False
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is said, and logged with a number where nobody foresaw it
+            self._end(bundle, error)
+        else:
+            self._end(bundle, None)
+
+    def _end(self, bundle: object, error: Exception | None) -> None:
+        with self._lock:
+            self._loading = False
+            if error is None:
+                self._loaded, self._failed = bundle, None
+                return
+            reason = failure_of(error).line
+            self._failed = bundle, reason
+        _log.warning("the models cannot be loaded: %s", reason)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from engine.audio import Look
@@ -40,8 +40,8 @@ OnSegment = Callable[[Segment], None] | None
 _MEDIA_TYPES = {"srt": "application/x-subrip; charset=utf-8", "vtt": "text/vtt; charset=utf-8"}
 
 
-def http_api(context: PageContext, *, folder: Path) -> APIRouter:
-    """The routes; uploads lie in ``folder`` while their request lasts."""
+def http_api(context: PageContext) -> APIRouter:
+    """The routes; uploads lie in the folder of requests while theirs lasts."""
     router = APIRouter()
     present: set[int] = set()
     most_present = context.limits.concurrent_runs + context.limits.waiting_runs + MOST_SENDING
@@ -56,11 +56,13 @@ def http_api(context: PageContext, *, folder: Path) -> APIRouter:
             present.add(id(request))
             lasting.callback(present.discard, id(request))
             try:
-                wanted = await lasting.enter_async_context(received(request, folder, limits=context.limits))
-                run = partial(_run, context, request, wanted, _precision(context, wanted.model))
+                wanted = await lasting.enter_async_context(received(request, context.requests, limits=context.limits))
+                # In a thread: for a model that is not open the folders of all bundles are looked through.
+                precision = await run_in_threadpool(_precision, context, wanted.model)
+                run = partial(_run, context, request, wanted, precision)
                 if wanted.stream:
                     return TranscriptEvents(run, lasting.pop_all().aclose)
-                return _answer(await run(None), wanted)
+                return await run_in_threadpool(_answer, await run(None), wanted)  # hours of words take their time to write
             except (CallerLeftError, ClientDisconnect):
                 return Response(status_code=CLIENT_LEFT)
             except Exception as error:  # noqa: BLE001 - the last line: whatever it is, it is said, or logged with a number (error_answer)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from engine.bundle import BrokenBundle, Bundle, survey_bundles
 from engine.errors import LightVoiceError
+from ui.failures import failure_of
 from ui.workshop import Job, Workshop
 
 if TYPE_CHECKING:
@@ -130,11 +131,12 @@ class ModelState:
                 return
             try:
                 self._engine.switch(Bundle.load(result))
-            except LightVoiceError as error:
-                _log.warning("the bundle that was changed cannot be opened anew: %s", error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is said beside the job; unforeseen, it is logged with a number
+                reason = failure_of(error).line
+                _log.warning("the bundle that was changed cannot be opened anew: %s", reason)
                 with self._starting:
                     if self._started is started:
-                        self._started = StartedJob(kind=started.kind, subject=started.subject, job=started.job, reopening_failed=str(error))
+                        self._started = StartedJob(kind=started.kind, subject=started.subject, job=started.job, reopening_failed=reason)
         self._look_again()
 
     def _look_again(self) -> None:

@@ -71,6 +71,7 @@ def page_app(
         engine=engine,
         state=state,
         exports=files / "exports",
+        requests=files / "requests",
         limits=limits,
         models=ModelState(engine, managing.workshop),
         recordings=QueueRunner(engine, slots=slots, folder=files / "recordings", limits=limits, runs=runs),
@@ -84,7 +85,7 @@ def page_app(
 
     def sweep() -> None:
         context.recordings.forget_unseen()
-        storage.sweep(keep=files / "recordings")  # which lie there as long as their page
+        storage.sweep(keep=(files / "recordings", context.requests))  # which lie there as long as their page, or their request
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -100,7 +101,7 @@ def page_app(
             app.add_api_route(path, answer, methods=["GET"], response_model=None)
         app.include_router(queue_routes(context.recordings))
         app.include_router(live_routes(live))
-        app.include_router(http_api(context, folder=files / "requests"))
+        app.include_router(http_api(context))
         _mount(build_page(context), app, limits, host=host, port=port)
         app.add_middleware(GradioGuard, files=files, examples=EXAMPLES_FOLDER)
         app.add_middleware(StorageGuard, storage=storage, most_upload_bytes=limits.upload_bytes)

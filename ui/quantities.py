@@ -5,7 +5,7 @@ from __future__ import annotations
 _MS_PER_S = 1000
 _S_PER_MINUTE = 60
 _MINUTES_PER_HOUR = 60
-_MB_PER_GB = 1024
+_MB_PER_GB = 1000
 #: Half a percent: rounding would hide that it is there.
 _SHOWN_AS_NONE = 0.005
 
@@ -31,8 +31,8 @@ def seconds(value_s: float) -> str:
 
 
 def megabytes(value_mb: float) -> str:
-    """Memory: 5.31 -> ``5.3 MB``, 212.4 -> ``212 MB``, 2048 -> ``2.0 GB``."""
-    if value_mb >= _MB_PER_GB:
+    """Memory: 5.31 -> ``5.3 MB``, 212.4 -> ``212 MB``, 2048 -> ``2.0 GB``; MB are 10⁶ bytes and GB 10⁹, here as everywhere."""
+    if round(value_mb) >= _MB_PER_GB:
         return f"{value_mb / _MB_PER_GB:.1f} GB"
     return f"{value_mb:.1f} MB" if 0 < value_mb < 10 else f"{value_mb:.0f} MB"  # noqa: PLR2004 - one digit behind the point for one before it
 

@@ -140,7 +140,14 @@ class QueueRunner:
 
     def _begin(self, page: _Page, ticket: Ticket) -> None:
         """The place is granted, or refused because the server ends."""
-        threading.Thread(target=self._work, args=(page, ticket), name="lightvoice-queue", daemon=True).start()
+        try:
+            threading.Thread(target=self._work, args=(page, ticket), name="lightvoice-queue", daemon=True).start()
+        except RuntimeError as error:  # the system has no thread to give: said of all that waits, and the place is free for others
+            if page.ticket is ticket:  # without the lock, which whoever asked for the place may be holding
+                page.ticket = None
+            while (entry := page.queue.begin()) is not None:
+                page.queue.fail(entry.id, failure_of(error))
+            self._slots.leave(ticket)
 
     def _work(self, page: _Page, ticket: Ticket) -> None:
         try:

@@ -6,7 +6,6 @@ Thread-safe. Running them is the business of ``queue_runner.py``.
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
 import uuid
@@ -21,6 +20,7 @@ import numpy as np
 from engine.containers import Probe
 from engine.transcript import Segment, Transcript
 from ui.failures import Failure
+from ui.kept_file import keep_file
 from ui.run_options import RunOptions
 
 
@@ -120,12 +120,12 @@ class RecordingQueue:
         """
         entry_id = uuid.uuid4().hex
         path = self._folder / entry_id / "source" / source.name
-        path.parent.mkdir(parents=True)
         try:
-            os.link(source, path)
-        except OSError:  # another file system, or one without links
-            shutil.copyfile(source, path)
-        found = self._probe(path)
+            keep_file(source, path)
+            found = self._probe(path)
+        except BaseException:  # what is not taken leaves nothing behind
+            shutil.rmtree(self._folder / entry_id, ignore_errors=True)
+            raise
         entry = Entry(id=entry_id, name=name, path=path, duration_s=None if found is None else found.duration_s, spoken=spoken)
         with self._lock:
             self._entries[entry_id] = entry

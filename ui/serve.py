@@ -19,7 +19,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from engine.claimed_folder import claimed_folder
-from engine.errors import OptionError, PortUnavailableError
+from engine.errors import OptionError, PortUnavailableError, first_line
 from ui.callers import is_loopback
 from ui.credentials import AUTH_VARIABLE, Credentials
 from ui.lean_gradio import without_stubs
@@ -163,7 +163,7 @@ def _load(config: uvicorn.Config) -> None:
     try:
         config.load()
     except OSError as error:
-        raise OptionError(f"cannot serve HTTPS with {files} ({error.strerror}); {remedy}") from error
+        raise OptionError(f"cannot serve HTTPS with {files} ({error.strerror or type(error).__name__}); {remedy}") from error
 
 
 def _warn_of_open_doors(host: str, credentials: Credentials) -> None:
@@ -246,16 +246,15 @@ def _private_files() -> Iterator[Path]:
 @contextmanager
 def _told_to_gradio(folder: Path) -> Iterator[None]:
     """Gradio reads the place of its files from the environment."""
-    before = {name: os.environ.get(name) for name in ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED")}
-    os.environ.update(GRADIO_TEMP_DIR=str(folder), GRADIO_ANALYTICS_ENABLED="False")
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        if before is None:
+            os.environ.pop("GRADIO_TEMP_DIR", None)
+        else:
+            os.environ["GRADIO_TEMP_DIR"] = before
 
 
 @contextmanager
@@ -264,7 +263,7 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.create_server((host, port), family=family, backlog=128)
     except OSError as error:
-        raise PortUnavailableError(host=host, port=port, reason=error.strerror or str(error)) from error
+        raise PortUnavailableError(host=host, port=port, reason=error.strerror or first_line(error)) from error
     with listener:
         yield listener
 

@@ -123,9 +123,9 @@ class _SlimPage:
         """A recording, the body, with ``name``, ``language`` and ``itn`` in the query: the transcript as HTML and as files."""
         texts, name = _texts(request), request.query_params.get("name", "recording.wav")
         folder = self._uploads / uuid.uuid4().hex
-        folder.mkdir(parents=True)
         try:
             path = folder / f"{file_stem(name)}.wav"
+            await run_in_threadpool(partial(folder.mkdir, parents=True))
             if not await self._received(request, path):
                 return JSONResponse({"failure": too_large_html(self._limits.upload_mb, texts)}, status_code=413)
             run = partial(self._transcribed, path, name, dict(request.query_params), texts)
@@ -139,7 +139,7 @@ class _SlimPage:
         except Exception as error:  # noqa: BLE001 - the page's last line: whatever it is, it is said, or logged with a number (failure_of)
             return JSONResponse({"failure": failure_html(failure_of(error), texts)}, status_code=400)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            await run_in_threadpool(partial(shutil.rmtree, folder, ignore_errors=True))
         return JSONResponse(answer)
 
     async def measure(self, request: Request) -> Response:
@@ -157,7 +157,7 @@ class _SlimPage:
                 size += len(piece)
                 if size > self._limits.upload_bytes:
                     return False
-                file.write(piece)
+                await run_in_threadpool(file.write, piece)  # a disk that is slow is waited for by this upload alone
         return True
 
     def _transcribed(self, path: Path, name: str, wishes: dict[str, str], texts: Texts, look: Look) -> dict[str, object]:

@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from html import escape
 from pathlib import Path
@@ -61,11 +61,11 @@ class Storage:
             with self._lock:
                 self._coming_bytes -= size_bytes
 
-    def sweep(self, *, keep: Path) -> int:
-        """Delete files that have lain for an hour, those below ``keep`` excepted: -> how many."""
+    def sweep(self, *, keep: Collection[Path]) -> int:
+        """Delete files that have lain for an hour, those below the folders ``keep`` excepted: -> how many."""
         deleted = 0
         for path, status in list(self._files()):
-            if path.is_relative_to(keep) or self._clock_s() - status.st_mtime < DELETE_AFTER_S:
+            if any(path.is_relative_to(folder) for folder in keep) or self._clock_s() - status.st_mtime < DELETE_AFTER_S:
                 continue
             path.unlink(missing_ok=True)
             with suppress(OSError):  # other files are in it

@@ -632,6 +632,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "error.no_audio": ("Choose or record something first.", "请先选择文件或录音。"),
     "error.no_audio_title": ("No recording yet", "尚无录音"),
+    "error.files_refused": (
+        "{count} of {of} files were not taken ({names}), the others were. The first one: {reason}",
+        "{of} 个文件中有 {count} 个未能加入（{names}），其余已加入。第一个的原因：{reason}",
+    ),
     "error.unexpected": (
         "Something unexpected happened. Tell the person who runs this server the number {id}.",
         "发生意外错误。请将编号 {id} 告知服务器管理员。",

@@ -7,7 +7,9 @@ lives, so that a reload finds everything again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -15,11 +17,13 @@ import gradio as gr
 from engine.errors import AudioNotFoundError
 from ui.context import PageContext
 from ui.endpoints import uploaded_file
-from ui.handlers import no_recording, toasts
+from ui.failures import Failure, failure_of
+from ui.handlers import files_refused, no_recording, toasts
 from ui.queue_html import queue_shell_html
 from ui.recording_form import EXAMPLES_FOLDER
+from ui.recording_queue import RecordingQueue
 from ui.run_options import remembered
-from ui.texts import label, texts_for
+from ui.texts import Texts, label, texts_for
 from ui.transcribe_form import RecordingSources, TranscribeOptions, build_options, build_sources, form_options, greeted_options
 
 #: What stands for the queue's id among a listener's inputs, last of them, until the script puts the id in its place: Gradio
@@ -68,6 +72,18 @@ def build_transcribe_panel(context: PageContext, blocks: gr.Blocks) -> Transcrib
     return panel
 
 
+def take_files(queue: RecordingQueue, files: Sequence[Mapping[str, Any]], texts: Texts) -> None:
+    """Add every upload that can be added; then one toast names those that could not, and why the first of them could not."""
+    refused: list[tuple[str, Failure]] = []
+    for file in files:
+        try:
+            queue.add(*uploaded_file(file))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is said of this file (failure_of logs it), and the next one is taken
+            refused.append((str(file.get("orig_name") or Path(str(file.get("path"))).name), failure_of(error)))
+    if refused:
+        raise files_refused(refused, of=len(files), texts=texts)
+
+
 def selected_recording(context: PageContext, queue_id: str) -> str | None:
     """The path of the recording that a page's queue has selected, for the other tabs."""
     queue = context.recordings.find(queue_id)
@@ -81,9 +97,7 @@ def _wire_sources(context: PageContext, panel: TranscribePanel) -> None:
 
     def add_files(files: list[dict[str, Any]] | None, queue_id: str, request: gr.Request) -> None:
         with toasts(texts_for(request)):
-            queue = context.recordings.open(queue_id)
-            for file in files or ():
-                queue.add(*uploaded_file(file))
+            take_files(context.recordings.open(queue_id), files or (), texts_for(request))
 
     def add_spoken(audio: dict[str, Any] | None, queue_id: str, request: gr.Request) -> None:
         texts = texts_for(request)

@@ -19,6 +19,7 @@ from engine.cluster.nodes import Node, check_nodes, off_the_faulty
 from engine.cluster.notes import Row
 from engine.cluster.piece_recognizer import PieceRecognizer
 from engine.errors import RayMissingError
+from engine.telemetry import SILENCE
 
 #: Times that a task is tried on another worker before its recordings wait for the next round.
 TASK_RETRIES = 2
@@ -28,8 +29,8 @@ BLOCK_BYTES = 4 << 20
 LOCAL_STORE_BYTES = 512 << 20
 #: The pinned release takes max_restarts and max_task_retries no other way; a small job has fewer pieces than recognizers.
 _KNOWN_WARNINGS = ("`ray_remote_args` is deprecated", "The minimum number of concurrent actors")
-#: One thread each: workers are the parallelism.
-ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
+#: One thread each: workers are the parallelism. And no reports, of the libraries nor of Ray itself.
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", **SILENCE}
 
 
 def start_ray(address: str | None, *, workers: int | None = None) -> None:

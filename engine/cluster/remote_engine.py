@@ -24,11 +24,12 @@ from numpy.typing import NDArray
 from engine.audio import AudioStream, Look, Waveform
 from engine.bundle import Bundle
 from engine.cluster.protocol import DESCRIBE, ERROR, PROGRESS, SEGMENT, TRANSCRIBE, TRANSCRIPT, Wanted, received_error
+from engine.cluster.sent_recording import SentRecording, sent_recording
 from engine.cluster.wire import segment_from_wire, transcript_from_wire
 from engine.compare import Comparison, Contender, Variant, take_turns
 from engine.containers import Probe
 from engine.decoder import Decoder
-from engine.errors import AudioNotFoundError, EngineBusyError, EngineUnreachableError, NotOfferedError, OptionError, UnknownPrecisionError
+from engine.errors import EngineBusyError, EngineUnreachableError, NotOfferedError, OptionError, UnknownPrecisionError
 from engine.precision import CURRENT, VAD_AS_REQUEST, Precision, ToggleEffects, ToggleReport
 from engine.recording_run import Recording
 from engine.resources import ResourceMeter
@@ -168,18 +169,18 @@ class RemoteEngine(SpeechEngine):
         if chosen not in self._precisions:
             raise UnknownPrecisionError(precision=precision, known=(CURRENT, *self._precisions))
         began = time.perf_counter()
-        content, extra, name = _content(audio)
-        wanted = Wanted(
-            file=file or name,
-            language=language,
-            itn=itn,
-            ban_emo_unknown=ban_emo_unknown,
-            vad=vad or self._vad,
-            vad_precision=vad_precision,
-        )
-        options = {**wanted.to_dict(), **extra, "precision": chosen}
-        told = _Told(progress, on_segment)
-        transcript, values = self._answered(f"{TRANSCRIBE}?options={quote(json.dumps(options))}", content, told)
+        with sent_recording(audio) as sent:
+            wanted = Wanted(
+                file=file or sent.name,
+                language=language,
+                itn=itn,
+                ban_emo_unknown=ban_emo_unknown,
+                vad=vad or self._vad,
+                vad_precision=vad_precision,
+            )
+            options = {**wanted.to_dict(), **sent.about, "precision": chosen}
+            told = _Told(progress, on_segment)
+            transcript, values = self._answered(f"{TRANSCRIBE}?options={quote(json.dumps(options))}", sent, told)
         self._sessions_mb[chosen] = values["sessions_mb"]
         self._last_rtf = (time.perf_counter() - began) / transcript.duration_s
         if transcript.segments:
@@ -267,13 +268,13 @@ class RemoteEngine(SpeechEngine):
         """End the decoder."""
         self._decoder.close()
 
-    def _answered(self, asked: str, content: bytes, told: _Told) -> tuple[Transcript, dict[str, Any]]:
+    def _answered(self, asked: str, sent: SentRecording, told: _Told) -> tuple[Transcript, dict[str, Any]]:
         """Send a run until it is answered: again where the connection breaks or a replica is lost on the way."""
         for attempt in self._attempts():
             last: dict[str, Any] = {}
             reason: str | None = "the answer broke off"
             try:
-                with self._open(asked, content) as answer:
+                with self._open(asked, sent) as answer:
                     told.begin()
                     for values in map(json.loads, answer):
                         last = values
@@ -297,9 +298,12 @@ class RemoteEngine(SpeechEngine):
                 attempt(_lost(error, self._address))
         raise AssertionError  # likewise
 
-    def _open(self, what: str, content: bytes | None) -> Any:
-        kind = {"content-type": "application/octet-stream"} if content is not None else {}
-        request = urllib.request.Request(f"{self._url}/{what}", data=content, headers=kind)  # noqa: S310 - always http, see __init__
+    def _open(self, what: str, sent: SentRecording | None) -> Any:
+        request = urllib.request.Request(f"{self._url}/{what}")  # noqa: S310 - always http, see __init__
+        if sent is not None:
+            request.data = sent.begin()
+            request.add_header("content-type", "application/octet-stream")
+            request.add_header("content-length", str(sent.size_bytes))
         return urllib.request.urlopen(request, timeout=LONGEST_SILENCE_S)  # noqa: S310 - likewise
 
     def _attempts(self) -> Iterator[Callable[[str | None], None]]:
@@ -342,18 +346,6 @@ class _Told:
                 self._passed = self._count
                 if self._on_segment is not None:
                     self._on_segment(segment_from_wire(values[SEGMENT]))
-
-
-def _content(audio: str | Path | Recording) -> tuple[bytes, dict[str, Any], str]:
-    """A recording's bytes, what a replica must know of them, and its name."""
-    if isinstance(audio, AudioStream):
-        audio = Waveform(np.concatenate(list(audio.blocks())), name=audio.name, decode_s=audio.decode_s)
-    if isinstance(audio, Waveform):
-        return audio.samples.astype("<f4").tobytes(), {"samples": True, "decode_s": audio.decode_s}, audio.name
-    path = Path(audio)
-    if not path.is_file():
-        raise AudioNotFoundError(path=path)
-    return path.read_bytes(), {}, path.name
 
 
 def _lost(error: Exception, address: str) -> str | None:

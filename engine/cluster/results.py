@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 from engine.cluster.job import Job
 from engine.cluster.storage import Folder
 from engine.cluster.wire import transcript_from_wire, transcript_to_wire
+from engine.distinct_names import DistinctNames
 from engine.formats import render
 from engine.transcript import Transcript
 
@@ -60,6 +61,7 @@ class Results:
         """JSONL, Parquet and one file a recording in each of ``formats``, in the order of the job."""
         with self._folder.output_stream(JSONL) as lines, _parquet(self._folder) as table:
             group: list[dict[str, Any]] = []
+            names = DistinctNames()
             for done in files:
                 transcript = self.transcript(done)
                 row = {**transcript.to_dict(), "sha256": done.sha256}
@@ -68,9 +70,9 @@ class Results:
                 if len(group) == ROWS_A_GROUP:
                     table(group)
                     group = []
+                name = names.take(file_name(done.url))
                 for output_format in formats:
-                    name = f"{output_format}/{file_name(done.url)}.{output_format}"
-                    self._folder.write(name, render(transcript, output_format).encode())
+                    self._folder.write(f"{output_format}/{name}.{output_format}", render(transcript, output_format).encode())
             table(group)
 
     def write_report(self, values: Mapping[str, Any]) -> None:

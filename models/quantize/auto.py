@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any
 
 import onnx
 
+from engine.telemetry import leave_out_openvino_telemetry
 from engine.vocabulary import Vocabulary
 from models.calibration import CalibrationSet
 from models.export import save_graph
@@ -158,7 +158,7 @@ def _words(criterion: Criterion) -> str:
 
 def _search_static(job: _Job, options: AutoOptions, clips: CalibrationSet) -> dict[str, Any]:
     """NNCF restores product by product; its own search keeps no state, so that an interrupted one begins anew."""
-    os.environ.setdefault("NNCF_CI", "1")  # with it NNCF reports nothing to anybody; without it, to a statistics server
+    leave_out_openvino_telemetry()
     import nncf
 
     scores: list[dict[str, Any]] = []

@@ -29,6 +29,7 @@ from typing import Any
 import onnx
 import yaml
 
+from engine.errors import first_line
 from models.quantize import dynamic
 from models.quantize.rules import (
     ATTENTION_IN_FLOAT,
@@ -73,7 +74,7 @@ def read_options(path: Path, *, conv: bool = False) -> MixedOptions:
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RuleError(f"{path} cannot be read as YAML ({str(error).splitlines()[0]})") from error
+        raise RuleError(f"{path} cannot be read as YAML ({first_line(error)})") from error
     if not isinstance(settings, dict) or not isinstance(settings.get("rules"), list):
         raise RuleError(f"{path} has no list `rules`; the docstring of models/quantize/mixed.py shows one")
     unknown = sorted(set(settings) - _FIELDS)

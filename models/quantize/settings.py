@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from engine.errors import LightVoiceError
+from engine.errors import LightVoiceError, first_line
 from models.quantize.auto import AutoOptions, Products
 from models.quantize.qat import QatOptions
 from models.quantize.ranges import CalibrationMethod
@@ -36,7 +36,7 @@ class Settings:
         try:
             values = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise SettingsError(f"{path} cannot be read as YAML ({str(error).splitlines()[0]})") from error
+            raise SettingsError(f"{path} cannot be read as YAML ({first_line(error)})") from error
         if not isinstance(values, dict):
             raise SettingsError(f"{path} is no YAML mapping; write `name: value` lines")
         return cls(path, values)

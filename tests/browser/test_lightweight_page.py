@@ -16,7 +16,7 @@ PATIENCE_MS = 60_000
 def megabytes(text: str) -> float:
     found = re.search(r"([\d.]+) (MB|GB)", text)
     assert found is not None, text
-    return float(found.group(1)) * (1024 if found.group(2) == "GB" else 1)
+    return float(found.group(1)) * (1000 if found.group(2) == "GB" else 1)
 
 
 def compare_digits(page: Any) -> None:

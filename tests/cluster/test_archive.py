@@ -59,6 +59,16 @@ def test_parquet_and_subtitles_say_the_same_as_jsonl(archive, job, tmp_path):
     assert " ".join(cue.text for cue in read_srt(subtitles)) == row["text"]
 
 
+def test_recordings_whose_names_are_one_on_some_disk_get_subtitles_of_their_own(archive, job, tmp_path):
+    for name in ("Talk.flac", "talk.flac"):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        shutil.copy(archive / "digits-en.wav", tmp_path / "in" / name)
+    if len(list((tmp_path / "in").iterdir())) < 2:
+        pytest.skip("this disk takes both for one name already")
+    run(tmp_path / "in", job, tmp_path / "out", formats=["txt"])
+    assert sorted(path.name for path in (tmp_path / "out" / "txt").rglob("*.txt")) == ["Talk.flac.txt", "talk.flac-2.txt"]
+
+
 def test_a_second_run_does_nothing_again(archive, job, tmp_path):
     run(archive, job, tmp_path)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "transcripts").rglob("*.json")}

@@ -102,6 +102,8 @@ def test_without_a_cache_results_are_written_all_the_same(recording: Path, targe
 def test_recordings_of_one_name_get_results_of_their_own(tmp_path: Path) -> None:
     paths = result_paths(tmp_path / "new" / "out", ["a/x.wav", "b/x.mp3", "y.wav"], "srt")
     assert [path.name for path in paths] == ["x.srt", "x-2.srt", "y.srt"]
+    # One name on the disks of macOS and Windows.
+    assert [path.name for path in result_paths(tmp_path / "out", ["A.wav", "sub/a.wav"], "txt")] == ["A.txt", "a-2.txt"]
     (tmp_path / "file").touch()
     with pytest.raises(OptionError, match="choose another --output-dir"):
         result_paths(tmp_path / "file" / "out", ["x.wav"], "srt")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import errno
 import json
 import os
 import shutil
@@ -10,6 +12,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
+import models.__main__ as command_line
+from engine.errors import OptionError, SessionError
 
 ROOT = Path(__file__).resolve().parents[2]
 SLIM = """
@@ -119,3 +124,29 @@ def test_what_cannot_be_done_is_one_line(tmp_path: Path, arguments: tuple[str, .
     assert "Traceback" not in done.stderr
     assert sorted(path.name for path in starter.iterdir()) == before
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(), "the system refused something and gave no reason (OSError)\n"),
+        (PermissionError(""), "the system refused something and gave no reason (PermissionError)\n"),
+        (OSError("\n"), "the system refused something and gave no reason (OSError)\n"),
+        (OSError(errno.ENOSPC, "No space left on device", "/out"), "the disk of /out is full; free some space"),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "/gone"), "No such file or directory: '/gone'\n"),
+        (SessionError(""), "SessionError\n"),
+        (OptionError("one line\nand more"), "one line\n"),
+    ],
+)
+def test_whatever_ends_a_command_is_one_line(error: Exception, said: str, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    def fail(_: argparse.Namespace) -> None:
+        raise error
+
+    parser = argparse.ArgumentParser()
+    parser.set_defaults(run=fail)
+    monkeypatch.setattr(command_line, "_parser", lambda: parser)
+    monkeypatch.setattr(command_line.signal, "signal", lambda *_: None)
+    monkeypatch.setattr("sys.argv", ["models"])
+    assert command_line.main() == command_line.FAILED
+    shown = capsys.readouterr().err
+    assert said in shown and shown.count("\n") == 1

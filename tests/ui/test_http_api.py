@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -351,6 +352,28 @@ def test_a_client_that_leaves_while_it_sends_leaves_nothing(page: RunningPage, t
         )
     assert post(page, two_words).json() == {"text": SPOKEN}
     assert in_flight(page) == []
+
+
+def test_looking_for_a_model_that_is_not_open_keeps_nobody_waiting(
+    page: RunningPage, two_words: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All bundles' folders are looked through for it, which takes as long as their disk does."""
+    looking, may_end = threading.Event(), threading.Event()
+
+    def survey(_: object) -> tuple[()]:
+        looking.set()
+        assert may_end.wait(60)
+        return ()
+
+    monkeypatch.setattr("ui.model_state.survey_bundles", survey)
+    with ThreadPoolExecutor(1) as pool, two_words.open("rb") as file:
+        asked = pool.submit(
+            httpx.post, f"{page.address}/v1/audio/transcriptions", files={"file": file}, data={"model": "whisper"}, timeout=60
+        )
+        assert looking.wait(60)
+        assert httpx.get(f"{page.address}/healthz", timeout=30).status_code == 200
+        may_end.set()
+        assert asked.result().json()["error"]["code"] == "model_not_found"
 
 
 def test_too_many_at_once_are_asked_to_come_back(run_page: Callable[..., object], two_words: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,3 +163,13 @@ def test_a_changed_bundle_that_cannot_be_opened_anew_is_said(
     until(lambda: state.started is not None and state.started.reopening_failed is not None)
     assert "broken on purpose" in str(state.started and state.started.reopening_failed)
     assert engine.bundle.folder.name == "first"
+
+
+def test_an_error_that_nobody_foresaw_while_opening_anew_is_said_too(
+    state: ModelState, engine: SwitchingEngine, workshop: FakeWorkshop, roots: Path
+) -> None:
+    engine.error = MemoryError()
+    state.start("quantize", "first", lambda workshop: workshop.quantize(roots / "first", recipe="mixed"))
+    workshop.jobs[0].end()
+    until(lambda: state.started is not None and state.started.reopening_failed is not None)
+    assert "the server's log has it under" in str(state.started and state.started.reopening_failed)

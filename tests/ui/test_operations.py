@@ -78,6 +78,41 @@ def test_models_that_cannot_be_loaded_are_told_and_tried_again() -> None:
     until(lambda: health.ready().status_code == 200)
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("std::bad_alloc"), OSError(5, "Input/output error"), AssertionError()])
+def test_an_error_that_nobody_foresaw_does_not_leave_the_server_loading_for_ever(error: Exception, caplog) -> None:
+    engine, tries, may_load = FakeEngine(), [], threading.Event()
+
+    def warm_up() -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise error
+        assert may_load.wait(WAIT_S)
+
+    engine.warm_up = warm_up  # type: ignore[method-assign]
+    health = Health(engine, RunSlots(1))
+    health.ready()
+    until(lambda: any("the models cannot be loaded" in record.message for record in caplog.records))
+    [number] = re.findall(r"unexpected error ([0-9a-f]{8})", caplog.text)
+    said = json.loads(health.ready().body)  # which begins the second try
+    assert (said["status"], said["reason"]) == ("failed", f"unexpected error; the server's log has it under {number}")
+    may_load.set()
+    until(lambda: health.ready().status_code == 200)
+    assert len(tries) == 2
+
+
+def test_a_machine_without_a_thread_to_spare_is_a_failure_that_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    health, start = Health(FakeEngine(), RunSlots(1)), threading.Thread.start
+
+    def refused(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refused)
+        assert json.loads(health.ready().body)["status"] == "failed"
+    assert threading.Thread.start is start
+    until(lambda: health.ready().status_code == 200)
+
+
 # ---- figures ---------------------------------------------------------------------------------------------------------
 
 

@@ -20,7 +20,10 @@ def test_spans(value_s: float, shown: str) -> None:
     assert seconds(value_s) == shown
 
 
-@pytest.mark.parametrize(("value_mb", "shown"), [(0.0, "0 MB"), (5.31, "5.3 MB"), (212.4, "212 MB"), (2048.0, "2.0 GB")])
+@pytest.mark.parametrize(
+    ("value_mb", "shown"),
+    [(0.0, "0 MB"), (5.31, "5.3 MB"), (212.4, "212 MB"), (999.4, "999 MB"), (999.6, "1.0 GB"), (1024.0, "1.0 GB"), (2048.0, "2.0 GB")],
+)
 def test_memory(value_mb: float, shown: str) -> None:
     assert megabytes(value_mb) == shown
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -78,6 +79,26 @@ def test_a_hundred_recordings_are_all_transcribed(runner: QueueRunner, two_words
     assert states(queue) == ["done"] * 100
     assert [entry.result.transcript.file for entry in queue.entries()] == [f"{number}.wav" for number in range(100)]
     until(lambda: idle(runner))  # no thread stays behind
+
+
+def test_a_machine_without_a_thread_to_spare_fails_what_waits_and_keeps_no_place(
+    runner: QueueRunner, two_words: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    queue = runner.open(ONE)
+    for number in range(3):
+        queue.add(two_words, f"{number}.wav")
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refused)
+        runner.submit(queue, RunOptions())
+    assert states(queue) == ["failed"] * 3
+    assert runner._slots.running() == 0
+    for entry in queue.entries():
+        queue.retry(entry.id)
+    runner.wake()
+    until(lambda: states(queue) == ["done"] * 3)
 
 
 def test_the_options_reach_the_engine(runner: QueueRunner, engine: FakeEngine, two_words: Path) -> None:

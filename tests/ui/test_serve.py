@@ -233,6 +233,7 @@ def test_an_idle_server_leaves_the_processor_alone(tmp_path: Path) -> None:
         engine=engine,
         state=ServerState(engine),
         exports=tmp_path,
+        requests=tmp_path / "requests",
         limits=Limits(),
         models=ModelState(engine, None),
         recordings=QueueRunner(engine, slots=slots, folder=tmp_path, limits=Limits()),

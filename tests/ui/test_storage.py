@@ -60,7 +60,7 @@ def test_files_of_an_hour_ago_go_and_recordings_of_open_pages_stay(storage: Stor
         path.touch()
         if modified is not None:
             os.utime(path, (modified, modified))
-    assert storage.sweep(keep=tmp_path / "recordings") == 2
+    assert storage.sweep(keep=[tmp_path / "recordings"]) == 2
     left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*"))
     assert left == ["recordings", "recordings/q", "recordings/q/old.wav", "uploads", "uploads/y", "uploads/y/new.wav"]
 
