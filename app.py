@@ -99,7 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     transcribe.add_argument("--format", default="json", metavar="|".join(FORMATS), help="output (default: %(default)s, an object a line)")
     transcribe.add_argument("--output-dir", type=Path, help="write one file per recording here instead of to stdout")
     transcribe.add_argument("--redo", action="store_true", help="transcribe again what an earlier run into the folder finished")
-    transcribe.add_argument("--language", default="auto", help="auto, zh, en, yue, ja or ko (default: %(default)s)")
+    transcribe.add_argument(
+        "--language", default="auto", help="auto, zh, en, yue, ja or ko, or a tag or name such as zh-CN or Cantonese (default: %(default)s)"
+    )
     transcribe.add_argument("--itn", action=argparse.BooleanOptionalAction, default=True, help="inverse text normalization")
     transcribe.add_argument("--ban-emo-unknown", action="store_true", help="never answer EMO_UNKNOWN: take the likeliest emotion")
     transcribe.add_argument(
@@ -222,7 +224,7 @@ def _list_bundles() -> int:
 def _transcribe(arguments: argparse.Namespace) -> int:
     if arguments.format not in FORMATS:
         raise UnknownFormatError(output_format=arguments.format, known=FORMATS)
-    parse_language(arguments.language)
+    arguments.language = parse_language(arguments.language)
     folder: Path | None = arguments.output_dir
     if folder is None and arguments.format != "json" and len(arguments.files) > 1:
         raise OptionError(f"{len(arguments.files)} files as {arguments.format} need --output-dir; only json takes several to stdout")

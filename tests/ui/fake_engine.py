@@ -136,7 +136,7 @@ class FakeEngine:
         progress: Callable[[float, str], None] | None = None,
         on_segment: Callable[[Segment], None] | None = None,
     ) -> Transcript:
-        parse_language(language)
+        language = parse_language(language)
         self.vads.append((vad, vad_precision))
         self.calls.append({"language": language, "itn": itn, "precision": precision, "ban_emo_unknown": ban_emo_unknown})
         if self.error is not None:
