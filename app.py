@@ -123,6 +123,16 @@ def _add_doors(serve: argparse.ArgumentParser) -> None:
     serve.add_argument(
         "--api-keys", type=Path, metavar="FILE", help="ask for a key on /v1: one a line (or the variable LIGHTVOICE_API_KEYS)"
     )
+    serve.add_argument(
+        "--root-path", metavar="PATH", help="path below which a proxy shows the page, such as /asr (or its X-Forwarded-Prefix says so)"
+    )
+    serve.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="let this site's pages use /v1 (CORS), such as https://app.example, or * for every site; repeatable (default: none)",
+    )
     serve.add_argument("--max-upload-mb", type=_positive, default=500, metavar="MB", help="largest upload (default: %(default)s)")
     serve.add_argument("--max-duration-s", type=_positive, default=14_400, metavar="S", help="longest recording (default: %(default)s)")
     serve.add_argument("--log-json", action="store_true", help="write the log as JSON, an object a line")
@@ -155,10 +165,12 @@ def build_engine(arguments: argparse.Namespace, *, vad: VadOptions | None = None
 def _serve(arguments: argparse.Namespace) -> int:
     from ui.credentials import read_credentials
     from ui.log_lines import set_up_log
+    from ui.reach import Reach
     from ui.serve import serve
 
     set_up_log(as_json=arguments.log_json)
     credentials = read_credentials(auth=arguments.auth, api_keys=arguments.api_keys)
+    reach = Reach.parsed(root_path=arguments.root_path, origins=arguments.allow_origin)
     engine = build_engine(arguments)
     engine.start_decoder()  # beside what loads the page
 
@@ -179,6 +191,7 @@ def _serve(arguments: argparse.Namespace) -> int:
                 show_text=arguments.log_transcripts,
                 managing=managing,
                 slim=arguments.slim,
+                reach=reach,
                 on_ready=ready,
             )
     finally:

@@ -26,7 +26,7 @@ from ui.api_docs import FORM_SCHEMA, docs_html
 from ui.api_errors import ApiError, error_answer, error_json
 from ui.callers import caller_of
 from ui.context import PageContext
-from ui.model_names import WHISPER, means_open_bundle
+from ui.model_names import means_open_bundle
 from ui.multipart_form import read_away
 from ui.transcript_events import CLIENT_LEFT, TranscriptEvents
 from ui.transcription_json import model_id, plain_json, verbose_json
@@ -38,6 +38,8 @@ MOST_SENDING = 32
 MODEL_HEADER, IGNORED_HEADER = "x-lightvoice-model", "x-lightvoice-ignored"
 #: Fields without effect that an answer names.
 MOST_NAMED, MOST_NAMED_CHARACTERS = 20, 1000
+#: Whatever is asked of the API and is not there.
+ANYTHING_ELSE = "/v1/{path:path}"
 EVERY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _NO_TRANSLATION = (
     "this server does not translate: its models write what was said in the language it was said in; "
@@ -80,7 +82,7 @@ def http_api(context: PageContext, *, folder: Path) -> APIRouter:
         await read_away(request, context.limits)  # who is still sending does not read what it is answered
         return error_json(_NO_TRANSLATION, status=404, code="not_offered")
 
-    @router.api_route("/v1/{path:path}", methods=EVERY_METHOD, include_in_schema=False)
+    @router.api_route(ANYTHING_ELSE, methods=EVERY_METHOD, include_in_schema=False)
     def elsewhere(path: str, request: Request) -> JSONResponse:
         return error_json(f"there is no {request.method} /v1/{path}; see /docs for what there is", status=404)
 
@@ -95,8 +97,7 @@ def _add_models(router: APIRouter, context: PageContext) -> None:
     @router.get("/v1/models")
     def models() -> JSONResponse:
         """List the variants of every installed bundle; requests run on those that are open."""
-        known = _models(context)
-        return JSONResponse({"object": "list", "data": [*known.values(), _stand_in(context, WHISPER, known)]})
+        return JSONResponse({"object": "list", "data": list(_models(context).values())})
 
     @router.get("/v1/models/{model:path}")
     def model(model: str) -> JSONResponse:

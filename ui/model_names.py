@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-#: What n8n, Open WebUI, Home Assistant and others send and look for in a server's list.
-WHISPER = "whisper-1"
 #: OpenAI's ``whisper-1``, ``gpt-4o-transcribe``, ``gpt-4o-mini-transcribe-2025-12-15``, ``gpt-4o-transcribe-diarize``; what others
 #: call Whisper's sizes: ``whisper-large-v3-turbo``, ``Systran/faster-distil-whisper-large-v3``, ``openai/whisper-small.en``.
 _STAND_INS = re.compile(r"([\w.-]+/)?([a-z]+-)*whisper([-_.][\w.-]+)?|gpt-[\w.]+(-mini)?-transcribe(-[\w-]+)?", re.ASCII | re.IGNORECASE)

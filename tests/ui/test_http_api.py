@@ -115,7 +115,7 @@ def test_openais_client_gets_text_and_subtitles(
 
 
 def test_openais_client_lists_and_retrieves_models(client: openai.OpenAI) -> None:
-    assert [model.id for model in client.models.list()] == ["fake:fp32", "fake:int8", "whisper-1"]
+    assert [model.id for model in client.models.list()] == ["fake:fp32", "fake:int8"]
     assert client.models.retrieve("fake:int8").owned_by == "made up by the tests"
     for name in ("fake", "whisper-1", "gpt-4o-mini-transcribe"):
         found = client.models.retrieve(name)
@@ -148,7 +148,7 @@ def test_a_model_that_is_installed_but_not_open_is_listed_and_refused(
 ) -> None:
     with run_page(managing=Managing(workshop=FakeWorkshop(roots=[tiny_bundle]))) as page:
         models = {model["id"]: model["open"] for model in httpx.get(f"{page.address}/v1/models").json()["data"]}
-        assert models == {"fake:fp32": True, "fake:int8": True, "tiny:fp32": False, "tiny:int8": False, "whisper-1": True}
+        assert models == {"fake:fp32": True, "fake:int8": True, "tiny:fp32": False, "tiny:int8": False}
         for model in ("tiny:int8", "tiny"):
             answer = post(page, two_words, model=model)
             assert (answer.status_code, answer.json()["error"]["code"]) == (400, "model_not_open")
