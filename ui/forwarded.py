@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from ui.reach import OWN_ROOTS, is_prefix
+from ui.reach import is_prefix
 
 _TRUSTED = "127.0.0.1,::1"
 _API = "/v1/"
@@ -39,7 +39,7 @@ class Forwarded:
             query = scope["query_string"].decode("latin-1")
             await RedirectResponse(f"{prefix}/?{query}" if query else f"{prefix}/")(scope, receive, send)
             return
-        if prefix and path.startswith(f"{prefix}/") and prefix.split("/")[1] not in OWN_ROOTS:
+        if prefix and path.startswith(f"{prefix}/"):
             path = path.removeprefix(prefix)
         await self._inside({**scope, "path": _tidied(path), "root_path": prefix}, receive, _unbuffered(send))
 

@@ -44,15 +44,18 @@ class Reach:
 
 def is_prefix(path: str) -> bool:
     """Whether a path can be one that the server is below."""
-    parts = path.split("/")
-    return len(path) <= _LONGEST_PREFIX and _PREFIX.fullmatch(path) is not None and not {".", ".."}.intersection(parts)
+    return _is_path(path) and path.split("/")[1] not in OWN_ROOTS
+
+
+def _is_path(path: str) -> bool:
+    return len(path) <= _LONGEST_PREFIX and _PREFIX.fullmatch(path) is not None and not {".", ".."}.intersection(path.split("/"))
 
 
 def _root_path(value: str) -> str:
     path = value.rstrip("/")
-    if path and not is_prefix(path):
+    if path and not _is_path(path):
         raise OptionError(f"--root-path {value!r} is not a path; write what stands between the proxy's name and the page, such as /asr")
-    if path and path.split("/")[1] in OWN_ROOTS:
+    if path and not is_prefix(path):
         raise OptionError(f"--root-path {value!r} begins with a path that this server answers itself; let the proxy use another one")
     return path
 

@@ -18,16 +18,17 @@ expect = pytest.importorskip("playwright.sync_api").expect
 PREFIX = "/asr"
 
 
-@pytest.fixture(scope="module", params=["the prefix is forwarded", "the server knows its prefix"])
+FORWARDED, CONFIGURED = "the prefix is forwarded", "the server knows its prefix"
+LOCATIONS = {FORWARDED: below_prefix, CONFIGURED: passed_as_it_is}
+
+
+@pytest.fixture(scope="module", params=LOCATIONS)
 def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a person finds the page, without the last slash."""
     folder = tmp_path_factory.mktemp("proxied")
-    forwarded = request.param == "the prefix is forwarded"
-    options = () if forwarded else ("--root-path", PREFIX)
-    with run_server(folder / "files", *options) as server:
-        location = below_prefix(server, PREFIX) if forwarded else passed_as_it_is(server, PREFIX)
-        with nginx(folder / "nginx", location) as proxy:
-            yield f"{proxy}{PREFIX}"
+    options = ("--root-path", PREFIX) if request.param == CONFIGURED else ()
+    with run_server(folder / "files", *options) as server, nginx(folder / "nginx", LOCATIONS[request.param](server, PREFIX)) as proxy:
+        yield f"{proxy}{PREFIX}"
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_the_switch_of_gradios_own_is_switched(page: Any) -> None:
 def test_a_recording_is_compared_by_gradios_queue(page: Any, spoken_digits: Path) -> None:
     page.get_by_role("tab").nth(2).click()
     page.locator("#lv-compare-audio input[type=file]").set_input_files(str(spoken_digits))
-    page.locator("#lv-compare-audio audio, #lv-compare-audio [data-testid]").first.wait_for()
+    page.locator("#lv-compare-audio .audio-container :is(.waveform-container, audio:not(.hidden))").first.wait_for()
     page.locator("#lv-compare-run").click()
     expect(page.locator("#lv-comparison")).to_contain_text("INT8", timeout=2 * PATIENCE_MS)
 
@@ -97,8 +98,10 @@ def test_the_api_answers_below_the_prefix_and_its_events_are_not_held_back(addre
     with openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0) as client, spoken_digits.open("rb") as file:
         events = list(client.audio.transcriptions.create(file=file, model="whisper-1", stream=True))
     assert [event.type for event in events][-2:] == ["transcript.text.delta", "transcript.text.done"]
-    documentation = httpx.get(f"{address}/docs").text
-    assert f"curl {address}/v1/audio/transcriptions" in documentation
+
+
+def test_the_documentation_names_the_address_that_a_program_uses(address: str) -> None:
+    assert f"curl {address}/v1/audio/transcriptions" in httpx.get(f"{address}/docs").text
     assert httpx.get(f"{address}/openapi.json").json()["servers"] == [{"url": PREFIX}]
 
 
