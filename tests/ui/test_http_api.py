@@ -269,7 +269,7 @@ def test_a_form_that_is_none_is_refused(page: RunningPage, content_type: str, bo
 def test_what_is_not_offered_is_said_in_openais_shape(client: openai.OpenAI, page: RunningPage) -> None:
     with pytest.raises(openai.NotFoundError, match="there is no POST /v1/embeddings; see /docs"):
         client.embeddings.create(input="three", model="fake")
-    answer = httpx.delete(f"{page.address}/v1/models")
+    answer = httpx.delete(f"{page.address}/v1/nothing")
     assert (answer.status_code, answer.json()["error"]["type"]) == (404, "invalid_request_error")
 
 
