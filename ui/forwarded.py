@@ -6,6 +6,7 @@ everybody. The path comes from ``--root-path`` or else from ``X-Forwarded-Prefix
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 
@@ -16,8 +17,12 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from ui.reach import is_prefix
 
+_log = logging.getLogger(__name__)
+
 _TRUSTED = "127.0.0.1,::1"
 _API = "/v1/"
+#: Characters of a header that the log shows.
+_SHOWN = 100
 _SLASHES = re.compile("/{2,}")
 
 
@@ -26,7 +31,8 @@ class Forwarded:
 
     def __init__(self, app: ASGIApp, *, root_path: str = "") -> None:
         self._root_path = root_path
-        self._inside = ProxyHeadersMiddleware(app, trusted_hosts=os.environ.get("FORWARDED_ALLOW_IPS") or _TRUSTED)
+        self._has_warned = False
+        self._inside = ProxyHeadersMiddleware(app, trusted_hosts=os.environ.get("FORWARDED_ALLOW_IPS", _TRUSTED))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on; who asks for the prefix without its last slash is sent to the page, whose links are relative."""
@@ -45,12 +51,20 @@ class Forwarded:
 
     def _forwarded_prefix(self, scope: Scope) -> str:
         """The prefixes of all proxies, the outermost first; "" without any, for one that is none, and from whom is not believed."""
-        client = scope.get("client")
-        if not client or client[0] not in self._inside.trusted_hosts:
-            return ""
         values = [one.strip().rstrip("/") for value in Headers(scope=scope).getlist("x-forwarded-prefix") for one in value.split(",")]
-        prefix = "".join(values)
-        return prefix if is_prefix(prefix) else ""
+        prefix, sender = "".join(values), (scope.get("client") or ("unknown",))[0]
+        if not prefix:
+            return ""
+        if sender in self._inside.trusted_hosts and is_prefix(prefix):
+            return prefix
+        if not self._has_warned:  # once: whoever may send headers may send many
+            self._has_warned = True
+            _log.warning(
+                "X-Forwarded-Prefix %r of %s is not followed; give --root-path, or name the proxy's address in FORWARDED_ALLOW_IPS",
+                prefix[:_SHOWN],
+                sender,
+            )
+        return ""
 
 
 def _tidied(path: str) -> str:

@@ -50,9 +50,12 @@ def test_a_proxy_on_this_machine_says_where_the_page_is(asked: Callable[..., htt
     assert config["root"] == "https://voice.example/tools/asr"
 
 
-def test_nobody_else_is_believed_unless_the_operator_says_so(asked: Callable[..., httpx.Response], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_else_is_believed_unless_the_operator_says_so(
+    asked: Callable[..., httpx.Response], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     headers = {"x-forwarded-prefix": PREFIX}
     assert root_of(asked("/", headers, sender="192.0.2.7")) == "http://127.0.0.1:7860"
+    assert "X-Forwarded-Prefix '/asr' of 192.0.2.7 is not followed; give --root-path" in caplog.text
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "192.0.2.0/24")
     assert root_of(asked("/", headers, sender="192.0.2.7")) == f"http://127.0.0.1:7860{PREFIX}"
 

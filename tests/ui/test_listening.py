@@ -13,6 +13,7 @@ import pytest
 
 from engine.errors import PortUnavailableError
 from tests.ui.fake_engine import FakeEngine
+from ui.callers import address_of
 from ui.listening import listening
 from ui.serve import serve
 
@@ -49,6 +50,11 @@ def test_who_comes_by_ipv4_keeps_its_address() -> None:
         connection, sender = sockets[1].accept()
         connection.close()
     assert sender[0] == "127.0.0.1"
+
+
+def test_an_address_of_ipv4_that_comes_as_one_of_ipv6_is_one_sender_of_its_own() -> None:
+    assert address_of({"client": ("::ffff:192.0.2.7", 1)}) == "192.0.2.7"
+    assert address_of({"client": ("2001:db8::7", 1)}) == "2001:db8::"
 
 
 def test_every_address_of_ipv4_is_that_alone() -> None:
