@@ -100,7 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     transcribe.add_argument("--format", default="json", metavar="|".join(FORMATS), help="output (default: %(default)s, an object a line)")
     transcribe.add_argument("--output-dir", type=Path, help="write one file per recording here instead of to stdout")
     transcribe.add_argument("--redo", action="store_true", help="transcribe again what an earlier run into the folder finished")
-    transcribe.add_argument("--language", default="auto", help="auto, zh, en, yue, ja or ko (default: %(default)s)")
+    transcribe.add_argument(
+        "--language", default="auto", help="auto, zh, en, yue, ja or ko, or a tag or name such as zh-CN or Cantonese (default: %(default)s)"
+    )
     transcribe.add_argument("--itn", action=argparse.BooleanOptionalAction, default=True, help="inverse text normalization")
     transcribe.add_argument("--ban-emo-unknown", action="store_true", help="never answer EMO_UNKNOWN: take the likeliest emotion")
     transcribe.add_argument(
@@ -121,6 +123,16 @@ def _add_doors(serve: argparse.ArgumentParser) -> None:
     )
     serve.add_argument(
         "--api-keys", type=Path, metavar="FILE", help="ask for a key on /v1: one a line (or the variable LIGHTVOICE_API_KEYS)"
+    )
+    serve.add_argument(
+        "--root-path", metavar="PATH", help="path below which a proxy shows the page, such as /asr (or its X-Forwarded-Prefix says so)"
+    )
+    serve.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="let this site's pages use /v1 (CORS), such as https://app.example, or * for every site; repeatable (default: none)",
     )
     serve.add_argument("--max-upload-mb", type=_positive, default=500, metavar="MB", help="largest upload (default: %(default)s)")
     serve.add_argument("--max-duration-s", type=_positive, default=14_400, metavar="S", help="longest recording (default: %(default)s)")
@@ -154,10 +166,12 @@ def build_engine(arguments: argparse.Namespace, *, vad: VadOptions | None = None
 def _serve(arguments: argparse.Namespace) -> int:
     from ui.credentials import read_credentials
     from ui.log_lines import set_up_log
+    from ui.reach import Reach
     from ui.serve import serve
 
     set_up_log(as_json=arguments.log_json)
     credentials = read_credentials(auth=arguments.auth, api_keys=arguments.api_keys)
+    reach = Reach.parsed(root_path=arguments.root_path, origins=arguments.allow_origin)
     engine = build_engine(arguments)
     engine.start_decoder()  # beside what loads the page
 
@@ -178,6 +192,7 @@ def _serve(arguments: argparse.Namespace) -> int:
                 show_text=arguments.log_transcripts,
                 managing=managing,
                 slim=arguments.slim,
+                reach=reach,
                 on_ready=ready,
             )
     finally:
@@ -223,7 +238,7 @@ def _list_bundles() -> int:
 def _transcribe(arguments: argparse.Namespace) -> int:
     if arguments.format not in FORMATS:
         raise UnknownFormatError(output_format=arguments.format, known=FORMATS)
-    parse_language(arguments.language)
+    arguments.language = parse_language(arguments.language)
     folder: Path | None = arguments.output_dir
     if folder is None and arguments.format != "json" and len(arguments.files) > 1:
         raise OptionError(f"{len(arguments.files)} files as {arguments.format} need --output-dir; only json takes several to stdout")

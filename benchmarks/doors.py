@@ -31,6 +31,7 @@ from ui.doors import hang_doors
 from ui.gradio_guard import GradioGuard
 from ui.log_lines import JsonLines
 from ui.metrics import Metrics
+from ui.reach import Reach
 from ui.run_slots import RunSlots
 
 KEYS, PERSONS, IN_LINE = 20, 20, 100
@@ -80,7 +81,7 @@ def _behind_doors() -> Starlette:
         persons=[f"person{number}:a long enough password" for number in range(PERSONS)],
         keys=[f"a-long-enough-key-{number}" for number in range(KEYS)],
     )
-    hang_doors(app, credentials=credentials, metrics=Metrics({}))
+    hang_doors(app, credentials=credentials, metrics=Metrics({}), reach=Reach())
     return app
 
 

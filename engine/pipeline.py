@@ -145,7 +145,7 @@ class Engine(SpeechEngine):
         variant, VAD_AS_REQUEST, or VAD_OFF, which recognizes the whole recording in pieces of ``vad.max_segment_ms``. Raises the
         errors of :mod:`engine.errors`.
         """
-        parse_language(language)
+        language = parse_language(language)
         opened = self._slot.current
         wishes = Wishes(language=language, itn=itn, ban_emo_unknown=ban_emo_unknown, vad_precision=vad_precision, on_segment=on_segment)
         name = opened.pool.resolve(precision)
@@ -217,7 +217,7 @@ class Engine(SpeechEngine):
         A side may be a variant of another bundle, which is opened for the comparison and closed after it.
         ``progress`` may raise :class:`~engine.compare.StoppedEarly`: the rounds that are complete then count.
         """
-        parse_language(language)
+        language = parse_language(language)
         wishes = Wishes(language=language, itn=itn, ban_emo_unknown=ban_emo_unknown)
         tell = progress or _silent
         tell(0.0, "decode")
@@ -254,7 +254,7 @@ class Engine(SpeechEngine):
 
     def live(self, *, language: str = "auto", itn: bool = True, ban_emo_unknown: bool = False, vad: VadOptions | None = None) -> LiveStream:
         """A stream for audio that is still being spoken; each segment runs in the precision and on the bundle in force as it begins."""
-        parse_language(language)
+        language = parse_language(language)
         wishes = Wishes(language=language, itn=itn, ban_emo_unknown=ban_emo_unknown)
         return LiveStream(lambda: self._slot.current, wishes=wishes, options=vad or self.vad_options)
 

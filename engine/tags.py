@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from engine.errors import UnknownLanguageError
+from engine.language_names import language_called
 
 
 class Language(StrEnum):
@@ -84,13 +85,15 @@ def tag_of(piece: str) -> Tag | None:
 
 
 def parse_language(text: str) -> str:
-    """Check a language a person chose: one of :data:`LANGUAGE_CHOICES`, else UnknownLanguageError.
+    """The language a person chose, as one of :data:`LANGUAGE_CHOICES`: a code of ours, or what :mod:`engine.language_names` knows.
 
-    A wrong code is an error and never "auto": upstream reads ``"zn"`` as auto, and people lose hours to it.
+    ``zh-CN``, ``EN``, ``english`` and 粤语 are understood. Raises UnknownLanguageError for anything else: a wrong code is an error and
+    never "auto", for upstream reads ``"zn"`` as auto, and people lose hours to it.
     """
-    if text not in LANGUAGE_CHOICES:
+    language = language_called(text)
+    if language is None:
         raise UnknownLanguageError(language=text, known=LANGUAGE_CHOICES)
-    return text
+    return language
 
 
 def likeliest_emotion(probabilities: Mapping[Emotion, float], *, ban_unknown: bool = False) -> Emotion:

@@ -59,6 +59,14 @@ def test_one_file_goes_to_stdout_in_any_format(output_format: str, start: str) -
     assert done.stderr == ""
 
 
+def test_a_language_may_be_a_tag_or_a_name(tmp_path: Path) -> None:
+    """Both name one setting: the second run finds the first one's result."""
+    first = run("transcribe", DIGITS, "--language", "English", "--output-dir", tmp_path)
+    second = run("transcribe", DIGITS, "--language", "en-US", "--output-dir", tmp_path)
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert "finished before" in second.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

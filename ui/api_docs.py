@@ -57,6 +57,7 @@ def docs_html(schema: dict[str, Any], address: str) -> str:
         f"<title>LightVoice API</title><style>{_STYLE}</style></head><body><main><h1>LightVoice API</h1>"
         f"<p>Shaped like OpenAI's; any API key will do where the server was given none. "
         f'Machine-readable: <a href="openapi.json">openapi.json</a>. '
+        f"Fields that are not described here are accepted without effect and named in the header x-lightvoice-ignored. "
         f"Errors: <code>{escape(_ERROR)}</code></p><pre tabindex='0'>{escape(example)}</pre>{operations}</main></body></html>"
     )
 

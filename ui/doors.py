@@ -1,4 +1,5 @@
-"""The layers around every page, from the outside in: the request's id and log, the headers, the lock, other sites kept out.
+"""The layers around every page, from the outside in: what a proxy says, the request's id and log, the headers, other sites kept out,
+the lock.
 
 Whatever page is served stands behind the same doors; what only the Gradio page needs is in ``gradio_guard.py``.
 """
@@ -13,8 +14,10 @@ from starlette.responses import Response
 
 from ui.access import Access
 from ui.credentials import Credentials
+from ui.forwarded import Forwarded
 from ui.health import Health
 from ui.metrics import Metrics
+from ui.reach import Reach
 from ui.request_log import RequestLog
 from ui.same_origin import SameOrigin
 from ui.security_headers import SecurityHeaders
@@ -38,11 +41,13 @@ def checks(metrics: Metrics, health: Health) -> dict[str, Callable[[Request], Re
     return {"/healthz": healthz, "/readyz": readyz, "/metrics": figures}
 
 
-def hang_doors(app: Starlette, *, credentials: Credentials, metrics: Metrics) -> None:
+def hang_doors(app: Starlette, *, credentials: Credentials, metrics: Metrics, reach: Reach) -> None:
     """Put the layers around an application; layers that were added before stand inside."""
     # The last one added is the outermost.
-    app.add_middleware(SameOrigin)
     if credentials.for_programs:
         app.add_middleware(Access, credentials=credentials)
+    # Outside of the lock: a browser asks without credentials whether it may ask, and the page that it asks for may read a refusal.
+    app.add_middleware(SameOrigin, reach=reach)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestLog, count=metrics.count_request)
+    app.add_middleware(Forwarded, root_path=reach.root_path)

@@ -26,16 +26,25 @@ from ui.api_docs import FORM_SCHEMA, docs_html
 from ui.api_errors import ApiError, error_answer, error_json
 from ui.callers import caller_of
 from ui.context import PageContext
-from ui.transcript_events import TranscriptEvents
+from ui.model_names import means_open_bundle
+from ui.multipart_form import read_away
+from ui.transcript_events import CLIENT_LEFT, TranscriptEvents
 from ui.transcription_json import model_id, plain_json, verbose_json
 from ui.transcription_request import TranscriptionRequest, received
 from ui.turns import CallerLeftError, hung_up, in_turn
 
 #: Requests that may be sending beside those that run and wait; more are asked to come back before they have sent anything.
 MOST_SENDING = 32
-#: What nginx calls a request whose client has left: nobody reads the answer.
-CLIENT_LEFT = 499
-MODEL_HEADER = "x-lightvoice-model"
+MODEL_HEADER, IGNORED_HEADER = "x-lightvoice-model", "x-lightvoice-ignored"
+#: Fields without effect that an answer names.
+MOST_NAMED, MOST_NAMED_CHARACTERS = 20, 1000
+#: Whatever is asked of the API and is not there.
+ANYTHING_ELSE = "/v1/{path:path}"
+EVERY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+_NO_TRANSLATION = (
+    "this server does not translate: its models write what was said in the language it was said in; "
+    "send the recording to POST /v1/audio/transcriptions"
+)
 OnSegment = Callable[[Segment], None] | None
 _MEDIA_TYPES = {"srt": "application/x-subrip; charset=utf-8", "vtt": "text/vtt; charset=utf-8"}
 
@@ -61,13 +70,32 @@ def http_api(context: PageContext) -> APIRouter:
                 precision = await run_in_threadpool(_precision, context, wanted.model)
                 run = partial(_run, context, request, wanted, precision)
                 if wanted.stream:
-                    return TranscriptEvents(run, lasting.pop_all().aclose)
+                    return TranscriptEvents(run, lasting.pop_all().aclose, headers=_ignored(wanted))
                 return await run_in_threadpool(_answer, await run(None), wanted)  # hours of words take their time to write
             except (CallerLeftError, ClientDisconnect):
                 return Response(status_code=CLIENT_LEFT)
             except Exception as error:  # noqa: BLE001 - the last line: whatever it is, it is said, or logged with a number (error_answer)
                 return error_answer(error)
 
+    _add_models(router, context)
+
+    @router.post("/v1/audio/translations", include_in_schema=False)
+    async def translations(request: Request) -> JSONResponse:
+        await read_away(request, context.limits)  # who is still sending does not read what it is answered
+        return error_json(_NO_TRANSLATION, status=404, code="not_offered")
+
+    @router.api_route(ANYTHING_ELSE, methods=EVERY_METHOD, include_in_schema=False)
+    def elsewhere(path: str, request: Request) -> JSONResponse:
+        return error_json(f"there is no {request.method} /v1/{path}; see /docs for what there is", status=404)
+
+    @router.get("/docs", include_in_schema=False)
+    def docs(request: Request) -> HTMLResponse:
+        return HTMLResponse(docs_html(request.app.openapi(), str(request.base_url).rstrip("/")))
+
+    return router
+
+
+def _add_models(router: APIRouter, context: PageContext) -> None:
     @router.get("/v1/models")
     def models() -> JSONResponse:
         """List the variants of every installed bundle; requests run on those that are open."""
@@ -77,17 +105,11 @@ def http_api(context: PageContext) -> APIRouter:
     def model(model: str) -> JSONResponse:
         """Describe one model."""
         known = _models(context)
-        return JSONResponse(known[model]) if model in known else error_answer(_unknown_model(model, known))
-
-    @router.api_route("/v1/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
-    def elsewhere(path: str, request: Request) -> JSONResponse:
-        return error_json(f"there is no {request.method} /v1/{path}; see /docs for what there is", status=404)
-
-    @router.get("/docs", include_in_schema=False)
-    def docs(request: Request) -> HTMLResponse:
-        return HTMLResponse(docs_html(request.app.openapi(), str(request.base_url).rstrip("/")))
-
-    return router
+        if model in known:
+            return JSONResponse(known[model])
+        if model == context.engine.bundle.name or means_open_bundle(model):
+            return JSONResponse(_stand_in(context, model, known))
+        return error_answer(_unknown_model(model, known))
 
 
 def _models(context: PageContext) -> dict[str, dict[str, Any]]:
@@ -111,6 +133,12 @@ def _models(context: PageContext) -> dict[str, dict[str, Any]]:
     }
 
 
+def _stand_in(context: PageContext, name: str, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The open bundle in the server's current precision, under a name that means it; ``root`` says what it is."""
+    root = f"{context.engine.bundle.name}:{context.engine.precision}"
+    return {**known.get(root, {"object": "model", "created": 0, "owned_by": "unknown", "open": True}), "id": name, "root": root}
+
+
 def _installed_at(bundle: Bundle) -> int:
     """Unix time; 0 for a bundle that is being deleted."""
     try:
@@ -122,7 +150,7 @@ def _installed_at(bundle: Bundle) -> int:
 def _precision(context: PageContext, model: str | None) -> str:
     """The precision that a model's id stands for; ApiError 404 for a model that is not installed, 400 for one that is not open."""
     current = context.engine.bundle.name
-    if model is None or model == current:
+    if model is None or model == current or means_open_bundle(model):
         return CURRENT
     known = _models(context)
     names = {one: one.rpartition(":")[0] for one in known}
@@ -164,8 +192,14 @@ def _transcribe(context: PageContext, wanted: TranscriptionRequest, precision: s
     return transcript
 
 
+def _ignored(wanted: TranscriptionRequest) -> dict[str, str]:
+    """The header that names the fields which had no effect, so that a misspelt one is found."""
+    named = ", ".join(quote(name, safe="[]") for name in list(wanted.ignored)[:MOST_NAMED])
+    return {IGNORED_HEADER: named[:MOST_NAMED_CHARACTERS]} if named else {}
+
+
 def _answer(transcript: Transcript, wanted: TranscriptionRequest) -> Response:
-    headers = {MODEL_HEADER: quote(model_id(transcript), safe=":")}
+    headers = {MODEL_HEADER: quote(model_id(transcript), safe=":"), **_ignored(wanted)}
     match wanted.response_format:
         case "json":
             return JSONResponse(plain_json(transcript), headers=headers)

@@ -30,7 +30,7 @@ MOST_BYTES = 8_000_000
 MEDIA_TYPE = "application/octet-stream"
 
 Rate = Annotated[int, Query(ge=2_000, le=768_000)]
-Choice = Annotated[str, Query(max_length=20)]
+Choice = Annotated[str, Query(max_length=60)]
 
 
 def live_routes(sessions: LiveSessions) -> APIRouter:

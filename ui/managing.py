@@ -13,7 +13,7 @@ from ui.callers import is_loopback
 from ui.workshop import Workshop
 
 #: What a proxy adds: the browser is then on another machine, whatever address the request comes from.
-_PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+_PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-prefix", "x-forwarded-proto", "x-real-ip", "via")
 
 
 class NotAllowedError(LightVoiceError):

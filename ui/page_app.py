@@ -14,18 +14,21 @@ from fastapi import FastAPI
 from ui.context import PageContext
 from ui.credentials import Credentials
 from ui.doors import checks, hang_doors
+from ui.forwarded import GradioAddress
 from ui.gradio_guard import GradioGuard
 from ui.health import Health
-from ui.http_api import http_api
+from ui.http_api import ANYTHING_ELSE, http_api
 from ui.limits import Limits
 from ui.live_routes import live_routes
 from ui.live_sessions import LiveSessions
 from ui.managing import Managing
+from ui.methods import Methods
 from ui.metrics import Metrics
 from ui.model_state import ModelState
 from ui.page import build_page
 from ui.queue_routes import queue_routes
 from ui.queue_runner import QueueRunner
+from ui.reach import Reach
 from ui.recording_form import EXAMPLES_FOLDER
 from ui.run_log import RunLog
 from ui.run_slots import RunSlots
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
 _SESSIONS_KEPT = 200
 
 
-def page_app(
+def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
     engine: SpeechEngine,
     *,
     files: Path,
@@ -50,6 +53,7 @@ def page_app(
     managing: Managing | None,
     credentials: Credentials,
     show_text: bool,
+    reach: Reach,
 ) -> FastAPI:
     """The page at ``/``, the API, what the page's scripts ask, and ``GET /healthz``; arguments as those of ``ui.serve.build_app``."""
     managing = managing or Managing()
@@ -99,13 +103,16 @@ def page_app(
         app = FastAPI(title="LightVoice", docs_url=None, redoc_url=None, lifespan=lifespan)
         for path, answer in checks(metrics, health).items():
             app.add_api_route(path, answer, methods=["GET"], response_model=None)
-        app.include_router(queue_routes(context.recordings))
-        app.include_router(live_routes(live))
-        app.include_router(http_api(context))
+        routes = list(app.routes)
+        for router in (queue_routes(context.recordings), live_routes(live), http_api(context)):
+            app.include_router(router)
+            routes += [route for route in router.routes if getattr(route, "path", None) != ANYTHING_ELSE]
         _mount(build_page(context), app, limits, host=host, port=port)
+        app.add_middleware(GradioAddress)
+        app.add_middleware(Methods, routes=routes)
         app.add_middleware(GradioGuard, files=files, examples=EXAMPLES_FOLDER)
         app.add_middleware(StorageGuard, storage=storage, most_upload_bytes=limits.upload_bytes)
-        hang_doors(app, credentials=credentials, metrics=metrics)
+        hang_doors(app, credentials=credentials, metrics=metrics, reach=reach)
         app.state.slots = slots
         return app
 

@@ -19,11 +19,13 @@ import uvicorn
 from starlette.applications import Starlette
 
 from engine.claimed_folder import claimed_folder
-from engine.errors import OptionError, PortUnavailableError, first_line
+from engine.errors import OptionError
 from ui.callers import is_loopback
 from ui.credentials import AUTH_VARIABLE, Credentials
 from ui.lean_gradio import without_stubs
 from ui.limits import Limits
+from ui.listening import EVERY_ADDRESS, listening
+from ui.reach import Reach
 from ui.run_slots import RunSlots
 
 if TYPE_CHECKING:
@@ -42,7 +44,6 @@ KEEP_ALIVE_S = 75
 FILES_PREFIX = "lightvoice-files-"
 #: What runs when the server is told to stop gets this long.
 RUNS_END_WITHIN_S = 30.0
-_EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not listened on
 
 
 def build_app(  # noqa: PLR0913 - the command line's options, keyword-only
@@ -56,19 +57,23 @@ def build_app(  # noqa: PLR0913 - the command line's options, keyword-only
     slim: bool = False,
     credentials: Credentials | None = None,
     show_text: bool = False,
+    reach: Reach | None = None,
 ) -> Starlette:
     """The web application: the page at ``/``, behind its doors, and ``/healthz``, ``/readyz`` and ``/metrics``.
 
     ``files`` is a folder of this server's own, for uploads and downloads; Gradio reads its place from the environment, which
     :func:`serve` sets while it runs. ``managing`` brings the workshop and says who may use it. ``slim`` is the page that does
     without Gradio: only what is served is imported. ``credentials`` are who may come in (None: everybody); ``show_text`` puts
-    recognized text into the log. ``app.state.slots`` holds the places on the engine.
+    recognized text into the log; ``reach`` says below which path a proxy shows the page, and which other sites may use ``/v1``.
+    ``app.state.slots`` holds the places on the engine.
     """
-    limits, credentials = limits or Limits(), credentials or Credentials()
+    limits, credentials, reach = limits or Limits(), credentials or Credentials(), reach or Reach()
     if slim:
         from ui.slim_app import slim_app  # noqa: PLC0415 - see above
 
-        return slim_app(engine, files=files, limits=limits, credentials=credentials, show_text=show_text)
+        if reach.origins:
+            raise OptionError("--allow-origin lets other sites use /v1, which the slim page has not; leave --slim or --allow-origin out")
+        return slim_app(engine, files=files, limits=limits, credentials=credentials, show_text=show_text, reach=reach)
     with without_stubs():
         from ui.page_app import page_app  # noqa: PLC0415 - see above
 
@@ -81,6 +86,7 @@ def build_app(  # noqa: PLR0913 - the command line's options, keyword-only
         managing=managing,
         credentials=credentials,
         show_text=show_text,
+        reach=reach,
     )
 
 
@@ -97,6 +103,7 @@ def serve(  # noqa: PLR0913 - the command line's options, keyword-only
     slim: bool = False,
     credentials: Credentials | None = None,
     show_text: bool = False,
+    reach: Reach | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the page until SIGINT or SIGTERM; the engine stays open and belongs to the caller.
@@ -106,10 +113,11 @@ def serve(  # noqa: PLR0913 - the command line's options, keyword-only
     ``port`` 0 takes a free one. ``on_ready`` is called with the page's address once it answers. HTTPS is served with the files
     of a certificate, or with ``ssl_self_signed`` one of our own. Raises PortUnavailableError when the port cannot be listened on.
     """
+    host = host.removeprefix("[").removesuffix("]")  # as an address has an IPv6 host
     if ssl_self_signed:
         ssl_certfile = _own_certificate(host, given=ssl_certfile or ssl_keyfile)
-    with _private_files() as files, _listening(host, port) as listener:
-        number = int(listener.getsockname()[1])
+    with _private_files() as files, listening(host, port) as listeners:
+        number = int(listeners[0].getsockname()[1])
         app = build_app(
             engine,
             files=files,
@@ -120,6 +128,7 @@ def serve(  # noqa: PLR0913 - the command line's options, keyword-only
             slim=slim,
             credentials=credentials,
             show_text=show_text,
+            reach=reach,
         )
         _warn_of_open_doors(host, credentials or Credentials())
         config = uvicorn.Config(
@@ -127,6 +136,7 @@ def serve(  # noqa: PLR0913 - the command line's options, keyword-only
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # ui/forwarded.py reads them
             ssl_certfile=ssl_certfile,
             ssl_keyfile=ssl_keyfile,
             timeout_graceful_shutdown=GRACEFUL_STOP_S,
@@ -137,7 +147,7 @@ def serve(  # noqa: PLR0913 - the command line's options, keyword-only
         address = f"{scheme}://{_reachable(host)}:{number}"
         server = _Server(config, slots=app.state.slots, ready=lambda: on_ready(address) if on_ready else None)
         with server.stopped_by_signals():
-            server.run(sockets=[listener])
+            server.run(sockets=listeners)
 
 
 def _own_certificate(host: str, *, given: str | Path | None) -> Path:
@@ -146,7 +156,7 @@ def _own_certificate(host: str, *, given: str | Path | None) -> Path:
         raise OptionError(f"--ssl-self-signed makes a certificate, and {given} is given as well; leave one of them out")
     from ui.certificates import names_of_this_machine, self_signed  # noqa: PLC0415 - 15 MB that plain HTTP does without
 
-    names = names_of_this_machine() | (set() if host in _EVERY_ADDRESS else {host})
+    names = names_of_this_machine() | (set() if host in EVERY_ADDRESS else {host})
     made = self_signed(names)
     _log.info("self-signed certificate %s, until %s; SHA-256 %s", made.path, made.expires_at.date(), made.fingerprint)
     return made.path
@@ -257,19 +267,8 @@ def _told_to_gradio(folder: Path) -> Iterator[None]:
             os.environ["GRADIO_TEMP_DIR"] = before
 
 
-@contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.create_server((host, port), family=family, backlog=128)
-    except OSError as error:
-        raise PortUnavailableError(host=host, port=port, reason=error.strerror or first_line(error)) from error
-    with listener:
-        yield listener
-
-
 def _reachable(host: str) -> str:
     """The name under which a browser on this machine finds the page."""
-    if host in _EVERY_ADDRESS:
+    if host in EVERY_ADDRESS:
         return "localhost"
     return f"[{host}]" if ":" in host else host

@@ -29,6 +29,7 @@ from ui.health import Health
 from ui.limits import Limits
 from ui.memory_probe import ProbeError, Saving, measure_saving
 from ui.metrics import Metrics
+from ui.reach import Reach
 from ui.run_log import RunLog
 from ui.run_slots import LineFullError, RunSlots, StoppingError
 from ui.slim_html import document_html, failure_html, not_measured_html, saving_html, state_html, too_large_html, transcript_html
@@ -53,7 +54,13 @@ Answer = Callable[[Request], Awaitable[Response]]
 
 
 def slim_app(
-    engine: SpeechEngine, *, files: Path, limits: Limits, credentials: Credentials | None = None, show_text: bool = False
+    engine: SpeechEngine,
+    *,
+    files: Path,
+    limits: Limits,
+    credentials: Credentials | None = None,
+    show_text: bool = False,
+    reach: Reach | None = None,
 ) -> Starlette:
     """The application; ``files`` is a folder of this server's own, which holds an upload for as long as it is read."""
     slots = RunSlots(1, most_waiting=MOST_WAITING)  # a second run would need its own buffers
@@ -86,7 +93,7 @@ def slim_app(
         ],
     )
     app.add_middleware(StorageGuard, storage=Storage(files, most_mb=limits.stored_mb), most_upload_bytes=limits.upload_bytes)
-    hang_doors(app, credentials=credentials or Credentials(), metrics=metrics)
+    hang_doors(app, credentials=credentials or Credentials(), metrics=metrics, reach=reach or Reach())
     app.state.slots = slots
     return app
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from starlette.responses import Response
@@ -15,6 +15,8 @@ from ui.api_errors import error_answer
 from ui.transcription_json import model_id
 from ui.turns import CallerLeftError
 
+#: What nginx calls a request whose client has left: nobody reads the answer.
+CLIENT_LEFT = 499
 #: Recognizes in a thread and tells each segment from there.
 Recognize = Callable[[Callable[[Segment], None]], Awaitable[Transcript]]
 
@@ -27,44 +29,54 @@ class TranscriptEvents(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, recognize: Recognize, close: Callable[[], Awaitable[None]]) -> None:
-        super().__init__(headers={"cache-control": "no-store"})
+    def __init__(self, recognize: Recognize, close: Callable[[], Awaitable[None]], *, headers: Mapping[str, str]) -> None:
+        super().__init__(headers={"cache-control": "no-store", **headers})
         del self.headers["content-length"]  # nobody knows it yet
         self._recognize, self._close = recognize, close
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer: an error in the middle is an event, for the status has been sent."""
+        """Answer. What goes wrong before there is an event is an answer of its own, with its status; later it is an event."""
+        begun = False
+
+        async def send_event(event: dict[str, Any]) -> None:
+            nonlocal begun
+            if not begun:
+                begun = True
+                await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            await _send_data(send, json.dumps(event, ensure_ascii=False).encode())
+
         try:
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             try:
-                await self._send_events(send)
+                await self._send_events(send_event)
             except CallerLeftError:
+                if not begun:
+                    await Response(status_code=CLIENT_LEFT)(scope, receive, send)
                 return
             except Exception as error:  # noqa: BLE001 - the last line, as in http_api: said, or logged with a number (error_answer)
-                await _send_data(send, bytes(error_answer(error).body))
+                answer = error_answer(error)
+                if not begun:
+                    await answer(scope, receive, send)
+                    return
+                await _send_data(send, bytes(answer.body))
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             await self._close()
 
-    async def _send_events(self, send: Send) -> None:
+    async def _send_events(self, send_event: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
         loop, told = asyncio.get_running_loop(), asyncio.Queue[Segment | None]()
         run = asyncio.ensure_future(self._recognize(lambda segment: _tell(loop, told, segment)))
         run.add_done_callback(lambda _: told.put_nowait(None))
         before = ""
         while (segment := await told.get()) is not None:
             if segment.text:
-                await _send_event(send, {"type": "transcript.text.delta", "delta": before + segment.text})
+                await send_event({"type": "transcript.text.delta", "delta": before + segment.text})
                 before = " "
         transcript = await run
-        await _send_event(send, {"type": "transcript.text.done", "text": transcript.text, "model": model_id(transcript)})
+        await send_event({"type": "transcript.text.done", "text": transcript.text, "model": model_id(transcript)})
 
 
 def _tell(loop: asyncio.AbstractEventLoop, told: asyncio.Queue[Segment | None], segment: Segment) -> None:
     loop.call_soon_threadsafe(told.put_nowait, segment)
-
-
-async def _send_event(send: Send, event: dict[str, Any]) -> None:
-    await _send_data(send, json.dumps(event, ensure_ascii=False).encode())
 
 
 async def _send_data(send: Send, data: bytes) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,26 +13,21 @@ from uuid import uuid4
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import ClientDisconnect
 
 from engine.tags import parse_language
 from ui.api_errors import ApiError
 from ui.limits import Limits
-
-#: What the fields around the file may take.
-FIELDS_BYTES = 1 << 20
-#: What is kept of a file's name; file systems take 255 bytes.
-NAME_BYTES = 200
+from ui.multipart_form import read_form, safe_name
 
 RESPONSE_FORMATS = ("json", "text", "srt", "vtt", "verbose_json")
 STREAMED_FORMATS = ("json", "text")
 GRANULARITIES = ("word", "segment")
-#: Field → what it is for; the documentation is made of it, and any other field is refused.
+#: Field → what it is for; the documentation is made of it. Any other field is accepted without effect, and named in the answer.
 FIELDS = {
     "file": "the recording: audio or video, any container, rate and number of channels",
-    "model": "an id that GET /v1/models lists as open, or a bundle's name for the server's current precision (default: the open bundle)",
-    "language": "auto, zh, en, yue, ja or ko (default: auto)",
+    "model": "an id that GET /v1/models lists as open, or a bundle's name for the server's current precision (default: the open bundle); "
+    "whisper-1, gpt-4o-transcribe and their like mean the open bundle too",
+    "language": "auto, zh, en, yue, ja or ko, also as a tag or a name: zh-CN, EN, Cantonese, 日本語 (default: auto)",
     "response_format": "json, text, srt, vtt or verbose_json (default: json)",
     "timestamp_granularities[]": "segment, word or both, with verbose_json (default: segment)",
     "itn": "true writes numbers in digits, false leaves the words (default: true); an extension",
@@ -39,8 +35,13 @@ FIELDS = {
     "stream": "true answers with server-sent events, a transcript.text.delta for each segment, with json or text (default: false)",
     "prompt": "accepted without effect: the model takes no prompt",
     "temperature": "accepted without effect: decoding is greedy",
+    "chunking_strategy": "accepted without effect: the VAD cuts the recording",
+    "include[]": "accepted without effect: verbose_json has the confidence of each segment and its tags",
+    "user": "accepted without effect: nobody is kept track of",
 }
-_ALIASES = {"timestamp_granularities": "timestamp_granularities[]"}
+GRANULARITY = "timestamp_granularities[]"
+#: ``include[]``, ``include[0]``, ``include`` and ``chunking_strategy[type]`` are ways to write one field.
+_INDEX = re.compile(r"\[[^\]]*\]")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -56,14 +57,8 @@ class TranscriptionRequest:
     itn: bool
     ban_emo_unknown: bool
     stream: bool
-
-
-class _OverLimitError(MultiPartException):
-    """More bytes than are taken. The parser closes its temporary files for this family of errors alone."""
-
-
-class _HungUpError(MultiPartException):
-    """The client left while it was sending."""
+    #: Fields that nobody here knows; they had no effect.
+    ignored: Collection[str] = ()
 
 
 @asynccontextmanager
@@ -72,11 +67,11 @@ async def received(request: Request, folder: Path, *, limits: Limits) -> AsyncIt
 
     Raises ApiError for a form that is none, is over the limit, or has a wrong field, and UnknownLanguageError.
     """
-    form = await _read_form(request, limits)
+    form = await read_form(request, limits)
     place = folder / uuid4().hex
     try:
         upload = _checked_file(form)
-        path = place / _safe_name(upload.filename)
+        path = place / safe_name(upload.filename)
         checked = _checked(form, path)
         await run_in_threadpool(_save, upload, path)
         await form.close()
@@ -86,54 +81,11 @@ async def received(request: Request, folder: Path, *, limits: Limits) -> AsyncIt
         await run_in_threadpool(shutil.rmtree, place, ignore_errors=True)
 
 
-async def _read_form(request: Request, limits: Limits) -> FormData:
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise ApiError("the body is not multipart/form-data; send the recording as the form field 'file'", status=415)
-    parser = MultiPartParser(request.headers, _within(request, limits.upload_bytes + FIELDS_BYTES), max_files=1, max_fields=2 * len(FIELDS))
-    try:
-        form = await parser.parse()
-        if "file" not in form:
-            for file in parser._files_to_close_on_error:  # noqa: SLF001 - a form that ends early is no error to Starlette, and leaves them open
-                file.close()
-    except _OverLimitError:
-        message = f"the upload is over the server's limit of {limits.upload_mb} MB; send a shorter or a compressed recording"
-        raise ApiError(message, status=413, param="file") from None
-    except _HungUpError:
-        raise ClientDisconnect from None
-    except (MultiPartException, ValueError) as error:  # python-multipart's own errors are ValueErrors
-        reason = str(getattr(error, "message", "") or error)
-        raise ApiError(f"the form cannot be read ({reason}); send one file and the documented fields") from error
-    return form
-
-
-async def _within(request: Request, most_bytes: int) -> AsyncIterator[bytes]:
-    """The body's chunks. Twice the limit is read before the answer, so that a client which is still sending gets to see it."""
-    read_bytes = 0
-    try:
-        async for chunk in request.stream():
-            read_bytes += len(chunk)
-            if read_bytes <= most_bytes:
-                yield chunk
-            elif read_bytes > 2 * most_bytes:
-                break
-    except ClientDisconnect:
-        raise _HungUpError("the client left") from None
-    if read_bytes > most_bytes:
-        raise _OverLimitError("over the limit")
-
-
 def _checked_file(form: FormData) -> UploadFile:
     upload = form.get("file")
     if not isinstance(upload, UploadFile):
         raise ApiError("the form field 'file' holds no file; send the recording in it", param="file")
     return upload
-
-
-def _safe_name(name: str | None) -> str:
-    """A file's own name, for messages and for the decoder, which knows some containers by their ending."""
-    plain = Path((name or "").replace("\\", "/")).name.replace("\0", "")
-    kept = plain.encode("utf-8", "replace")[-NAME_BYTES:].decode("utf-8", "ignore")
-    return kept if kept not in ("", ".", "..") else "recording"
 
 
 def _save(upload: UploadFile, path: Path) -> None:
@@ -143,42 +95,58 @@ def _save(upload: UploadFile, path: Path) -> None:
 
 
 def _checked(form: FormData, path: Path) -> TranscriptionRequest:
-    fields = {_ALIASES.get(name, name): value for name, value in form.multi_items()}
-    unknown = [name for name in fields if name not in FIELDS]
-    if unknown:
-        raise ApiError(f"unknown field {unknown[0]!r}; known are {', '.join(FIELDS)}", param=unknown[0])
     response_format = _one_of(form, "response_format", RESPONSE_FORMATS, default="json")
-    asked = [str(value) for name, value in form.multi_items() if _ALIASES.get(name, name) == "timestamp_granularities[]"]
+    asked = frozenset(_granularities(form))
     for value in asked:
         if value not in GRANULARITIES:
-            raise _unknown_value("timestamp_granularities[]", value, GRANULARITIES)
-    if asked and response_format != "verbose_json":
-        message = f"timestamp_granularities[] needs response_format verbose_json, not {response_format}"
-        raise ApiError(message, param="timestamp_granularities[]")
+            raise _unknown_value(GRANULARITY, value, GRANULARITIES)
+    if "word" in asked and response_format != "verbose_json":  # "segment" is what some clients send with every format
+        raise ApiError(f"{GRANULARITY} needs response_format verbose_json, not {response_format}", param=GRANULARITY)
     stream = _boolean(form, "stream", default=False)
     if stream and response_format not in STREAMED_FORMATS:
         raise ApiError(f"stream needs response_format {' or '.join(STREAMED_FORMATS)}, not {response_format}", param="stream")
     return TranscriptionRequest(
         path=path,
-        model=str(form["model"]) if form.get("model") else None,
-        language=parse_language(str(form.get("language") or "auto")),
+        model=_text(form, "model") or None,
+        language=parse_language(_text(form, "language") or "auto"),
         response_format=response_format,
-        granularities=frozenset(asked or ("segment",)),
+        granularities=asked or frozenset(("segment",)),
         itn=_boolean(form, "itn", default=True),
         ban_emo_unknown=_boolean(form, "ban_emo_unknown", default=False),
         stream=stream,
+        ignored=tuple(dict.fromkeys(name for name in form if _plain(name) not in _PLAIN_FIELDS)),
     )
 
 
+def _plain(name: str) -> str:
+    return _INDEX.sub("", name)
+
+
+_PLAIN_FIELDS = frozenset(_plain(name) for name in FIELDS)
+
+
+def _granularities(form: FormData) -> Iterator[str]:
+    """Each one asked for; some clients send them as one value, ``word,segment``."""
+    for name, value in form.multi_items():
+        if _plain(name) == _plain(GRANULARITY):
+            yield from filter(None, (one.strip(" \"'[]").lower() for one in str(value).split(",")))
+
+
+def _text(form: FormData, name: str) -> str:
+    value = form.get(name)
+    return value.strip() if isinstance(value, str) else ""
+
+
 def _one_of(form: FormData, name: str, known: tuple[str, ...], *, default: str) -> str:
-    value = str(form.get(name) or default)
+    given = _text(form, name) or default
+    value = given.lower().replace("-", "_")
     if value not in known:
-        raise _unknown_value(name, value, known)
+        raise _unknown_value(name, given, known)
     return value
 
 
 def _boolean(form: FormData, name: str, *, default: bool) -> bool:
-    value = str(form.get(name) or default).lower()
+    value = (_text(form, name) or str(default)).lower()
     if value not in _BOOLEANS:
         raise _unknown_value(name, value, ("true", "false"))
     return _BOOLEANS[value]

@@ -55,7 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     transcribe.add_argument(
         "--format", action="append", default=[], metavar="|".join(FORMATS), help="also one file a recording; repeatable"
     )
-    transcribe.add_argument("--language", default="auto", help="auto, zh, en, yue, ja or ko (default: %(default)s)")
+    transcribe.add_argument(
+        "--language", default="auto", help="auto, zh, en, yue, ja or ko, or a tag or name such as zh-CN or Cantonese (default: %(default)s)"
+    )
     transcribe.add_argument("--itn", action=argparse.BooleanOptionalAction, default=True, help="inverse text normalization")
     transcribe.add_argument("--ban-emo-unknown", action="store_true", help="never answer EMO_UNKNOWN: take the likeliest emotion")
     serve = commands.add_parser("serve", parents=[shared], help="serve the engine for pages and programs until it is stopped")

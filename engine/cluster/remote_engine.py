@@ -164,7 +164,7 @@ class RemoteEngine(SpeechEngine):
         on_segment: Callable[[Segment], None] | None = None,
     ) -> Transcript:
         """Transcribe one recording on the cluster; as :meth:`engine.pipeline.Engine.transcribe`, and what :class:`ClusterError` names."""
-        parse_language(language)
+        language = parse_language(language)
         chosen = self.precision if precision == CURRENT else precision
         if chosen not in self._precisions:
             raise UnknownPrecisionError(precision=precision, known=(CURRENT, *self._precisions))

@@ -119,6 +119,14 @@ def test_it_says_what_the_engine_of_this_process_says(served, remote, engine, pr
     assert spoken(there.to_dict()) == spoken(here.to_dict())
 
 
+def test_a_language_goes_to_the_cluster_as_our_code(served, remote):
+    """Whatever the page's or a program's own name for it was: the cluster may be an older one."""
+    remote.transcribe(DIGITS, language="en-US")
+    remote.transcribe(DIGITS, language="粤语")
+    assert [asked["language"] for asked in served.asked] == ["en", "yue"]
+    assert remote.transcribe(DIGITS, language="EN").segments
+
+
 def test_a_decoded_recording_loses_nothing_on_its_way(served, remote, engine):
     waveform = load_audio(DIGITS)
     here, there = engine.transcribe(waveform), remote.transcribe(waveform)

@@ -36,7 +36,9 @@ def running(files: Path, **options: Any) -> Iterator[RunningPage]:
     """Serve a page over a fresh fake engine until the block ends; GRADIO_TEMP_DIR must name ``files``."""
     engine = FakeEngine()
     app = build_app(engine, files=files, **options)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, server_header=False, timeout_graceful_shutdown=1))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, log_config=None, server_header=False, proxy_headers=False, timeout_graceful_shutdown=1)
+    )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:

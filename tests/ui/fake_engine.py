@@ -93,6 +93,10 @@ class FakeEngine:
         self.error: Exception | None = None
         self.hold = threading.Event()
         self.hold.set()
+        #: Waited for after the first segment; ``late_error`` is raised there.
+        self.between = threading.Event()
+        self.between.set()
+        self.late_error: Exception | None = None
         self._last_rtf: float | None = None
         self.toggle_effects: ToggleEffects | None = None
         self.measured: dict[str, Speed] = {}
@@ -136,7 +140,7 @@ class FakeEngine:
         progress: Callable[[float, str], None] | None = None,
         on_segment: Callable[[Segment], None] | None = None,
     ) -> Transcript:
-        parse_language(language)
+        language = parse_language(language)
         self.vads.append((vad, vad_precision))
         self.calls.append({"language": language, "itn": itn, "precision": precision, "ban_emo_unknown": ban_emo_unknown})
         if self.error is not None:
@@ -154,7 +158,11 @@ class FakeEngine:
                 progress(0.5, "asr")  # where a run that is no longer wanted ends
         assert self.hold.is_set()
         segments = tuple(self._segment(number, span, ban_emo_unknown) for number, span in enumerate(self._loud_spans(waveform)))
-        for segment in segments:
+        for number, segment in enumerate(segments):
+            if number:
+                assert self.between.wait(20)
+                if self.late_error is not None:
+                    raise self.late_error
             if on_segment is not None:
                 on_segment(segment)
         self._last_rtf = 0.0123

@@ -118,8 +118,30 @@ def test_openais_client_gets_text_and_subtitles(
 def test_openais_client_lists_and_retrieves_models(client: openai.OpenAI) -> None:
     assert [model.id for model in client.models.list()] == ["fake:fp32", "fake:int8"]
     assert client.models.retrieve("fake:int8").owned_by == "made up by the tests"
-    with pytest.raises(openai.NotFoundError, match="no model 'whisper-1'; choose one of fake:fp32, fake:int8"):
-        client.models.retrieve("whisper-1")
+    for name in ("fake", "whisper-1", "gpt-4o-mini-transcribe"):
+        found = client.models.retrieve(name)
+        assert (found.id, found.object, found.root) == (name, "model", "fake:fp32")
+    with pytest.raises(openai.NotFoundError, match="no model 'gpt-4o'; choose one of fake:fp32, fake:int8"):
+        client.models.retrieve("gpt-4o")
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "whisper-1", "WHISPER-1", "whisper", "whisper-large-v3-turbo", "openai/whisper-large-v3", "Systran/faster-distil-whisper-large-v3",
+        "distil-whisper-large-v3-en", "gpt-4o-transcribe", "gpt-4o-mini-transcribe-2025-12-15", "gpt-4o-transcribe-diarize",
+    ],
+)  # fmt: skip
+def test_the_models_of_other_services_mean_the_open_bundle(page: RunningPage, two_words: Path, model: str) -> None:
+    answer = post(page, two_words, model=model)
+    assert (answer.json(), answer.headers["x-lightvoice-model"]) == ({"text": SPOKEN}, "fake:fp32")
+    assert page.engine.calls[-1]["precision"] == "current"
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-4o-mini-tts", "tts-1", "whisper-1:int8", "a/b/whisper", "text-embedding-3-small"])
+def test_a_model_that_recognizes_no_speech_stays_unknown(page: RunningPage, two_words: Path, model: str) -> None:
+    answer = post(page, two_words, model=model)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "model_not_found")
 
 
 def test_a_model_that_is_installed_but_not_open_is_listed_and_refused(
@@ -185,7 +207,7 @@ def test_an_error_in_the_middle_of_a_stream_reaches_the_client(client: openai.Op
 @pytest.mark.parametrize(
     ("fields", "status", "param", "said"),
     [
-        ({"model": "whisper-1"}, 404, "model", "no model 'whisper-1'; choose one of fake:fp32, fake:int8"),
+        ({"model": "gpt-4o"}, 404, "model", "no model 'gpt-4o'; choose one of fake:fp32, fake:int8"),
         ({"model": "fake:int3"}, 404, "model", "no model 'fake:int3'"),
         ({"language": "zn"}, 400, "language", "unknown language 'zn'; choose one of auto, zh"),
         ({"response_format": "xml"}, 400, "response_format", "'xml'; choose one of json, text"),
@@ -193,7 +215,6 @@ def test_an_error_in_the_middle_of_a_stream_reaches_the_client(client: openai.Op
         ({"timestamp_granularities[]": "syllable"}, 400, "timestamp_granularities[]", "'syllable'; choose one of word, segment"),
         ({"stream": "true", "response_format": "srt"}, 400, "stream", "needs response_format json or text, not srt"),
         ({"itn": "perhaps"}, 400, "itn", "'perhaps'; choose one of true, false"),
-        ({"modle": "fake"}, 400, "modle", "unknown field 'modle'; known are file, model"),
     ],
 )
 def test_a_wrong_field_is_refused_by_name(
@@ -249,7 +270,7 @@ def test_a_form_that_is_none_is_refused(page: RunningPage, content_type: str, bo
 def test_what_is_not_offered_is_said_in_openais_shape(client: openai.OpenAI, page: RunningPage) -> None:
     with pytest.raises(openai.NotFoundError, match="there is no POST /v1/embeddings; see /docs"):
         client.embeddings.create(input="three", model="fake")
-    answer = httpx.delete(f"{page.address}/v1/models")
+    answer = httpx.delete(f"{page.address}/v1/nothing")
     assert (answer.status_code, answer.json()["error"]["type"]) == (404, "invalid_request_error")
 
 

@@ -344,3 +344,17 @@ def test_a_server_that_stops_lets_whoever_speaks_go(engine_on_starter: Engine, t
         engine_on_starter.set_lightweight(True)
         assert engine_on_starter.resources()["sessions"]  # the running segment holds FP32
     assert engine_on_starter.resources()["sessions"] == []
+
+
+def test_a_stream_takes_a_language_by_its_tag_or_name(engine_on_starter: Engine, tmp_path: Path) -> None:
+    app = build_app(engine_on_starter, files=tmp_path)
+    with TestClient(app) as client:
+        for number, language in enumerate(("zh-TW", "Chinese (Traditional, Taiwan)", "粤语", "EN")):
+            query = {"rate": 16_000, "language": language}
+            answer = client.post(f"/live/{IDS[number]}/blocks/0", params=query, content=QUARTER.tobytes(), headers=BINARY)
+            assert answer.json()["failure"] is None
+            client.post(f"/live/{IDS[number]}/leave")
+        answer = client.post(
+            f"/live/{IDS[5]}/blocks/0", params={"rate": 16_000, "language": "zn"}, content=QUARTER.tobytes(), headers=BINARY
+        )
+        assert "zn" in answer.json()["failure"]

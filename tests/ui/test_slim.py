@@ -46,7 +46,7 @@ def client(engine: Engine, tmp_path: Path) -> Iterator[TestClient]:
 
 
 def test_a_wav_becomes_a_transcript_with_tags_and_files(client: TestClient, engine: Engine, wav: Callable[..., bytes]) -> None:
-    answer = client.post("/transcribe?name=my%20digits.wav&language=en&itn=false", content=wav(), headers=SOUND_HEADER)
+    answer = client.post("/transcribe?name=my%20digits.wav&language=English&itn=false", content=wav(), headers=SOUND_HEADER)
     told = answer.json()
     assert answer.status_code == 200
     assert set(told["downloads"]) == set(FORMATS)
