@@ -28,6 +28,7 @@ def shown_times(spoken: Sequence[Spoken], *, last_ms: int, min_cue_ms: int) -> l
     A subtitle stays until its words are said and could be read, as far as the next one and the longest time allow. Words too dense for
     the shortest time are shown up to a second late, then for less than it.
     """
+    min_cue_ms = max(1, min_cue_ms)  # what has no length is not shown at all
     starts_ms: list[int] = []
     for cluster, limit_ms in _clusters(spoken, last_ms, min_cue_ms):
         floor_ms = min(cluster[0], starts_ms[-1] + min_cue_ms) if starts_ms else 0

@@ -13,7 +13,7 @@ from engine.transcript import Segment
 from engine.words import TimedStretch, timed_words
 
 #: What it costs to end a line after a word; a further subtitle costs 1.
-SENTENCE_END, CLAUSE_END, WORD_END, WITHIN_PHRASE = 0.0, 0.4, 1.2, 2.0
+SENTENCE_END, CLAUSE_END, WORD_END, WITHIN_PHRASE = 0.0, 0.5, 1.8, 2.8
 #: A segment begins a little before its first word and ends a little after its last; more than this is silence.
 MARGIN_MS = 1_000
 
@@ -81,7 +81,10 @@ def _end_cost(word: str, following: str) -> float:
         return SENTENCE_END
     if last in _CLAUSE:
         return CLAUSE_END
-    return WITHIN_PHRASE if _LEADING.fullmatch(word) or _TRAILING.fullmatch(following.strip(_MARKS)) else WORD_END
+    after = following.strip(_MARKS)
+    # Two characters that are no word of the dictionary together may be a name.
+    close = _LEADING.fullmatch(word) or _TRAILING.fullmatch(after) or (len(word) == len(after) == 1 and columns(word + after) > 2)  # noqa: PLR2004
+    return WITHIN_PHRASE if close else WORD_END
 
 
 class _Clock:

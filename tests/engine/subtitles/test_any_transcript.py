@@ -78,6 +78,8 @@ def test_a_short_cue_had_no_room(talk: Transcript, options: SubtitleOptions) -> 
     last_ms = round(talk.duration_s * 1000)
     for group in by_speaker(cues(talk, options)):
         for index, cue in enumerate(group):
+            if len(group) * options.min_cue_ms > last_ms:
+                continue  # a recording too short for what is said in it
             if cue.end_ms - cue.start_ms >= options.min_cue_ms:
                 continue
             assert cue.end_ms == (group[index + 1].start_ms if index + 1 < len(group) else last_ms)
