@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.subtitles.options import MAX_CUE_MS
@@ -29,10 +29,7 @@ def shown_times(spoken: Sequence[Spoken], *, last_ms: int, min_cue_ms: int) -> l
     the shortest time are shown up to a second late, then for less than it.
     """
     min_cue_ms = max(1, min_cue_ms)  # what has no length is not shown at all
-    starts_ms: list[int] = []
-    for cluster, limit_ms in _clusters(spoken, last_ms, min_cue_ms):
-        floor_ms = min(cluster[0], starts_ms[-1] + min_cue_ms) if starts_ms else 0
-        starts_ms += _spread(cluster, floor_ms, limit_ms, min_cue_ms)
+    starts_ms = [start_ms for crowd in _crowds(spoken, last_ms, min_cue_ms) for start_ms in crowd.spread(min_cue_ms)]
     times: list[tuple[int, int]] = []
     for index, (cue, start_ms) in enumerate(zip(spoken, starts_ms, strict=True)):
         next_ms = starts_ms[index + 1] if index + 1 < len(spoken) else last_ms
@@ -42,41 +39,62 @@ def shown_times(spoken: Sequence[Spoken], *, last_ms: int, min_cue_ms: int) -> l
     return times
 
 
-def _clusters(spoken: Sequence[Spoken], last_ms: int, min_cue_ms: int) -> Iterator[tuple[list[int], int]]:
-    """The starts of subtitles that press on one another, and the time by which the last of them must end."""
-    cluster: list[int] = []
-    free_ms = 0
+@dataclass(frozen=True, slots=True)
+class _Crowd:
+    """Subtitles that press on one another: when each should begin, and the time that there is for all of them."""
+
+    starts_ms: tuple[int, ...]
+    floor_ms: int
+    limit_ms: int
+
+    def spread(self, min_cue_ms: int) -> list[int]:
+        """Starts that lie as far apart as the shortest time asks, or as there is room: a millisecond, if the recording has it."""
+        if self.has_room(min_cue_ms):
+            return self._moved(min_cue_ms)
+        fits, too_long = 0, min_cue_ms
+        while too_long - fits > 1:
+            tried = (fits + too_long) // 2
+            fits, too_long = (tried, too_long) if self.has_room(tried) else (fits, tried)
+        return self._moved(fits)
+
+    def has_room(self, apart_ms: int) -> bool:
+        """Whether starts so far apart stay near their words and within the time that there is."""
+        moved = self._moved(apart_ms)
+        near = apart_ms == 1 or all(abs(now - said) <= MOST_SHIFTED_MS for now, said in zip(moved, self.starts_ms, strict=True))
+        return near and moved[0] >= self.floor_ms and moved[-1] + apart_ms <= self.limit_ms
+
+    def _moved(self, apart_ms: int) -> list[int]:
+        """Each start so far after the one before, then so far before the one after, the last one ending in time."""
+        moved: list[int] = []
+        for start_ms in self.starts_ms:
+            moved.append(max(start_ms, moved[-1] + apart_ms if moved else self.floor_ms))
+        for index in reversed(range(len(moved))):
+            latest_ms = (moved[index + 1] if index + 1 < len(moved) else self.limit_ms) - apart_ms
+            moved[index] = min(moved[index], latest_ms)
+        return moved
+
+
+def _crowds(spoken: Sequence[Spoken], last_ms: int, min_cue_ms: int) -> list[_Crowd]:
+    """All subtitles in their order; the last ones, which must end in time, with as many before them as have to make room."""
+    crowds: list[_Crowd] = []
+    starts_ms: list[int] = []
+    floor_ms = free_ms = 0
     for cue in spoken:
-        if cluster and cue.start_ms >= free_ms:
-            yield cluster, cue.start_ms
-            cluster = []
-        free_ms = (max(free_ms, cue.start_ms) if cluster else cue.start_ms) + min_cue_ms
-        cluster.append(cue.start_ms)
-    if cluster:
-        yield cluster, last_ms
-
-
-def _spread(starts_ms: Sequence[int], floor_ms: int, limit_ms: int, min_cue_ms: int) -> list[int]:
-    """Starts that lie as far apart as the shortest time asks, or as far as there is room: a millisecond, if the recording has it."""
-    fits, too_long = 0, min_cue_ms + 1
-    while too_long - fits > 1:
-        tried = (fits + too_long) // 2
-        fits, too_long = (tried, too_long) if _apart(starts_ms, floor_ms, limit_ms, tried) else (fits, tried)
-    return _moved(starts_ms, floor_ms, limit_ms, fits)
-
-
-def _apart(starts_ms: Sequence[int], floor_ms: int, limit_ms: int, apart_ms: int) -> bool:
-    moved = _moved(starts_ms, floor_ms, limit_ms, apart_ms)
-    near = apart_ms == 1 or all(abs(now_ms - said_ms) <= MOST_SHIFTED_MS for now_ms, said_ms in zip(moved, starts_ms, strict=True))
-    return near and moved[0] >= floor_ms and moved[-1] + apart_ms <= limit_ms
-
-
-def _moved(starts_ms: Sequence[int], floor_ms: int, limit_ms: int, apart_ms: int) -> list[int]:
-    """Each start so far after the one before, then so far before the one after, the last one ending in time."""
-    moved: list[int] = []
-    for start_ms in starts_ms:
-        moved.append(max(start_ms, moved[-1] + apart_ms if moved else floor_ms))
-    for index in range(len(moved) - 1, -1, -1):
-        latest_ms = (moved[index + 1] if index + 1 < len(moved) else limit_ms) - apart_ms
-        moved[index] = min(moved[index], latest_ms)
-    return moved
+        if starts_ms and cue.start_ms >= free_ms:
+            crowds.append(_Crowd(tuple(starts_ms), floor_ms, cue.start_ms))
+            starts_ms, floor_ms = [], free_ms
+        free_ms = max(free_ms, cue.start_ms) + min_cue_ms
+        starts_ms.append(cue.start_ms)
+    if not starts_ms:
+        return crowds
+    last = _Crowd(tuple(starts_ms), floor_ms, last_ms)
+    for apart_ms in (min_cue_ms, 1):
+        for count in range(len(crowds) + 1):
+            before, beside = crowds[: len(crowds) - count], [*crowds[len(crowds) - count :], last]
+            joined = tuple(start_ms for crowd in beside for start_ms in crowd.starts_ms)
+            together = _Crowd(joined, beside[0].floor_ms, last_ms)
+            if together.has_room(apart_ms):
+                return [*before, together]
+            if joined[0] + len(joined) * apart_ms <= last_ms:
+                break  # those before it have not to move
+    return [*crowds, last]
