@@ -15,9 +15,13 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
+from engine.errors import OptionRangeError
+from engine.formats import SUBTITLE_FORMATS
+from engine.subtitles.options import SubtitleOptions
 from engine.tags import parse_language
 from ui.api_errors import ApiError
 from ui.limits import Limits
+from ui.subtitle_fields import SUBTITLE_FIELDS, subtitle_options
 
 #: What the fields around the file may take.
 FIELDS_BYTES = 1 << 20
@@ -36,6 +40,7 @@ FIELDS = {
     "timestamp_granularities[]": "segment, word or both, with verbose_json (default: segment)",
     "itn": "true writes numbers in digits, false leaves the words (default: true); an extension",
     "ban_emo_unknown": "true never answers EMO_UNKNOWN (default: false); an extension",
+    **SUBTITLE_FIELDS,
     "stream": "true answers with server-sent events, a transcript.text.delta for each segment, with json or text (default: false)",
     "prompt": "accepted without effect: the model takes no prompt",
     "temperature": "accepted without effect: decoding is greedy",
@@ -56,6 +61,7 @@ class TranscriptionRequest:
     itn: bool
     ban_emo_unknown: bool
     stream: bool
+    subtitles: SubtitleOptions
 
 
 class _OverLimitError(MultiPartException):
@@ -158,6 +164,7 @@ def _checked(form: FormData, path: Path) -> TranscriptionRequest:
     stream = _boolean(form, "stream", default=False)
     if stream and response_format not in STREAMED_FORMATS:
         raise ApiError(f"stream needs response_format {' or '.join(STREAMED_FORMATS)}, not {response_format}", param="stream")
+    subtitles = _subtitles(form, response_format)
     return TranscriptionRequest(
         path=path,
         model=str(form["model"]) if form.get("model") else None,
@@ -167,7 +174,19 @@ def _checked(form: FormData, path: Path) -> TranscriptionRequest:
         itn=_boolean(form, "itn", default=True),
         ban_emo_unknown=_boolean(form, "ban_emo_unknown", default=False),
         stream=stream,
+        subtitles=subtitles,
     )
+
+
+def _subtitles(form: FormData, response_format: str) -> SubtitleOptions:
+    """How the subtitles are cut; ApiError where there are none, or for what is no number in its range."""
+    for name in SUBTITLE_FIELDS:
+        if form.get(name) and response_format not in SUBTITLE_FORMATS:
+            raise ApiError(f"{name} needs response_format {' or '.join(SUBTITLE_FORMATS)}, not {response_format}", param=name)
+    try:
+        return subtitle_options(form)
+    except OptionRangeError as error:
+        raise ApiError(str(error), param=error.values["name"]) from error
 
 
 def _one_of(form: FormData, name: str, known: tuple[str, ...], *, default: str) -> str:
