@@ -22,6 +22,8 @@ from engine.transcript import Segment, Transcript
 
 #: Segments of one speaker that are further apart never share a subtitle.
 JOINED_GAP_MS = 1_000
+#: A single word that is a segment of its own and takes this long need not join another one.
+OWN_WORD_MS = 1_500
 #: A pause at which a subtitle had better end, and one at which it may.
 PAUSE_MS, BREATH_MS = 500, 200
 #: A speaker's label may take half of the first line; a longer one makes that line too long rather than leave no room for words.
@@ -115,7 +117,7 @@ def _divided(words: Sequence[SpokenWord], next_ms: int, indent: int, options: Su
             fullness = filling.total / (options.max_line_width * options.max_line_count)
             room_ms = starts_ms[last] - starts_ms[first]
             cost = least[first] + _CUE_COST + inside + _EMPTY_COST * (1 - fullness) ** 2
-            cost += _ORPHAN_COST * (last == first + 1 and size > 1)
+            cost += _ORPHAN_COST * (last == first + 1 and _is_orphan(words, first))
             cost += _SHORT_COST * (2 - room_ms / options.min_cue_ms) if room_ms < options.min_cue_ms else 0.0
             cost += _end_cost(word, starts_ms[last] - word.end_ms) if last < size else 0.0
             if cost < least[last]:
@@ -126,6 +128,12 @@ def _divided(words: Sequence[SpokenWord], next_ms: int, indent: int, options: Su
         groups.append(list(words[began[last] : last]))
         last = began[last]
     return groups[::-1]
+
+
+def _is_orphan(words: Sequence[SpokenWord], place: int) -> bool:
+    """Whether a word by itself would be torn from others, or gone before it is noticed."""
+    word, opens_next = words[place], place + 1 == len(words) or words[place + 1].opens
+    return len(words) > 1 and not (word.opens and opens_next and word.end_ms - word.start_ms >= OWN_WORD_MS)
 
 
 def _kept_together_cost(before: SpokenWord, after: SpokenWord) -> float:

@@ -148,6 +148,7 @@ def test_a_single_word_joins_the_segment_beside_it_unless_a_pause_parts_them() -
     assert [cue.text for cue in cues(transcript(segment(0, 400, "yes"), segment(900, 3_000, rest)))] == [f"yes {rest}"]
     assert [cue.text for cue in cues(transcript(segment(0, 3_000, rest), segment(3_200, 3_500, "yes")))] == [f"{rest} yes"]
     assert [cue.text for cue in cues(transcript(segment(0, 400, "yes"), segment(2_000, 4_000, rest)))] == ["yes", rest]
+    assert [cue.text for cue in cues(transcript(segment(0, 1_600, "wonderful"), segment(1_900, 4_000, rest)))] == ["wonderful", rest]
     two = transcript(segment(0, 2_400, "I was here"), segment(2_500, 4_000, rest))
     assert [cue.text for cue in cues(two)] == ["I was here", rest]
 
