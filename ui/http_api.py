@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from engine.audio import Look
@@ -60,7 +61,7 @@ def http_api(context: PageContext, *, folder: Path) -> APIRouter:
                 run = partial(_run, context, request, wanted, _precision(context, wanted.model))
                 if wanted.stream:
                     return TranscriptEvents(run, lasting.pop_all().aclose)
-                return _answer(await run(None), wanted)
+                return await run_in_threadpool(_answer, await run(None), wanted)  # subtitles of some hours take seconds
             except (CallerLeftError, ClientDisconnect):
                 return Response(status_code=CLIENT_LEFT)
             except Exception as error:  # noqa: BLE001 - the last line: whatever it is, it is said, or logged with a number (error_answer)
