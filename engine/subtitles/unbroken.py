@@ -1,8 +1,8 @@
 """A text → the pieces that no line break may cut: words, with the punctuation that belongs to them.
 
-Spaces part words; where a script has none, a dictionary (Chinese: :mod:`engine.subtitles.mandarin_words`) or a small model (Japanese and
-Thai: BudouX, https://github.com/google/budoux) does. No piece begins with a closing mark or ends with an opening one, as
-https://www.unicode.org/reports/tr14/ and Japanese kinsoku have it.
+Spaces part words; where a script has none, a dictionary (simplified Chinese: :mod:`engine.subtitles.mandarin_words`) or a small model does
+(traditional Chinese, Japanese, Thai: BudouX, https://github.com/google/budoux). No piece begins with a closing mark or ends with an
+opening one, as https://www.unicode.org/reports/tr14/ and Japanese kinsoku have it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _THAI = "\u0e00-\u0e7f"
 _RUNS = re.compile(f"[{_HAN}{_KANA}]+|[{_THAI}]+|[^\\s{_HAN}{_KANA}{_THAI}]+")
 _JAPANESE = re.compile(f"[{_KANA}]")
 _IS_THAI = re.compile(f"[{_THAI}]")
+_IS_HAN = re.compile(f"[{_HAN}]")
 #: Chinese, Japanese and fullwidth marks after which a line may end although no space follows.
 _STOPS = frozenset("，。、；：？！…—–）】》〉」』〕’”｡､！？")
 _NOT_FIRST = frozenset("，。、；：？！…—～·・％℃）】》〉」』〕’”｡､,.!?;:%)]}»ーぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ々ゝゞヽヾ\"'")
@@ -66,7 +67,30 @@ def _words(run: str) -> Iterable[str]:
         return _thai().parse(run)
     if _JAPANESE.search(run):
         return _japanese().parse(run)
-    return mandarin_words(run) if re.match(f"[{_HAN}]", run) else (run,)
+    if not _IS_HAN.match(run):
+        return (run,)
+    return _traditional().parse(run) if _is_traditional(run) else mandarin_words(run)
+
+
+def _is_traditional(run: str) -> bool:
+    """Whether more of the characters are in Taiwan's character set alone than in the mainland's alone."""
+    taiwan, mainland = (sum(_is_in(character, name) for character in run) for name in ("big5", "gb2312"))
+    return taiwan > mainland
+
+
+def _is_in(character: str, character_set: str) -> bool:
+    try:
+        character.encode(character_set)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@cache
+def _traditional() -> Parser:
+    from budoux import load_default_traditional_chinese_parser  # noqa: PLC0415 - most texts are in simplified Chinese or none
+
+    return load_default_traditional_chinese_parser()
 
 
 @cache
