@@ -27,6 +27,7 @@ from engine.precision import Precision
 from engine.segments import VadOptions
 from engine.session import DEVICES
 from engine.speech_engine import SpeechEngine
+from engine.subtitles.command_line import add_subtitle_options, chosen_subtitles
 from engine.tags import parse_language
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, kind in (("speech_noise_threshold", float), ("max_end_silence_ms", int), ("max_segment_ms", int)):
         flag = "--" + name.replace("_", "-")
         transcribe.add_argument(flag, type=kind, default=getattr(defaults, name), help="VAD threshold (default: %(default)s)")
+    add_subtitle_options(transcribe)
     commands.add_parser("bundles", help="list the installed bundles")
     return parser
 
@@ -239,6 +241,7 @@ def _transcribe(arguments: argparse.Namespace) -> int:
     if arguments.format not in FORMATS:
         raise UnknownFormatError(output_format=arguments.format, known=FORMATS)
     arguments.language = parse_language(arguments.language)
+    chosen_subtitles(arguments)
     folder: Path | None = arguments.output_dir
     if folder is None and arguments.format != "json" and len(arguments.files) > 1:
         raise OptionError(f"{len(arguments.files)} files as {arguments.format} need --output-dir; only json takes several to stdout")
@@ -307,7 +310,7 @@ def _transcribe_one(
             _write(json.dumps({"file": file, "error": {"type": type(error).__name__, "message": said}}, ensure_ascii=False) + "\n")
         print(f"{file}: {said}", file=sys.stderr)
         return False
-    text = render(transcript, arguments.format)
+    text = render(transcript, arguments.format, subtitles=chosen_subtitles(arguments))
     if target is None or journal is None:
         _write(text)
     else:

@@ -36,11 +36,11 @@ requirements_of() {
 
 # One module of each package that the install of this kind must have brought.
 modules_of() {
-    local page="gradio onnxruntime soundfile psutil numpy soxr av kaldi_native_fbank cryptography"
+    local page="gradio onnxruntime soundfile psutil numpy soxr av kaldi_native_fbank jieba budoux cryptography"
     case $1 in
         slim) echo "$page" ;;
         full) echo "$page torch funasr modelscope librosa onnx sentencepiece nncf matplotlib" ;;
-        test) echo "pytest xdist hypothesis ruff mypy playwright axe_playwright_python openai" ;;
+        test) echo "pytest xdist hypothesis srt ruff mypy playwright axe_playwright_python openai" ;;
         cluster) echo "ray pyarrow fsspec" ;;
     esac
 }

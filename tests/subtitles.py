@@ -44,13 +44,13 @@ def read_srt(text: str) -> list[ReadCue]:
 
 
 def read_vtt(text: str) -> list[ReadCue]:
-    """The header line, then cues whose text holds no bare ``<``, ``&`` or arrow."""
+    """The header line, then cues whose text holds no bare ``<``, ``&`` or arrow beside a voice (``<v name>``) at its start."""
     (header, *rest) = _blocks(text)
     assert header == ["WEBVTT"]
     cues = []
     for times, *lines in rest:
         assert lines and all(lines)
-        for line in lines:
+        for line in (re.sub(r"^<v [^<>&\n]+>", "", lines[0]), *lines[1:]):
             assert "-->" not in line
             assert not re.search(r"<|&(?!amp;|lt;|gt;)", line), line
         cues.append(ReadCue(*_times(times, _VTT_TIMES), html.unescape("\n".join(lines))))

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.subtitles import read_srt
+
 ROOT = Path(__file__).resolve().parent.parent
 DIGITS = ROOT / "ui" / "examples" / "digits-en.flac"
 
@@ -45,6 +47,16 @@ def test_json_lines_in_order_and_one_failure_does_not_stop_the_rest(silence: Pat
     assert "Traceback" not in done.stderr
 
 
+def test_subtitles_are_cut_as_told() -> None:
+    done = run(
+        "transcribe", DIGITS, "--no-itn", "--format", "srt", "--max-line-width", "12", "--max-line-count", "1", "--min-cue-ms", "500"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    found = read_srt(done.stdout)
+    assert len(found) > 2
+    assert all(len(cue.text) <= 12 and "\n" not in cue.text for cue in found)
+
+
 def test_silence_in_eight_channels_is_no_error(silence: Path) -> None:
     done = run("transcribe", silence, "--format", "txt")
     assert (done.returncode, done.stdout) == (0, "")
@@ -74,6 +86,8 @@ def test_a_language_may_be_a_tag_or_a_name(tmp_path: Path) -> None:
         (["--precision", "int4"], "unknown precision 'int4'"),
         (["--bundle", "lost"], "no bundle 'lost'"),
         (["--format", "pdf"], "unknown format 'pdf'"),
+        (["--max-line-width", "5"], "max_line_width is 5; it must lie between 10 and 200"),
+        (["--min-cue-ms", "9000"], "min_cue_ms is 9000"),
         (["--max-segment-ms", "5"], "max_segment_ms is 5"),
         (["--precision", "int8", "--device", "cuda"], "no kernels for dynamic INT8"),
         (["--threads", "0"], "is not at least 1"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from engine.subtitles.options import RANGES
 from ui.transcription_request import FIELDS, GRANULARITIES, RESPONSE_FORMATS
 
 _KINDS: dict[str, dict[str, Any]] = {
@@ -18,6 +19,7 @@ _KINDS: dict[str, dict[str, Any]] = {
     "ban_emo_unknown": {"type": "boolean", "default": False},
     "stream": {"type": "boolean", "default": False},
     "temperature": {"type": "number"},
+    **{name: {"type": "integer", "minimum": lowest, "maximum": highest} for name, (lowest, highest) in RANGES.items()},
 }
 #: The body of a transcription request, as OpenAPI describes it.
 FORM_SCHEMA: dict[str, Any] = {

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from engine.distinct_names import DistinctNames
 from engine.formats import FORMATS, render
+from engine.subtitles.options import SubtitleOptions
 from engine.transcript import Transcript
 
 #: Downloads in the order that people reach for them.
@@ -28,12 +29,12 @@ def file_stem(name: str) -> str:
     return f"_{stem}" if _RESERVED.fullmatch(stem) else stem or "transcript"
 
 
-def download(transcript: Transcript, output_format: str) -> tuple[str, bytes]:
+def download(transcript: Transcript, output_format: str, *, subtitles: SubtitleOptions | None = None) -> tuple[str, bytes]:
     """The name and the bytes of a download; UnknownFormatError for a format that is not written."""
-    return f"{file_stem(transcript.file)}.{output_format}", render(transcript, output_format).encode("utf-8")
+    return f"{file_stem(transcript.file)}.{output_format}", render(transcript, output_format, subtitles=subtitles).encode("utf-8")
 
 
-def zip_of_all(transcripts: Iterable[Transcript]) -> bytes:
+def zip_of_all(transcripts: Iterable[Transcript], *, subtitles: SubtitleOptions | None = None) -> bytes:
     """A zip of every transcript in every format; recordings of one name get -2, -3, … so that none is lost."""
     packed = io.BytesIO()
     names = DistinctNames()
@@ -41,5 +42,5 @@ def zip_of_all(transcripts: Iterable[Transcript]) -> bytes:
         for transcript in transcripts:
             stem = names.take(file_stem(transcript.file))
             for output_format in FORMATS:
-                archive.writestr(f"{stem}.{output_format}", render(transcript, output_format))
+                archive.writestr(f"{stem}.{output_format}", render(transcript, output_format, subtitles=subtitles))
     return packed.getvalue()

@@ -208,4 +208,6 @@ def _answer(transcript: Transcript, wanted: TranscriptionRequest) -> Response:
         case "text":
             return PlainTextResponse(f"{transcript.text}\n", headers=headers)
         case subtitles:
-            return PlainTextResponse(render(transcript, subtitles), media_type=_MEDIA_TYPES[subtitles], headers=headers)
+            return PlainTextResponse(
+                render(transcript, subtitles, subtitles=wanted.subtitles), media_type=_MEDIA_TYPES[subtitles], headers=headers
+            )

@@ -11,15 +11,17 @@ from typing import Annotated
 from urllib.parse import quote
 
 import numpy as np
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from engine.errors import LightVoiceError
+from engine.subtitles.options import SubtitleOptions
 from ui.exports import DOWNLOADS, MEDIA_TYPES, download
 from ui.failures import failure_of
 from ui.live_html import failure_html, final_html, partial_html, status_html
 from ui.live_sessions import LiveNews, LiveSession, LiveSessions, LostBlockError
 from ui.run_options import RunOptions
+from ui.subtitle_fields import asked_subtitles
 from ui.texts import Texts, preferred_language
 
 #: Relative to the page, so that a proxy may put the page under any path.
@@ -85,12 +87,12 @@ class _Answers:
         """The page is gone, or another stream takes this one's place."""
         self._sessions.leave(stream_id)
 
-    def transcript(self, stream_id: str, output_format: str) -> Response:
+    def transcript(self, stream_id: str, output_format: str, subtitles: Annotated[SubtitleOptions, Depends(asked_subtitles)]) -> Response:
         """What was said, as a download."""
         session = self._session(stream_id)
         if output_format not in DOWNLOADS:
             raise HTTPException(404)
-        name, content = download(session.transcript(), output_format)
+        name, content = download(session.transcript(), output_format, subtitles=subtitles)
         headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
         return Response(content, media_type=f"{MEDIA_TYPES[output_format]}; charset=utf-8", headers=headers)
 

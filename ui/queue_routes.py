@@ -5,23 +5,28 @@ A queue's id is its key: 32 random hexadecimal digits that only the page which m
 
 from __future__ import annotations
 
+from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
+from engine.subtitles.options import SubtitleOptions
 from ui.exports import DOWNLOADS, MEDIA_TYPES, download, zip_of_all
 from ui.queue_html import head_html, pending_html, row_html
 from ui.queue_runner import QueueRunner
 from ui.recording_queue import RecordingQueue, Result
 from ui.result_html import result_html
+from ui.subtitle_fields import asked_subtitles
 from ui.texts import Texts, preferred_language
 from ui.transcript_html import segment_html, segment_row_html
 
 #: Relative to the page, so that a proxy may put the page under any path.
 PREFIX = "recordings"
 LONGEST_EDIT = 20_000
+#: How the subtitles of a download are cut, from its query.
+Subtitles = Annotated[SubtitleOptions, Depends(asked_subtitles)]
 
 
 class Edit(BaseModel):
@@ -119,18 +124,18 @@ class _Answers:
             "row": segment_row_html(index, segment, texts, edit=edit),
         }
 
-    def one_transcript(self, queue_id: str, entry_id: str, output_format: str) -> Response:
+    def one_transcript(self, queue_id: str, entry_id: str, output_format: str, subtitles: Subtitles) -> Response:
         """One transcript, with the person's words, as a download."""
         transcript = self._result(queue_id, entry_id).edited()
         if output_format not in DOWNLOADS:
             raise HTTPException(404)
-        name, content = download(transcript, output_format)
+        name, content = download(transcript, output_format, subtitles=subtitles)
         return _attachment(name, content, f"{MEDIA_TYPES[output_format]}; charset=utf-8")
 
-    def all_transcripts(self, queue_id: str) -> Response:
+    def all_transcripts(self, queue_id: str, subtitles: Subtitles) -> Response:
         """Every transcript of the queue in every format, as one zip."""
         results = [entry.result.edited() for entry in self._queue(queue_id).entries() if entry.result is not None]
-        return _attachment("transcripts.zip", zip_of_all(results), "application/zip")
+        return _attachment("transcripts.zip", zip_of_all(results, subtitles=subtitles), "application/zip")
 
     def _queue(self, queue_id: str) -> RecordingQueue:
         queue = self._runner.find(queue_id)

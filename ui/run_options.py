@@ -9,16 +9,21 @@ from typing import Any
 from engine.errors import UnknownPrecisionError
 from engine.precision import VAD_AS_REQUEST, VAD_OFF
 from engine.segments import VadOptions
+from engine.subtitles.options import SubtitleOptions
 from engine.tags import LANGUAGE_CHOICES, parse_language
 
 _VAD = VadOptions()
+_SUBTITLES = SubtitleOptions()
 MS_PER_S = 1000
 
-#: What the sliders offer: lowest, highest, step. Narrower than engine.segments.RANGES: the rest is for experiments.
+#: What the sliders offer: lowest, highest, step. Narrower than the engine's RANGES: the rest is for experiments.
 END_SILENCE_MS = (200, 5000, 50)
 SPEECH_NOISE_THRESHOLD = (-0.5, 0.95, 0.05)
 MAX_SEGMENT_S = (2, 30, 1)
 UNSURE_BELOW_PERCENT = (0, 100, 5)
+MAX_LINE_WIDTH = (16, 84, 1)
+MAX_LINE_COUNT = (1, 3, 1)
+MIN_CUE_MS = (300, 3000, 100)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +57,12 @@ class RunOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class FormOptions(RunOptions):
-    """Everything that the form remembers: how to run, and below which confidence a word is marked."""
+    """Everything that the form remembers: how to run, below which confidence a word is marked, and how subtitles are cut."""
 
     unsure_below_percent: int = 50
+    max_line_width: int = _SUBTITLES.max_line_width
+    max_line_count: int = _SUBTITLES.max_line_count
+    min_cue_ms: int = _SUBTITLES.min_cue_ms
 
     def run_options(self) -> RunOptions:
         """The part that the engine is told."""
@@ -78,6 +86,9 @@ def remembered(values: object, *, precisions: Iterable[str]) -> FormOptions:
         "speech_noise_threshold": _within(SPEECH_NOISE_THRESHOLD),
         "max_segment_s": _within(MAX_SEGMENT_S),
         "unsure_below_percent": _within(UNSURE_BELOW_PERCENT),
+        "max_line_width": _within(MAX_LINE_WIDTH),
+        "max_line_count": _within(MAX_LINE_COUNT),
+        "min_cue_ms": _within(MIN_CUE_MS),
     }
     return FormOptions(**{name: values[name] for name, fits in on_offer.items() if name in values and fits(values[name])})
 

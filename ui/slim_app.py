@@ -34,6 +34,7 @@ from ui.run_log import RunLog
 from ui.run_slots import LineFullError, RunSlots, StoppingError
 from ui.slim_html import document_html, failure_html, not_measured_html, saving_html, state_html, too_large_html, transcript_html
 from ui.storage import Storage, StorageGuard
+from ui.subtitle_fields import subtitle_options
 from ui.texts import Texts, preferred_language
 from ui.turns import CallerLeftError, hung_up, in_turn
 
@@ -127,7 +128,7 @@ class _SlimPage:
         return JSONResponse(self._state(_texts(request)))
 
     async def transcribe(self, request: Request) -> Response:
-        """A recording, the body, with ``name``, ``language`` and ``itn`` in the query: the transcript as HTML and as files."""
+        """A recording, the body, with ``name``, ``language``, ``itn`` and the subtitles' options in the query: as HTML and as files."""
         texts, name = _texts(request), request.query_params.get("name", "recording.wav")
         folder = self._uploads / uuid.uuid4().hex
         try:
@@ -170,6 +171,7 @@ class _SlimPage:
     def _transcribed(self, path: Path, name: str, wishes: dict[str, str], texts: Texts, look: Look) -> dict[str, object]:
         if (found := self._engine.probe(path)) is None or found.container not in WAV_FORMATS:
             raise OnlyWavError(path=name)
+        subtitles = subtitle_options(wishes)
         transcript = self._engine.transcribe(
             self._engine.open_recording(path, max_duration_s=self._limits.duration_s, look=look),
             language=wishes.get("language", "auto"),
@@ -179,7 +181,7 @@ class _SlimPage:
         )
         release_memory()
         self._runs.record(transcript, source="slim")
-        files = {output_format: download(transcript, output_format) for output_format in DOWNLOADS}
+        files = {output_format: download(transcript, output_format, subtitles=subtitles) for output_format in DOWNLOADS}
         return {
             "html": transcript_html(transcript, texts),
             "downloads": {name: {"name": file, "text": content.decode("utf-8")} for name, (file, content) in files.items()},

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.subtitles.options import SubtitleOptions
 from engine.tags import LANGUAGE_CHOICES
 from engine.transcript import Transcript
 from ui.banner import banner_html, header_html
@@ -15,6 +16,7 @@ from ui.failures import Failure
 from ui.memory_probe import Saving
 from ui.plain_segment import plain_segment_html
 from ui.quantities import megabytes, percent
+from ui.run_options import MAX_LINE_COUNT, MAX_LINE_WIDTH, MIN_CUE_MS
 from ui.texts import Texts
 from ui.transcript_html import summary_html
 
@@ -99,15 +101,30 @@ def _form(texts: Texts) -> str:
     said = " ".join(f'data-{name}="{escape(word, quote=True)}"' for name, word in words.items())
     downloads = " ".join(f'data-{name}="{escape(texts(f"download.{name}"), quote=True)}"' for name in ("txt", "srt", "vtt", "json"))
     return (
-        f'<form id="slim-form" class="lv-card" {said}><label for="slim-file">{escape(texts("slim.file"))}</label>'
+        f'<form id="slim-form" class="lv-card" novalidate {said}><label for="slim-file">{escape(texts("slim.file"))}</label>'
         '<input type="file" id="slim-file" accept=".wav,audio/wav,audio/x-wav" aria-describedby="slim-file-info">'
         f'<small id="slim-file-info" class="lv-muted">{escape(texts("slim.file_info"))}</small>'
         f'<label for="slim-language">{escape(texts("form.language"))}</label>'
         f'<select id="slim-language" title="{escape(texts("form.language_info"), quote=True)}">{options}</select>'
         f'<label class="slim-check" title="{escape(texts("form.itn_info"), quote=True)}"><input type="checkbox" id="slim-itn" checked> '
-        f'{escape(texts("form.itn"))}</label><button id="slim-run" type="submit">{escape(texts("form.run"))}</button></form>'
+        f"{escape(texts('form.itn'))}</label>"
+        f'{_subtitles(texts)}<button id="slim-run" type="submit">{escape(texts("form.run"))}</button></form>'
         f'<div id="slim-downloads" class="lv-tools" {downloads}></div>'
     )
+
+
+def _subtitles(texts: Texts) -> str:
+    """How subtitles are cut, folded away; each field has the name that the server and the engine know it by."""
+    fields = "".join(
+        f'<label for="slim-{name}">{escape(texts(f"form.{key}"))}</label><input type="number" id="slim-{name}" name="{name}" '
+        f'min="{lowest:g}" max="{highest:g}" step="{step:g}" value="{getattr(SubtitleOptions(), name)}">'
+        for name, key, (lowest, highest, step) in (
+            ("max_line_width", "line_width", MAX_LINE_WIDTH),
+            ("max_line_count", "line_count", MAX_LINE_COUNT),
+            ("min_cue_ms", "min_cue", MIN_CUE_MS),
+        )
+    )
+    return f'<details id="slim-subtitles"><summary>{escape(texts("form.subtitles"))}</summary>{fields}</details>'
 
 
 def _memory(texts: Texts) -> str:

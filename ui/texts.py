@@ -122,6 +122,16 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "form.max_segment": ("Longest segment (s)", "最长片段（秒）"),
     "form.max_segment_info": ("Speech without a pause is cut after this time", "没有停顿的语音在此时长后切断"),
+    "form.subtitles": ("Subtitles (SRT, VTT)", "字幕（SRT、VTT）"),
+    "form.line_width": ("Longest line (columns)", "每行最大宽度（列）"),
+    "form.line_width_info": (
+        "A Chinese, Japanese or Korean character takes two columns. Counts for the next download, also of what is done",
+        "一个汉字、假名或韩文字占两列。对之后的下载生效，包括已完成的录音",
+    ),
+    "form.line_count": ("Lines at a time", "同时显示的行数"),
+    "form.line_count_info": ("Longer text becomes several subtitles", "更长的文字分成多条字幕"),
+    "form.min_cue": ("Shortest time on the screen (ms)", "每条字幕的最短时长（毫秒）"),
+    "form.min_cue_info": ("Short words stay as long as this where the next ones leave room", "后面留有空隙时，短句至少显示这么久"),
     # the queue
     "queue.title": ("Recordings", "录音列表"),
     "queue.progress": ("{done} of {all} done", "已完成 {done}/{all}"),

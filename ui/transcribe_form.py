@@ -10,7 +10,16 @@ import gradio as gr
 
 from engine.precision import VAD_AS_REQUEST, VAD_OFF, Precision
 from ui.recording_form import EXAMPLES, build_recording_options, language_choices
-from ui.run_options import END_SILENCE_MS, MAX_SEGMENT_S, SPEECH_NOISE_THRESHOLD, UNSURE_BELOW_PERCENT, FormOptions
+from ui.run_options import (
+    END_SILENCE_MS,
+    MAX_LINE_COUNT,
+    MAX_LINE_WIDTH,
+    MAX_SEGMENT_S,
+    MIN_CUE_MS,
+    SPEECH_NOISE_THRESHOLD,
+    UNSURE_BELOW_PERCENT,
+    FormOptions,
+)
 from ui.texts import Texts, label
 
 #: Where the browser keeps the options; the "secret" only scrambles them there, and must outlive a restart of the server.
@@ -40,7 +49,15 @@ class TranscribeOptions:
     speech_noise_threshold: gr.Slider
     max_segment_s: gr.Slider
     unsure_below_percent: gr.Slider
+    max_line_width: gr.Slider
+    max_line_count: gr.Slider
+    min_cue_ms: gr.Slider
     memory: gr.BrowserState
+
+    @property
+    def subtitles(self) -> list[Any]:
+        """How subtitles are cut when they are downloaded, in the order that the script takes them."""
+        return [self.max_line_width, self.max_line_count, self.min_cue_ms]
 
     @property
     def controls(self) -> list[Any]:
@@ -106,6 +123,10 @@ def build_options(precisions: Sequence[str]) -> TranscribeOptions:
         end_silence = _slider("end_silence", END_SILENCE_MS, _DEFAULTS.end_silence_ms)
         threshold = _slider("threshold", SPEECH_NOISE_THRESHOLD, _DEFAULTS.speech_noise_threshold)
         max_segment = _slider("max_segment", MAX_SEGMENT_S, _DEFAULTS.max_segment_s)
+    with gr.Accordion(label("form.subtitles"), open=False, elem_classes="lv-options", elem_id="lv-subtitles"):
+        width = _slider("line_width", MAX_LINE_WIDTH, _DEFAULTS.max_line_width)
+        count = _slider("line_count", MAX_LINE_COUNT, _DEFAULTS.max_line_count)
+        shortest = _slider("min_cue", MIN_CUE_MS, _DEFAULTS.min_cue_ms)
     return TranscribeOptions(
         language=shared.language,
         itn=shared.itn,
@@ -115,6 +136,9 @@ def build_options(precisions: Sequence[str]) -> TranscribeOptions:
         speech_noise_threshold=threshold,
         max_segment_s=max_segment,
         unsure_below_percent=unsure,
+        max_line_width=width,
+        max_line_count=count,
+        min_cue_ms=shortest,
         memory=gr.BrowserState(None, storage_key=STORAGE_KEY, secret=STORAGE_KEY),
     )
 

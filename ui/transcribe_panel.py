@@ -158,6 +158,14 @@ def _wire_options(panel: TranscribePanel) -> None:
         trigger_mode="always_last",
         **_QUIET,
     )
+    # Subtitles are cut when they are downloaded: what is chosen now counts for transcripts that are there already.
+    gr.on(
+        [control.change for control in options.subtitles],
+        None,
+        inputs=options.subtitles,
+        js="(width, lines, shortest) => { window.lightvoiceQueue.cut(width, lines, shortest); }",
+        **_QUIET,
+    )
     options.unsure_below_percent.change(
         None, inputs=options.unsure_below_percent, js="(percent) => { window.lightvoiceQueue.mark(percent); }", **_QUIET
     )

@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,10 +14,14 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
+from engine.errors import OptionRangeError
+from engine.formats import SUBTITLE_FORMATS
+from engine.subtitles.options import SubtitleOptions
 from engine.tags import parse_language
 from ui.api_errors import ApiError
 from ui.limits import Limits
 from ui.multipart_form import read_form, safe_name
+from ui.subtitle_fields import SUBTITLE_FIELDS, subtitle_options
 
 RESPONSE_FORMATS = ("json", "text", "srt", "vtt", "verbose_json")
 STREAMED_FORMATS = ("json", "text")
@@ -32,6 +36,7 @@ FIELDS = {
     "timestamp_granularities[]": "segment, word or both, with verbose_json (default: segment)",
     "itn": "true writes numbers in digits, false leaves the words (default: true); an extension",
     "ban_emo_unknown": "true never answers EMO_UNKNOWN (default: false); an extension",
+    **SUBTITLE_FIELDS,
     "stream": "true answers with server-sent events, a transcript.text.delta for each segment, with json or text (default: false)",
     "prompt": "accepted without effect: the model takes no prompt",
     "temperature": "accepted without effect: decoding is greedy",
@@ -59,6 +64,8 @@ class TranscriptionRequest:
     stream: bool
     #: Fields that nobody here knows; they had no effect.
     ignored: Collection[str] = ()
+    #: How ``srt`` and ``vtt`` are cut.
+    subtitles: SubtitleOptions = field(default_factory=SubtitleOptions)
 
 
 @asynccontextmanager
@@ -105,6 +112,7 @@ def _checked(form: FormData, path: Path) -> TranscriptionRequest:
     stream = _boolean(form, "stream", default=False)
     if stream and response_format not in STREAMED_FORMATS:
         raise ApiError(f"stream needs response_format {' or '.join(STREAMED_FORMATS)}, not {response_format}", param="stream")
+    subtitles = _subtitles(form, response_format)
     return TranscriptionRequest(
         path=path,
         model=_text(form, "model") or None,
@@ -115,6 +123,7 @@ def _checked(form: FormData, path: Path) -> TranscriptionRequest:
         ban_emo_unknown=_boolean(form, "ban_emo_unknown", default=False),
         stream=stream,
         ignored=tuple(dict.fromkeys(name for name in form if _plain(name) not in _PLAIN_FIELDS)),
+        subtitles=subtitles,
     )
 
 
@@ -135,6 +144,17 @@ def _granularities(form: FormData) -> Iterator[str]:
 def _text(form: FormData, name: str) -> str:
     value = form.get(name)
     return value.strip() if isinstance(value, str) else ""
+
+
+def _subtitles(form: FormData, response_format: str) -> SubtitleOptions:
+    """How the subtitles are cut; ApiError where there are none, or for what is no number in its range."""
+    for name in SUBTITLE_FIELDS:
+        if form.get(name) and response_format not in SUBTITLE_FORMATS:
+            raise ApiError(f"{name} needs response_format {' or '.join(SUBTITLE_FORMATS)}, not {response_format}", param=name)
+    try:
+        return subtitle_options(form)
+    except OptionRangeError as error:
+        raise ApiError(str(error), param=error.values["name"]) from error
 
 
 def _one_of(form: FormData, name: str, known: tuple[str, ...], *, default: str) -> str:

@@ -22,6 +22,7 @@ from engine.cluster.storage import Folder
 from engine.errors import LightVoiceError, UnknownFormatError
 from engine.formats import FORMATS
 from engine.session import DEVICES
+from engine.subtitles.command_line import add_subtitle_options, chosen_subtitles
 from engine.tags import parse_language
 
 ALL_DONE, SOME_FAILED, NOTHING_RUN = 0, 1, 2
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     transcribe.add_argument("--itn", action=argparse.BooleanOptionalAction, default=True, help="inverse text normalization")
     transcribe.add_argument("--ban-emo-unknown", action="store_true", help="never answer EMO_UNKNOWN: take the likeliest emotion")
+    add_subtitle_options(transcribe)
     serve = commands.add_parser("serve", parents=[shared], help="serve the engine for pages and programs until it is stopped")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine alone)")
     serve.add_argument("--port", type=_positive, default=8000, help="port to listen on (default: %(default)s)")
@@ -97,6 +99,7 @@ def _transcribe(arguments: argparse.Namespace) -> int:
     for output_format in arguments.format:
         if output_format not in FORMATS:
             raise UnknownFormatError(output_format=output_format, known=FORMATS)
+    subtitles = chosen_subtitles(arguments)
     bundle = installed(arguments.bundle)
     bundle.variant(arguments.precision)
     job = Job(
@@ -118,7 +121,13 @@ def _transcribe(arguments: argparse.Namespace) -> int:
     start_ray(arguments.address, workers=arguments.workers)
     workers = RayWorkers(workers=arguments.workers, gpus=arguments.gpus_per_worker)
     report = transcribe_archive(
-        sources, job, Folder(arguments.output), workers, formats=arguments.format, tell=lambda reading: _say(str(reading))
+        sources,
+        job,
+        Folder(arguments.output),
+        workers,
+        formats=arguments.format,
+        subtitles=subtitles,
+        tell=lambda reading: _say(str(reading)),
     )
     for name, times in report.undone.items():
         _say(f"{name} ({times} recordings went elsewhere)")

@@ -21,6 +21,7 @@ from engine.cluster.results import Results
 from engine.cluster.source import Refused, Sources
 from engine.cluster.storage import Folder
 from engine.errors import WorkerBundleError
+from engine.subtitles.options import SubtitleOptions
 
 ROUNDS = 3
 #: Recordings that travel together.
@@ -52,6 +53,7 @@ def transcribe_archive(
     workers: Workers,
     *,
     formats: Sequence[str] = (),
+    subtitles: SubtitleOptions | None = None,
     tell: Callable[[Reading], None] = lambda _: None,
 ) -> Report:
     """Transcribe every recording into the folder; what an earlier run has left there is not done again.
@@ -81,7 +83,7 @@ def transcribe_archive(
     account.give_up()
     report.reading = progress.reading()
     tell(report.reading)
-    results.write_all(report.finished(), formats=formats)
+    results.write_all(report.finished(), formats=formats, subtitles=subtitles)
     results.write_report(report.to_dict())
     return report
 

@@ -19,6 +19,7 @@ from engine.cluster.storage import Folder
 from engine.cluster.wire import transcript_from_wire, transcript_to_wire
 from engine.distinct_names import DistinctNames
 from engine.formats import render
+from engine.subtitles.options import SubtitleOptions
 from engine.transcript import Transcript
 
 JSONL, PARQUET, REPORT = "transcripts.jsonl", "transcripts.parquet", "report.json"
@@ -57,7 +58,7 @@ class Results:
     def _name(self, sha256: str) -> str:
         return f"{self._below}/{sha256[:2]}/{sha256}.json"
 
-    def write_all(self, files: Sequence[Done], *, formats: Sequence[str]) -> None:
+    def write_all(self, files: Sequence[Done], *, formats: Sequence[str], subtitles: SubtitleOptions | None = None) -> None:
         """JSONL, Parquet and one file a recording in each of ``formats``, in the order of the job."""
         with self._folder.output_stream(JSONL) as lines, _parquet(self._folder) as table:
             group: list[dict[str, Any]] = []
@@ -72,7 +73,8 @@ class Results:
                     group = []
                 name = names.take(file_name(done.url))
                 for output_format in formats:
-                    self._folder.write(f"{output_format}/{name}.{output_format}", render(transcript, output_format).encode())
+                    text = render(transcript, output_format, subtitles=subtitles)
+                    self._folder.write(f"{output_format}/{name}.{output_format}", text.encode())
             table(group)
 
     def write_report(self, values: Mapping[str, Any]) -> None:

@@ -346,6 +346,29 @@ def test_vad_off_gives_one_segment_and_the_options_survive_a_reload(open_page: C
     expect(page.locator("#lv-end-silence input[type=number]")).to_have_value("500")
 
 
+def test_subtitles_are_cut_as_chosen_without_another_run_and_the_choice_survives_a_reload(
+    open_page: Callable[..., Any], spoken_digits: Path
+) -> None:
+    page = open_page()
+    page.locator("#lv-transcribe-itn input").click()  # words are longer than digits
+    transcribed(page, spoken_digits)
+    before = read_srt(downloaded(page, "srt")[1].decode())
+    page.locator("#lv-subtitles > button").click()
+    for option, value in (("line-width", "16"), ("line-count", "1")):
+        number = page.locator(f"#lv-{option} input[type=number]")
+        number.fill(value)
+        number.press("Enter")
+    page.wait_for_function("window.lightvoiceQueue.asChosen('').includes('max_line_width=16&max_line_count=1')")
+    for _ in range(2):
+        for read, name in ((read_srt, "srt"), (read_vtt, "vtt")):
+            cues = read(downloaded(page, name)[1].decode())
+            assert len(cues) > len(before)
+            assert all(len(cue.text) <= 16 and "\n" not in cue.text for cue in cues)
+        page.reload()
+        page.wait_for_function("window.lightvoiceQueue?.asChosen('').includes('max_line_width=16&max_line_count=1')")
+        page.locator("#lv-download-srt").wait_for()
+
+
 def test_every_option_is_explained_in_both_languages(open_page: Callable[..., Any]) -> None:
     for locale, words in (("en-US", "starts a new segment"), ("zh-CN", "停顿达到此时长")):
         page = open_page(locale=locale)

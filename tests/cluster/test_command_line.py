@@ -39,6 +39,7 @@ def test_an_archive_is_transcribed_and_what_failed_is_said(here, archive, tmp_pa
         (["--precision", "fp64"], "unknown precision 'fp64'"),
         (["--language", "xx"], "unknown language 'xx'"),
         (["--bundle", "nothing"], "no bundle 'nothing'"),
+        (["--max-line-width", "2"], "max_line_width is 2"),
     ],
 )
 def test_a_wrong_choice_is_said_before_anything_is_started(here, archive, tmp_path, capsys, arguments, said):

@@ -1,17 +1,19 @@
-"""txt, srt, vtt, json: valid, escaped, and split where a reader needs it."""
+"""txt, srt, vtt, json: valid and escaped. How subtitles are cut: tests/engine/subtitles."""
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import dataclass, fields
 
 import pytest
 
 from engine.errors import UnknownFormatError
-from engine.formats import CUE_COLUMNS, CUE_MS, FORMATS, cues, render
+from engine.formats import FORMATS, SUBTITLE_FORMATS, render
+from engine.subtitles.options import SubtitleOptions
 from engine.tags import Emotion, Event, Language
 from engine.transcript import Segment, TagConfidence, Timing, Token, Transcript
+from tests.subtitles import read_vtt
 
 TIMING = Timing(decode_s=0.1, features_s=0.1, vad_s=0.1, asr_s=0.1, total_s=0.4, rtf=0.04)
 
@@ -31,15 +33,6 @@ def segment(start_ms: int, end_ms: int, text: str, tokens: tuple[Token, ...] = (
 
 def transcript(*segments: Segment) -> Transcript:
     return Transcript(file="a.wav", duration_s=12.3456, bundle="tiny", precision="int8", segments=segments, timing=TIMING)
-
-
-def spoken(words: list[str], *, step_ms: int = 400, pieces: str = "▁{}") -> Segment:
-    tokens = tuple(
-        Token(text=pieces.format(word), start_ms=index * step_ms, end_ms=index * step_ms + step_ms - 50, confidence=0.9)
-        for index, word in enumerate(words)
-    )
-    joined = (" " if "▁" in pieces else "").join(words)
-    return segment(0, len(words) * step_ms, joined, tokens)
 
 
 def test_json_is_one_object_on_one_line_with_the_contracts_keys() -> None:
@@ -77,53 +70,31 @@ def test_silence_is_an_empty_document(output_format: str, text: str) -> None:
     assert render(transcript(segment(0, 500, "")), output_format) == text
 
 
-@pytest.mark.parametrize("words", [[f"word{index}" for index in range(60)], ["extraordinarily"] * 25])
-def test_long_segments_are_split_between_words(words: list[str]) -> None:
-    parts = cues(transcript(spoken(words)))
-    assert len(parts) > 1
-    assert " ".join(part.text for part in parts).split() == words
-    for part in parts:
-        assert len(part.text) <= CUE_COLUMNS
-        assert part.end_ms - part.start_ms <= CUE_MS
-    assert [part.start_ms for part in parts] == sorted(part.start_ms for part in parts)
-
-
-def test_chinese_is_split_at_characters() -> None:
-    characters = list("开放时间早上九点至下午五点" * 8)
-    parts = cues(transcript(spoken(characters, step_ms=200, pieces="{}")))
-    assert "".join(part.text for part in parts) == "".join(characters)
-    assert all(len(part.text) * 2 <= CUE_COLUMNS for part in parts)
-
-
-def test_a_pause_is_a_better_place_to_split() -> None:
-    words = [
-        Token(
-            text=f"▁wordnumber{i:02d}",
-            start_ms=i * 700 + (2000 if i >= 5 else 0),
-            end_ms=i * 700 + 600 + (2000 if i >= 5 else 0),
-            confidence=1.0,
-        )
-        for i in range(9)
+def test_subtitles_are_cut_as_the_options_say() -> None:
+    talk = transcript(segment(0, 6_000, "one two three four five six seven eight"))
+    assert render(talk, "srt") == "1\n00:00:00,000 --> 00:00:06,000\none two three four five six seven eight\n"
+    narrow = SubtitleOptions(max_line_width=14, max_line_count=2, min_cue_ms=1_000)
+    assert [cue.text.split("\n") for cue in read_vtt(render(talk, "vtt", subtitles=narrow))] == [
+        ["one two", "three four"],
+        ["five six", "seven eight"],
     ]
-    parts = cues(transcript(segment(0, 8_600, " ".join(word.text[1:] for word in words), tuple(words))))
-    assert parts[0].text.endswith("wordnumber04")
+    assert render(talk, "txt", subtitles=narrow) == render(talk, "txt")
 
 
-def test_a_long_segment_without_tokens_is_split_evenly() -> None:
-    parts = cues(transcript(segment(0, 20_000, "word " * 40)))
-    assert " ".join(part.text for part in parts).split() == ["word"] * 40
-    assert (parts[0].start_ms, parts[-1].end_ms) == (0, 20_000)
-    for part in parts:
-        assert part.end_ms - part.start_ms <= CUE_MS
-        assert part.end_ms - part.start_ms == pytest.approx(500 * len(part.text.split()), abs=10)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedSegment(Segment):
+    speaker: str | None = None
 
 
-def test_words_that_were_rewritten_are_in_the_subtitles_as_they_stand_in_the_text() -> None:
-    spoken_words = spoken([f"word{index}" for index in range(40)])
-    rewritten = spoken_words.text.replace("word7 word8", "78,").replace("word20", "Word 20.")
-    parts = cues(transcript(replace(spoken_words, text=rewritten)))
-    assert " ".join(part.text for part in parts) == rewritten
-    assert [part.start_ms for part in parts] == sorted(part.start_ms for part in parts)
+def test_a_speaker_stands_before_the_words_or_is_a_voice() -> None:
+    words = segment(0, 1_000, "good morning")
+    named = NamedSegment(**{field.name: getattr(words, field.name) for field in fields(words)}, speaker="A & B")
+    assert render(transcript(named), "srt").endswith("\nA & B: good morning\n")
+    assert render(transcript(named), "vtt").endswith("\n<v A &amp; B>good morning\n")
+
+
+def test_the_formats_with_times_and_lines_are_named() -> None:
+    assert set(SUBTITLE_FORMATS) == {"srt", "vtt"} < set(FORMATS)
 
 
 def test_an_unknown_format_lists_the_known() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from engine.audio import load_audio
 from engine.formats import FORMATS, render
+from engine.subtitles.options import SubtitleOptions
 from engine.transcript import Transcript
 from tests.subtitles import read_srt, read_vtt
 from tests.ui.fake_engine import FakeEngine
@@ -47,7 +48,7 @@ def test_subtitles_are_what_their_readers_expect(transcript: Transcript) -> None
     nasty = replace(
         transcript, segments=(replace(transcript.segments[0], text="a --> b & <i>c</i>\n\n2", tokens=()), *transcript.segments[1:])
     )
-    expected = [(segment.start_ms, segment.end_ms) for segment in nasty.segments]
+    expected = [(segment.start_ms, max(segment.end_ms, segment.start_ms + 800)) for segment in nasty.segments]
     for read, name in ((read_srt, "srt"), (read_vtt, "vtt")):
         cues = read(download(nasty, name)[1].decode("utf-8"))
         assert [(cue.start_ms, cue.end_ms) for cue in cues] == expected
@@ -76,6 +77,14 @@ def test_subtitles_are_what_their_readers_expect(transcript: Transcript) -> None
 )
 def test_a_download_has_a_name_that_every_system_takes(name: str, stem: str) -> None:
     assert file_stem(name) == stem
+
+
+def test_subtitles_are_cut_as_asked_in_a_download_and_in_the_zip(transcript: Transcript) -> None:
+    long = replace(transcript, segments=(replace(transcript.segments[0], text="one two three four five six", tokens=(), end_ms=2_900),))
+    narrow = SubtitleOptions(max_line_width=14, max_line_count=1)
+    assert [cue.text for cue in read_srt(download(long, "srt", subtitles=narrow)[1].decode())] == ["one two three", "four five six"]
+    with zipfile.ZipFile(io.BytesIO(zip_of_all([long], subtitles=narrow))) as archive:
+        assert len(read_vtt(archive.read("my talk.vtt").decode())) == 2
 
 
 def test_the_zip_holds_every_transcript_in_every_format_under_a_name_of_its_own(transcript: Transcript) -> None:

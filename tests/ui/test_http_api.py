@@ -17,6 +17,7 @@ import soundfile
 openai = pytest.importorskip("openai")
 
 from engine.errors import SessionError  # noqa: E402 - after the skip
+from tests.subtitles import read_srt, read_vtt  # noqa: E402
 from tests.ui.conftest import RunningPage  # noqa: E402
 from tests.ui.fake_workshop import FakeWorkshop  # noqa: E402
 from ui.context import Limits  # noqa: E402
@@ -113,6 +114,14 @@ def test_openais_client_gets_text_and_subtitles(
     with two_words.open("rb") as file:
         assert client.audio.transcriptions.create(file=file, model="fake:fp32", response_format=response_format).startswith(begins)
     assert post(page, two_words, response_format=response_format).headers["content-type"] == f"{media_type}; charset=utf-8"
+
+
+def test_subtitles_are_cut_as_the_fields_say(page: RunningPage, two_words: Path) -> None:
+    [first, *_] = read_srt(post(page, two_words, response_format="srt").text)
+    [longer, *_] = read_srt(post(page, two_words, response_format="srt", min_cue_ms="1000").text)
+    assert (first.end_ms - first.start_ms, longer.end_ms - longer.start_ms) == (800, 1_000)
+    narrow = read_vtt(post(page, two_words, response_format="vtt", max_line_width="10", max_line_count="1", min_cue_ms="").text)
+    assert all(len(cue.text) <= 10 and "\n" not in cue.text for cue in narrow)
 
 
 def test_openais_client_lists_and_retrieves_models(client: openai.OpenAI) -> None:
@@ -214,6 +223,10 @@ def test_an_error_in_the_middle_of_a_stream_reaches_the_client(client: openai.Op
         ({"timestamp_granularities[]": "word"}, 400, "timestamp_granularities[]", "needs response_format verbose_json, not json"),
         ({"timestamp_granularities[]": "syllable"}, 400, "timestamp_granularities[]", "'syllable'; choose one of word, segment"),
         ({"stream": "true", "response_format": "srt"}, 400, "stream", "needs response_format json or text, not srt"),
+        ({"max_line_width": "42"}, 400, "max_line_width", "needs response_format srt or vtt, not json"),
+        ({"max_line_width": "wide", "response_format": "srt"}, 400, "max_line_width", "'wide'; it must lie between 10 and 200"),
+        ({"max_line_count": "9", "response_format": "vtt"}, 400, "max_line_count", "9; it must lie between 1 and 4"),
+        ({"min_cue_ms": "-1", "response_format": "srt"}, 400, "min_cue_ms", "'-1'; it must lie between 0 and 5000"),
         ({"itn": "perhaps"}, 400, "itn", "'perhaps'; choose one of true, false"),
     ],
 )

@@ -283,6 +283,8 @@ def test_leaving_forgets_what_was_said(client: TestClient) -> None:
     send(client, 0)
     assert client.get(f"/live/{IDS[0]}/transcript.txt").status_code == 200
     assert client.get(f"/live/{IDS[0]}/transcript.exe").status_code == 404
+    assert client.get(f"/live/{IDS[0]}/transcript.srt?max_line_width=20").status_code == 200
+    assert client.get(f"/live/{IDS[0]}/transcript.srt?max_line_width=2").status_code == 422
     assert client.post(f"/live/{IDS[0]}/leave").status_code == 200
     assert client.get(f"/live/{IDS[0]}/transcript.txt").status_code == 404
 

@@ -167,6 +167,17 @@ def test_downloads_are_attachments_with_the_recordings_name(
     assert ask(f"/{entry}.exe").status_code == 404
 
 
+def test_subtitles_are_cut_as_the_download_asks(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+    (entry,) = transcribed(runner, queue, two_words, "a.wav")
+    ask.post(f"/{entry}/segments/0", json={"text": "one two three four five six"})
+    chosen = "max_line_width=14&max_line_count=2&min_cue_ms=300"
+    assert next(cue.text for cue in read_srt(ask(f"/{entry}.srt?{chosen}").text)) == "one two three\nfour five six"
+    with zipfile.ZipFile(io.BytesIO(ask(f"/all.zip?{chosen}").content)) as archive:
+        assert archive.read("a.vtt").decode() == ask(f"/{entry}.vtt?{chosen}").text != ask(f"/{entry}.vtt").text
+    for wrong in ("max_line_width=1", "max_line_count=x", "min_cue_ms=99999"):
+        assert ask(f"/{entry}.srt?{wrong}").status_code == ask(f"/all.zip?{wrong}").status_code == 422
+
+
 def test_the_zip_holds_all_that_is_done(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
     transcribed(runner, queue, two_words, "a.wav", "a.wav")
     queue.add(two_words, "not yet.wav")

@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from engine.audio import load_audio
 from engine.formats import FORMATS
 from engine.pipeline import Engine
+from tests.subtitles import read_srt
 from ui.limits import Limits
 from ui.memory_probe import Footprint, ProbeError, Saving, measure_saving
 from ui.slim_app import COMMAND, SOUND, slim_app
@@ -57,6 +58,15 @@ def test_a_wav_becomes_a_transcript_with_tags_and_files(client: TestClient, engi
         assert segment.text in told["downloads"]["txt"]["text"]
     assert told["html"].count("lv-segment-head") == len(expected.segments)
     assert "lv-emotion" in told["html"]
+
+
+def test_subtitles_are_cut_as_asked(client: TestClient, wav: Callable[..., bytes]) -> None:
+    asked = "max_line_width=12&max_line_count=1&min_cue_ms="
+    told = client.post(f"/transcribe?name=x.wav&{asked}", content=wav(), headers=SOUND_HEADER).json()
+    assert all(len(cue.text) <= 12 and "\n" not in cue.text for cue in read_srt(told["downloads"]["srt"]["text"]))
+    refused = client.post("/transcribe?name=x.wav&max_line_width=1", content=wav(), headers={**SOUND_HEADER, "accept-language": "zh"})
+    assert refused.status_code == 400
+    assert "必须在 10 与 200 之间" in refused.json()["failure"]
 
 
 @pytest.mark.parametrize(("subtype", "file_format"), [("PCM_24", "WAV"), ("FLOAT", "WAVEX"), ("PCM_16", "RF64")])

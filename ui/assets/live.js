@@ -216,7 +216,7 @@
 
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("[data-live-format]"), button = event.target.closest?.("[data-live-copy]");
-    if (link) link.href = address(last, `transcript.${link.dataset.liveFormat}`);
+    if (link) link.href = window.lightvoiceQueue.asChosen(address(last, `transcript.${link.dataset.liveFormat}`));
     if (button) copy(button).catch(() => say("lost"));
   });
   window.addEventListener("pagehide", () => { if (last) navigator.sendBeacon(address(last, "leave")); });

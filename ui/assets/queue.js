@@ -4,7 +4,7 @@
   const BUSY_MS = 500, IDLE_MS = 60000, LOST_MS = 2000, DRAWN_MS = 100, MANY_ROWS = 20; // an idle page asks too, for who does not ask is taken for gone
   const KEY = "lightvoice-queue";
   const spans = (list) => [...document.querySelectorAll(list)];
-  let unsureBelow = 50, shown = "", timer = 0, looking = false, again = false;
+  let unsureBelow = 50, subtitles = "", shown = "", timer = 0, looking = false, again = false;
   const saving = new Set();
 
   const made = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -208,11 +208,17 @@
     setTimeout(() => { said.textContent = ""; }, 3000);
   }
 
+  /* How subtitles are cut: asked with each download, so that a change needs no new run. */
+  function cut(width, lines, shortest) {
+    subtitles = new URLSearchParams({ max_line_width: width, max_line_count: lines, min_cue_ms: shortest }).toString();
+  }
+  const asChosen = (link) => (subtitles ? `${link}?${subtitles}` : link);
+
   /* A download waits for words that are still on their way to the server. */
   async function download(link) {
     await Promise.allSettled([...saving]);
     const real = document.createElement("a");
-    real.href = link.href;
+    real.href = asChosen(link.href);
     real.download = "";
     document.body.append(real);
     real.click();
@@ -254,6 +260,6 @@
   const uploaded = [];
   const take = (files) => { uploaded.push(...(files ?? [])); };
   const taken = () => uploaded.splice(0);
-  window.lightvoiceQueue = { id: () => queueId, look, mark, take, taken };
+  window.lightvoiceQueue = { id: () => queueId, look, mark, cut, asChosen, take, taken };
   look();
 })();

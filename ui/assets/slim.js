@@ -58,6 +58,7 @@
       return;
     }
     const query = new URLSearchParams({ name: file.name, language: place("language").value, itn: place("itn").checked });
+    place("subtitles").querySelectorAll("input").forEach((field) => query.set(field.name, field.value));
     busy(place("run"), form.dataset.working, async () => {
       offer({});
       try {
