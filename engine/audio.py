@@ -6,6 +6,7 @@ touched. An AudioStream gives the blocks as they are read, so that an hour never
 
 from __future__ import annotations
 
+import stat
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
@@ -159,17 +160,20 @@ class _Parts:
 def existing_file(source: str | Path) -> Path:
     """The path of a file that can be opened and is not empty; AudioNotFoundError, AudioDecodeError or EmptyAudioError."""
     path = Path(source)
-    if not path.exists():
-        raise AudioNotFoundError(path=path)
-    if path.is_dir():
-        raise AudioDecodeError(path=path, reason="it is a folder")
     try:
-        size = path.stat().st_size
-        with path.open("rb"):
-            pass
+        status = path.stat()
+        if stat.S_ISREG(status.st_mode):
+            with path.open("rb"):
+                pass
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # a path with a zero in it is a ValueError
+        raise AudioNotFoundError(path=path) from error
     except OSError as error:
         raise AudioDecodeError(path=path, reason=error.strerror or type(error).__name__) from error
-    if size == 0:
+    if stat.S_ISDIR(status.st_mode):
+        raise AudioDecodeError(path=path, reason="it is a folder")
+    if not stat.S_ISREG(status.st_mode):
+        raise AudioDecodeError(path=path, reason="it is no file, but a pipe or a device")
+    if status.st_size == 0:
         raise EmptyAudioError(path=path)
     return path
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import OptionError, OutputError
+from engine.file_names import LONGEST_NAME_BYTES, shortened
+from engine.piped import STDIN, STDIN_STEM
 
 log = logging.getLogger(__name__)
 
@@ -31,16 +33,22 @@ def result_paths(folder: Path, files: Sequence[str], output_format: str) -> list
     except OSError as error:
         raise OptionError(f"cannot make the folder {folder} ({error.strerror}); choose another --output-dir") from error
     taken: set[str] = set()
-    targets = []
-    for file in files:
-        stem, number = Path(file).stem, 1
-        name = stem
-        while name in taken:
-            number += 1
-            name = f"{stem}-{number}"
-        taken.add(name)
-        targets.append(folder / f"{name}.{output_format}")
-    return targets
+    return [folder / f"{_untaken(file, taken, output_format)}.{output_format}" for file in files]
+
+
+def _untaken(file: str, taken: set[str], output_format: str) -> str:
+    """A recording's name without its ending, no longer than a file system takes, numbered where another result has it.
+
+    Names that differ in case alone are one name on Windows and macOS.
+    """
+    stem = STDIN_STEM if file == STDIN else Path(file).stem
+    most_bytes = LONGEST_NAME_BYTES - len(f".{output_format}")
+    name, number = shortened(stem, most_bytes), 1
+    while name.casefold() in taken:
+        number += 1
+        name = f"{shortened(stem, most_bytes - len(f'-{number}'))}-{number}"
+    taken.add(name.casefold())
+    return name
 
 
 class BatchJournal:
@@ -63,7 +71,8 @@ class BatchJournal:
     def write(self, source: Path, target: Path, text: str) -> None:
         """Write a result, whole under its name or not at all, and remember it. Raises OutputError."""
         content = text.encode("utf-8")
-        partial = target.with_name(f".{target.name}.partial")
+        # As short as it is long: the result's own name may be the longest that there may be.
+        partial = target.with_name(f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:32]}.partial")
         try:
             partial.write_bytes(content)
             # Before the result has its name: a result that is there is in the journal, whenever this process is killed.

@@ -9,6 +9,7 @@ stream that breaks while it is decoded is one.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -71,7 +72,7 @@ def decode(path: Path, sink: Sink, *, max_duration_s: float | None, read: ReadOp
 def probe(path: Path) -> Probe | None:
     """What the header says, without decoding; None for what is no recording."""
     try:
-        with soundfile.SoundFile(str(path)) as handle:
+        with _opened_soundfile(path) as handle:
             only = Track(number=1, codec=handle.subtype, channels=handle.channels, sample_rate_hz=handle.samplerate, default=True)
             return Probe(container=handle.format, duration_s=_frames_s(handle), tracks=(only,))
     except soundfile.LibsndfileError:
@@ -94,8 +95,16 @@ def _container_s(container: Any) -> float | None:
     return None if container.duration is None else container.duration / av.time_base
 
 
+def _opened_soundfile(path: Path) -> soundfile.SoundFile:
+    """A recording as libsndfile opens it: by its content, and by its name alone what has no header, such as .gsm and .vox."""
+    if path.suffix.lower() == ".raw":  # which the library takes for samples without a header; people call other things so
+        return soundfile.SoundFile(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)), closefd=True)
+    # As bytes: the library would refuse a name that is not UTF-8.
+    return soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else str(path))
+
+
 def _read_soundfile(path: Path, sink: Sink, max_duration_s: float | None, *, read: ReadOptions, columns: int) -> None:
-    with soundfile.SoundFile(str(path)) as handle:
+    with _opened_soundfile(path) as handle:
         rate = handle.samplerate
         mixdown = Mixdown(sink, path=path, sample_rate_hz=rate, max_duration_s=max_duration_s, read=read, columns=columns)
         if handle.format not in RECKONED:

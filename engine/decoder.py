@@ -23,7 +23,7 @@ from engine.audio import AudioStream, Look, Waveform, existing_file
 from engine.containers import Probe
 from engine.decode_messages import Kind
 from engine.decode_process import BYTES_PER_SAMPLE, DecodeProcess
-from engine.errors import AudioError, AudioTooLongError, DecoderCrashedError, OptionRangeError
+from engine.errors import AudioDecodeError, AudioError, AudioTooLongError, DecoderCrashedError, OptionRangeError
 from engine.mixdown import SAMPLE_RATE_HZ
 from engine.read_options import Channel, ReadOptions
 from engine.tracks import MOST_TRACKS, Track
@@ -132,6 +132,14 @@ class Decoder:
             return None
         tracks = tuple(Track.from_dict(values) for values in found["tracks"][:MOST_TRACKS])
         return Probe(container=str(found["container"]), duration_s=found["duration_s"], tracks=tracks)
+
+    def tracks(self, source: str | Path) -> tuple[Track, ...]:
+        """A recording's audio tracks; AudioNotFoundError, EmptyAudioError, and AudioDecodeError for what has none."""
+        path = existing_file(source)
+        found = self.probe(path)
+        if found is None:
+            raise AudioDecodeError(path=path, reason="no audio track was found in it")
+        return found.tracks
 
     def close(self) -> None:
         """End the workers; one that is decoding ends after its file."""

@@ -23,6 +23,7 @@ class Cue:
     start_ms: int
     end_ms: int
     text: str
+    speaker: str | None = None
 
 
 def _columns(text: str) -> int:
@@ -36,7 +37,7 @@ def cues(transcript: Transcript) -> list[Cue]:
         if not segment.text:
             continue
         if segment.end_ms - segment.start_ms <= CUE_MS and _columns(segment.text) <= CUE_COLUMNS:
-            result.append(Cue(segment.start_ms, segment.end_ms, segment.text))
+            result.append(Cue(segment.start_ms, segment.end_ms, segment.text, segment.speaker))
             continue
         group: list[TimedStretch] = []
         for word in timed_words(segment):
@@ -53,7 +54,7 @@ def cues(transcript: Transcript) -> list[Cue]:
 
 
 def _cue(segment: Segment, group: list[TimedStretch]) -> Cue:
-    return Cue(group[0].start_ms, group[-1].end_ms, segment.text[group[0].first : group[-1].last])
+    return Cue(group[0].start_ms, group[-1].end_ms, segment.text[group[0].first : group[-1].last], segment.speaker)
 
 
 def _clock(time_ms: int, *, decimal: str) -> str:
@@ -66,29 +67,35 @@ def _one_line(text: str) -> str:
     return " ".join(text.split()).replace("-->", "→")
 
 
+def _said_by(speaker: str | None) -> str:
+    return "" if speaker is None else f"{speaker}: "
+
+
 def to_json(transcript: Transcript) -> str:
     """One JSON object on one line."""
     return json.dumps(transcript.to_dict(), ensure_ascii=False) + "\n"
 
 
 def to_txt(transcript: Transcript) -> str:
-    """One line a segment; nothing for silence."""
-    return "".join(f"{_one_line(segment.text)}\n" for segment in transcript.segments if segment.text)
+    """One line a segment, who speaks in front where that is known; nothing for silence."""
+    return "".join(f"{_said_by(segment.speaker)}{_one_line(segment.text)}\n" for segment in transcript.segments if segment.text)
 
 
 def to_srt(transcript: Transcript) -> str:
     """SubRip: numbered cues, comma before the milliseconds."""
     blocks = [
-        f"{number}\n{_clock(cue.start_ms, decimal=',')} --> {_clock(cue.end_ms, decimal=',')}\n{_one_line(cue.text)}\n"
+        f"{number}\n{_clock(cue.start_ms, decimal=',')} --> {_clock(cue.end_ms, decimal=',')}\n"
+        f"{_said_by(cue.speaker)}{_one_line(cue.text)}\n"
         for number, cue in enumerate(cues(transcript), start=1)
     ]
     return "\n".join(blocks)
 
 
 def to_vtt(transcript: Transcript) -> str:
-    """WebVTT (https://www.w3.org/TR/webvtt1/): header, cues, ``&<>`` escaped."""
+    """WebVTT (https://www.w3.org/TR/webvtt1/): header, cues, ``&<>`` escaped; who speaks is the cue's voice."""
     blocks = [
-        f"{_clock(cue.start_ms, decimal='.')} --> {_clock(cue.end_ms, decimal='.')}\n{html.escape(_one_line(cue.text), quote=False)}\n"
+        f"{_clock(cue.start_ms, decimal='.')} --> {_clock(cue.end_ms, decimal='.')}\n"
+        f"{'' if cue.speaker is None else f'<v {cue.speaker}>'}{html.escape(_one_line(cue.text), quote=False)}\n"
         for cue in cues(transcript)
     ]
     return "\n".join(["WEBVTT\n", *blocks])
