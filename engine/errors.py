@@ -113,8 +113,10 @@ class UnknownTrackError(AudioError):
     """An audio track that the recording does not hold."""
 
     def __init__(self, *, path: str | Path, track: int, count: int) -> None:
-        held = "one audio track" if count == 1 else f"{count} audio tracks"
-        super().__init__(f"{Path(path).name} holds {held} and no track {track}; choose 1 to {count}, or none for the default track")
+        super().__init__(
+            f"there is no audio track {track} in {Path(path).name}, whose last one is {count}; choose one up to that, "
+            "or none for the default track"
+        )
 
 
 class OnlyWavError(AudioError):

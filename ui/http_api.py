@@ -26,6 +26,7 @@ from ui.api_docs import FORM_SCHEMA, docs_html
 from ui.api_errors import ApiError, error_answer, error_json
 from ui.callers import caller_of
 from ui.context import PageContext
+from ui.track_routes import add_track_route
 from ui.transcript_events import TranscriptEvents
 from ui.transcription_json import model_id, plain_json, verbose_json
 from ui.transcription_request import TranscriptionRequest, received
@@ -65,6 +66,8 @@ def http_api(context: PageContext, *, folder: Path) -> APIRouter:
                 return Response(status_code=CLIENT_LEFT)
             except Exception as error:  # noqa: BLE001 - the last line: whatever it is, it is said, or logged with a number (error_answer)
                 return error_answer(error)
+
+    add_track_route(router, context, folder=folder)
 
     @router.get("/v1/models")
     def models() -> JSONResponse:
@@ -149,7 +152,7 @@ async def _run(context: PageContext, request: Request, wanted: TranscriptionRequ
 def _transcribe(context: PageContext, wanted: TranscriptionRequest, precision: str, on_segment: OnSegment, look: Look) -> Transcript:
     """Decode and recognize; ``look`` is called between steps and may raise."""
     transcript = context.engine.transcribe(
-        context.engine.open_recording(wanted.path, max_duration_s=context.limits.duration_s, look=look),
+        context.engine.open_recording(wanted.path, max_duration_s=context.limits.duration_s, look=look, read=wanted.read),
         language=wanted.language,
         itn=wanted.itn,
         precision=precision,
@@ -170,6 +173,7 @@ def _answer(transcript: Transcript, wanted: TranscriptionRequest) -> Response:
         case "verbose_json":
             return JSONResponse(verbose_json(transcript, granularities=wanted.granularities), headers=headers)
         case "text":
-            return PlainTextResponse(f"{transcript.text}\n", headers=headers)
+            apart = any(segment.speaker for segment in transcript.segments)
+            return PlainTextResponse(render(transcript, "txt") if apart else f"{transcript.text}\n", headers=headers)
         case subtitles:
             return PlainTextResponse(render(transcript, subtitles), media_type=_MEDIA_TYPES[subtitles], headers=headers)

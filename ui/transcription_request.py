@@ -15,6 +15,8 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
+from engine.file_names import printable
+from engine.read_options import Channel, ReadOptions, parse_channel
 from engine.tags import parse_language
 from ui.api_errors import ApiError
 from ui.limits import Limits
@@ -36,6 +38,9 @@ FIELDS = {
     "timestamp_granularities[]": "segment, word or both, with verbose_json (default: segment)",
     "itn": "true writes numbers in digits, false leaves the words (default: true); an extension",
     "ban_emo_unknown": "true never answers EMO_UNKNOWN (default: false); an extension",
+    "channel": "auto (the mix, without channels that cancel each other or carry no speech), mix, left, right, or split, which takes each "
+    "channel for a speaker's (default: auto); an extension",
+    "track": "number of the audio track, from 1, as POST /v1/audio/tracks lists them (default: the one that the file marks); an extension",
     "stream": "true answers with server-sent events, a transcript.text.delta for each segment, with json or text (default: false)",
     "prompt": "accepted without effect: the model takes no prompt",
     "temperature": "accepted without effect: decoding is greedy",
@@ -55,6 +60,7 @@ class TranscriptionRequest:
     granularities: Collection[str]
     itn: bool
     ban_emo_unknown: bool
+    read: ReadOptions
     stream: bool
 
 
@@ -131,7 +137,7 @@ def _checked_file(form: FormData) -> UploadFile:
 
 def _safe_name(name: str | None) -> str:
     """A file's own name, for messages and for the decoder, which knows some containers by their ending."""
-    plain = Path((name or "").replace("\\", "/")).name.replace("\0", "")
+    plain = printable(Path((name or "").replace("\\", "/")).name.replace("\0", ""))
     kept = plain.encode("utf-8", "replace")[-NAME_BYTES:].decode("utf-8", "ignore")
     return kept if kept not in ("", ".", "..") else "recording"
 
@@ -166,8 +172,16 @@ def _checked(form: FormData, path: Path) -> TranscriptionRequest:
         granularities=frozenset(asked or ("segment",)),
         itn=_boolean(form, "itn", default=True),
         ban_emo_unknown=_boolean(form, "ban_emo_unknown", default=False),
+        read=ReadOptions(channel=parse_channel(str(form.get("channel") or Channel.AUTO)), track=_track(form)),
         stream=stream,
     )
+
+
+def _track(form: FormData) -> int | None:
+    value = str(form.get("track") or "")
+    if value and not value.isdecimal():
+        raise ApiError(f"track is {value!r}; it is a number from 1, as POST /v1/audio/tracks lists them", param="track")
+    return int(value) if value else None
 
 
 def _one_of(form: FormData, name: str, known: tuple[str, ...], *, default: str) -> str:
