@@ -44,12 +44,13 @@ def read_srt(text: str) -> list[ReadCue]:
 
 
 def read_vtt(text: str) -> list[ReadCue]:
-    """The header line, then cues whose text holds no bare ``<``, ``&`` or arrow."""
+    """The header line, then cues whose text holds no bare ``<``, ``&`` or arrow; a voice in front of it is no part of it."""
     (header, *rest) = _blocks(text)
     assert header == ["WEBVTT"]
     cues = []
     for times, *lines in rest:
         assert lines and all(lines)
+        lines[0] = re.sub(r"^<v [^<>&\n]+>", "", lines[0])
         for line in lines:
             assert "-->" not in line
             assert not re.search(r"<|&(?!amp;|lt;|gt;)", line), line
