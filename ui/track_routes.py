@@ -17,16 +17,22 @@ from ui.context import PageContext
 from ui.transcription_request import received
 
 TRACKS_PATH = "/v1/audio/tracks"
+#: Recordings that are looked into at a time; the decoder has four places.
+MOST_LOOKED_INTO = 16
 #: What nginx calls a request whose client has left: nobody reads the answer.
 CLIENT_LEFT = 499
 
 
 def add_track_route(router: APIRouter, context: PageContext, *, folder: Path) -> None:
     """Add the route; an upload lies in ``folder`` while it is looked into."""
+    present: set[int] = set()
 
     @router.post(TRACKS_PATH, openapi_extra={"requestBody": TRACKS_SCHEMA})
     async def tracks(request: Request) -> Response:
         """List a recording's audio tracks; transcriptions take the default one unless ``track`` names another."""
+        if len(present) >= MOST_LOOKED_INTO:
+            return error_answer(context.slots.full())
+        present.add(id(request))
         try:
             async with received(request, folder, limits=context.limits) as wanted:
                 found = await run_in_threadpool(tracks_of_file, context, wanted.path)
@@ -34,6 +40,8 @@ def add_track_route(router: APIRouter, context: PageContext, *, folder: Path) ->
             return Response(status_code=CLIENT_LEFT)
         except Exception as error:  # noqa: BLE001 - the last line: whatever it is, it is said, or logged with a number (error_answer)
             return error_answer(error)
+        finally:
+            present.discard(id(request))
         return JSONResponse({"object": "list", "data": [track.to_dict() for track in found]})
 
 

@@ -281,3 +281,9 @@ def test_tracks_of_an_entry_are_those_of_its_header(tmp_path: Path, two_words: P
     assert queue.add(two_words, "a.wav").tracks == (Track(number=1, codec="PCM_16", channels=1, sample_rate_hz=16_000, default=True),)
     (tmp_path / "notes.txt").write_text("no audio", encoding="utf-8")
     assert queue.add(tmp_path / "notes.txt", "notes.txt").tracks == ()
+
+
+def test_too_many_lookers_are_asked_to_come_back(page: RunningPage, film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ui.track_routes.MOST_LOOKED_INTO", 0)
+    answer = post(page, film, path="tracks")
+    assert (answer.status_code, "retry-after" in answer.headers) == (429, True)
