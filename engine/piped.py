@@ -7,7 +7,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -48,16 +48,14 @@ def as_file(file: str) -> Iterator[Path]:
     if not is_piped(file):
         yield Path(file)
         return
-    with claimed_folder(Path(tempfile.gettempdir()), "lightvoice-piped-") as folder:
-        path = folder / (STDIN_STEM if file == STDIN else Path(file).name)
+    stem = STDIN_STEM if file == STDIN else Path(file).name
+    with ExitStack() as lasting:
         try:
-            if file == STDIN:
-                _keep(sys.stdin.buffer, path)
-            else:
-                with Path(file).open("rb") as source:
-                    _keep(source, path)
+            path = lasting.enter_context(claimed_folder(Path(tempfile.gettempdir()), "lightvoice-piped-")) / stem
+            source = sys.stdin.buffer if file == STDIN else lasting.enter_context(Path(file).open("rb"))
+            _keep(source, path)
         except OSError as error:
-            raise AudioDecodeError(path=path, reason=f"reading it failed: {error.strerror or type(error).__name__}") from error
+            raise AudioDecodeError(path=stem, reason=f"keeping what it brings failed: {error.strerror or type(error).__name__}") from error
         yield path
 
 
