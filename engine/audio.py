@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from engine.containers import BLOCK_SAMPLES, decode
 from engine.errors import AudioDecodeError, AudioNotFoundError, EmptyAudioError
+from engine.file_names import printable
 from engine.mixdown import HIGHEST_RATE_HZ, LOWEST_RATE_HZ, QUALITY, SAMPLE_RATE_HZ, Look, Mixdown
 from engine.read_options import ReadOptions
 
@@ -190,7 +191,7 @@ def load_audio(
     path = existing_file(source)
     parts = _Parts(look)
     decode(path, parts, max_duration_s=max_duration_s, read=read)
-    return Waveform(parts.joined(), name=path.name, decode_s=time.perf_counter() - started)
+    return Waveform(parts.joined(), name=printable(path.name), decode_s=time.perf_counter() - started)
 
 
 def from_array(samples: NDArray[Any], sample_rate_hz: int, *, name: str = "recording", read: ReadOptions | None = None) -> Waveform:

@@ -24,6 +24,7 @@ from engine.containers import Probe
 from engine.decode_messages import Kind
 from engine.decode_process import BYTES_PER_SAMPLE, DecodeProcess
 from engine.errors import AudioDecodeError, AudioError, AudioTooLongError, DecoderCrashedError, OptionRangeError
+from engine.file_names import printable
 from engine.mixdown import SAMPLE_RATE_HZ
 from engine.read_options import Channel, ReadOptions
 from engine.tracks import MOST_TRACKS, Track
@@ -91,7 +92,7 @@ class Decoder:
         for part in self._parts(path, max_duration_s, look, read or ReadOptions()):
             samples += part
         # A view of what arrived: a copy of a long recording would be hundreds of megabytes more for a moment.
-        return Waveform(np.frombuffer(samples, np.float32), name=path.name, decode_s=time.perf_counter() - started)
+        return Waveform(np.frombuffer(samples, np.float32), name=printable(path.name), decode_s=time.perf_counter() - started)
 
     def open(
         self,
@@ -113,7 +114,7 @@ class Decoder:
         parts = _in_columns(self._parts(path, max_duration_s, look, read, columns), columns)
         return AudioStream(
             parts,
-            name=path.name,
+            name=printable(path.name),
             expected_s=None if said is None else said.duration_s,
             watch=watch,
             columns=columns if read.channel is Channel.SPLIT else None,

@@ -56,7 +56,9 @@ def test_a_recording_whose_name_is_not_utf8_is_read(tmp_path: Path, extension: s
         path.with_name(f"plain.{extension}").rename(path)
     decoder = Decoder()
     assert decoder.probe(path) is not None
-    assert decoder.load(path).duration_s == pytest.approx(len(samples) / 16_000, abs=0.1)
+    waveform = decoder.load(path)
+    assert waveform.duration_s == pytest.approx(len(samples) / 16_000, abs=0.1)
+    assert waveform.name == load_audio(path).name == printable(path.name)
     path.write_bytes(b"no audio")
     with pytest.raises(AudioDecodeError):
         decoder.load(path)
