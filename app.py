@@ -20,15 +20,19 @@ from engine.batch_journal import BatchJournal, result_paths
 from engine.bundle import MANIFEST, Bundle, find_bundles, resolve_bundle
 from engine.bundle_roots import STARTER, bundle_roots
 from engine.decoder import DecodeLimits, Decoder
-from engine.errors import LightVoiceError, OptionError, OutputError, UnknownFormatError, first_line
+from engine.errors import AudioError, LightVoiceError, OptionError, OutputError, UnknownFormatError, first_line
+from engine.file_names import printable
 from engine.formats import FORMATS, render
+from engine.piped import as_file, check_once, is_piped
 from engine.pipeline import Engine
 from engine.precision import Precision
+from engine.read_options import CHANNELS, ReadOptions, parse_channel
 from engine.segments import VadOptions
 from engine.session import DEVICES
 from engine.speech_engine import SpeechEngine
 from engine.subtitles.command_line import add_subtitle_options, chosen_subtitles
 from engine.tags import parse_language
+from engine.transcript import Transcript
 
 if TYPE_CHECKING:
     from ui.limits import Limits
@@ -97,13 +101,21 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--ssl-self-signed", action="store_true", help="HTTPS with a certificate that is made here; the browser warns once")
     _add_doors(serve)
     transcribe = commands.add_parser("transcribe", parents=[shared], help="transcribe files to stdout or into a folder")
-    transcribe.add_argument("files", nargs="+", metavar="FILE", help="audio or video files")
+    transcribe.add_argument("files", nargs="+", metavar="FILE", help="audio or video files, or - for standard input")
     transcribe.add_argument("--format", default="json", metavar="|".join(FORMATS), help="output (default: %(default)s, an object a line)")
     transcribe.add_argument("--output-dir", type=Path, help="write one file per recording here instead of to stdout")
     transcribe.add_argument("--redo", action="store_true", help="transcribe again what an earlier run into the folder finished")
     transcribe.add_argument(
         "--language", default="auto", help="auto, zh, en, yue, ja or ko, or a tag or name such as zh-CN or Cantonese (default: %(default)s)"
     )
+    transcribe.add_argument(
+        "--channel",
+        default="auto",
+        metavar="|".join(CHANNELS),
+        help="auto mixes the channels, without those that cancel each other or carry no speech; split takes each for a speaker's",
+    )
+    transcribe.add_argument("--track", type=_positive, metavar="N", help="audio track, from 1 (default: the one that the file marks)")
+    transcribe.add_argument("--list-tracks", action="store_true", help="list the files' audio tracks, an object a line, and do no more")
     transcribe.add_argument("--itn", action=argparse.BooleanOptionalAction, default=True, help="inverse text normalization")
     transcribe.add_argument("--ban-emo-unknown", action="store_true", help="never answer EMO_UNKNOWN: take the likeliest emotion")
     transcribe.add_argument(
@@ -237,11 +249,31 @@ def _list_bundles() -> int:
     return ALL_ANSWERED
 
 
+def _list_tracks(files: Sequence[str]) -> int:
+    decoder, failed = Decoder(), 0
+    try:
+        for file in files:
+            try:
+                with as_file(file) as path:
+                    found: dict[str, Any] = {"tracks": [track.to_dict() for track in decoder.tracks(path)]}
+            except AudioError as error:
+                failed += 1
+                found = _failure(file, error)
+            _write(json.dumps({"file": printable(file), **found}, ensure_ascii=False) + "\n")
+    finally:
+        decoder.close()
+    return SOME_FAILED if failed else ALL_ANSWERED
+
+
 def _transcribe(arguments: argparse.Namespace) -> int:
+    check_once(arguments.files)
+    if arguments.list_tracks:
+        return _list_tracks(arguments.files)
     if arguments.format not in FORMATS:
         raise UnknownFormatError(output_format=arguments.format, known=FORMATS)
     arguments.language = parse_language(arguments.language)
     chosen_subtitles(arguments)
+    _read_options(arguments)
     folder: Path | None = arguments.output_dir
     if folder is None and arguments.format != "json" and len(arguments.files) > 1:
         raise OptionError(f"{len(arguments.files)} files as {arguments.format} need --output-dir; only json takes several to stdout")
@@ -265,7 +297,7 @@ def _settings(engine: SpeechEngine, arguments: argparse.Namespace) -> dict[str, 
     """All that a result depends on beside the recording."""
     described = engine.bundle.path(MANIFEST)
     manifest = hashlib.sha256(described.read_bytes()).hexdigest() if engine.address is None else engine.bundle.version
-    about_the_run = ("command", "files", "output_dir", "bundle", "threads", "slim", "redo", "max_duration_s")
+    about_the_run = ("command", "files", "output_dir", "bundle", "threads", "slim", "redo", "max_duration_s", "list_tracks")
     options = {name: value for name, value in vars(arguments).items() if name not in about_the_run}
     return {**options, "precision": engine.precision, "manifest": manifest}
 
@@ -274,10 +306,10 @@ def _unfinished(journal: BatchJournal, arguments: argparse.Namespace, targets: S
     """The files that an earlier run of the same batch has not finished."""
     left: list[tuple[str, Path | None]] = []
     for file, target in zip(arguments.files, targets, strict=True):
-        if arguments.redo or not journal.is_finished(Path(file), target):
+        if arguments.redo or is_piped(file) or not journal.is_finished(Path(file), target):
             left.append((file, target))
         else:
-            print(f"{file} -> {target} (finished before; --redo does it again)", file=sys.stderr)
+            print(f"{printable(file)} -> {printable(str(target))} (finished before; --redo does it again)", file=sys.stderr)
     return left
 
 
@@ -299,24 +331,43 @@ def _transcribe_one(
     engine: SpeechEngine, file: str, arguments: argparse.Namespace, *, target: Path | None, journal: BatchJournal | None
 ) -> bool:
     try:
-        transcript = engine.transcribe(
-            file, language=arguments.language, itn=arguments.itn, ban_emo_unknown=arguments.ban_emo_unknown, file=file
-        )
+        with as_file(file) as path:
+            text = render(_transcript(engine, path, arguments, named=file), arguments.format, subtitles=chosen_subtitles(arguments))
+            if target is None or journal is None:
+                _write(text)
+            else:
+                journal.write(path, target, text)
+                print(f"{printable(file)} -> {printable(str(target))}", file=sys.stderr)
+    except OutputError:
+        raise  # no recording's fault
     except Exception as error:  # noqa: BLE001 - whatever one file does to us, it is said of that file, and the rest go on
-        if not isinstance(error, LightVoiceError):
-            traceback.print_exception(error)
-        said = str(error) if isinstance(error, LightVoiceError) else f"unexpected error ({first_line(error)})"
+        failure = _failure(file, error)
         if arguments.format == "json" and target is None:
-            _write(json.dumps({"file": file, "error": {"type": type(error).__name__, "message": said}}, ensure_ascii=False) + "\n")
-        print(f"{file}: {said}", file=sys.stderr)
+            _write(json.dumps({"file": printable(file), **failure}, ensure_ascii=False) + "\n")
         return False
-    text = render(transcript, arguments.format, subtitles=chosen_subtitles(arguments))
-    if target is None or journal is None:
-        _write(text)
-    else:
-        journal.write(Path(file), target, text)
-        print(f"{file} -> {target}", file=sys.stderr)
     return True
+
+
+def _transcript(engine: SpeechEngine, path: Path, arguments: argparse.Namespace, *, named: str) -> Transcript:
+    read = _read_options(arguments)
+    # A recording that is to be read as usual is opened by the engine: one on a cluster is sent the file as it is.
+    recording = path if read == ReadOptions() else engine.open_recording(path, read=read)
+    return engine.transcribe(
+        recording, language=arguments.language, itn=arguments.itn, ban_emo_unknown=arguments.ban_emo_unknown, file=printable(named)
+    )
+
+
+def _read_options(arguments: argparse.Namespace) -> ReadOptions:
+    return ReadOptions(channel=parse_channel(arguments.channel), track=arguments.track)
+
+
+def _failure(file: str, error: Exception) -> dict[str, Any]:
+    """What a file that failed is in JSON; a person reads it too, and for an error that nobody foresaw where it came from."""
+    if not isinstance(error, LightVoiceError):
+        traceback.print_exception(error)
+    message = printable(str(error) if isinstance(error, LightVoiceError) else f"unexpected error ({first_line(error)})")
+    print(f"{printable(file)}: {message}", file=sys.stderr)
+    return {"error": {"type": type(error).__name__, "message": message}}
 
 
 def _write(text: str) -> None:

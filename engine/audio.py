@@ -6,6 +6,7 @@ touched. An AudioStream gives the blocks as they are read, so that an hour never
 
 from __future__ import annotations
 
+import stat
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
@@ -18,7 +19,9 @@ from numpy.typing import NDArray
 
 from engine.containers import BLOCK_SAMPLES, decode
 from engine.errors import AudioDecodeError, AudioNotFoundError, EmptyAudioError
+from engine.file_names import printable
 from engine.mixdown import HIGHEST_RATE_HZ, LOWEST_RATE_HZ, QUALITY, SAMPLE_RATE_HZ, Look, Mixdown
+from engine.read_options import ReadOptions
 
 __all__ = [
     "HIGHEST_RATE_HZ",
@@ -74,7 +77,8 @@ class AudioStream:
     """A recording that is read while it is worked on; may be read once. :meth:`engine.decoder.Decoder.open` makes one of a file.
 
     ``read_samples`` and ``decode_s`` grow with it; ``expected_s`` is what its header promises, None where it promises nothing.
-    ``watch`` is told every block. What reading ``parts`` raises, reading the stream raises.
+    ``watch`` is told every block, mono. With several ``columns`` the channels are kept apart: parts and blocks are (N, columns);
+    None is a recording that is mixed down. What reading ``parts`` raises, reading the stream raises.
     """
 
     def __init__(
@@ -84,8 +88,9 @@ class AudioStream:
         name: str,
         expected_s: float | None = None,
         watch: Callable[[Floats], None] | None = None,
+        columns: int | None = None,
     ) -> None:
-        self.name, self.expected_s = name, expected_s
+        self.name, self.expected_s, self.columns = name, expected_s, columns
         self._parts, self._watch = parts, watch
         self.read_samples = 0
         self.decode_s = 0.0
@@ -112,7 +117,7 @@ class AudioStream:
                     return
                 self.read_samples += len(block)
                 if self._watch is not None:
-                    self._watch(block)
+                    self._watch(block if block.ndim == 1 else block.mean(axis=1, dtype=np.float32))
                 yield block
 
 
@@ -156,22 +161,27 @@ class _Parts:
 def existing_file(source: str | Path) -> Path:
     """The path of a file that can be opened and is not empty; AudioNotFoundError, AudioDecodeError or EmptyAudioError."""
     path = Path(source)
-    if not path.exists():
-        raise AudioNotFoundError(path=path)
-    if path.is_dir():
-        raise AudioDecodeError(path=path, reason="it is a folder")
     try:
-        size = path.stat().st_size
-        with path.open("rb"):
-            pass
+        status = path.stat()
+        if stat.S_ISREG(status.st_mode):
+            with path.open("rb"):
+                pass
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # a path with a zero in it is a ValueError
+        raise AudioNotFoundError(path=path) from error
     except OSError as error:
         raise AudioDecodeError(path=path, reason=error.strerror or type(error).__name__) from error
-    if size == 0:
+    if stat.S_ISDIR(status.st_mode):
+        raise AudioDecodeError(path=path, reason="it is a folder")
+    if not stat.S_ISREG(status.st_mode):
+        raise AudioDecodeError(path=path, reason="it is no file, but a pipe or a device")
+    if status.st_size == 0:
         raise EmptyAudioError(path=path)
     return path
 
 
-def load_audio(source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None) -> Waveform:
+def load_audio(
+    source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None, read: ReadOptions | None = None
+) -> Waveform:
     """Read a recording from a file in this process: for recordings of one's own; a server has :class:`engine.decoder.Decoder`.
 
     ``look`` is called with each block, and what it raises ends the reading.
@@ -180,11 +190,11 @@ def load_audio(source: str | Path, *, max_duration_s: float | None = None, look:
     started = time.perf_counter()
     path = existing_file(source)
     parts = _Parts(look)
-    decode(path, parts, max_duration_s=max_duration_s)
-    return Waveform(parts.joined(), name=path.name, decode_s=time.perf_counter() - started)
+    decode(path, parts, max_duration_s=max_duration_s, read=read)
+    return Waveform(parts.joined(), name=printable(path.name), decode_s=time.perf_counter() - started)
 
 
-def from_array(samples: NDArray[Any], sample_rate_hz: int, *, name: str = "recording") -> Waveform:
+def from_array(samples: NDArray[Any], sample_rate_hz: int, *, name: str = "recording", read: ReadOptions | None = None) -> Waveform:
     """A Waveform from samples in memory: (N,) or (N, channels), unsigned 8 bit, 16 or 32 bit integers, or float.
 
     Integers are scaled by their own type (dividing 32 bits by the 16-bit maximum is a bug of other pages); floats are taken as they are.
@@ -196,7 +206,7 @@ def from_array(samples: NDArray[Any], sample_rate_hz: int, *, name: str = "recor
     if array.dtype.kind not in "iuf":
         raise AudioDecodeError(path=name, reason=f"samples of type {array.dtype} are not numbers")
     parts = _Parts()
-    mixdown = Mixdown(parts, path=name, sample_rate_hz=int(sample_rate_hz), max_duration_s=None)
+    mixdown = Mixdown(parts, path=name, sample_rate_hz=int(sample_rate_hz), max_duration_s=None, read=read)
     columns = array[:, None] if array.ndim == 1 else array
     frames = max(1, BLOCK_SAMPLES // max(1, columns.shape[1]))
     for start in range(0, len(columns), frames):

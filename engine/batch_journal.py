@@ -16,6 +16,8 @@ from typing import Any
 
 from engine.distinct_names import DistinctNames
 from engine.errors import OptionError, OutputError
+from engine.file_names import LONGEST_NAME_BYTES
+from engine.piped import STDIN, STDIN_STEM
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +35,9 @@ def result_paths(folder: Path, files: Sequence[str], output_format: str) -> list
         raise OptionError(
             f"cannot make the folder {folder} ({error.strerror or type(error).__name__}); choose another --output-dir"
         ) from error
-    names = DistinctNames()
-    return [folder / f"{names.take(Path(file).stem)}.{output_format}" for file in files]
+    names, most_bytes = DistinctNames(), LONGEST_NAME_BYTES - len(f".{output_format}")
+    stems = (STDIN_STEM if file == STDIN else Path(file).stem for file in files)
+    return [folder / f"{names.take(stem, most_bytes=most_bytes)}.{output_format}" for stem in stems]
 
 
 class BatchJournal:
@@ -57,7 +60,8 @@ class BatchJournal:
     def write(self, source: Path, target: Path, text: str) -> None:
         """Write a result, whole under its name or not at all, and remember it. Raises OutputError."""
         content = text.encode("utf-8")
-        partial = target.with_name(f".{target.name}.partial")
+        # As short as it is long: the result's own name may be the longest that there may be.
+        partial = target.with_name(f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:32]}.partial")
         try:
             partial.write_bytes(content)
             # Before the result has its name: a result that is there is in the journal, whenever this process is killed.

@@ -9,9 +9,10 @@ stream that breaks while it is decoded is one.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from numpy.typing import NDArray
 
 from engine.errors import AudioDecodeError, AudioError
 from engine.mixdown import Mixdown, Sink
+from engine.read_options import ReadOptions
+from engine.tracks import Track, chosen_stream, tracks_of
 
 Floats = NDArray[np.float32]
 
@@ -40,31 +43,44 @@ class Probe:
 
     container: str
     duration_s: float | None
+    #: Its audio tracks, in their order.
+    tracks: tuple[Track, ...] = field(default=(), compare=False)
+
+    def channels(self, track: int | None) -> int:
+        """The channels of a track, of the default track for None; 1 where nothing is known."""
+        found = (one for one in self.tracks if (one.default if track is None else one.number == track))
+        return max(1, next((one.channels for one in found), 1))
 
 
-def decode(path: Path, sink: Sink, *, max_duration_s: float | None) -> None:
-    """Read a recording into a sink.
+def decode(path: Path, sink: Sink, *, max_duration_s: float | None, read: ReadOptions | None = None, columns: int = 1) -> None:
+    """Read a recording into a sink; ``read`` and ``columns`` as :class:`engine.mixdown.Mixdown` takes them.
 
-    Raises AudioDecodeError, EmptyAudioError, NonFiniteAudioError, SampleRateError, and AudioTooLongError as soon as the header
-    says or the samples show that it is longer than ``max_duration_s``.
+    Raises AudioDecodeError, UnknownTrackError, EmptyAudioError, NonFiniteAudioError, SampleRateError, and AudioTooLongError as soon
+    as the header says or the samples show that it is longer than ``max_duration_s``.
     """
+    read = read or ReadOptions()
+    if read.track is not None and read.track > 1:  # libsndfile knows one track
+        _read_av(path, sink, max_duration_s, read=read, columns=columns, first_reason="it is no recording that is known")
+        return
     try:
-        _read_soundfile(path, sink, max_duration_s)
+        _read_soundfile(path, sink, max_duration_s, read=read, columns=columns)
     except soundfile.LibsndfileError as error:
         sink.start_over()
-        _read_av(path, sink, max_duration_s, first_reason=str(error))
+        _read_av(path, sink, max_duration_s, read=read, columns=columns, first_reason=str(error))
 
 
 def probe(path: Path) -> Probe | None:
     """What the header says, without decoding; None for what is no recording."""
     try:
-        with soundfile.SoundFile(str(path)) as handle:
-            return Probe(container=handle.format, duration_s=_frames_s(handle))
+        with _opened_soundfile(path) as handle:
+            only = Track(number=1, codec=handle.subtype, channels=handle.channels, sample_rate_hz=handle.samplerate, default=True)
+            return Probe(container=handle.format, duration_s=_frames_s(handle), tracks=(only,))
     except soundfile.LibsndfileError:
         pass  # not one of its formats: FFmpeg may know it
     try:
         with _opened_av(path) as container:
-            return Probe(container=container.format.name, duration_s=_container_s(container)) if container.streams.audio else None
+            found = tracks_of(container)
+            return Probe(container=container.format.name, duration_s=_container_s(container), tracks=found) if found else None
     except (ValueError, OSError):  # FFmpeg's errors among them
         return None
 
@@ -79,9 +95,18 @@ def _container_s(container: Any) -> float | None:
     return None if container.duration is None else container.duration / av.time_base
 
 
-def _read_soundfile(path: Path, sink: Sink, max_duration_s: float | None) -> None:
-    with soundfile.SoundFile(str(path)) as handle:
-        mixdown = Mixdown(sink, path=path, sample_rate_hz=handle.samplerate, max_duration_s=max_duration_s)
+def _opened_soundfile(path: Path) -> soundfile.SoundFile:
+    """A recording as libsndfile opens it: by its content, and by its name alone what has no header, such as .gsm and .vox."""
+    if path.suffix.lower() == ".raw":  # which the library takes for samples without a header; people call other things so
+        return soundfile.SoundFile(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)), closefd=True)
+    # As bytes: the library would refuse a name that is not UTF-8.
+    return soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else str(path))
+
+
+def _read_soundfile(path: Path, sink: Sink, max_duration_s: float | None, *, read: ReadOptions, columns: int) -> None:
+    with _opened_soundfile(path) as handle:
+        rate = handle.samplerate
+        mixdown = Mixdown(sink, path=path, sample_rate_hz=rate, max_duration_s=max_duration_s, read=read, columns=columns)
         if handle.format not in RECKONED:
             mixdown.expect(_frames_s(handle))
         frames = max(1, BLOCK_SAMPLES // handle.channels)
@@ -99,18 +124,17 @@ def _opened_av(path: Path) -> Iterator[Any]:
         yield container
 
 
-def _read_av(path: Path, sink: Sink, max_duration_s: float | None, *, first_reason: str) -> None:
+def _read_av(path: Path, sink: Sink, max_duration_s: float | None, *, read: ReadOptions, columns: int, first_reason: str) -> None:
     import av  # noqa: PLC0415 - as above
     import av.error  # noqa: PLC0415
 
     try:
         with _opened_av(path) as container:
-            if not container.streams.audio:
-                raise AudioDecodeError(path=path, reason="it holds no audio track")
-            stream = container.streams.audio[0]
+            stream = chosen_stream(container, read.track, path=path)
             if stream.codec_context is None:
                 raise AudioDecodeError(path=path, reason="its codec is not known")
-            mixdown = Mixdown(sink, path=path, sample_rate_hz=int(stream.rate or 0), max_duration_s=max_duration_s)
+            rate = int(stream.rate or 0)
+            mixdown = Mixdown(sink, path=path, sample_rate_hz=rate, max_duration_s=max_duration_s, read=read, columns=columns)
             if container.format.name not in RECKONED:
                 mixdown.expect(_container_s(container))
             for block in _av_blocks(container, stream, av.AudioResampler(format="fltp")):

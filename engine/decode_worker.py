@@ -23,6 +23,7 @@ from engine.containers import decode, probe
 from engine.decode_messages import MOST_BYTES, Kind, packed
 from engine.error_wire import error_to_wire
 from engine.errors import AudioDecodeError, AudioError, DecoderLimitError
+from engine.read_options import ReadOptions
 
 #: Blocks are sent together: a frame of AAC is 4 kB, and each message costs two switches between processes.
 SEND_BYTES = 1 << 18
@@ -93,14 +94,16 @@ class _ProcessLimits:
 
 
 def answer(request: dict[str, Any], replies: _Replies) -> None:
-    """One request: ``{"task": "decode" | "probe", "path", "max_duration_s"}``."""
+    """One request: ``{"task": "decode" | "probe", "path", "max_duration_s"}``; to decode, also ``"read"`` and ``"columns"``."""
     path = Path(request["path"])
     try:
         if request["task"] == "probe":
             found = probe(path)
-            replies.done(found and {"container": found.container, "duration_s": found.duration_s})
+            tracks = [] if found is None else [track.to_dict() for track in found.tracks]
+            replies.done(found and {"container": found.container, "duration_s": found.duration_s, "tracks": tracks})
         else:
-            decode(path, replies, max_duration_s=request["max_duration_s"])
+            read = ReadOptions.from_dict(request["read"])
+            decode(path, replies, max_duration_s=request["max_duration_s"], read=read, columns=request["columns"])
             replies.done(None)
     except MemoryError:
         replies.refuse(DecoderLimitError(path=path, limit="more memory than a recording needs"))

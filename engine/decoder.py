@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +23,11 @@ from engine.audio import AudioStream, Look, Waveform, existing_file
 from engine.containers import Probe
 from engine.decode_messages import Kind
 from engine.decode_process import BYTES_PER_SAMPLE, DecodeProcess
-from engine.errors import AudioError, AudioTooLongError, DecoderCrashedError
+from engine.errors import AudioDecodeError, AudioError, AudioTooLongError, DecoderCrashedError, OptionRangeError
+from engine.file_names import printable
 from engine.mixdown import SAMPLE_RATE_HZ
+from engine.read_options import Channel, ReadOptions
+from engine.tracks import MOST_TRACKS, Track
 
 Floats = NDArray[np.float32]
 
@@ -32,6 +35,8 @@ Floats = NDArray[np.float32]
 MOST_WORKERS = 4
 #: Then a worker is replaced: what a library forgets to free must not become the next file's lack of memory.
 REQUESTS_PER_WORKER = 1000
+#: Channels that are recognized on their own; each takes as long as a recording.
+MOST_SPEAKERS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,19 +77,22 @@ class Decoder:
             if not self._idle:
                 self._idle.append(self._start())
 
-    def load(self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None) -> Waveform:
+    def load(
+        self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None, read: ReadOptions | None = None
+    ) -> Waveform:
         """Read a recording from a file; ``look`` is called with each part of it that arrives, and what it raises ends the reading.
 
-        Raises AudioNotFoundError, AudioDecodeError (DecoderCrashedError and DecoderLimitError among them), EmptyAudioError,
-        NonFiniteAudioError, SampleRateError, AudioTooLongError, and DecoderUnavailableError.
+        A Waveform is mono: a recording whose channels are to be kept apart is mixed. Raises AudioNotFoundError, UnknownTrackError,
+        AudioDecodeError (DecoderCrashedError and DecoderLimitError among them), EmptyAudioError, NonFiniteAudioError,
+        SampleRateError, AudioTooLongError, and DecoderUnavailableError.
         """
         started = time.perf_counter()
         path = existing_file(source)
         samples = bytearray()
-        for part in self._parts(path, max_duration_s, look):
+        for part in self._parts(path, max_duration_s, look, read or ReadOptions()):
             samples += part
         # A view of what arrived: a copy of a long recording would be hundreds of megabytes more for a moment.
-        return Waveform(np.frombuffer(samples, np.float32), name=path.name, decode_s=time.perf_counter() - started)
+        return Waveform(np.frombuffer(samples, np.float32), name=printable(path.name), decode_s=time.perf_counter() - started)
 
     def open(
         self,
@@ -93,14 +101,24 @@ class Decoder:
         max_duration_s: float | None = None,
         look: Look | None = None,
         watch: Callable[[Floats], None] | None = None,
+        read: ReadOptions | None = None,
     ) -> AudioStream:
         """A recording that is decoded while it is worked on; its worker waits meanwhile. ``look`` and the errors as for :meth:`load`:
-        what is no file is refused at once, the rest as it is read.
+        what is no file is refused at once, the rest as it is read. With Channel.SPLIT its channels are kept apart.
         """
-        path = existing_file(source)
+        path, read = existing_file(source), read or ReadOptions()
         said = self.probe(path)
-        parts = (np.frombuffer(part, np.float32) for part in self._parts(path, max_duration_s, look))
-        return AudioStream(parts, name=path.name, expected_s=None if said is None else said.duration_s, watch=watch)
+        columns = said.channels(read.track) if said is not None and read.channel is Channel.SPLIT else 1
+        if columns > MOST_SPEAKERS:
+            raise OptionRangeError(name="the number of channels to be recognized apart", value=columns, lowest=1, highest=MOST_SPEAKERS)
+        parts = _in_columns(self._parts(path, max_duration_s, look, read, columns), columns)
+        return AudioStream(
+            parts,
+            name=printable(path.name),
+            expected_s=None if said is None else said.duration_s,
+            watch=watch,
+            columns=columns if read.channel is Channel.SPLIT else None,
+        )
 
     def probe(self, source: str | Path) -> Probe | None:
         """What a recording's header says, without decoding it; None for what is no recording or breaks the decoder."""
@@ -111,7 +129,18 @@ class Decoder:
         except AudioError:
             return None
         found = answers[-1]
-        return None if found is None else Probe(container=str(found["container"]), duration_s=found["duration_s"])
+        if found is None:
+            return None
+        tracks = tuple(Track.from_dict(values) for values in found["tracks"][:MOST_TRACKS])
+        return Probe(container=str(found["container"]), duration_s=found["duration_s"], tracks=tracks)
+
+    def tracks(self, source: str | Path) -> tuple[Track, ...]:
+        """A recording's audio tracks; AudioNotFoundError, EmptyAudioError, and AudioDecodeError for what has none."""
+        path = existing_file(source)
+        found = self.probe(path)
+        if found is None:
+            raise AudioDecodeError(path=path, reason="no audio track was found in it")
+        return found.tracks
 
     def close(self) -> None:
         """End the workers; one that is decoding ends after its file."""
@@ -119,12 +148,13 @@ class Decoder:
             self._closed = True
             _end_all(self._idle)
 
-    def _parts(self, path: Path, max_duration_s: float | None, look: Look | None) -> Iterator[bytes]:
+    def _parts(self, path: Path, max_duration_s: float | None, look: Look | None, read: ReadOptions, columns: int = 1) -> Iterator[bytes]:
         """The samples of a recording as they come, float32. What is read once more from the beginning is not given once more."""
         most_s = self.limits.duration_s if max_duration_s is None else max_duration_s
-        most_bytes = int((most_s + 1) * SAMPLE_RATE_HZ) * BYTES_PER_SAMPLE
+        second_bytes = SAMPLE_RATE_HZ * columns * BYTES_PER_SAMPLE
+        most_bytes = int((most_s + 1) * second_bytes)
         given = skipped = 0
-        for kind, content in self._messages("decode", path, most_s):
+        for kind, content in self._messages("decode", path, most_s, read=read.to_dict(), columns=columns):
             if look is not None:
                 look()
             if kind is Kind.START_OVER:
@@ -135,14 +165,14 @@ class Decoder:
                 given += len(new)
                 if given > most_bytes:
                     # The worker was told to stop before; what it says is not relied on.
-                    raise AudioTooLongError(path=path, duration_s=given / BYTES_PER_SAMPLE / SAMPLE_RATE_HZ, limit_s=most_s)
+                    raise AudioTooLongError(path=path, duration_s=given / second_bytes, limit_s=most_s)
                 if new:
                     yield new
 
-    def _messages(self, task: str, path: Path, most_s: float) -> Iterator[tuple[Kind, Any]]:
+    def _messages(self, task: str, path: Path, most_s: float, **how: Any) -> Iterator[tuple[Kind, Any]]:
         """A worker's messages; START_OVER also where a worker that had answered others ended, and a new one begins again."""
         total_s = self.limits.total_s(most_s)
-        request = {"task": task, "path": str(path.absolute()), "max_duration_s": most_s, "cpu_s": total_s}
+        request = {"task": task, "path": str(path.absolute()), "max_duration_s": most_s, "cpu_s": total_s, **how}
         with self._places:
             while True:
                 with self._worker() as worker:
@@ -174,6 +204,19 @@ class Decoder:
 
     def _start(self) -> DecodeProcess:
         return DecodeProcess(self._command)
+
+
+def _in_columns(parts: Iterator[bytes], columns: int) -> Generator[Floats, None, None]:
+    """Samples as they come, (n,) or, of several columns, (n, columns): a message may end within a row."""
+    row_bytes, rest = columns * BYTES_PER_SAMPLE, b""
+    for part in parts:
+        if columns == 1:
+            yield np.frombuffer(part, np.float32)
+            continue
+        rest += part
+        whole = len(rest) - len(rest) % row_bytes
+        yield np.frombuffer(rest[:whole], np.float32).reshape(-1, columns)
+        rest = rest[whole:]
 
 
 def _end_all(workers: list[DecodeProcess]) -> None:

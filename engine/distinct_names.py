@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from engine.file_names import shortened
+
 
 class DistinctNames:
     """Hands out names, each once: a second ``talk`` is ``talk-2``, a third ``talk-3``.
@@ -14,12 +16,16 @@ class DistinctNames:
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
-    def take(self, name: str) -> str:
-        """The name, numbered if need be."""
-        distinct, number = name, 1
+    def take(self, name: str, *, most_bytes: int | None = None) -> str:
+        """The name, numbered if need be, and shortened to so many bytes with its number."""
+
+        def kept(suffix: str) -> str:
+            return (name if most_bytes is None else shortened(name, most_bytes - len(suffix))) + suffix
+
+        distinct, number = kept(""), 1
         while (key := _key(distinct)) in self._taken:
             number += 1
-            distinct = f"{name}-{number}"
+            distinct = kept(f"-{number}")
         self._taken.add(key)
         return distinct
 

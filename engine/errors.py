@@ -8,6 +8,7 @@
     │   ├── AudioDecodeError                  not audio, truncated, or lying about itself
     │   │   ├── DecoderCrashedError           the library that read it crashed, in a process of its own
     │   │   └── DecoderLimitError             reading it took more time or memory than a recording needs
+    │   ├── UnknownTrackError               an audio track that the recording does not hold
     │   ├── OnlyWavError                      another format, where WAV alone is read
     │   ├── EmptyAudioError                   no samples at all
     │   ├── NonFiniteAudioError               NaN or infinity among the samples
@@ -18,6 +19,7 @@
     │   ├── UnknownPrecisionError
     │   ├── UnknownFormatError
     │   ├── UnknownBundleError
+    │   ├── UnknownChannelError               none of auto, mix, left, right and split
     │   ├── OptionRangeError                  a number outside its range
     │   └── PortUnavailableError (OSError)    the page cannot listen where it was told to
     ├── TooManyStreamsError                   no place for one more live stream
@@ -134,6 +136,16 @@ class DecoderLimitError(AudioDecodeError):
         super().__init__(path=path, reason=f"decoding it took {limit} and was stopped")
 
 
+class UnknownTrackError(AudioError):
+    """An audio track that the recording does not hold."""
+
+    def __init__(self, *, path: str | Path, track: int, count: int) -> None:
+        super().__init__(
+            f"there is no audio track {track} in {Path(path).name}, whose last one is {count}; choose one up to that, "
+            "or none for the default track"
+        )
+
+
 class OnlyWavError(AudioError):
     """Another format than WAV, on a server that was started to read nothing else."""
 
@@ -206,6 +218,13 @@ class UnknownBundleError(OptionError):
 
     def __init__(self, *, bundle: object, known: Iterable[str]) -> None:
         super().__init__(f"no bundle {bundle!r}; give a folder that holds bundle.json, or one of {_choices(known)}")
+
+
+class UnknownChannelError(OptionError):
+    """A way to take a recording's channels that there is not."""
+
+    def __init__(self, *, channel: object, known: Iterable[str]) -> None:
+        super().__init__(f"unknown channel {channel!r}; choose one of {_choices(known)}")
 
 
 class OptionRangeError(OptionError):

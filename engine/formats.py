@@ -28,8 +28,8 @@ def to_json(transcript: Transcript) -> str:
 
 
 def to_txt(transcript: Transcript) -> str:
-    """One line a segment; nothing for silence."""
-    return "".join(f"{_one_line(segment.text)}\n" for segment in transcript.segments if segment.text)
+    """One line a segment, who speaks in front where that is known; nothing for silence."""
+    return "".join(f"{label_of(segment.speaker)}{_one_line(segment.text)}\n" for segment in transcript.segments if segment.text)
 
 
 def to_srt(transcript: Transcript, options: SubtitleOptions | None = None) -> str:

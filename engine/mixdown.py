@@ -10,7 +10,9 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from engine.channels import selection
 from engine.errors import AudioTooLongError, EmptyAudioError, NonFiniteAudioError, SampleRateError
+from engine.read_options import ReadOptions
 
 Floats = NDArray[np.float32]
 
@@ -28,21 +30,34 @@ class Sink(Protocol):
     """Whoever wants the samples."""
 
     def take(self, block: Floats) -> None:
-        """The next samples (n,) float32, mono, 16 kHz."""
+        """The next samples (n,) float32, mono, 16 kHz; (n, columns) where the channels are kept apart."""
 
     def start_over(self) -> None:
         """What came so far is void: another library reads the recording from its beginning."""
 
 
 class Mixdown:
-    """Mixes the blocks of one recording down, checks and resamples them, and hands them on."""
+    """Mixes the blocks of one recording down, checks and resamples them, and hands them on.
 
-    def __init__(self, sink: Sink, *, path: str | Path, sample_rate_hz: int, max_duration_s: float | None) -> None:
+    ``read`` says what is taken of the channels, ``columns`` how many of them are kept apart.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        path: str | Path,
+        sample_rate_hz: int,
+        max_duration_s: float | None,
+        read: ReadOptions | None = None,
+        columns: int = 1,
+    ) -> None:
         if not LOWEST_RATE_HZ <= sample_rate_hz <= HIGHEST_RATE_HZ:
             raise SampleRateError(path=path, sample_rate=sample_rate_hz, lowest=LOWEST_RATE_HZ, highest=HIGHEST_RATE_HZ)
         self._sink, self._path, self._max_duration_s, self._rate = sink, path, max_duration_s, sample_rate_hz
         same = sample_rate_hz == SAMPLE_RATE_HZ
-        self._stream = None if same else soxr.ResampleStream(sample_rate_hz, SAMPLE_RATE_HZ, 1, "float32", QUALITY)
+        self._stream = None if same else soxr.ResampleStream(sample_rate_hz, SAMPLE_RATE_HZ, columns, "float32", QUALITY)
+        self._channels = selection(read or ReadOptions(), sample_rate_hz=sample_rate_hz, columns=columns)
         self._read_samples = self._given_samples = 0
 
     def expect(self, duration_s: float | None) -> None:
@@ -52,20 +67,23 @@ class Mixdown:
 
     def add(self, block: NDArray[Any]) -> None:
         """Take a block (n, channels) of float32."""
-        mono = np.ascontiguousarray(block.mean(axis=1, dtype=np.float32))
-        wrong = int(np.count_nonzero(~np.isfinite(mono)))
+        chosen = self._channels.add(block)
+        wrong = int(np.count_nonzero(~np.isfinite(chosen)))
         if wrong:
             raise NonFiniteAudioError(path=self._path, count=wrong)
-        self._read_samples += len(mono)
+        self._read_samples += len(block)
         self.expect(self._read_samples / self._rate)  # whatever the header said
-        self._give(mono if self._stream is None else self._stream.resample_chunk(mono))
+        self._resample(chosen)
 
     def finish(self) -> None:
-        """Hand on what the resampler still holds; EmptyAudioError when nothing came."""
-        if self._stream is not None and self._read_samples:
-            self._give(self._stream.resample_chunk(np.zeros(0, np.float32), last=True))
+        """Hand on what is still held; EmptyAudioError when nothing came."""
+        if self._read_samples:
+            self._resample(self._channels.finish(), last=True)
         if not self._given_samples:
             raise EmptyAudioError(path=self._path)
+
+    def _resample(self, chosen: Floats, *, last: bool = False) -> None:
+        self._give(chosen if self._stream is None else self._stream.resample_chunk(chosen, last=last))
 
     def _give(self, block: Floats) -> None:
         if len(block):

@@ -27,6 +27,7 @@ from engine.features import fbank
 from engine.live import LiveStream
 from engine.parts import Parts
 from engine.precision import CURRENT, VAD_AS_REQUEST, OpenSession, SessionSet, ToggleEffects, ToggleReport, open_session
+from engine.read_options import ReadOptions
 from engine.recording_run import Progress, Recording, RecordingRun
 from engine.resources import ResourceMeter
 from engine.segments import SpeechSpan, VadOptions
@@ -100,9 +101,11 @@ class Engine(SpeechEngine):
         """Threads of each session."""
         return self._slot.current.pool.threads
 
-    def load(self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None) -> Waveform:
+    def load(
+        self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None, read: ReadOptions | None = None
+    ) -> Waveform:
         """Read a recording of anybody's, in a process that may crash: as :meth:`engine.decoder.Decoder.load`, errors too."""
-        return self._decoder.load(source, max_duration_s=max_duration_s, look=look)
+        return self._decoder.load(source, max_duration_s=max_duration_s, look=look, read=read)
 
     def open_recording(
         self,
@@ -111,9 +114,10 @@ class Engine(SpeechEngine):
         max_duration_s: float | None = None,
         look: Look | None = None,
         watch: Callable[[NDArray[np.float32]], None] | None = None,
+        read: ReadOptions | None = None,
     ) -> AudioStream:
         """The same, read while it is transcribed: as :meth:`engine.decoder.Decoder.open`."""
-        return self._decoder.open(source, max_duration_s=max_duration_s, look=look, watch=watch)
+        return self._decoder.open(source, max_duration_s=max_duration_s, look=look, watch=watch, read=read)
 
     def probe(self, source: str | Path) -> Probe | None:
         """What a recording's header says; None for what is no recording."""

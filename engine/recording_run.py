@@ -1,7 +1,8 @@
 """One recording's way through one session set: block by block, so that an hour costs no more memory than a minute.
 
 Each block is decoded, becomes frames, is searched for speech, and the spans that end in it are recognized before the next block is
-read. The first segment comes after the first half minute, whatever the length of the recording.
+read. The first segment comes after the first half minute, whatever the length of the recording. Channels that are kept apart go
+this way side by side, and their segments are passed on in the order of their times.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,16 @@ Recording = Waveform | AudioStream
 GATHERED_SPANS = 48
 
 
+class _Channel:
+    """One channel's frames and spans; a recording that is mixed down has one."""
+
+    def __init__(self, options: VadOptions, *, vad_off: bool, number: int | None) -> None:
+        self.number = number
+        self.frames = FrameStream()
+        self.track: list[Floats] = []
+        self.speech = EqualPieces(options) if vad_off else SpeechStream(options, on_scored=self.track.append)
+
+
 class RecordingRun:
     """One request's run, with its clock; what ``tell`` or ``wishes.on_segment`` raises ends it."""
 
@@ -37,10 +49,13 @@ class RecordingRun:
         self._detector = parts.detector(sessions)
         self._spans = SpanRecognizer(parts, sessions, wishes)
         self._tell, self._wishes = tell, wishes
-        self._track: list[Floats] = []
+        self._channels: list[_Channel] = []
         self._told = 0.0
-        self._waiting: list[Spoken] = []
+        self._waiting: list[tuple[_Channel, Spoken]] = []
         self._began = False
+        #: Recognized, but another channel may still bring something that was said before.
+        self._held: list[Segment] = []
+        self._found: list[Segment] = []
         #: Seconds by stage.
         self.spent_s = {"features": 0.0, "vad": 0.0, "asr": 0.0}
 
@@ -51,32 +66,40 @@ class RecordingRun:
 
     @property
     def speech_track(self) -> Floats:
-        """Probability of speech per 10 ms frame: (T,) float32; empty where VAD is off."""
-        return np.asarray(1.0 - np.concatenate(self._track), np.float32) if self._track else np.zeros(0, np.float32)
+        """Probability of speech per 10 ms frame, in the channel where it is highest: (T,) float32; empty where VAD is off."""
+        silences = [np.concatenate(channel.track) for channel in self._channels if channel.track]
+        return np.asarray(1.0 - np.min(silences, axis=0), np.float32) if silences else np.zeros(0, np.float32)
 
     def segments(self, recording: Recording, options: VadOptions) -> tuple[Segment, ...]:
-        """Read the recording and recognize every span in it; spans without speech in them are left out."""
-        frames = FrameStream()
+        """Read the recording and recognize every span in it, in the order of their times; spans without speech are left out."""
         off = self._wishes.vad_precision == VAD_OFF
-        speech = EqualPieces(options) if off else SpeechStream(options, on_scored=self._track.append)
-        found: list[Segment] = []
+        apart = None if isinstance(recording, Waveform) else recording.columns
+        numbers = [None] if apart is None else range(1, apart + 1)
+        self._channels = [_Channel(options, vad_off=off, number=number) for number in numbers]
         expected_ms = _expected_ms(recording)
         self._tell(0.0, "decode")
         with closing(recording.blocks()) as blocks:  # a run that fails lets go of its decoder at once
             for block in blocks:
-                at_ms = frames.duration_ms
-                self._step(at_ms, expected_ms, "features")
-                with self._clock("features"):
-                    new = frames.add(block)
-                self._step(at_ms, expected_ms, "vad")
-                with self._clock("vad"):
-                    spoken = speech.add(new, self._detector)
-                found += self._recognized(spoken, expected_ms)
-        with self._clock("vad"):
-            spoken = speech.finish(self._detector, duration_ms=frames.duration_ms)
-        found += self._recognized(spoken, expected_ms, last=True)
+                for channel, samples in zip(self._channels, block.reshape(len(block), -1).T, strict=True):
+                    self._add(channel, np.ascontiguousarray(samples), expected_ms)
+        for channel in self._channels:
+            with self._clock("vad"):
+                spoken = channel.speech.finish(self._detector, duration_ms=channel.frames.duration_ms)
+            self._recognize(channel, spoken, expected_ms, last=channel is self._channels[-1])
+        self._release(None)
         self._tell(1.0, "asr")
-        return tuple(found)
+        return tuple(self._found)
+
+    def _add(self, channel: _Channel, samples: Floats, expected_ms: int | None) -> None:
+        """Take a channel's next samples, and recognize what they bring to an end."""
+        at_ms = channel.frames.duration_ms
+        self._step(at_ms, expected_ms, "features")
+        with self._clock("features"):
+            new = channel.frames.add(samples)
+        self._step(at_ms, expected_ms, "vad")
+        with self._clock("vad"):
+            spoken = channel.speech.add(new, self._detector)
+        self._recognize(channel, spoken, expected_ms)
 
     def _step(self, at_ms: int, expected_ms: int | None, stage: str) -> None:
         """Tell how far the run is; never less than before, should the header have promised too little."""
@@ -84,25 +107,41 @@ class RecordingRun:
             self._told = max(self._told, min(at_ms / expected_ms, 1.0))
         self._tell(self._told, stage)
 
-    def _recognized(self, spoken: list[Spoken], expected_ms: int | None, *, last: bool = False) -> list[Segment]:
-        """Segments of what was spoken; where batches pay, spans wait for others, but the first ones and the last."""
+    def _recognize(self, channel: _Channel, spoken: list[Spoken], expected_ms: int | None, *, last: bool = False) -> None:
+        """Recognize what was spoken; where batches pay, spans wait for others, but the first ones and the last."""
+        new = [(channel, one) for one in spoken]
         if not self._spans.batches:
-            return [segment for one in spoken for segment in self._told_segments([one], expected_ms)]
-        self._waiting += spoken
-        if self._waiting and (last or not self._began or len(self._waiting) >= GATHERED_SPANS):
-            spoken, self._waiting, self._began = self._waiting, [], True
-            return self._told_segments(spoken, expected_ms)
-        return []
+            for one in new:
+                self._hold([one], expected_ms)
+                if len(self._channels) == 1:
+                    self._release(None)
+        else:
+            self._waiting += new
+            if self._waiting and (last or not self._began or len(self._waiting) >= GATHERED_SPANS):
+                waiting, self._waiting, self._began = self._waiting, [], True
+                self._hold(waiting, expected_ms)
+        self._release(self._earliest_ms())
 
-    def _told_segments(self, spoken: list[Spoken], expected_ms: int | None) -> list[Segment]:
-        self._step(spoken[0].span.start_ms, expected_ms, "asr")
+    def _hold(self, spoken: list[tuple[_Channel, Spoken]], expected_ms: int | None) -> None:
+        self._step(spoken[0][1].span.start_ms, expected_ms, "asr")
         with self._clock("asr"):
-            segments = self._spans.segments([one.span for one in spoken], [one.frames for one in spoken])
-        found = [segment for segment in segments if segment is not None]
-        if self._wishes.on_segment is not None:
-            for segment in found:
+            segments = self._spans.segments([one.span for _, one in spoken], [one.frames for _, one in spoken])
+        self._held += [replace(segment, channel=channel.number) for (channel, _), segment in zip(spoken, segments, strict=True) if segment]
+
+    def _earliest_ms(self) -> int | None:
+        """No segment that is still to come begins before this; None where they come in order anyway."""
+        if len(self._channels) == 1:
+            return None
+        return min([channel.speech.earliest_ms for channel in self._channels] + [one.span.start_ms for _, one in self._waiting])
+
+    def _release(self, before_ms: int | None) -> None:
+        """Pass on what is held and begins before a time, None for all."""
+        passed = [segment for segment in self._held if before_ms is None or segment.start_ms < before_ms]
+        self._held = [segment for segment in self._held if before_ms is not None and segment.start_ms >= before_ms]
+        for segment in sorted(passed, key=lambda one: (one.start_ms, one.end_ms, one.channel or 0)):
+            self._found.append(segment)
+            if self._wishes.on_segment is not None:
                 self._wishes.on_segment(segment)
-        return found
 
     @contextmanager
     def _clock(self, stage: str) -> Iterator[None]:

@@ -18,6 +18,7 @@ from engine.audio import AudioStream, Look, Waveform
 from engine.bundle import Bundle
 from engine.containers import Probe
 from engine.precision import CURRENT, VAD_AS_REQUEST, ToggleEffects, ToggleReport
+from engine.read_options import ReadOptions
 from engine.recording_run import Progress, Recording
 from engine.segments import VadOptions
 from engine.speed import Speed
@@ -73,7 +74,9 @@ class SpeechEngine(Protocol):
     def is_open(self) -> bool:
         """Whether the models are loaded."""
 
-    def load(self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None) -> Waveform:
+    def load(
+        self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None, read: ReadOptions | None = None
+    ) -> Waveform:
         """Read a recording of anybody's, in a process that may crash."""
 
     def open_recording(
@@ -83,6 +86,7 @@ class SpeechEngine(Protocol):
         max_duration_s: float | None = None,
         look: Look | None = None,
         watch: Callable[[NDArray[np.float32]], None] | None = None,
+        read: ReadOptions | None = None,
     ) -> AudioStream:
         """The same, read while it is transcribed."""
 

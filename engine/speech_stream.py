@@ -54,6 +54,11 @@ class SpeechStream:
         return len(self._frames)
 
     @property
+    def earliest_ms(self) -> int:
+        """No span that is still to come begins before this."""
+        return self._base * FRAME_MS
+
+    @property
     def running(self) -> Spoken | None:
         """The span that is open, as far as it has come; None in silence."""
         if self._open_from is None:
@@ -134,6 +139,11 @@ class EqualPieces:
         self._start_ms = 0
         self._base = 0  # the number of the first frame that is kept
         self._frames = np.zeros((0, FBANK_BINS), np.float32)
+
+    @property
+    def earliest_ms(self) -> int:
+        """The next piece begins here."""
+        return self._start_ms
 
     def add(self, new: NewFrames, detector: SpeechDetector) -> list[Spoken]:
         """Take frames; the pieces that are whole with them."""

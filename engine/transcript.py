@@ -45,14 +45,22 @@ class Segment:
     event: Event
     confidence: TagConfidence
     tokens: tuple[Token, ...] = ()
+    #: The channel that it was spoken in, counting from 1, where every channel was recognized on its own.
+    channel: int | None = None
     #: All probabilities by family, e.g. ``{"emotion": {"HAPPY": 0.7, …}}``; shown on hover, compared between precisions.
     probabilities: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
+    @property
+    def speaker(self) -> str | None:
+        """The label of whoever speaks: one speaker a channel; None where the channels were not recognized apart."""
+        return None if self.channel is None else f"Speaker {self.channel}"
+
     def to_dict(self) -> dict[str, Any]:
-        """The segment as the JSON contract writes it."""
+        """The segment as the JSON contract writes it; ``channel`` and ``speaker`` where the channels were recognized apart."""
         return {
             "start_ms": self.start_ms,
             "end_ms": self.end_ms,
+            **({} if self.channel is None else {"channel": self.channel, "speaker": self.speaker}),
             "text": self.text,
             "language": self.language.value,
             "emotion": self.emotion.value,

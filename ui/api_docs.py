@@ -5,9 +5,11 @@ Swagger UI would come from another machine, or weigh megabytes here; this page n
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 from typing import Any
 
+from engine.read_options import CHANNELS
 from engine.subtitles.options import RANGES
 from ui.transcription_request import FIELDS, GRANULARITIES, RESPONSE_FORMATS
 
@@ -17,23 +19,25 @@ _KINDS: dict[str, dict[str, Any]] = {
     "timestamp_granularities[]": {"type": "array", "items": {"type": "string", "enum": list(GRANULARITIES)}},
     "itn": {"type": "boolean", "default": True},
     "ban_emo_unknown": {"type": "boolean", "default": False},
+    "channel": {"type": "string", "enum": list(CHANNELS), "default": "auto"},
+    "track": {"type": "integer", "minimum": 1},
     "stream": {"type": "boolean", "default": False},
     "temperature": {"type": "number"},
     **{name: {"type": "integer", "minimum": lowest, "maximum": highest} for name, (lowest, highest) in RANGES.items()},
 }
-#: The body of a transcription request, as OpenAPI describes it.
-FORM_SCHEMA: dict[str, Any] = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["file"],
-                "properties": {name: {**_KINDS.get(name, {"type": "string"}), "description": said} for name, said in FIELDS.items()},
-            }
-        }
-    },
-}
+
+
+def _form(names: Iterable[str]) -> dict[str, Any]:
+    """A form of these fields as OpenAPI describes it."""
+    properties = {name: {**_KINDS.get(name, {"type": "string"}), "description": FIELDS[name]} for name in names}
+    schema = {"type": "object", "required": ["file"], "properties": properties}
+    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+
+
+#: The body of a transcription request.
+FORM_SCHEMA: dict[str, Any] = _form(FIELDS)
+#: The body of a question for a recording's tracks.
+TRACKS_SCHEMA: dict[str, Any] = _form(("file",))
 _STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 2rem auto; padding: 0 1rem; }

@@ -15,11 +15,14 @@ from starlette.concurrency import run_in_threadpool
 
 from engine.audio import Look
 from engine.errors import AudioNotFoundError
+from engine.file_names import printable
+from engine.read_options import ReadOptions, parse_channel
 from ui.callers import caller_of
 from ui.context import PageContext
 from ui.gradio_callers import gone
 from ui.handlers import api_errors
 from ui.kept_file import kept_file
+from ui.track_routes import tracks_of_file
 from ui.turns import in_turn
 
 #: Calls that Gradio lets in at a time, to wait for their turn on the engine; a fixed number of its listeners runs at once.
@@ -39,19 +42,30 @@ def uploaded_file(audio: object) -> tuple[Path, str]:
     if not found.is_relative_to(folder) or not found.is_file():
         raise AudioNotFoundError(path=path)
     name = audio.get("orig_name") if isinstance(audio, dict) else None
-    return found, Path(name).name if isinstance(name, str) and name else found.name
+    return found, printable(Path(name).name if isinstance(name, str) and name else found.name)
 
 
 def add_endpoints(context: PageContext) -> None:
     """Register the endpoints on the Blocks that is being built; their names are the README's ("For programs")."""
 
     async def transcribe(
-        audio: FileData, request: gr.Request, language: str = "auto", itn: bool = True, precision: str = "current"
+        audio: FileData,
+        request: gr.Request,
+        language: str = "auto",
+        itn: bool = True,
+        precision: str = "current",
+        channel: str = "auto",
+        track: int = 0,
     ) -> dict[str, Any]:
-        """Transcribe one recording: audio is an uploaded file, language one of auto, zh, en, yue, ja, ko."""
+        """Transcribe one recording.
+
+        ``audio`` is an uploaded file, ``language`` one of auto, zh, en, yue, ja, ko, ``channel`` one of auto, mix, left, right, split,
+        ``track`` a number that /tracks lists, 0 for the default track.
+        """
 
         def run(path: Path, name: str, look: Look) -> dict[str, Any]:
-            recording = context.engine.open_recording(path, max_duration_s=context.limits.duration_s, look=look)
+            read = ReadOptions(channel=parse_channel(channel), track=int(track) or None)
+            recording = context.engine.open_recording(path, max_duration_s=context.limits.duration_s, look=look, read=read)
             transcript = context.engine.transcribe(
                 recording, language=language, itn=itn, precision=precision, file=name, progress=lambda _fraction, _stage: look()
             )
@@ -59,6 +73,12 @@ def add_endpoints(context: PageContext) -> None:
             return transcript.to_dict()
 
         return await _answered(context, request, audio, run)
+
+    def tracks(audio: FileData) -> list[dict[str, Any]]:
+        """List the audio tracks of a recording."""
+        with api_errors():
+            path, _ = uploaded_file(audio)
+            return [track.to_dict() for track in tracks_of_file(context, path)]
 
     async def compare(
         audio: FileData, request: gr.Request, language: str = "auto", itn: bool = True, left: str = "fp32", right: str = "int8"
@@ -85,6 +105,7 @@ def add_endpoints(context: PageContext) -> None:
             return context.engine.resources()
 
     api(transcribe, api_name="transcribe", concurrency_id=_CALLS, concurrency_limit=MOST_CALLS)
+    api(tracks, api_name="tracks", concurrency_id=_CALLS, concurrency_limit=MOST_CALLS)
     api(compare, api_name="compare", concurrency_id=_CALLS, concurrency_limit=MOST_CALLS)
     api(set_lightweight, api_name="set_lightweight", queue=False)
     api(resources, api_name="resources", queue=False)

@@ -8,13 +8,14 @@ import zipfile
 from collections.abc import Iterable
 
 from engine.distinct_names import DistinctNames
+from engine.file_names import printable, shortened
 from engine.formats import FORMATS, render
 from engine.subtitles.options import SubtitleOptions
 from engine.transcript import Transcript
 
 #: Downloads in the order that people reach for them.
 DOWNLOADS = ("txt", "srt", "vtt", "json")
-LONGEST_STEM = 100
+LONGEST_STEM, LONGEST_STEM_BYTES = 100, 200
 #: What Windows, macOS or Linux do not allow in a file's name, and control characters.
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -25,7 +26,7 @@ def file_stem(name: str) -> str:
     """A recording's name as the name of a download, without its ending: ``"../a/b: talk.mp4"`` -> ``"b_ talk"``."""
     base = re.split(r"[/\\]", name)[-1]
     stem = base.rsplit(".", 1)[0] if "." in base.lstrip(".") else base
-    stem = _FORBIDDEN.sub("_", stem)[:LONGEST_STEM].strip(" .")
+    stem = shortened(_FORBIDDEN.sub("_", printable(stem))[:LONGEST_STEM], LONGEST_STEM_BYTES).strip(" .")
     return f"_{stem}" if _RESERVED.fullmatch(stem) else stem or "transcript"
 
 

@@ -28,6 +28,7 @@ from ui.callers import caller_of
 from ui.context import PageContext
 from ui.model_names import means_open_bundle
 from ui.multipart_form import read_away
+from ui.track_routes import add_track_route
 from ui.transcript_events import CLIENT_LEFT, TranscriptEvents
 from ui.transcription_json import model_id, plain_json, verbose_json
 from ui.transcription_request import TranscriptionRequest, received
@@ -77,6 +78,7 @@ def http_api(context: PageContext) -> APIRouter:
             except Exception as error:  # noqa: BLE001 - the last line: whatever it is, it is said, or logged with a number (error_answer)
                 return error_answer(error)
 
+    add_track_route(router, context, folder=context.requests)
     _add_models(router, context)
 
     @router.post("/v1/audio/translations", include_in_schema=False)
@@ -179,7 +181,7 @@ async def _run(context: PageContext, request: Request, wanted: TranscriptionRequ
 def _transcribe(context: PageContext, wanted: TranscriptionRequest, precision: str, on_segment: OnSegment, look: Look) -> Transcript:
     """Decode and recognize; ``look`` is called between steps and may raise."""
     transcript = context.engine.transcribe(
-        context.engine.open_recording(wanted.path, max_duration_s=context.limits.duration_s, look=look),
+        context.engine.open_recording(wanted.path, max_duration_s=context.limits.duration_s, look=look, read=wanted.read),
         language=wanted.language,
         itn=wanted.itn,
         precision=precision,
@@ -206,7 +208,8 @@ def _answer(transcript: Transcript, wanted: TranscriptionRequest) -> Response:
         case "verbose_json":
             return JSONResponse(verbose_json(transcript, granularities=wanted.granularities), headers=headers)
         case "text":
-            return PlainTextResponse(f"{transcript.text}\n", headers=headers)
+            apart = any(segment.speaker for segment in transcript.segments)
+            return PlainTextResponse(render(transcript, "txt") if apart else f"{transcript.text}\n", headers=headers)
         case subtitles:
             return PlainTextResponse(
                 render(transcript, subtitles, subtitles=wanted.subtitles), media_type=_MEDIA_TYPES[subtitles], headers=headers

@@ -16,6 +16,7 @@ from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
+from engine.file_names import printable
 from ui.api_errors import ApiError
 from ui.limits import Limits
 
@@ -118,6 +119,6 @@ def safe_name(name: str | None) -> str:
     given = name or ""
     for escape, character in _ESCAPES.items():
         given = given.replace(escape, character)
-    plain = Path(given.replace("\\", "/")).name.replace("\0", "")
+    plain = printable(Path(given.replace("\\", "/")).name.replace("\0", ""))
     kept = plain.encode("utf-8", "replace")[-NAME_BYTES:].decode("utf-8", "ignore")
     return kept if kept not in ("", ".", "..", "-") else UNNAMED

@@ -10,11 +10,19 @@ from ui.tag_chips import chips
 from ui.texts import Texts
 
 
+def speaker_html(segment: Segment, texts: Texts) -> str:
+    """Who speaks, where every channel is a speaker's; nothing elsewhere."""
+    if segment.channel is None:
+        return ""
+    return f'<span class="lv-speaker">{escape(texts("segment.speaker", number=segment.channel))}</span> '
+
+
 def plain_segment_html(index: int, segment: Segment, texts: Texts, *, note: str = "") -> str:
     """One list item; ``note`` is HTML that stands at the end of its head."""
     span = f'<span class="lv-time">{clock(segment.start_ms)}–{clock(segment.end_ms)}</span>'
     words = escape(segment.text) if segment.text else f'<span class="lv-muted">{escape(texts("result.no_text"))}</span>'
+    head = f"{span}{speaker_html(segment, texts)}{chips(segment, texts)}{note}"
     return (
-        f'<li class="lv-segment" data-index="{index}"><div class="lv-segment-head">{span}{chips(segment, texts)}{note}</div>'
+        f'<li class="lv-segment" data-index="{index}"><div class="lv-segment-head">{head}</div>'
         f'<p class="lv-text"><span lang="{segment.language.value}">{words}</span></p></li>'
     )

@@ -16,6 +16,7 @@ from ui.texts import TEXTS, Texts
 _MS_PER_S = 1000
 #: Segments of a running recording that are shown; an hour has hundreds, and the page asks twice a second.
 HEARD_SHOWN = 20
+MIN_CHOICE = 2
 #: Rows that may be started again, and rows that may be taken out.
 _RETRIED = frozenset({EntryState.FAILED, EntryState.CANCELLED})
 
@@ -59,7 +60,7 @@ def row_html(entry: Entry, texts: Texts, *, selected: bool) -> str:
         f'<button type="button" class="lv-row-name" data-action="select" title="{escape(entry.name, quote=True)}">{name}</button>'
         f'<span class="lv-row-length" title="{escape(texts("queue.length"), quote=True)}">{length}</span>'
         f'<span class="lv-row-state">{escape(_state(entry, texts))}</span><span class="lv-row-actions">{_actions(entry, texts)}</span>'
-        f"{_progress(entry, texts)}{_reason(entry, texts)}</li>"
+        f"{_tracks(entry, texts)}{_progress(entry, texts)}{_reason(entry, texts)}</li>"
     )
 
 
@@ -102,6 +103,22 @@ def _button(action: str, sign: str, entry: Entry, texts: Texts) -> str:
     return (
         f'<button type="button" data-action="{action}" title="{escape(short, quote=True)}" aria-label="{escape(name, quote=True)}">'
         f'<span aria-hidden="true">{sign}</span></button>'
+    )
+
+
+def _tracks(entry: Entry, texts: Texts) -> str:
+    """The choice of an audio track, where there is one."""
+    if len(entry.tracks) < MIN_CHOICE:
+        return ""
+    options = []
+    for track in entry.tracks:
+        chosen = track.default if entry.track is None else track.number == entry.track
+        said = track.description + (f" · {texts('queue.track_default')}" if track.default else "")
+        options.append(f'<option value="{track.number}"{" selected" if chosen else ""}>{escape(said)}</option>')
+    name, off = escape(texts("queue.track_named", name=entry.name), quote=True), " disabled" if entry.state in ACTIVE else ""
+    return (
+        f'<label class="lv-row-track">{escape(texts("queue.track"))} '
+        f'<select data-choice="track" aria-label="{name}"{off}>{"".join(options)}</select></label>'
     )
 
 

@@ -50,6 +50,7 @@ def queue_routes(runner: QueueRunner) -> APIRouter:
         "/cancel-all": answers.cancel_all,
         "/leave": answers.leave,
         "/{entry_id}/segments/{index}": answers.edit,
+        "/{entry_id}/track/{number}": answers.choose_track,
         "/{entry_id}/{action}": answers.act,
     }
     for path, answer in asked.items():
@@ -96,6 +97,11 @@ class _Answers:
             raise HTTPException(404)
         actions[action](entry_id)
         self._runner.wake()
+
+    def choose_track(self, queue_id: str, entry_id: str, number: int) -> None:
+        """Read another audio track of a recording."""
+        if self._queue(queue_id).choose_track(entry_id, number) is None:
+            raise HTTPException(404)
 
     def result(self, queue_id: str, entry_id: str, request: Request) -> Response:
         """The transcript with all around it, or what is to be said as long as there is none."""

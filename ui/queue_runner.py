@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.read_options import ReadOptions, parse_channel
 from ui.failures import failure_of
 from ui.limits import Limits
 from ui.recording_queue import Entry, EntryState, RecordingQueue, Result
@@ -177,8 +178,9 @@ class QueueRunner:
             tell(0.0, "decode")
             copy = SoundCopy(entry.path.parent.parent / "playback.flac")
             options = entry.options
+            read = ReadOptions(channel=parse_channel(options.channel), track=entry.track)
             transcript = self._engine.transcribe(
-                self._engine.open_recording(entry.path, max_duration_s=self._limits.duration_s, watch=copy.add),
+                self._engine.open_recording(entry.path, max_duration_s=self._limits.duration_s, watch=copy.add, read=read),
                 language=options.language,
                 itn=options.itn,
                 ban_emo_unknown=options.ban_emo_unknown,

@@ -64,8 +64,8 @@ def build_recording_input(prefix: str) -> RecordingInput:
             button.click(
                 partial(str, EXAMPLES_FOLDER / f"{name}.flac"), outputs=audio, api_visibility="private", queue=False, show_progress="hidden"
             )
-        video = gr.UploadButton(str(label("form.video")), file_types=["audio", "video"], size="sm", min_width=80, elem_id=f"{prefix}-video")
-        # The browser's audio box refuses video files; the engine reads their sound all the same.
+        video = gr.UploadButton(str(label("form.video")), size="sm", min_width=80, elem_id=f"{prefix}-video")
+        # The browser's audio box refuses video files, and sound of types that it does not know; the engine reads their sound all the same.
         video.upload(str, inputs=video, outputs=audio, api_visibility="private", queue=False, show_progress="hidden")
     return RecordingInput(audio=audio, hint=hint)
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from engine.containers import Probe
+from engine.tracks import Track
 from engine.transcript import Segment, Transcript
 from ui.failures import Failure
 from ui.kept_file import keep_file
@@ -69,6 +70,9 @@ class Entry:
     duration_s: float | None
     #: Whether it came from the microphone, and has no name of its own.
     spoken: bool = False
+    #: Its audio tracks as far as its header was understood, and the number of the one to read; None is the default track.
+    tracks: tuple[Track, ...] = ()
+    track: int | None = None
     state: EntryState = EntryState.READY
     revision: int = 0
     progress: float = 0.0
@@ -113,7 +117,7 @@ class RecordingQueue:
         """Whether anything waits or runs."""
         return any(entry.state in ACTIVE for entry in self.entries())
 
-    def add(self, source: Path, name: str, *, spoken: bool = False) -> Entry:
+    def add(self, source: Path, name: str, *, spoken: bool = False, track: int | None = None) -> Entry:
         """Take a file in as a new entry; the same file twice gives two.
 
         The file is linked, not moved: Gradio deletes uploads after an hour, and a long queue may need them later.
@@ -126,7 +130,15 @@ class RecordingQueue:
         except BaseException:  # what is not taken leaves nothing behind
             shutil.rmtree(self._folder / entry_id, ignore_errors=True)
             raise
-        entry = Entry(id=entry_id, name=name, path=path, duration_s=None if found is None else found.duration_s, spoken=spoken)
+        entry = Entry(
+            id=entry_id,
+            name=name,
+            path=path,
+            duration_s=None if found is None else found.duration_s,
+            spoken=spoken,
+            tracks=() if found is None else found.tracks,
+            track=track,
+        )
         with self._lock:
             self._entries[entry_id] = entry
             if self._selected is None:
@@ -139,6 +151,21 @@ class RecordingQueue:
             if entry_id in self._entries:
                 self._selected = entry_id
 
+    def choose_track(self, entry_id: str, number: int) -> Entry | None:
+        """Read another audio track of a recording that does not run; None if there is no such recording or track.
+
+        A finished recording keeps its transcript: the choice makes a new entry, which is shown.
+        """
+        with self._lock:
+            entry = self._entries.get(entry_id)
+            if entry is None or entry.state in ACTIVE or number not in {track.number for track in entry.tracks}:
+                return None
+            if entry.result is None:
+                return self._put(entry_id, track=number)
+            added = self._again(entry, track=number)
+            self._selected = added.id
+            return added
+
     def submit(self, options: RunOptions) -> tuple[Entry, ...]:
         """Let everything ready wait for its run; with nothing ready, the selected recording once more. Returns what now waits.
 
@@ -148,7 +175,7 @@ class RecordingQueue:
             chosen = [entry for entry in self._entries.values() if entry.state is EntryState.READY]
             selected = self.selected
             if not chosen and selected is not None and selected.state not in ACTIVE:
-                chosen = [self.add(selected.path, selected.name, spoken=selected.spoken)] if selected.result else [selected]
+                chosen = [self._again(selected, track=selected.track)] if selected.result else [selected]
             waiting = tuple(self._wait(entry.id, options) for entry in chosen)
             if waiting:
                 self._selected = waiting[0].id
@@ -161,6 +188,10 @@ class RecordingQueue:
             if entry is None or entry.state not in (EntryState.FAILED, EntryState.CANCELLED):
                 return None
             return self._wait(entry_id, entry.options)
+
+    def _again(self, entry: Entry, *, track: int | None) -> Entry:
+        """The same recording as a new entry."""
+        return self.add(entry.path, entry.name, spoken=entry.spoken, track=track)
 
     def _wait(self, entry_id: str, options: RunOptions) -> Entry:
         return self._put(entry_id, state=EntryState.WAITING, options=options, progress=0.0, stage="", failure=None, heard=())

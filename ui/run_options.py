@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.errors import UnknownPrecisionError
 from engine.precision import VAD_AS_REQUEST, VAD_OFF
+from engine.read_options import CHANNELS, Channel, parse_channel
 from engine.segments import VadOptions
 from engine.subtitles.options import SubtitleOptions
 from engine.tags import LANGUAGE_CHOICES, parse_language
@@ -33,6 +34,7 @@ class RunOptions:
     language: str = "auto"
     itn: bool = True
     ban_emo_unknown: bool = False
+    channel: str = Channel.AUTO.value
     vad_precision: str = VAD_AS_REQUEST
     end_silence_ms: int = _VAD.max_end_silence_ms
     speech_noise_threshold: float = _VAD.speech_noise_threshold
@@ -49,6 +51,7 @@ class RunOptions:
     def check(self, precisions: Iterable[str]) -> None:
         """OptionError for a choice that is not on offer: better once, before the first recording, than once a recording."""
         parse_language(self.language)
+        parse_channel(self.channel)
         known = (VAD_AS_REQUEST, VAD_OFF, *precisions)
         if self.vad_precision not in known:
             raise UnknownPrecisionError(precision=self.vad_precision, known=known)
@@ -81,6 +84,7 @@ def remembered(values: object, *, precisions: Iterable[str]) -> FormOptions:
         "language": _one_of(LANGUAGE_CHOICES),
         "itn": _is_bool,
         "ban_emo_unknown": _is_bool,
+        "channel": _one_of(CHANNELS),
         "vad_precision": _one_of((VAD_AS_REQUEST, VAD_OFF, *precisions)),
         "end_silence_ms": _within(END_SILENCE_MS),
         "speech_noise_threshold": _within(SPEECH_NOISE_THRESHOLD),

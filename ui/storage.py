@@ -29,7 +29,7 @@ SWEEP_EVERY_S = 600.0
 DELETE_AFTER_S = 3600.0
 #: Where recordings come in: the page, the API, the slim page.
 SLIM_PATH = "/transcribe"
-UPLOAD_PATHS = frozenset({"/gradio_api/upload", "/v1/audio/transcriptions", SLIM_PATH})
+UPLOAD_PATHS = frozenset({"/gradio_api/upload", "/v1/audio/transcriptions", "/v1/audio/tracks", SLIM_PATH})
 
 
 class Storage:

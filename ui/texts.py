@@ -102,7 +102,17 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "Words that the model was less sure of are underlined; 0 marks none",
         "模型把握较小的词加下划线；0 表示不标记",
     ),
-    "form.advanced": ("Advanced: finding speech (VAD)", "高级：语音检测（VAD）"),
+    "form.advanced": ("Advanced: channels, finding speech (VAD)", "高级：声道与语音检测（VAD）"),
+    "form.channel": ("Channels", "声道"),
+    "form.channel_info": (
+        "Auto leaves out channels that cancel each other or carry no speech",
+        "“自动”会排除互相抵消或不含语音的声道",
+    ),
+    "form.channel_auto": ("Auto", "自动"),
+    "form.channel_mix": ("All, mixed", "全部混合"),
+    "form.channel_left": ("Left", "左声道"),
+    "form.channel_right": ("Right", "右声道"),
+    "form.channel_split": ("One speaker a channel", "每个声道一位说话人"),
     "form.vad": ("Voice activity detection (VAD)", "语音活动检测（VAD）"),
     "form.vad_info": (
         "Cuts the recording where speech begins and ends. Off: cut at the longest segment only, silence included, which costs accuracy",
@@ -155,11 +165,14 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "queue.retry_named": ("Run {name} again", "重新运行 {name}"),
     "queue.remove": ("Remove from the list", "从列表中移除"),
     "queue.remove_named": ("Remove {name} from the list", "从列表中移除 {name}"),
+    "queue.track": ("Audio track", "音轨"),
+    "queue.track_named": ("Audio track of {name}", "{name} 的音轨"),
+    "queue.track_default": ("default", "默认"),
     "queue.connection_lost": (
         "The server does not answer. Trying again; what is done is kept there.",
         "服务器没有响应，正在重试；已完成的结果仍保留在服务器上。",
     ),
-    "form.video": ("Video file…", "视频文件…"),
+    "form.video": ("Video or other file…", "视频或其他文件…"),
     "example.digits-en": ("English digits", "英文数字"),
     "example.sentence-en": ("English sentences", "英文句子"),
     "example.digits-zh": ("Mandarin digits", "中文数字"),
@@ -282,6 +295,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "result.copy": ("Copy text", "复制文字"),
     "result.copied": ("Copied", "已复制"),
+    "segment.speaker": ("Speaker {number}", "说话人 {number}"),
     "segment.play": ("Play segment {number} from {time}", "从 {time} 播放第 {number} 段"),
     "segment.edit": ("Edit the text of segment {number}", "编辑第 {number} 段文字"),
     "segment.edit_short": ("Edit", "编辑"),
@@ -588,6 +602,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "reason.AudioDecodeError": (
         "cannot read {path} as audio ({reason}); convert it to WAV, MP3, FLAC or OGG and try again",
         "无法将 {path} 作为音频读取（{reason}）；请转换为 WAV、MP3、FLAC 或 OGG 后重试",
+    ),
+    "reason.UnknownTrackError": (
+        "there is no audio track {track} in {path}, whose last one is {count}; choose one up to that, or none for the default track",
+        "{path} 没有第 {track} 条音轨，最后一条是第 {count} 条；请选择不超过它的编号，或不选以使用默认音轨",
     ),
     "reason.OnlyWavError": (
         "{path} is no WAV file, and the slim page reads nothing else; convert it, or start the server without --slim",

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from engine.precision import VAD_AS_REQUEST, VAD_OFF, Precision
+from engine.read_options import CHANNELS
 from ui.recording_form import EXAMPLES, build_recording_options, language_choices
 from ui.run_options import (
     END_SILENCE_MS,
@@ -44,6 +45,7 @@ class TranscribeOptions:
     language: gr.Dropdown
     itn: gr.Checkbox
     ban_emo_unknown: gr.Checkbox
+    channel: gr.Dropdown
     vad_precision: gr.Dropdown
     end_silence_ms: gr.Slider
     speech_noise_threshold: gr.Slider
@@ -76,20 +78,28 @@ def vad_choices(texts: Texts, precisions: Sequence[str]) -> list[tuple[str, str]
     return [(texts("form.vad_same"), VAD_AS_REQUEST), *variants, (texts("form.vad_off"), VAD_OFF)]
 
 
+def channel_choices(texts: Texts) -> list[tuple[str, str]]:
+    """What the channels' drop-down offers: (shown, value)."""
+    return [(texts(f"form.channel_{channel}"), channel) for channel in CHANNELS]
+
+
 def greeted_options(kept: FormOptions, precisions: Sequence[str], texts: Texts) -> list[Any]:
     """What the controls show when the page opens: the reader's language, and what the browser remembers."""
     values = kept.to_dict()
     values["language"] = gr.Dropdown(choices=language_choices(texts), value=kept.language)
+    values["channel"] = gr.Dropdown(choices=channel_choices(texts), value=kept.channel)
     values["vad_precision"] = gr.Dropdown(choices=vad_choices(texts, precisions), value=kept.vad_precision)
     return list(values.values())
 
 
 def build_sources() -> RecordingSources:
-    """Lay out the drop zone, the examples and the microphone."""
+    """Lay out the drop zone, the examples and the microphone.
+
+    The drop zone takes files of any name: what is in them decides, and browsers know few of the types that the engine reads.
+    """
     files = gr.File(
         label=label("form.files"),
         file_count="multiple",
-        file_types=["audio", "video"],
         elem_id="lv-transcribe-audio",
         height=150,
     )
@@ -112,6 +122,14 @@ def build_options(precisions: Sequence[str]) -> TranscribeOptions:
         ban = gr.Checkbox(value=False, label=label("form.ban"), info=label("form.ban_info"), elem_id="lv-ban")
         unsure = _slider("unsure", UNSURE_BELOW_PERCENT, _DEFAULTS.unsure_below_percent)
     with gr.Accordion(label("form.advanced"), open=False, elem_classes="lv-options", elem_id="lv-advanced"):
+        channel = gr.Dropdown(
+            choices=channel_choices(Texts("en")),
+            value=_DEFAULTS.channel,
+            label=label("form.channel"),
+            info=label("form.channel_info"),
+            filterable=False,
+            elem_id="lv-channel",
+        )
         vad = gr.Dropdown(
             choices=vad_choices(Texts("en"), precisions),
             value=_DEFAULTS.vad_precision,
@@ -131,6 +149,7 @@ def build_options(precisions: Sequence[str]) -> TranscribeOptions:
         language=shared.language,
         itn=shared.itn,
         ban_emo_unknown=ban,
+        channel=channel,
         vad_precision=vad,
         end_silence_ms=end_silence,
         speech_noise_threshold=threshold,

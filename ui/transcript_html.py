@@ -11,6 +11,7 @@ from html import escape
 
 from engine.transcript import Segment, Transcript
 from engine.words import placed_words
+from ui.plain_segment import speaker_html
 from ui.quantities import clock, percent, rtf, seconds
 from ui.tag_chips import chips
 from ui.texts import Texts
@@ -70,7 +71,8 @@ def segment_html(index: int, segment: Segment, texts: Texts, *, edit: str | None
     return (
         f'<li class="lv-segment" data-index="{index}" data-start="{segment.start_ms}" data-end="{segment.end_ms}">'
         f'<div class="lv-segment-head"><button type="button" class="lv-play" data-action="play" aria-label="{play}">'
-        f'<span aria-hidden="true">▶</span> <span class="lv-time">{span}</span></button>{chips(segment, texts)}{mark}'
+        f'<span aria-hidden="true">▶</span> <span class="lv-time">{span}</span></button>'
+        f"{speaker_html(segment, texts)}{chips(segment, texts)}{mark}"
         f'<span class="lv-segment-actions">{buttons}</span></div>'
         f'<p class="lv-text" data-action="play" data-field="{field}">{_text(segment, texts, edit=edit)}</p></li>'
     )
@@ -83,7 +85,7 @@ def segment_row_html(index: int, segment: Segment, texts: Texts, *, edit: str | 
     return (
         f'<tr data-index="{index}"><td>{index + 1}</td><td>{clock(segment.start_ms)}</td><td>{clock(segment.end_ms)}</td>'
         f"<td>{seconds((segment.end_ms - segment.start_ms) / 1000)}</td><td>{escape(tags)}</td>"
-        f"<td>{_spoken(shown, escape(shown.text), texts)}</td></tr>"
+        f"<td>{speaker_html(shown, texts)}{_spoken(shown, escape(shown.text), texts)}</td></tr>"
     )
 
 

@@ -70,7 +70,7 @@ def _segment(number: int, segment: Segment) -> dict[str, Any]:
         "avg_logprob": _mean_log_confidence(segment),
         "compression_ratio": _compression_ratio(segment.text),
         "no_speech_prob": probabilities.get("language", {}).get(Language.NOSPEECH.value, 0.0),
-        **{name: contract[name] for name in ("language", "emotion", "event", "confidence")},
+        **{name: contract[name] for name in ("channel", "speaker", "language", "emotion", "event", "confidence") if name in contract},
         "probabilities": probabilities,
     }
 
@@ -88,6 +88,11 @@ def _compression_ratio(text: str) -> float:
 
 def _words(segment: Segment) -> list[dict[str, Any]]:
     return [
-        {"word": segment.text[stretch.first : stretch.last], "start": stretch.start_ms / MS_PER_S, "end": stretch.end_ms / MS_PER_S}
+        {
+            "word": segment.text[stretch.first : stretch.last],
+            "start": stretch.start_ms / MS_PER_S,
+            "end": stretch.end_ms / MS_PER_S,
+            **({} if segment.speaker is None else {"speaker": segment.speaker}),
+        }
         for stretch in timed_words(segment)
     ]

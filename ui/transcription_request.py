@@ -16,6 +16,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from engine.errors import OptionRangeError
 from engine.formats import SUBTITLE_FORMATS
+from engine.read_options import Channel, ReadOptions, parse_channel
 from engine.subtitles.options import SubtitleOptions
 from engine.tags import parse_language
 from ui.api_errors import ApiError
@@ -37,6 +38,9 @@ FIELDS = {
     "itn": "true writes numbers in digits, false leaves the words (default: true); an extension",
     "ban_emo_unknown": "true never answers EMO_UNKNOWN (default: false); an extension",
     **SUBTITLE_FIELDS,
+    "channel": "auto (the mix, without channels that cancel each other or carry no speech), mix, left, right, or split, which takes each "
+    "channel for a speaker's (default: auto); an extension",
+    "track": "number of the audio track, from 1, as POST /v1/audio/tracks lists them (default: the one that the file marks); an extension",
     "stream": "true answers with server-sent events, a transcript.text.delta for each segment, with json or text (default: false)",
     "prompt": "accepted without effect: the model takes no prompt",
     "temperature": "accepted without effect: decoding is greedy",
@@ -61,6 +65,7 @@ class TranscriptionRequest:
     granularities: Collection[str]
     itn: bool
     ban_emo_unknown: bool
+    read: ReadOptions
     stream: bool
     #: Fields that nobody here knows; they had no effect.
     ignored: Collection[str] = ()
@@ -121,6 +126,7 @@ def _checked(form: FormData, path: Path) -> TranscriptionRequest:
         granularities=asked or frozenset(("segment",)),
         itn=_boolean(form, "itn", default=True),
         ban_emo_unknown=_boolean(form, "ban_emo_unknown", default=False),
+        read=ReadOptions(channel=parse_channel(str(form.get("channel") or Channel.AUTO)), track=_track(form)),
         stream=stream,
         ignored=tuple(dict.fromkeys(name for name in form if _plain(name) not in _PLAIN_FIELDS)),
         subtitles=subtitles,
@@ -155,6 +161,13 @@ def _subtitles(form: FormData, response_format: str) -> SubtitleOptions:
         return subtitle_options(form)
     except OptionRangeError as error:
         raise ApiError(str(error), param=error.values["name"]) from error
+
+
+def _track(form: FormData) -> int | None:
+    value = str(form.get("track") or "")
+    if value and not value.isdecimal():
+        raise ApiError(f"track is {value!r}; it is a number from 1, as POST /v1/audio/tracks lists them", param="track")
+    return int(value) if value else None
 
 
 def _one_of(form: FormData, name: str, known: tuple[str, ...], *, default: str) -> str:

@@ -2,7 +2,8 @@
 
 ``GET engine``: ``{"bundle": bundle.json, "precisions": […]}``, the first one for requests that name none. ``POST transcribe?options=…``
 with a recording as the body answers one JSON object a line: ``progress``, ``segment``, and at the end ``transcript`` or ``error``.
-A recording is a file as it is, or the samples of one that is decoded already: float32, little-endian, 16 kHz, mono.
+A recording is a file as it is, or the samples of one that is decoded already: float32, little-endian, 16 kHz, mono, or with
+``columns`` a channel each that are recognized apart.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from engine.audio import Waveform
+from engine.audio import SAMPLE_RATE_HZ, AudioStream, Waveform
 from engine.error_wire import error_from_wire, error_to_wire
 from engine.errors import ClusterError, LightVoiceError
 from engine.precision import VAD_AS_REQUEST
+from engine.recording_run import Recording
 from engine.segments import VadOptions
 
 DESCRIBE, TRANSCRIBE = "engine", "transcribe"
@@ -66,7 +69,7 @@ class Wanted:
 class Asked:
     """A request as a replica has received it."""
 
-    audio: Path | Waveform
+    audio: Path | Recording
     wanted: Wanted
 
     @classmethod
@@ -75,8 +78,12 @@ class Asked:
         """Read a request; a file lies in a folder of its own while the block runs. OptionRangeError for VAD options out of range."""
         options = dict(values)
         samples, decode_s = options.pop("samples", False), options.pop("decode_s", 0.0)
+        columns = options.pop("columns", None)
         vad = options.pop("vad", None)
         wanted = Wanted(**options, vad=None if vad is None else VadOptions(**vad))
+        if samples and columns is not None:
+            yield cls(audio=_apart(np.frombuffer(content, "<f4").reshape(-1, int(columns)), name=wanted.file), wanted=wanted)
+            return
         if samples:
             yield cls(audio=Waveform(np.frombuffer(content, "<f4"), name=wanted.file, decode_s=decode_s), wanted=wanted)
             return
@@ -88,3 +95,9 @@ class Asked:
     def options(self) -> dict[str, Any]:
         """The keyword arguments of ``Engine.transcribe``."""
         return {name: getattr(self.wanted, name) for name in ("file", "language", "itn", "ban_emo_unknown", "vad", "vad_precision")}
+
+
+def _apart(samples: NDArray[np.float32], *, name: str) -> AudioStream:
+    """Samples (N, columns) as a recording whose channels are kept apart."""
+    duration_s = len(samples) / SAMPLE_RATE_HZ
+    return AudioStream((part for part in (samples,)), name=name, expected_s=duration_s, columns=samples.shape[1])

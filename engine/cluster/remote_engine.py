@@ -31,6 +31,7 @@ from engine.containers import Probe
 from engine.decoder import Decoder
 from engine.errors import EngineBusyError, EngineUnreachableError, NotOfferedError, OptionError, UnknownPrecisionError
 from engine.precision import CURRENT, VAD_AS_REQUEST, Precision, ToggleEffects, ToggleReport
+from engine.read_options import ReadOptions
 from engine.recording_run import Recording
 from engine.resources import ResourceMeter
 from engine.segments import VadOptions
@@ -126,9 +127,11 @@ class RemoteEngine(SpeechEngine):
         """Always: a replica takes requests when its models are loaded."""
         return True
 
-    def load(self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None) -> Waveform:
+    def load(
+        self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None, read: ReadOptions | None = None
+    ) -> Waveform:
         """Read a recording here, in a process that may crash: as :meth:`engine.decoder.Decoder.load`."""
-        return self._decoder.load(source, max_duration_s=max_duration_s, look=look)
+        return self._decoder.load(source, max_duration_s=max_duration_s, look=look, read=read)
 
     def open_recording(
         self,
@@ -137,9 +140,10 @@ class RemoteEngine(SpeechEngine):
         max_duration_s: float | None = None,
         look: Look | None = None,
         watch: Callable[[NDArray[np.float32]], None] | None = None,
+        read: ReadOptions | None = None,
     ) -> AudioStream:
         """The same, read when it is sent: as :meth:`engine.decoder.Decoder.open`."""
-        return self._decoder.open(source, max_duration_s=max_duration_s, look=look, watch=watch)
+        return self._decoder.open(source, max_duration_s=max_duration_s, look=look, watch=watch, read=read)
 
     def probe(self, source: str | Path) -> Probe | None:
         """What a recording's header says; None for what is no recording."""

@@ -45,7 +45,8 @@ def sent_recording(audio: str | Path | Recording) -> Iterator[SentRecording]:
             with closing(audio.blocks()) as blocks:
                 for block in blocks:
                     _write(file, np.ascontiguousarray(block, "<f4").view(np.uint8).data)
-            yield _of(file, name=audio.name, about={"samples": True, "decode_s": audio.decode_s})
+            columns = {} if audio.columns is None else {"columns": audio.columns}
+            yield _of(file, name=audio.name, about={"samples": True, "decode_s": audio.decode_s, **columns})
     else:
         path = Path(audio)
         if not path.is_file():

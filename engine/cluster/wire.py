@@ -30,6 +30,7 @@ def segment_from_wire(values: Mapping[str, Any]) -> Segment:
         emotion=Emotion(values["emotion"]),
         event=Event(values["event"]),
         confidence=TagConfidence(**values["confidence"]),
+        channel=values.get("channel"),
         tokens=tuple(Token(**token) for token in values["tokens"]),
         probabilities=values["probabilities"],
     )

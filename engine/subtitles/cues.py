@@ -56,15 +56,9 @@ def cues(transcript: Transcript, options: SubtitleOptions | None = None) -> list
     last_ms = max([round(transcript.duration_s * 1000), *(segment.end_ms for segment in transcript.segments)])
     by_speaker: defaultdict[str | None, list[Segment]] = defaultdict(list)
     for segment in transcript.segments:
-        by_speaker[speaker_of(segment)].append(segment)
+        by_speaker[segment.speaker].append(segment)
     found = [cue for speaker, segments in by_speaker.items() for cue in _of_speaker(speaker, segments, last_ms, chosen)]
     return sorted(found, key=lambda cue: cue.start_ms)
-
-
-def speaker_of(segment: Segment) -> str | None:
-    """Who speaks, where the transcript tells speakers apart."""
-    speaker: str | None = getattr(segment, "speaker", None)
-    return speaker
 
 
 def label_of(speaker: str | None) -> str:

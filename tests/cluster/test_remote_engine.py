@@ -8,7 +8,9 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -30,6 +32,7 @@ from engine.errors import (
     UnknownPrecisionError,
 )
 from engine.precision import VAD_OFF
+from engine.read_options import ReadOptions
 from engine.segments import VadOptions
 from tests.cluster.conftest import EXAMPLES, spoken
 from ui.banner import header_html
@@ -250,3 +253,16 @@ def test_the_page_says_where_its_models_run(language):
     texts = Texts(language)
     assert "ray://host:8000/speech" in header_html(texts, "ray://host:8000/speech")
     assert "lv-note" not in header_html(texts)
+
+
+def test_one_speaker_a_channel_and_a_chosen_channel_reach_the_cluster(served, remote, engine, tmp_path):
+    samples = load_audio(DIGITS).samples
+    soundfile.write(tmp_path / "call.wav", np.stack([samples, np.roll(samples, 24_000)], axis=1), 16_000)
+    for channel in ("split", "left", "auto"):
+        read = ReadOptions(channel=channel)
+        told = []
+        found = remote.transcribe(remote.open_recording(tmp_path / "call.wav", read=read), on_segment=told.append)
+        expected = engine.transcribe(engine.open_recording(tmp_path / "call.wav", read=read))
+        assert [one.to_dict() for one in found.segments] == [one.to_dict() for one in expected.segments]
+        assert [segment.speaker for segment in told] == [segment.speaker for segment in expected.segments]
+        assert found.duration_s == expected.duration_s

@@ -160,9 +160,9 @@ def test_the_system_ends_a_worker_that_computes_for_ever_whoever_watches(named) 
             return 1.0
 
     class Patient(Decoder):
-        def _messages(self, *arguments):
+        def _messages(self, *arguments, **how):
             object.__setattr__(self.limits, "stall_s", 60.0)
-            return super()._messages(*arguments)
+            return super()._messages(*arguments, **how)
 
     decoder = Patient(limits=Unwatched(), command=HOSTILE)
     with pytest.raises(DecoderLimitError):

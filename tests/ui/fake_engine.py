@@ -15,6 +15,7 @@ from engine.compare import Variant
 from engine.containers import Probe, probe
 from engine.errors import UnknownPrecisionError
 from engine.precision import VAD_AS_REQUEST, ClosedSession, Closing, ToggleEffects
+from engine.read_options import ReadOptions
 from engine.segments import VadOptions
 from engine.speed import Speed
 from engine.tags import Emotion, Event, Language, parse_language
@@ -90,6 +91,8 @@ class FakeEngine:
         self.calls: list[dict[str, Any]] = []
         #: The VAD options of each call.
         self.vads: list[tuple[VadOptions | None, str]] = []
+        #: How each recording was to be read.
+        self.reads: list[ReadOptions] = []
         self.error: Exception | None = None
         self.hold = threading.Event()
         self.hold.set()
@@ -109,8 +112,10 @@ class FakeEngine:
     def precision(self) -> str:
         return "int8" if self.lightweight else "fp32"
 
-    def load(self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None) -> Waveform:
-        return load_audio(source, max_duration_s=max_duration_s, look=look)
+    def load(
+        self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None, read: ReadOptions | None = None
+    ) -> Waveform:
+        return load_audio(source, max_duration_s=max_duration_s, look=look, read=read)
 
     def open_recording(
         self,
@@ -119,8 +124,10 @@ class FakeEngine:
         max_duration_s: float | None = None,
         look: Look | None = None,
         watch: Callable[[np.ndarray], None] | None = None,
+        read: ReadOptions | None = None,
     ) -> AudioStream:
-        waveform = load_audio(source, max_duration_s=max_duration_s, look=look)
+        self.reads.append(read or ReadOptions())
+        waveform = load_audio(source, max_duration_s=max_duration_s, look=look, read=read)
         return AudioStream((part for part in [waveform.samples]), name=waveform.name, expected_s=waveform.duration_s, watch=watch)
 
     def probe(self, source: str | Path) -> Probe | None:

@@ -51,9 +51,9 @@ def test_lightweight_mode_and_resources(client: gradio_client.Client, page: Runn
     assert client.predict(on=False, api_name="/set_lightweight")["precision"] == "fp32"
 
 
-def test_only_these_four_are_offered(client: gradio_client.Client) -> None:
+def test_only_these_are_offered(client: gradio_client.Client) -> None:
     offered = client.view_api(return_format="dict", print_info=False)
-    assert set(offered["named_endpoints"]) == {"/transcribe", "/compare", "/set_lightweight", "/resources"}
+    assert set(offered["named_endpoints"]) == {"/transcribe", "/compare", "/tracks", "/set_lightweight", "/resources"}
     assert offered["unnamed_endpoints"] == {}
     parameters = {
         name: [
@@ -62,7 +62,15 @@ def test_only_these_four_are_offered(client: gradio_client.Client) -> None:
         ]
         for name, endpoint in offered["named_endpoints"].items()
     }
-    assert parameters["/transcribe"] == [("audio", "required"), ("language", "auto"), ("itn", True), ("precision", "current")]
+    assert parameters["/transcribe"] == [
+        ("audio", "required"),
+        ("language", "auto"),
+        ("itn", True),
+        ("precision", "current"),
+        ("channel", "auto"),
+        ("track", 0),
+    ]
+    assert parameters["/tracks"] == [("audio", "required")]
     assert parameters["/compare"] == [("audio", "required"), ("language", "auto"), ("itn", True), ("left", "fp32"), ("right", "int8")]
 
 

@@ -16,6 +16,7 @@ from ui.texts import TEXTS, Texts
 ENGLISH, CHINESE = Texts("en"), Texts("zh")
 WITH_REASON = [
     errors.AudioDecodeError(path="/uploads/a.bin", reason="no header"),
+    errors.UnknownTrackError(path="/uploads/a.mkv", track=3, count=2),
     errors.OnlyWavError(path="/uploads/a.mp3"),
     errors.EmptyAudioError(path="/uploads/a.wav"),
     errors.NonFiniteAudioError(path="/uploads/a.wav", count=3),

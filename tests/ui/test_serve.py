@@ -106,7 +106,7 @@ def test_the_pages_own_queue_takes_uploads_only(page: RunningPage, two_words: Pa
 def test_listeners_of_the_page_are_not_an_api(page: RunningPage) -> None:
     config = httpx.get(f"{page.address}/config").json()
     public = {dependency["api_name"] for dependency in config["dependencies"] if dependency["api_visibility"] != "private"}
-    assert public == {"transcribe", "compare", "set_lightweight", "resources"}
+    assert public == {"transcribe", "compare", "tracks", "set_lightweight", "resources"}
 
 
 def test_nothing_is_asked_of_another_machine(run_page: Callable[..., object], monkeypatch: pytest.MonkeyPatch, two_words: Path) -> None:

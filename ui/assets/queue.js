@@ -252,6 +252,11 @@
     act(target.dataset.action, from).catch(() => lost(true));
   });
 
+  document.addEventListener("change", (event) => {
+    const choice = event.target.closest?.("#lv-queue [data-choice]"), entry = choice?.closest("[data-entry]")?.dataset.entry;
+    if (entry) post(`/${entry}/${choice.dataset.choice}/${choice.value}`).then(look).catch(() => lost(true));
+  });
+
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
   // Who closes the page wants nothing more; who reloads it is back before the server minds.
   window.addEventListener("pagehide", () => { navigator.sendBeacon(address("/leave")); });
