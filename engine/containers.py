@@ -1,37 +1,33 @@
-"""A recording → blocks, in the process that calls: libsndfile, and PyAV (FFmpeg's libraries) for what libsndfile does not read.
+"""A recording → blocks, in the process that calls: libsndfile for plain sound files, PyAV (FFmpeg's libraries) for everything else.
 
-libsndfile reads wav, flac, ogg, opus and mp3; PyAV m4a, mp4, webm and other video. Both are native code that reads bytes of
-anybody's making, so a server leaves this to the worker process of :mod:`engine.decoder`.
+libsndfile reads WAV, AIFF, CAF and their like; PyAV what is compressed or joined, and video. Each does what the other cannot open.
+Both are native code that reads bytes of anybody's making, so a server leaves this to the worker process of :mod:`engine.decoder`.
 
-A header that promises more than the file holds (a recorder that crashed) is no error: what is there is read. A
-stream that breaks while it is decoded is one.
+What is readable is read. What is not (a cut end, damaged frames, samples that are no numbers) becomes silence in its place and a
+warning; a recording is refused where hardly anything of it can be read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
-import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
-from engine.errors import AudioDecodeError, AudioError
-from engine.mixdown import Mixdown, Sink
-
-Floats = NDArray[np.float32]
+from engine.av_reading import RECKONED, UnreadableError, audio_track, container_s, opened, read_piece
+from engine.errors import AudioDecodeError, EmptyAudioError
+from engine.file_pieces import FileWindow, Piece, pieces_of
+from engine.mixdown import Mixdown, Sink, check_rate
+from engine.promised_length import has_unwritten_size, missing_share
+from engine.reading_report import ReadingReport
+from engine.reading_warnings import ReadingWarning
 
 BLOCK_SAMPLES = 1 << 20  # over all channels: 4 MB of float32 a block
 #: A header without a length comes out of libsndfile as the largest number there is.
 UNKNOWN_FRAMES = 1 << 62
-#: What these say of their length is reckoned from the rate of their first frames, and may be twice too much.
-RECKONED = frozenset({"MP3", "mp3", "aac", "ac3", "eac3", "mpeg", "mpegts"})
-#: FFmpeg may read the bytes that it is given and follow no reference in them: a play list in an upload would otherwise
-#: read other files of this machine.
-ISOLATED = {"protocol_whitelist": "none"}
+#: What libsndfile reads but only the first recording of, or nothing behind the first damage.
+BETTER_BY_AV = frozenset({"FLAC", "OGG", "MP3"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,91 +38,112 @@ class Probe:
     duration_s: float | None
 
 
-def decode(path: Path, sink: Sink, *, max_duration_s: float | None) -> None:
-    """Read a recording into a sink.
+def decode(path: Path, sink: Sink, *, max_duration_s: float | None) -> tuple[ReadingWarning, ...]:
+    """Read a recording into a sink: -> what of it could not be read as it was meant.
 
     Raises AudioDecodeError, EmptyAudioError, NonFiniteAudioError, SampleRateError, and AudioTooLongError as soon as the header
     says or the samples show that it is longer than ``max_duration_s``.
     """
-    try:
-        _read_soundfile(path, sink, max_duration_s)
-    except soundfile.LibsndfileError as error:
-        sink.start_over()
-        _read_av(path, sink, max_duration_s, first_reason=str(error))
+    with path.open("rb") as file:
+        pieces = pieces_of(file)
+        known = _sound_file_format(path)
+        plain = known is not None and known not in BETTER_BY_AV and len(pieces) == 1 and not has_unwritten_size(file)
+        if plain:
+            try:
+                return _read_sound_file(path, file, sink, max_duration_s)
+            except soundfile.LibsndfileError:
+                sink.start_over()
+        try:
+            return _read_pieces(path, file, pieces, sink, max_duration_s)
+        except AudioDecodeError as error:
+            if known is None or plain:
+                raise
+            sink.start_over()
+            try:
+                return _read_sound_file(path, file, sink, max_duration_s)
+            except soundfile.LibsndfileError:
+                raise error from None
 
 
 def probe(path: Path) -> Probe | None:
     """What the header says, without decoding; None for what is no recording."""
     try:
+        with path.open("rb") as file:
+            pieces = pieces_of(file)
+            found = _probe_sound_file(path)
+            if found is not None and found.container != "MP3" and len(pieces) == 1 and not has_unwritten_size(file):
+                return found
+            return _probe_pieces(path, file, pieces) or found
+    except OSError:
+        return None
+
+
+def _probe_sound_file(path: Path) -> Probe | None:
+    try:
         with soundfile.SoundFile(str(path)) as handle:
             return Probe(container=handle.format, duration_s=_frames_s(handle))
-    except soundfile.LibsndfileError:
-        pass  # not one of its formats: FFmpeg may know it
-    try:
-        with _opened_av(path) as container:
-            return Probe(container=container.format.name, duration_s=_container_s(container)) if container.streams.audio else None
-    except (ValueError, OSError):  # FFmpeg's errors among them
+    except soundfile.LibsndfileError:  # not one of its formats: FFmpeg may know it
         return None
+
+
+def _probe_pieces(path: Path, file: BinaryIO, pieces: list[Piece]) -> Probe | None:
+    """The first piece's container, and the length of all together where each states its own."""
+    container_name, lengths = "", []
+    for piece in pieces:
+        try:
+            with opened(FileWindow(file, piece, suffix=path.suffix)) as container:
+                if audio_track(container) is None:
+                    continue
+                container_name = container_name or container.format.name
+                lengths.append(container_s(container))
+        except UnreadableError:
+            continue
+    if not container_name:
+        return None
+    stated = [length for length in lengths if length is not None]
+    return Probe(container=container_name, duration_s=sum(stated) if len(stated) == len(lengths) else None)
+
+
+def _sound_file_format(path: Path) -> str | None:
+    found = _probe_sound_file(path)
+    return None if found is None else found.container
 
 
 def _frames_s(handle: soundfile.SoundFile) -> float | None:
     return handle.frames / handle.samplerate if 0 <= handle.frames < UNKNOWN_FRAMES and handle.samplerate > 0 else None
 
 
-def _container_s(container: Any) -> float | None:
-    import av  # noqa: PLC0415 - loaded by whoever opened the container
-
-    return None if container.duration is None else container.duration / av.time_base
-
-
-def _read_soundfile(path: Path, sink: Sink, max_duration_s: float | None) -> None:
+def _read_sound_file(path: Path, file: BinaryIO, sink: Sink, max_duration_s: float | None) -> tuple[ReadingWarning, ...]:
     with soundfile.SoundFile(str(path)) as handle:
-        mixdown = Mixdown(sink, path=path, sample_rate_hz=handle.samplerate, max_duration_s=max_duration_s)
+        check_rate(handle.samplerate, path=path)
+        mixdown, report = Mixdown(sink, path=path, max_duration_s=max_duration_s), ReadingReport()
         if handle.format not in RECKONED:
             mixdown.expect(_frames_s(handle))
         frames = max(1, BLOCK_SAMPLES // handle.channels)
         while len(block := handle.read(frames, dtype="float32", always_2d=True)):
-            mixdown.add(block)
-        mixdown.finish()
-
-
-@contextmanager
-def _opened_av(path: Path) -> Iterator[Any]:
-    import av  # noqa: PLC0415 - 20 MB of libraries that most recordings never need
-
-    # By its bytes, not by its name: a name would be opened by FFmpeg's own protocols, and whatever its content names with it.
-    with path.open("rb") as file, av.open(file, metadata_errors="ignore", options=ISOLATED) as container:
-        yield container
-
-
-def _read_av(path: Path, sink: Sink, max_duration_s: float | None, *, first_reason: str) -> None:
-    import av  # noqa: PLC0415 - as above
-    import av.error  # noqa: PLC0415
-
-    try:
-        with _opened_av(path) as container:
-            if not container.streams.audio:
-                raise AudioDecodeError(path=path, reason="it holds no audio track")
-            stream = container.streams.audio[0]
-            if stream.codec_context is None:
-                raise AudioDecodeError(path=path, reason="its codec is not known")
-            mixdown = Mixdown(sink, path=path, sample_rate_hz=int(stream.rate or 0), max_duration_s=max_duration_s)
-            if container.format.name not in RECKONED:
-                mixdown.expect(_container_s(container))
-            for block in _av_blocks(container, stream, av.AudioResampler(format="fltp")):
-                mixdown.add(block)
-    except (av.error.FFmpegError, ValueError, OSError) as error:  # it seeks where it is told to, before the file's beginning too
-        if isinstance(error, AudioError | MemoryError | BrokenPipeError):
-            raise
-        reason = str(getattr(error, "strerror", "") or error or first_reason).strip().rstrip(".")
-        raise AudioDecodeError(path=path, reason=reason) from error
+            mixdown.add(block, handle.samplerate)
+    reached_s, missing = mixdown.position_s, missing_share(file)
     mixdown.finish()
+    promised_s = None if missing is None or missing >= 1 else reached_s / (1 - missing)
+    report.piece_ended(promised_s=promised_s, reached_s=reached_s, at_s=reached_s, exact=True)
+    return report.warnings(mixdown)
 
 
-def _av_blocks(container: Any, stream: Any, converter: Any) -> Iterator[Floats]:
-    """Decoded blocks (n, channels) float32; the converter changes the sample format alone."""
-    for frame in container.decode(stream):
-        for converted in converter.resample(frame):
-            yield converted.to_ndarray().T
-    for converted in converter.resample(None):
-        yield converted.to_ndarray().T
+def _read_pieces(path: Path, file: BinaryIO, pieces: list[Piece], sink: Sink, max_duration_s: float | None) -> tuple[ReadingWarning, ...]:
+    mixdown, report = Mixdown(sink, path=path, max_duration_s=max_duration_s), ReadingReport()
+    reasons: list[str] = []
+    for piece in pieces:
+        try:
+            read_piece(FileWindow(file, piece, suffix=path.suffix), mixdown, report, path=path)
+        except UnreadableError as error:
+            reasons.append(str(error))
+            report.left_out(from_byte=piece.start, count=piece.end - piece.start)
+        if piece.is_cut:
+            report.broke_off(at_s=mixdown.position_s)
+    if not report.is_readable:
+        raise AudioDecodeError(path=path, reason=reasons[0] if reasons else "hardly any of it can be decoded")
+    try:
+        mixdown.finish()
+    except EmptyAudioError as error:
+        raise AudioDecodeError(path=path, reason="it holds no sound") from error
+    return report.warnings(mixdown)

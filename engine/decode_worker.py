@@ -23,6 +23,7 @@ from engine.containers import decode, probe
 from engine.decode_messages import MOST_BYTES, Kind, packed
 from engine.error_wire import error_to_wire
 from engine.errors import AudioDecodeError, AudioError, DecoderLimitError
+from engine.reading_warnings import warnings_to_wire
 
 #: Blocks are sent together: a frame of AAC is 4 kB, and each message costs two switches between processes.
 SEND_BYTES = 1 << 18
@@ -100,8 +101,8 @@ def answer(request: dict[str, Any], replies: _Replies) -> None:
             found = probe(path)
             replies.done(found and {"container": found.container, "duration_s": found.duration_s})
         else:
-            decode(path, replies, max_duration_s=request["max_duration_s"])
-            replies.done(None)
+            warnings = decode(path, replies, max_duration_s=request["max_duration_s"])
+            replies.done({"warnings": warnings_to_wire(warnings)})
     except MemoryError:
         replies.refuse(DecoderLimitError(path=path, limit="more memory than a recording needs"))
     except AudioError as error:

@@ -25,6 +25,7 @@ from engine.decode_messages import Kind
 from engine.decode_process import BYTES_PER_SAMPLE, DecodeProcess
 from engine.errors import AudioError, AudioTooLongError, DecoderCrashedError
 from engine.mixdown import SAMPLE_RATE_HZ
+from engine.reading_warnings import ReadingWarning, warnings_from_wire
 
 Floats = NDArray[np.float32]
 
@@ -80,11 +81,12 @@ class Decoder:
         """
         started = time.perf_counter()
         path = existing_file(source)
-        samples = bytearray()
-        for part in self._parts(path, max_duration_s, look):
+        samples, warnings = bytearray(), list[ReadingWarning]()
+        for part in self._parts(path, max_duration_s, look, warnings):
             samples += part
         # A view of what arrived: a copy of a long recording would be hundreds of megabytes more for a moment.
-        return Waveform(np.frombuffer(samples, np.float32), name=path.name, decode_s=time.perf_counter() - started)
+        view = np.frombuffer(samples, np.float32)
+        return Waveform(view, name=path.name, decode_s=time.perf_counter() - started, warnings=tuple(warnings))
 
     def open(
         self,
@@ -99,8 +101,9 @@ class Decoder:
         """
         path = existing_file(source)
         said = self.probe(path)
-        parts = (np.frombuffer(part, np.float32) for part in self._parts(path, max_duration_s, look))
-        return AudioStream(parts, name=path.name, expected_s=None if said is None else said.duration_s, watch=watch)
+        warnings: list[ReadingWarning] = []
+        parts = (np.frombuffer(part, np.float32) for part in self._parts(path, max_duration_s, look, warnings))
+        return AudioStream(parts, name=path.name, expected_s=None if said is None else said.duration_s, watch=watch, warnings=warnings)
 
     def probe(self, source: str | Path) -> Probe | None:
         """What a recording's header says, without decoding it; None for what is no recording or breaks the decoder."""
@@ -119,15 +122,20 @@ class Decoder:
             self._closed = True
             _end_all(self._idle)
 
-    def _parts(self, path: Path, max_duration_s: float | None, look: Look | None) -> Iterator[bytes]:
-        """The samples of a recording as they come, float32. What is read once more from the beginning is not given once more."""
+    def _parts(self, path: Path, max_duration_s: float | None, look: Look | None, warnings: list[ReadingWarning]) -> Iterator[bytes]:
+        """The samples of a recording as they come, float32; at their end ``warnings`` is filled.
+
+        What is read once more from the beginning is not given once more.
+        """
         most_s = self.limits.duration_s if max_duration_s is None else max_duration_s
         most_bytes = int((most_s + 1) * SAMPLE_RATE_HZ) * BYTES_PER_SAMPLE
         given = skipped = 0
         for kind, content in self._messages("decode", path, most_s):
             if look is not None:
                 look()
-            if kind is Kind.START_OVER:
+            if kind is Kind.DONE:
+                warnings += _warnings(content, path)
+            elif kind is Kind.START_OVER:
                 skipped = given
             elif kind is Kind.BLOCK:
                 new = content[min(skipped, len(content)) :]
@@ -174,6 +182,14 @@ class Decoder:
 
     def _start(self) -> DecodeProcess:
         return DecodeProcess(self._command)
+
+
+def _warnings(answer: Any, path: Path) -> tuple[ReadingWarning, ...]:
+    """What a worker says of its reading; DecoderCrashedError for an answer that makes no sense."""
+    try:
+        return warnings_from_wire(answer["warnings"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DecoderCrashedError(path=path, how="an answer that makes no sense") from error
 
 
 def _end_all(workers: list[DecodeProcess]) -> None:

@@ -18,6 +18,12 @@ SAMPLE_RATE_HZ = 16_000
 LOWEST_RATE_HZ = 2_000  # speech keeps its first formants above 2 kHz sampling; below there is nothing to recognize
 HIGHEST_RATE_HZ = 768_000
 QUALITY = "HQ"
+#: More samples that are no numbers than this share, and a recording is refused rather than read with silence in their place.
+MOST_NOT_NUMBERS = 0.5
+#: A pause up to this long goes through the resampler, so that its edges do not ring; a longer one is handed on as it is.
+SHORT_PAUSE_S = 1.0
+#: Pauses are handed on in blocks: hours of them must not lie in memory.
+PAUSE_BLOCK_SAMPLES = 1 << 18
 
 
 #: Called between blocks by whoever reads; raises once the recording is no longer wanted.
@@ -34,38 +40,91 @@ class Sink(Protocol):
         """What came so far is void: another library reads the recording from its beginning."""
 
 
-class Mixdown:
-    """Mixes the blocks of one recording down, checks and resamples them, and hands them on."""
+def check_rate(sample_rate_hz: int, *, path: str | Path) -> None:
+    """SampleRateError for a rate that no speech can be read from."""
+    if not LOWEST_RATE_HZ <= sample_rate_hz <= HIGHEST_RATE_HZ:
+        raise SampleRateError(path=path, sample_rate=sample_rate_hz, lowest=LOWEST_RATE_HZ, highest=HIGHEST_RATE_HZ)
 
-    def __init__(self, sink: Sink, *, path: str | Path, sample_rate_hz: int, max_duration_s: float | None) -> None:
-        if not LOWEST_RATE_HZ <= sample_rate_hz <= HIGHEST_RATE_HZ:
-            raise SampleRateError(path=path, sample_rate=sample_rate_hz, lowest=LOWEST_RATE_HZ, highest=HIGHEST_RATE_HZ)
-        self._sink, self._path, self._max_duration_s, self._rate = sink, path, max_duration_s, sample_rate_hz
-        same = sample_rate_hz == SAMPLE_RATE_HZ
-        self._stream = None if same else soxr.ResampleStream(sample_rate_hz, SAMPLE_RATE_HZ, 1, "float32", QUALITY)
-        self._read_samples = self._given_samples = 0
+
+class Mixdown:
+    """Mixes the blocks of one recording down, checks and resamples them, and hands them on; the rate may change between blocks."""
+
+    def __init__(self, sink: Sink, *, path: str | Path, max_duration_s: float | None) -> None:
+        self._sink, self._path, self._max_duration_s = sink, path, max_duration_s
+        self._rate = SAMPLE_RATE_HZ
+        self._stream: soxr.ResampleStream | None = None
+        self._given_samples = 0  # at 16 kHz
+        self._section_from_s = 0.0  # where the blocks of the present rate begin
+        self._section_samples = 0  # of the present rate, since then
+        self._read_samples = 0
+        #: Samples that are no numbers.
+        self.not_numbers = 0
+
+    @property
+    def position_s(self) -> float:
+        """Where the next block will lie."""
+        return self._section_from_s + self._section_samples / self._rate
+
+    @property
+    def max_duration_s(self) -> float | None:
+        """The limit in force."""
+        return self._max_duration_s
 
     def expect(self, duration_s: float | None) -> None:
         """AudioTooLongError for a recording that says itself that it is longer than the limit; None where it does not say."""
         if duration_s is not None and self._max_duration_s is not None and duration_s > self._max_duration_s:
             raise AudioTooLongError(path=self._path, duration_s=duration_s, limit_s=self._max_duration_s)
 
-    def add(self, block: NDArray[Any]) -> None:
-        """Take a block (n, channels) of float32."""
+    def add(self, block: NDArray[Any], sample_rate_hz: int) -> None:
+        """Take a block (n, channels) of float32 at a rate; SampleRateError for a rate without speech."""
+        check_rate(sample_rate_hz, path=self._path)
         mono = np.ascontiguousarray(block.mean(axis=1, dtype=np.float32))
-        wrong = int(np.count_nonzero(~np.isfinite(mono)))
-        if wrong:
-            raise NonFiniteAudioError(path=self._path, count=wrong)
+        numbers = np.isfinite(mono)
+        if wrong := len(mono) - int(np.count_nonzero(numbers)):
+            self.not_numbers += wrong
+            mono = np.where(numbers, mono, np.float32(0))
+        if sample_rate_hz != self._rate:
+            self._end_section()
+            self._rate = sample_rate_hz
         self._read_samples += len(mono)
-        self.expect(self._read_samples / self._rate)  # whatever the header said
-        self._give(mono if self._stream is None else self._stream.resample_chunk(mono))
+        self._add(mono)
+
+    def pause(self, duration_s: float) -> None:
+        """Silence where the recording has nothing; AudioTooLongError before any of it where it leads beyond the limit."""
+        self.expect(self.position_s + duration_s)
+        if duration_s <= SHORT_PAUSE_S:
+            self._add(np.zeros(round(duration_s * self._rate), np.float32))
+            return
+        target = round((self.position_s + duration_s) * SAMPLE_RATE_HZ)
+        self._end_section()
+        block = np.zeros(PAUSE_BLOCK_SAMPLES, np.float32)
+        while (left := target - self._given_samples) > 0:
+            self._give(block[:left])
+        self._section_from_s = self._given_samples / SAMPLE_RATE_HZ
 
     def finish(self) -> None:
-        """Hand on what the resampler still holds; EmptyAudioError when nothing came."""
-        if self._stream is not None and self._read_samples:
-            self._give(self._stream.resample_chunk(np.zeros(0, np.float32), last=True))
+        """Hand on what the resampler still holds; EmptyAudioError when nothing came, NonFiniteAudioError for hardly any number."""
+        self._end_section()
         if not self._given_samples:
             raise EmptyAudioError(path=self._path)
+        if self.not_numbers > self._read_samples * MOST_NOT_NUMBERS:
+            raise NonFiniteAudioError(path=self._path, count=self.not_numbers)
+
+    def _add(self, mono: Floats) -> None:
+        self._section_samples += len(mono)
+        self.expect(self.position_s)  # whatever the header said
+        if self._rate == SAMPLE_RATE_HZ:
+            self._give(mono)
+            return
+        if self._stream is None:
+            self._stream = soxr.ResampleStream(self._rate, SAMPLE_RATE_HZ, 1, "float32", QUALITY)
+        self._give(self._stream.resample_chunk(mono))
+
+    def _end_section(self) -> None:
+        if self._stream is not None:
+            self._give(self._stream.resample_chunk(np.zeros(0, np.float32), last=True))
+            self._stream = None
+        self._section_from_s, self._section_samples = self._given_samples / SAMPLE_RATE_HZ, 0
 
     def _give(self, block: Floats) -> None:
         if len(block):
