@@ -5,9 +5,9 @@ A packet that breaks its decoder costs that packet; an error between packets cos
 
 from __future__ import annotations
 
+import io
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.av_container import INEXACT, RECKONED, UnreadableError, audio_track, av_errors, container_s, decoder_of, opened
 from engine.file_pieces import FileWindow
 from engine.mixdown import HIGHEST_RATE_HZ, LOWEST_RATE_HZ, Mixdown, check_rate
 from engine.packet_clock import PacketClock, Place
@@ -24,84 +25,17 @@ from engine.reading_report import ReadingReport
 
 Floats = NDArray[np.float32]
 
-#: FFmpeg may read the bytes that it is given and follow no reference in them: a play list in an upload would otherwise
-#: read other files of this machine.
-ISOLATED = {"protocol_whitelist": "none"}
-#: What these say of their length is reckoned from the rate of their first frames, and may be twice too much.
-RECKONED = frozenset({"MP3", "mp3", "aac", "ac3", "eac3", "mpeg", "mpegts", "amr", "amrnb", "amrwb", "dts", "truehd", "loas"})
-#: These may state more than they hold: the time that a player waits before it begins, or what is expected of a stream.
-INEXACT = frozenset({"asf", "flv", "ogg"})
 #: Their times are those of a clock that was not started for the recording, and may jump.
 FREE_CLOCKS = frozenset({"mpegts", "mpeg", "flv", "ogg", "hls", "rtsp"})
 #: Where a late beginning belongs to the recording although no other track begins earlier, up to a length that no live clock has.
 ZERO_BASED = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "asf", "avi"})
 LATEST_BEGINNING_S = 600.0
-#: FFmpeg's own decoders of these know no comfort noise, which phones send instead of silence.
-BETTER_DECODERS = {"amrnb": ("libopencore_amrnb", 8_000), "amrwb": ("libopencore_amrwb", 16_000)}
 #: Errors between packets that a demuxer may recover from in a row, and altogether.
 MOST_ERRORS_IN_A_ROW, MOST_ERRORS = 16, 4096
 #: Frames are handed on together: most last 20 ms, and each hand-over costs a call of the resampler.
 BATCH_S = 1.0
+TS_PACKET_BYTES, TS_SYNC = 188, b"\x47"
 MOST_OTHERS = 4096
-
-
-def av_errors() -> tuple[type[Exception], ...]:
-    """What PyAV raises for a file that is not as it should be: FFmpeg's errors, and what its seeking and its wrapper come up with."""
-    import av.error  # noqa: PLC0415 - 20 MB of libraries that most recordings never need
-
-    return (av.error.FFmpegError, ValueError, OSError, LookupError, ArithmeticError)
-
-
-@contextmanager
-def opened(window: FileWindow) -> Iterator[Any]:
-    """A container; by its bytes, for a name would be opened by FFmpeg's own protocols, and whatever its content names with it.
-
-    Raises UnreadableError where there is none.
-    """
-    import av  # noqa: PLC0415 - as above
-
-    try:
-        container = av.open(window, metadata_errors="ignore", options=ISOLATED)
-    except av_errors() as error:
-        if isinstance(error, MemoryError):
-            raise
-        window.seek(0)
-        raise UnreadableError(_reason(error, window.read(16))) from error
-    with container:
-        yield container
-
-
-class UnreadableError(Exception):
-    """No container, and why in words that a person understands."""
-
-
-def _reason(error: Exception, begin: bytes) -> str:
-    import av.error  # noqa: PLC0415 - as above
-
-    if begin.lstrip(b"\xef\xbb\xbf").startswith((b"#EXTM3U", b"ffconcat")):
-        return "it is a play list, and holds no sound itself"
-    if isinstance(error, av.error.PatchWelcomeError | av.error.DecoderNotFoundError):
-        return "its coding is not supported"
-    return "it is damaged, or no recording"
-
-
-def container_s(container: Any) -> float | None:
-    """The length that a container states."""
-    import av  # noqa: PLC0415 - as above
-
-    return None if container.duration is None or container.duration <= 0 else container.duration / av.time_base
-
-
-def audio_track(container: Any) -> Any:
-    """The track that players choose: the first with the default flag, else the first; of those whose codec is known. None without one."""
-    import av.stream  # noqa: PLC0415 - as above
-
-    known = [stream for stream in container.streams.audio if stream.codec_context is not None]
-    flags = av.stream.Disposition
-    beside = flags.comment | flags.visual_impaired | flags.hearing_impaired | flags.karaoke | flags.clean_effects
-    chosen = [stream for stream in known if stream.disposition & flags.default]
-    plain = [stream for stream in known if not stream.disposition & beside]
-    return next(iter([*chosen, *plain, *known]), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +47,8 @@ class _Sound:
     rate_hz: int
     #: What is known to be lost before it, in seconds; None where nothing was.
     lost_s: float | None
+    #: Whether its decoder says that it is damaged.
+    is_concealed: bool
     others_s: tuple[float, ...]
 
     @property
@@ -120,7 +56,7 @@ class _Sound:
         return len(self.samples) / self.rate_hz
 
 
-def read_piece(window: FileWindow, mixdown: Mixdown, report: ReadingReport, *, path: Path) -> None:
+def read_piece(window: FileWindow, mixdown: Mixdown, report: ReadingReport, *, path: Path, is_last: bool) -> None:
     """Hand a recording's sound to ``mixdown``, gaps filled; what is wrong with it goes into ``report``.
 
     Raises UnreadableError where there is no track of sound that can be read, and what ``mixdown`` raises.
@@ -153,8 +89,10 @@ def read_piece(window: FileWindow, mixdown: Mixdown, report: ReadingReport, *, p
             promised_s = xing_duration_s(window)
         elif missing is not None and missing < 1:
             promised_s = reached_s / (1 - missing)
+        if container.format.name == "mpegts" and _is_cut_stream(window):
+            report.cut()
         exact = container.format.name == "flac" or missing is not None
-        report.piece_ended(promised_s=promised_s, reached_s=reached_s, at_s=mixdown.position_s, exact=exact)
+        report.piece_ended(promised_s=promised_s, reached_s=reached_s, at_s=mixdown.position_s, exact=exact, is_last=is_last)
 
 
 def _hand_on(sounds: Iterator[_Sound], clock: PacketClock, mixdown: Mixdown, report: ReadingReport) -> None:
@@ -206,7 +144,7 @@ class _Packets:
         import av  # noqa: PLC0415 - as above
 
         self._container, self._track, self._report, self._mixdown = container, track, report, mixdown
-        self._decoder = _decoder_of(track)
+        self._decoder = decoder_of(track)
         self._errors = av_errors()
         start_s = 0.0 if container.start_time is None else container.start_time / av.time_base
         absolute = container.format.name in ZERO_BASED and 0 <= start_s <= LATEST_BEGINNING_S
@@ -235,7 +173,10 @@ class _Packets:
                 continue
             for sound in sounds:
                 if sound is not None:
-                    self._report.read(sound.duration_s)
+                    if sound.is_concealed:
+                        self._report.concealed(sound.duration_s, at_s=self._place_s(sound.time_s))
+                    else:
+                        self._report.read(sound.duration_s)
                     yield sound
 
     def _packets(self) -> Iterator[Any]:
@@ -273,7 +214,10 @@ class _Packets:
 
     def _lose(self, duration_s: float, time_s: float | None) -> None:
         self._lost_s = (self._lost_s or 0.0) + duration_s
-        self._report.lost(duration_s, at_s=self._mixdown.position_s if time_s is None else max(0.0, self._begin_s + time_s))
+        self._report.lost(duration_s, at_s=self._place_s(time_s))
+
+    def _place_s(self, time_s: float | None) -> float:
+        return self._mixdown.position_s if time_s is None else max(0.0, self._begin_s + time_s)
 
     def _sound(self, frame: Any) -> _Sound | None:
         rate_hz = int(frame.sample_rate or 0)
@@ -283,26 +227,33 @@ class _Packets:
             raise ValueError(f"a frame of {rate_hz} Hz")
         time_base = Fraction(self._track.time_base)
         time_s = None if frame.pts is None else float(frame.pts * time_base) - self._origin_s
-        sound = _Sound(time_s=time_s, samples=_samples(frame), rate_hz=rate_hz, lost_s=self._lost_s, others_s=tuple(self._others))
+        sound = _Sound(
+            time_s=time_s,
+            samples=_samples(frame),
+            rate_hz=rate_hz,
+            lost_s=self._lost_s,
+            is_concealed=bool(frame.is_corrupt),
+            others_s=tuple(self._others),
+        )
         self._lost_s = None
         self._others.clear()
         return sound
 
 
+def _is_cut_stream(window: FileWindow) -> bool:
+    """Whether a transport stream ends within a packet; they are 188 bytes long, or 192 with a time before each."""
+    size = window.seek(0, io.SEEK_END)
+    window.seek(0)
+    begin = window.read(TS_PACKET_BYTES * 2 + 16)
+    for length, at in ((TS_PACKET_BYTES, 0), (TS_PACKET_BYTES + 4, 4)):
+        if begin[at : at + 1] == begin[at + length : at + length + 1] == TS_SYNC:
+            return size % length != 0
+    return False
+
+
 def _is_tag(begin: bytes) -> bool:
     """Whether a packet is a tag between joined files rather than sound."""
     return begin in (b"ID3", b"TAG", b"APE")
-
-
-def _decoder_of(track: Any) -> Any:
-    import av.codec  # noqa: PLC0415 - as above
-
-    name, rate_hz = BETTER_DECODERS.get(track.codec_context.name, ("", 0))
-    if name not in av.codec.codecs_available:
-        return track.codec_context
-    decoder: Any = av.CodecContext.create(name, "r")
-    decoder.sample_rate, decoder.layout = rate_hz, "mono"
-    return decoder
 
 
 def _samples(frame: Any) -> Floats:

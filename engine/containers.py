@@ -15,7 +15,8 @@ from typing import BinaryIO
 
 import soundfile
 
-from engine.av_reading import RECKONED, UnreadableError, audio_track, container_s, opened, read_piece
+from engine.av_container import RECKONED, UnreadableError, audio_track, container_s, opened
+from engine.av_reading import read_piece
 from engine.errors import AudioDecodeError, EmptyAudioError
 from engine.file_pieces import FileWindow, Piece, pieces_of
 from engine.mixdown import Mixdown, Sink, check_rate
@@ -28,6 +29,8 @@ BLOCK_SAMPLES = 1 << 20  # over all channels: 4 MB of float32 a block
 UNKNOWN_FRAMES = 1 << 62
 #: What libsndfile reads but only the first recording of, or nothing behind the first damage.
 BETTER_BY_AV = frozenset({"FLAC", "OGG", "MP3"})
+#: libsndfile takes any bytes for sound where a name ends like a format's without a header; these have no other sign.
+HEADERLESS = frozenset({".gsm", ".vox"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +84,8 @@ def probe(path: Path) -> Probe | None:
 def _probe_sound_file(path: Path) -> Probe | None:
     try:
         with soundfile.SoundFile(str(path)) as handle:
+            if handle.format == "RAW" and path.suffix.lower() not in HEADERLESS:
+                return None
             return Probe(container=handle.format, duration_s=_frames_s(handle))
     except soundfile.LibsndfileError:  # not one of its formats: FFmpeg may know it
         return None
@@ -125,7 +130,7 @@ def _read_sound_file(path: Path, file: BinaryIO, sink: Sink, max_duration_s: flo
     reached_s, missing = mixdown.position_s, missing_share(file)
     mixdown.finish()
     promised_s = None if missing is None or missing >= 1 else reached_s / (1 - missing)
-    report.piece_ended(promised_s=promised_s, reached_s=reached_s, at_s=reached_s, exact=True)
+    report.piece_ended(promised_s=promised_s, reached_s=reached_s, at_s=reached_s, exact=True, is_last=True)
     return report.warnings(mixdown)
 
 
@@ -134,7 +139,7 @@ def _read_pieces(path: Path, file: BinaryIO, pieces: list[Piece], sink: Sink, ma
     reasons: list[str] = []
     for piece in pieces:
         try:
-            read_piece(FileWindow(file, piece, suffix=path.suffix), mixdown, report, path=path)
+            read_piece(FileWindow(file, piece, suffix=path.suffix), mixdown, report, path=path, is_last=piece is pieces[-1])
         except UnreadableError as error:
             reasons.append(str(error))
             report.left_out(from_byte=piece.start, count=piece.end - piece.start)

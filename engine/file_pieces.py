@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import BinaryIO
 
+from engine.promised_length import id3_bytes, sound_end
+
 #: More pieces than these stay in the last one.
 MOST_PIECES = 4096
 #: Formats that can only be searched byte by byte are searched so far.
 MOST_SEARCHED_BYTES = 1 << 28
 BLOCK_BYTES = 1 << 20
 OVERLAP_BYTES = 128
-ID3_HEADER_BYTES = 10
 OGG_HEADER_BYTES, OGG_MOST_SEGMENTS = 27, 255
 _BOX, _BOX_LENGTH_64 = struct.Struct(">I4s"), struct.Struct(">Q")
 _IFF_BYTES = 12
@@ -94,6 +95,8 @@ def pieces_of(file: BinaryIO) -> list[Piece]:
         starts, is_cut = _ogg_starts(file, size)
     elif begin[:4] in (b"RIFF", b"RF64", b"FORM"):
         starts = list(_iff_starts(file, size))
+    elif begin[:4] in (b"caff", b".snd", b"riff"):
+        starts = list(_sound_starts(file, size, magic=begin[:4]))
     elif begin[4:8] == b"ftyp":
         starts = list(_box_starts(file, size))
     else:
@@ -107,13 +110,6 @@ def pieces_of(file: BinaryIO) -> list[Piece]:
 def _read(file: BinaryIO, at: int, count: int) -> bytes:
     file.seek(at)
     return file.read(count)
-
-
-def id3_bytes(begin: bytes) -> int:
-    """The length of an ID3v2 tag that a file may begin with, stated as four times 7 bits; 0 where there is none."""
-    if begin[:3] != b"ID3" or len(begin) < ID3_HEADER_BYTES:
-        return 0
-    return ID3_HEADER_BYTES + sum((byte & 0x7F) << shift for byte, shift in zip(begin[6:10], (21, 14, 7, 0), strict=True))
 
 
 def _ogg_starts(file: BinaryIO, size: int) -> tuple[list[int], bool]:
@@ -164,6 +160,17 @@ def _iff_starts(file: BinaryIO, size: int) -> Iterator[int]:
                 break
         else:
             return
+        yield at
+
+
+def _sound_starts(file: BinaryIO, size: int, *, magic: bytes) -> Iterator[int]:
+    """Formats whose header tells where the sound ends, and that may be filled up to a multiple of 8 bytes."""
+    at = 0
+    while (ends := sound_end(FileWindow(file, Piece(at, size), suffix=""))) is not None:
+        place = _read(file, at + ends, 8 + len(magic)).find(magic)
+        if place < 0:
+            return
+        at += ends + place
         yield at
 
 

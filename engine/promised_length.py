@@ -1,6 +1,7 @@
-"""What a header says about the length of the sound behind it, where the libraries tell only what is there: WAV, AIFF, CAF, AU, WMA, MP3.
+"""What a header says about the length of the sound behind it, where the libraries tell only what is there: sound files, WMA, MP3.
 
-Sources: RIFF WAVE, AIFF-C, Apple's CAF specification 1.0, Sun's AU header, ASF 3.2, and the Xing header of LAME.
+Sources: RIFF WAVE, RF64 (EBU Tech 3306), Sony's Wave64, AIFF-C, Apple's CAF specification 1.0, Sun's AU header, ASF 3.2, and the
+Xing header of LAME.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 import struct
 from typing import Protocol
 
-from engine.file_pieces import id3_bytes
+ID3_HEADER_BYTES = 10
 
 
 class Readable(Protocol):
@@ -29,6 +30,8 @@ UNKNOWN_LENGTHS = ((0x7FFF_F000, 0x8000_0000), (0xFFFF_F000, 0xFFFF_FFFF))
 LEAST_MISSING_BYTES = 2
 MOST_CHUNKS = 1000
 _RIFF_CHUNK, _IFF_CHUNK, _CAF_CHUNK = struct.Struct("<4sI"), struct.Struct(">4sI"), struct.Struct(">4sq")
+_DS64, _W64_CHUNK = struct.Struct("<QQ"), struct.Struct("<16sQ")
+_W64_RIFF, _W64_DATA = bytes.fromhex("726966662e91cf11a5d628db04c10000"), bytes.fromhex("64617461f3acd3118cd100c04f8edb8a")
 _AU = struct.Struct(">4sII")
 #: ASF's file properties: the object's GUID, its size, the file's id, and the file's size.
 _ASF_SIZE = re.compile(re.escape(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")) + rb".{24}(.{8})", re.DOTALL)
@@ -58,6 +61,11 @@ def _stated(file: Readable) -> tuple[int, int] | None:
     begin = file.read(_ASF_HEADER_BYTES)
     if begin[:4] == b"RIFF":
         return _chunk(file, b"data", at=12, head=_RIFF_CHUNK)
+    if begin[:4] == b"RF64" and begin[12:16] == b"ds64":
+        found = _chunk(file, b"data", at=12, head=_RIFF_CHUNK)
+        return None if found is None else (found[0], _DS64.unpack_from(begin, 20)[1])
+    if begin[:16] == _W64_RIFF:
+        return _w64_data(file)
     if begin[:4] == b"FORM":
         return _chunk(file, b"SSND", at=12, head=_IFF_CHUNK)
     if begin[:4] == b"caff":
@@ -100,6 +108,35 @@ def _chunk(file: Readable, name: bytes, *, at: int, head: struct.Struct) -> tupl
             return None
         at += length + (length % 2 if head is not _CAF_CHUNK else 0)
     return None
+
+
+def _w64_data(file: Readable) -> tuple[int, int] | None:
+    """As :func:`_chunk`, in Sony's Wave64: a chunk's size counts its head, and the next one begins at a multiple of 8."""
+    at = 40
+    for _ in range(MOST_CHUNKS):
+        file.seek(at)
+        content = file.read(_W64_CHUNK.size)
+        if len(content) < _W64_CHUNK.size:
+            return None
+        kind, length = _W64_CHUNK.unpack(content)
+        if kind == _W64_DATA:
+            return at + _W64_CHUNK.size, length - _W64_CHUNK.size
+        at += max(_W64_CHUNK.size, -(-length // 8) * 8)
+    return None
+
+
+def sound_end(file: Readable) -> int | None:
+    """Where the sound of a WAV, AIFF, CAF, AU or Wave64 says to end; None for other files and where that is not known."""
+    size = file.seek(0, io.SEEK_END)
+    found = _stated(file)
+    return None if found is None or found[1] <= 0 or found[0] + found[1] > size else found[0] + found[1]
+
+
+def id3_bytes(begin: bytes) -> int:
+    """The length of an ID3v2 tag that a file may begin with, stated as four times 7 bits; 0 where there is none."""
+    if begin[:3] != b"ID3" or len(begin) < ID3_HEADER_BYTES:
+        return 0
+    return ID3_HEADER_BYTES + sum((byte & 0x7F) << shift for byte, shift in zip(begin[6:10], (21, 14, 7, 0), strict=True))
 
 
 def xing_duration_s(file: Readable) -> float | None:

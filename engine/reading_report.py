@@ -7,6 +7,7 @@ from engine.reading_warnings import ReadingWarning, WarningType
 
 #: A recording may be shorter than its header says by the greater of these without a word: padding, and times that are rounded.
 SHORT_BY_S, SHORT_BY_SHARE = 0.5, 0.01
+EXACT_TO_S = 0.02
 #: At least this share of what was met must be sound; else the recording is refused.
 LEAST_SOUND = 0.1
 DIGITS = 3
@@ -32,6 +33,11 @@ class ReadingReport:
         self._read_s += duration_s
         self._losing = False
 
+    def concealed(self, duration_s: float, *, at_s: float) -> None:
+        """So much was decoded of what is damaged: its decoder filled in what it could not read."""
+        self.lost(duration_s, at_s=at_s)
+        self._read_s += duration_s
+
     def lost_more(self, duration_s: float) -> None:
         """The last loss turns out to be longer by so much: a demuxer does not say what it passes over."""
         self._lost_s += max(0.0, duration_s)
@@ -45,16 +51,29 @@ class ReadingReport:
             self._places += 1
         self._losing = True
 
-    def piece_ended(self, *, promised_s: float | None, reached_s: float, at_s: float, exact: bool = False) -> None:
-        """A piece is over at ``at_s`` of the recording; its tracks reach ``reached_s`` from its own beginning, and it promised so much."""
-        allowed_s = 0.02 if exact else max(SHORT_BY_S, SHORT_BY_SHARE * (promised_s or 0.0))
-        if promised_s is not None and reached_s < promised_s - allowed_s:
+    def cut(self) -> None:
+        """The piece ends within a packet."""
+        self._places += not self._losing
+        self._losing = True
+
+    def piece_ended(self, *, promised_s: float | None, reached_s: float, at_s: float, exact: bool, is_last: bool) -> None:
+        """A piece is over at ``at_s`` of the recording.
+
+        Its tracks reach ``reached_s`` from its own beginning, and it promised so much, to the sample where ``exact``.
+        """
+        allowed_s = EXACT_TO_S if exact else max(SHORT_BY_S, SHORT_BY_SHARE * (promised_s or 0.0))
+        is_short = promised_s is not None and reached_s < promised_s - allowed_s
+        if not is_last:  # what follows is the next piece
+            if promised_s is not None and is_short:
+                self.lost(promised_s - reached_s, at_s=at_s)
+            self._losing = False
+            return
+        if promised_s is not None and is_short:
             self._say(WarningType.ENDS_EARLY, promised_s=_rounded(promised_s), read_s=_rounded(at_s))
         elif self._losing:
             self._say(WarningType.BREAKS_OFF, read_s=_rounded(at_s))
-        if self._losing:  # said: what is missing at the end is no silence
-            self._places -= 1
-            self._losing = False
+        self._places -= self._losing  # said: what is missing at the end is no silence
+        self._losing = False
 
     def broke_off(self, *, at_s: float) -> None:
         """The last part of the file is incomplete."""

@@ -23,7 +23,7 @@ class WarningType(StrEnum):
 MESSAGES: Mapping[WarningType, str] = {
     WarningType.ENDS_EARLY: "it ends early: its header promises {promised_s} s, and it holds {read_s} s",
     WarningType.BREAKS_OFF: "it breaks off: nothing after {read_s} s could be read",
-    WarningType.DAMAGED: "{lost_s} s of it could not be read, in {places} place(s), the first at {first_s} s; they count as silence",
+    WarningType.DAMAGED: "{lost_s} s of it are damaged, in {places} place(s), the first at {first_s} s; what cannot be read is silent",
     WarningType.NOT_NUMBERS: "{count} of its samples are not numbers (NaN or infinity); they count as silence",
     WarningType.LEFT_OUT: "{bytes} bytes of it, from byte {from_byte} on, are no sound that can be read, and were left out",
     WarningType.TIME_JUMP: "its times jump by {jump_s} s at {at_s} s, which was not followed; what comes after may be placed too early",
