@@ -289,6 +289,8 @@ def _transcribe_one(
             _write(json.dumps({"file": file, "error": {"type": name, "message": str(error)}}, ensure_ascii=False) + "\n")
         print(f"{file}: {error}", file=sys.stderr)
         return False
+    for warning in transcript.warnings:
+        print(f"{file}: warning: {warning.message}", file=sys.stderr)
     text = render(transcript, arguments.format)
     if target is None or journal is None:
         _write(text)

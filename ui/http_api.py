@@ -36,6 +36,7 @@ MOST_SENDING = 32
 #: What nginx calls a request whose client has left: nobody reads the answer.
 CLIENT_LEFT = 499
 MODEL_HEADER = "x-lightvoice-model"
+WARNINGS_HEADER = "x-lightvoice-warnings"
 OnSegment = Callable[[Segment], None] | None
 _MEDIA_TYPES = {"srt": "application/x-subrip; charset=utf-8", "vtt": "text/vtt; charset=utf-8"}
 
@@ -164,6 +165,8 @@ def _transcribe(context: PageContext, wanted: TranscriptionRequest, precision: s
 
 def _answer(transcript: Transcript, wanted: TranscriptionRequest) -> Response:
     headers = {MODEL_HEADER: quote(model_id(transcript), safe=":")}
+    if transcript.warnings:  # formats that are text alone have no other place for them
+        headers[WARNINGS_HEADER] = ", ".join(dict.fromkeys(warning.type.value for warning in transcript.warnings))
     match wanted.response_format:
         case "json":
             return JSONResponse(plain_json(transcript), headers=headers)

@@ -21,6 +21,7 @@ from engine.audio import Waveform
 from engine.error_wire import error_from_wire, error_to_wire
 from engine.errors import ClusterError, LightVoiceError
 from engine.precision import VAD_AS_REQUEST
+from engine.reading_warnings import warnings_from_wire
 from engine.segments import VadOptions
 
 DESCRIBE, TRANSCRIBE = "engine", "transcribe"
@@ -75,10 +76,12 @@ class Asked:
         """Read a request; a file lies in a folder of its own while the block runs. OptionRangeError for VAD options out of range."""
         options = dict(values)
         samples, decode_s = options.pop("samples", False), options.pop("decode_s", 0.0)
+        warnings = warnings_from_wire(options.pop("warnings", ()))
         vad = options.pop("vad", None)
         wanted = Wanted(**options, vad=None if vad is None else VadOptions(**vad))
         if samples:
-            yield cls(audio=Waveform(np.frombuffer(content, "<f4"), name=wanted.file, decode_s=decode_s), wanted=wanted)
+            waveform = Waveform(np.frombuffer(content, "<f4"), name=wanted.file, decode_s=decode_s, warnings=warnings)
+            yield cls(audio=waveform, wanted=wanted)
             return
         with TemporaryDirectory(prefix="lightvoice-") as folder:
             path = Path(folder) / (Path(wanted.file).name or "recording")

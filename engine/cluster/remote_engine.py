@@ -30,6 +30,7 @@ from engine.containers import Probe
 from engine.decoder import Decoder
 from engine.errors import AudioNotFoundError, EngineBusyError, EngineUnreachableError, NotOfferedError, OptionError, UnknownPrecisionError
 from engine.precision import CURRENT, VAD_AS_REQUEST, Precision, ToggleEffects, ToggleReport
+from engine.reading_warnings import warnings_to_wire
 from engine.recording_run import Recording
 from engine.resources import ResourceMeter
 from engine.segments import VadOptions
@@ -347,9 +348,11 @@ class _Told:
 def _content(audio: str | Path | Recording) -> tuple[bytes, dict[str, Any], str]:
     """A recording's bytes, what a replica must know of them, and its name."""
     if isinstance(audio, AudioStream):
-        audio = Waveform(np.concatenate(list(audio.blocks())), name=audio.name, decode_s=audio.decode_s)
+        samples = np.concatenate(list(audio.blocks()))
+        audio = Waveform(samples, name=audio.name, decode_s=audio.decode_s, warnings=audio.warnings)
     if isinstance(audio, Waveform):
-        return audio.samples.astype("<f4").tobytes(), {"samples": True, "decode_s": audio.decode_s}, audio.name
+        extra = {"samples": True, "decode_s": audio.decode_s, "warnings": warnings_to_wire(audio.warnings)}
+        return audio.samples.astype("<f4").tobytes(), extra, audio.name
     path = Path(audio)
     if not path.is_file():
         raise AudioNotFoundError(path=path)
