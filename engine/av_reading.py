@@ -27,6 +27,8 @@ Floats = NDArray[np.float32]
 
 #: Their times are those of a clock that was not started for the recording, and may jump.
 FREE_CLOCKS = frozenset({"mpegts", "mpeg", "flv", "ogg", "hls", "rtsp"})
+#: Their times only count the samples.
+COUNTS_SAMPLES = frozenset({"ogg", "flac", "mp3", "aac", "ac3", "eac3", "wav", "amr", "tta", "wv", "ape"})
 #: Where a late beginning belongs to the recording although no other track begins earlier, up to a length that no live clock has.
 ZERO_BASED = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "asf", "avi"})
 LATEST_BEGINNING_S = 600.0
@@ -81,7 +83,7 @@ def read_piece(window: FileWindow, mixdown: Mixdown, report: ReadingReport, *, p
             on_jump=report.jumped,
         )
         packets = _Packets(container, track, report, mixdown)
-        _hand_on(packets.sounds(), clock, mixdown, report)
+        _hand_on(packets.sounds(), clock, mixdown, report, counts_samples=container.format.name in COUNTS_SAMPLES)
         reached_s = max(mixdown.position_s - begin_s, packets.others_reach_s)
         missing = missing_share(window)
         promised_s = None if reckoned or container.format.name in INEXACT else length_s
@@ -95,8 +97,11 @@ def read_piece(window: FileWindow, mixdown: Mixdown, report: ReadingReport, *, p
         report.piece_ended(promised_s=promised_s, reached_s=reached_s, at_s=mixdown.position_s, exact=exact, is_last=is_last)
 
 
-def _hand_on(sounds: Iterator[_Sound], clock: PacketClock, mixdown: Mixdown, report: ReadingReport) -> None:
-    """Frames in batches of one rate, with the silence that belongs between them."""
+def _hand_on(sounds: Iterator[_Sound], clock: PacketClock, mixdown: Mixdown, report: ReadingReport, *, counts_samples: bool) -> None:
+    """Frames in batches of one rate, with the silence that belongs between them.
+
+    Where the container's time only counts samples, nothing but damage can leave a gap.
+    """
     batch: list[Floats] = []
     rate_hz, length_s = 0, 0.0
 
@@ -122,6 +127,8 @@ def _hand_on(sounds: Iterator[_Sound], clock: PacketClock, mixdown: Mixdown, rep
             mixdown.pause(gap_s)
             if sound.lost_s is not None:
                 report.lost_more(gap_s - sound.lost_s)
+            elif not clock.at_beginning:
+                report.missed(gap_s, at_s=mixdown.position_s - gap_s, is_damage=counts_samples)
         batch.append(sound.samples)
         rate_hz = sound.rate_hz
         length_s += sound.duration_s

@@ -55,13 +55,16 @@ class PacketClock:
         self._shift_s, self._begin_s = begin_s, begin_s
         self._length_s, self._limit_s, self._may_jump, self._on_jump = length_s, limit_s, may_jump, on_jump
         self._first = True
+        #: Whether the last stretch was the first one.
+        self.at_beginning = False
 
     def gap_s(self, place: Place, position_s: float) -> float:
         """Silence to put before a stretch, in seconds, given where it would lie without."""
         if place.time_s is None:
             return 0.0
         ahead_s = place.time_s + self._shift_s - position_s
-        exact, self._first = self._first or place.after_loss, False
+        self.at_beginning, self._first = self._first, False
+        exact = self.at_beginning or place.after_loss
         if ahead_s < -RESTART_S:
             self._shift_s -= ahead_s
             return 0.0

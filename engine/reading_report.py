@@ -8,6 +8,8 @@ from engine.reading_warnings import ReadingWarning, WarningType
 #: A recording may be shorter than its header says by the greater of these without a word: padding, and times that are rounded.
 SHORT_BY_S, SHORT_BY_SHARE = 0.5, 0.01
 EXACT_TO_S = 0.02
+#: Gaps that together are shorter than this are the steps of a clock.
+LEAST_GAP_S = 0.2
 #: At least this share of what was met must be sound; else the recording is refused.
 LEAST_SOUND = 0.1
 DIGITS = 3
@@ -21,6 +23,8 @@ class ReadingReport:
         self._places = 0
         self._first_s = 0.0
         self._losing = False
+        self._gap_s = self._gap_first_s = 0.0
+        self._gaps = 0
         self._warnings: list[ReadingWarning] = []
 
     @property
@@ -50,6 +54,17 @@ class ReadingReport:
                 self._first_s = at_s
             self._places += 1
         self._losing = True
+
+    def missed(self, duration_s: float, *, at_s: float, is_damage: bool) -> None:
+        """No packet came for so long, and no error either: a demuxer passed over something, or nothing was recorded."""
+        if is_damage:
+            self._first_s = self._first_s if self._places else at_s
+            self._places += 1
+            self._lost_s += duration_s
+            return
+        self._gap_first_s = self._gap_first_s if self._gaps else at_s
+        self._gaps += 1
+        self._gap_s += duration_s
 
     def cut(self) -> None:
         """The piece ends within a packet."""
@@ -95,6 +110,9 @@ class ReadingReport:
         if self._places:
             values = {"lost_s": _rounded(self._lost_s), "places": self._places, "first_s": _rounded(self._first_s)}
             found.append(ReadingWarning(type=WarningType.DAMAGED, values=values))
+        if self._gap_s >= LEAST_GAP_S:
+            values = {"gap_s": _rounded(self._gap_s), "places": self._gaps, "first_s": _rounded(self._gap_first_s)}
+            found.append(ReadingWarning(type=WarningType.GAPS, values=values))
         if mixdown.not_numbers:
             found.append(ReadingWarning(type=WarningType.NOT_NUMBERS, values={"count": mixdown.not_numbers}))
         return tuple(found)

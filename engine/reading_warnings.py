@@ -14,6 +14,7 @@ class WarningType(StrEnum):
     ENDS_EARLY = "ends_early"
     BREAKS_OFF = "breaks_off"
     DAMAGED = "damaged"
+    GAPS = "gaps"
     NOT_NUMBERS = "not_numbers"
     LEFT_OUT = "left_out"
     TIME_JUMP = "time_jump"
@@ -24,6 +25,7 @@ MESSAGES: Mapping[WarningType, str] = {
     WarningType.ENDS_EARLY: "it ends early: its header promises {promised_s} s, and it holds {read_s} s",
     WarningType.BREAKS_OFF: "it breaks off: nothing after {read_s} s could be read",
     WarningType.DAMAGED: "{lost_s} s of it are damaged, in {places} place(s), the first at {first_s} s; what cannot be read is silent",
+    WarningType.GAPS: "it holds no sound for {gap_s} s, in {places} place(s), the first at {first_s} s: it was paused there, or is damaged",
     WarningType.NOT_NUMBERS: "{count} of its samples are not numbers (NaN or infinity); they count as silence",
     WarningType.LEFT_OUT: "{bytes} bytes of it, from byte {from_byte} on, are no sound that can be read, and were left out",
     WarningType.TIME_JUMP: "its times jump by {jump_s} s at {at_s} s, which was not followed; what comes after may be placed too early",

@@ -651,6 +651,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{lost_s} s of the recording are damaged, in {places} place(s), the first at {first_s} s; what cannot be read is silent.",
         "录音有 {lost_s} 秒损坏，共 {places} 处，首处在 {first_s} 秒；无法读取的部分按静音处理。",
     ),
+    "warning.gaps": (
+        "The recording holds no sound for {gap_s} s, in {places} place(s), the first at {first_s} s: it was paused there, or is damaged.",
+        "录音中有 {gap_s} 秒没有声音数据，共 {places} 处，首处在 {first_s} 秒：可能是录制暂停，也可能是文件损坏。",
+    ),
     "warning.not_numbers": (
         "{count} samples of the recording are not numbers (NaN or infinity); they count as silence.",
         "录音中有 {count} 个采样值不是有效数字（NaN 或无穷大），按静音处理。",
