@@ -6,7 +6,7 @@ A gap is believed where the container has room for it, the sound after it goes o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 #: Players' clocks and rounded times differ by less; a loss that is known of is made up for to a hundredth.
@@ -30,16 +30,15 @@ class Place:
     time_s: float | None
     duration_s: float
     next_s: float | None
-    #: Something that could not be read lay before it.
-    after_loss: bool
-    #: Times of other tracks' packets since the last stretch.
-    others_s: tuple[float, ...] = ()
+    #: What is known to be lost before it, in seconds; None where nothing was.
+    lost_s: float | None = None
 
 
 class PacketClock:
     """Follows one track of one piece that begins at ``begin_s`` of the recording.
 
     ``length_s`` is what the container says of itself, None where it does not know; ``may_jump`` is whether its format's clock does.
+    ``is_exact`` is whether its times count samples; ``others_s`` are the times of other tracks' packets as they come.
     ``on_jump`` is told where and by how much the times jump without being followed, in seconds.
     """
 
@@ -50,10 +49,13 @@ class PacketClock:
         length_s: float | None,
         limit_s: float | None,
         may_jump: bool,
+        is_exact: bool,
+        others_s: Collection[float],
         on_jump: Callable[[float, float], None],
     ) -> None:
         self._shift_s, self._begin_s = begin_s, begin_s
         self._length_s, self._limit_s, self._may_jump, self._on_jump = length_s, limit_s, may_jump, on_jump
+        self._is_exact, self._others_s = is_exact, others_s
         self._first = True
         #: Whether the last stretch was the first one.
         self.at_beginning = False
@@ -61,10 +63,10 @@ class PacketClock:
     def gap_s(self, place: Place, position_s: float) -> float:
         """Silence to put before a stretch, in seconds, given where it would lie without."""
         if place.time_s is None:
-            return 0.0
+            return place.lost_s or 0.0
         ahead_s = place.time_s + self._shift_s - position_s
         self.at_beginning, self._first = self._first, False
-        exact = self.at_beginning or place.after_loss
+        exact = self.at_beginning or place.lost_s is not None or self._is_exact
         if ahead_s < -RESTART_S:
             self._shift_s -= ahead_s
             return 0.0
@@ -85,10 +87,10 @@ class PacketClock:
         assert place.time_s is not None  # noqa: S101 - see gap_s
         if place.next_s is not None and abs(place.next_s - place.time_s - place.duration_s) > FOLLOWS_S:
             return False
-        passed = any(0.2 * ahead_s < place.time_s - other_s < 0.8 * ahead_s for other_s in place.others_s)
+        passed = any(0.2 * ahead_s < place.time_s - other_s < 0.8 * ahead_s for other_s in self._others_s)
         if passed:
             return True
         fits = self._length_s is None or position_s + ahead_s - self._begin_s <= self._length_s + SLACK_S
         if self._may_jump or self._length_s is None:
-            return fits and ahead_s <= (UNCONFIRMED_S if not place.others_s else SUSPECT_S)
+            return fits and ahead_s <= (UNCONFIRMED_S if not self._others_s else SUSPECT_S)
         return fits
