@@ -77,9 +77,11 @@ class Packets:
                 if isinstance(error, MemoryError):
                     raise
                 if packet.size and not _is_tag(bytes(packet)[:3]):
+                    self._report.packet(packet.size, is_good=False)
                     known = packet.duration and packet.time_base
                     self._lose(max(0.0, float(packet.duration * packet.time_base)) if known else 0.0, self._time_s(packet))
                 continue
+            self._report.packet(packet.size, is_good=True)
             for sound in sounds:
                 if sound is not None:
                     if sound.is_concealed:

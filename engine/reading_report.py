@@ -10,7 +10,7 @@ SHORT_BY_S, SHORT_BY_SHARE = 0.5, 0.01
 EXACT_TO_S = 0.02
 #: Gaps that together are shorter than this are the steps of a clock.
 LEAST_GAP_S = 0.2
-#: At least this share of what was met must be sound; else the recording is refused.
+#: At least this share of the packets' bytes must be sound; else the recording is refused.
 LEAST_SOUND = 0.1
 DIGITS = 3
 
@@ -20,6 +20,7 @@ class ReadingReport:
 
     def __init__(self) -> None:
         self._read_s = self._lost_s = 0.0
+        self._bytes = self._good_bytes = 0
         self._places = 0
         self._first_s = 0.0
         self._losing = False
@@ -30,7 +31,12 @@ class ReadingReport:
     @property
     def is_readable(self) -> bool:
         """Whether enough of it was sound to be called a recording."""
-        return self._read_s > 0 and self._read_s >= LEAST_SOUND * (self._read_s + self._lost_s)
+        return self._read_s > 0 and self._good_bytes >= LEAST_SOUND * self._bytes
+
+    def packet(self, size_bytes: int, *, is_good: bool) -> None:
+        """A packet was decoded, or could not be. By bytes, because the times of damaged packets are as doubtful as they are."""
+        self._bytes += size_bytes
+        self._good_bytes += size_bytes if is_good else 0
 
     def read(self, duration_s: float) -> None:
         """So much was decoded."""
