@@ -102,7 +102,7 @@ def answer(request: dict[str, Any], replies: _Replies) -> None:
             replies.done(found and {"container": found.container, "duration_s": found.duration_s})
         else:
             warnings = decode(path, replies, max_duration_s=request["max_duration_s"])
-            replies.done({"warnings": warnings_to_wire(warnings)})
+            replies.done({"warnings": warnings_to_wire(warnings)} if warnings else None)
     except MemoryError:
         replies.refuse(DecoderLimitError(path=path, limit="more memory than a recording needs"))
     except AudioError as error:

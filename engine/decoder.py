@@ -185,7 +185,9 @@ class Decoder:
 
 
 def _warnings(answer: Any, path: Path) -> tuple[ReadingWarning, ...]:
-    """What a worker says of its reading; DecoderCrashedError for an answer that makes no sense."""
+    """What a worker says of its reading, None for nothing; DecoderCrashedError for an answer that makes no sense."""
+    if answer is None:
+        return ()
     try:
         return warnings_from_wire(answer["warnings"])
     except (KeyError, TypeError, ValueError) as error:

@@ -71,7 +71,7 @@ def test_a_transcript_says_them_and_a_whole_recording_has_none(engine: Engine, c
 
 @pytest.mark.parametrize(
     "said",
-    [None, [], {"warnings": 3}, {"warnings": [{}]}, {"warnings": [{"type": "exec", "values": {}}]},
+    [3, [], {"warnings": 3}, {"warnings": [{}]}, {"warnings": [{"type": "exec", "values": {}}]},
      {"warnings": [{"type": "ends_early", "values": {"promised_s": "<b>", "read_s": 1}}]},
      {"warnings": [{"type": "ends_early", "values": {"read_s": 1}}]}],
 )  # fmt: skip
