@@ -15,8 +15,9 @@ from ui.failures import Failure
 from ui.memory_probe import Saving
 from ui.plain_segment import plain_segment_html
 from ui.quantities import megabytes, percent
+from ui.reading_notes import reading_notes_html
 from ui.texts import Texts
-from ui.transcript_html import summary_html, warnings_html
+from ui.transcript_html import summary_html
 
 if TYPE_CHECKING:
     from engine.bundle import Bundle
@@ -46,7 +47,8 @@ def transcript_html(transcript: Transcript, texts: Texts) -> str:
     body = f'<ol class="lv-segments">{items}</ol>' if items else f'<p class="lv-empty">{escape(texts("result.silence"))}</p>'
     return (
         f'<section class="lv-transcript" aria-label="{escape(texts("result.title"), quote=True)}">'
-        f"<h2>{escape(transcript.file)}</h2>{summary_html(transcript, texts)}{warnings_html(transcript, texts)}{body}</section>"
+        f"<h2>{escape(transcript.file)}</h2>{summary_html(transcript, texts)}"
+        f"{reading_notes_html(transcript.warnings, texts)}{body}</section>"
     )
 
 

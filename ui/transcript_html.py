@@ -12,6 +12,7 @@ from html import escape
 from engine.transcript import Segment, Transcript
 from engine.words import placed_words
 from ui.quantities import clock, percent, rtf, seconds
+from ui.reading_notes import reading_notes_html
 from ui.tag_chips import chips
 from ui.texts import Texts
 
@@ -37,15 +38,8 @@ def transcript_html(transcript: Transcript, texts: Texts, *, edits: Mapping[int,
         body = f'<p class="lv-empty">{escape(texts("result.silence"))}</p>'
     return (
         f'<section class="lv-transcript" aria-label="{escape(texts("result.title"), quote=True)}">'
-        f"{summary_html(transcript, texts)}{warnings_html(transcript, texts)}{body}</section>"
+        f"{summary_html(transcript, texts)}{reading_notes_html(transcript.warnings, texts)}{body}</section>"
     )
-
-
-def warnings_html(transcript: Transcript, texts: Texts) -> str:
-    """What of the recording could not be read, as a note; nothing where everything was."""
-    said = [texts(f"warning.{warning.type.value}", **warning.values) for warning in transcript.warnings]
-    items = "".join(f"<li>{escape(one)}</li>" for one in said)
-    return f'<ul class="lv-reading-warnings" role="note">{items}</ul>' if items else ""
 
 
 def segments_html(transcript: Transcript, texts: Texts, *, edits: Mapping[int, str] = _NO_EDITS) -> str:

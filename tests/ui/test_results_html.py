@@ -62,11 +62,11 @@ def transcript(two_words: Any) -> Transcript:
     ("texts", "said"), [(ENGLISH, "its header promises 10.0 s, and it holds 2.5 s"), (CHINESE, "文件头标明 10.0 秒，实际只有 2.5 秒")]
 )
 def test_what_could_not_be_read_is_a_note_above_the_text(transcript: Transcript, texts: Texts, said: str) -> None:
-    assert "lv-reading-warnings" not in transcript_html(transcript, texts)
+    assert "lv-reading-notes" not in transcript_html(transcript, texts)
     early = ReadingWarning(type=WarningType.ENDS_EARLY, values={"promised_s": 10.0, "read_s": 2.5})
     html = transcript_html(replace(transcript, warnings=(early,)), texts)
     assert said in Reader(html).text
-    assert html.index("lv-reading-warnings") < html.index("lv-segments")
+    assert html.index("lv-reading-notes") < html.index("lv-segments")
     assert said in Reader(slim_transcript_html(replace(transcript, warnings=(early,)), texts)).text
 
 
