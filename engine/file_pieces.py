@@ -66,6 +66,8 @@ class FileWindow(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         """Bytes from where it stands, none at its end."""
         left = max(0, self._piece.end - self._piece.start - self._at)
+        if not left:
+            return b""
         self._file.seek(self._piece.start + self._at)
         content = self._file.read(left if size is None or size < 0 else min(size, left))
         self._at += len(content)

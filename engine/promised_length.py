@@ -95,7 +95,10 @@ def has_unwritten_size(file: Readable) -> bool:
 
 def _chunk(file: Readable, name: bytes, *, at: int, head: struct.Struct) -> tuple[int, int] | None:
     """Where a chunk's content begins and how long it says to be; the chunks before it are passed over."""
+    size = file.seek(0, io.SEEK_END)
     for _ in range(MOST_CHUNKS):
+        if at >= size:  # also where no file could have such a place
+            return None
         file.seek(at)
         content = file.read(head.size)
         if len(content) < head.size:
@@ -113,7 +116,10 @@ def _chunk(file: Readable, name: bytes, *, at: int, head: struct.Struct) -> tupl
 def _w64_data(file: Readable) -> tuple[int, int] | None:
     """As :func:`_chunk`, in Sony's Wave64: a chunk's size counts its head, and the next one begins at a multiple of 8."""
     at = 40
+    size = file.seek(0, io.SEEK_END)
     for _ in range(MOST_CHUNKS):
+        if at >= size:
+            return None
         file.seek(at)
         content = file.read(_W64_CHUNK.size)
         if len(content) < _W64_CHUNK.size:

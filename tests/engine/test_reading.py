@@ -293,6 +293,20 @@ def test_bytes_without_a_header_are_no_recording_whatever_their_name(tmp_path: P
         load_audio(tmp_path / "talk.au")
 
 
+@pytest.mark.parametrize(
+    "begin",
+    [
+        b"caff\0\1\0\0desc" + struct.pack(">q", 1 << 62),
+        bytes.fromhex("726966662e91cf11a5d628db04c10000") + bytes(24) + b"junk" * 4 + struct.pack("<Q", (1 << 64) - 1),
+        b"\0\0\0\x14ftypM4A " + bytes(8) + struct.pack(">I4sQ", 1, b"free", (1 << 64) - 1),
+    ],
+)
+def test_lengths_that_no_file_has_are_refused_as_any_damage(tmp_path: Path, begin: bytes) -> None:
+    (tmp_path / "liar.bin").write_bytes(begin + bytes(1000))
+    with pytest.raises(AudioDecodeError, match=r"no recording|no audio track"):
+        load_audio(tmp_path / "liar.bin")
+
+
 # ---- files kept beside the repository ------------------------------------------------------------------------------------
 
 
