@@ -332,7 +332,10 @@ def _transcribe_one(
 ) -> bool:
     try:
         with as_file(file) as path:
-            text = render(_transcript(engine, path, arguments, named=file), arguments.format, subtitles=chosen_subtitles(arguments))
+            transcript = _transcript(engine, path, arguments, named=file)
+            for warning in transcript.warnings:
+                print(f"{printable(file)}: warning: {warning.message}", file=sys.stderr)
+            text = render(transcript, arguments.format, subtitles=chosen_subtitles(arguments))
             if target is None or journal is None:
                 _write(text)
             else:

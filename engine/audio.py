@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import stat
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 from engine.containers import BLOCK_SAMPLES, decode
 from engine.errors import AudioDecodeError, AudioNotFoundError, EmptyAudioError
 from engine.file_names import printable
-from engine.mixdown import HIGHEST_RATE_HZ, LOWEST_RATE_HZ, QUALITY, SAMPLE_RATE_HZ, Look, Mixdown
+from engine.mixdown import HIGHEST_RATE_HZ, LOWEST_RATE_HZ, QUALITY, SAMPLE_RATE_HZ, Look, Mixdown, check_rate
 from engine.read_options import ReadOptions
+from engine.reading_report import ReadingReport
+from engine.reading_warnings import ReadingWarning
 
 __all__ = [
     "HIGHEST_RATE_HZ",
@@ -50,6 +52,8 @@ class Waveform:
     samples: Floats
     name: str = "recording"
     decode_s: float = 0.0
+    #: What of the recording could not be read as it was meant.
+    warnings: tuple[ReadingWarning, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -77,6 +81,7 @@ class AudioStream:
     """A recording that is read while it is worked on; may be read once. :meth:`engine.decoder.Decoder.open` makes one of a file.
 
     ``read_samples`` and ``decode_s`` grow with it; ``expected_s`` is what its header promises, None where it promises nothing.
+    ``warnings`` is complete once it has been read.
     ``watch`` is told every block, mono. With several ``columns`` the channels are kept apart: parts and blocks are (N, columns);
     None is a recording that is mixed down. What reading ``parts`` raises, reading the stream raises.
     """
@@ -89,11 +94,18 @@ class AudioStream:
         expected_s: float | None = None,
         watch: Callable[[Floats], None] | None = None,
         columns: int | None = None,
+        warnings: Sequence[ReadingWarning] = (),
     ) -> None:
         self.name, self.expected_s, self.columns = name, expected_s, columns
+        self._warnings = warnings
         self._parts, self._watch = parts, watch
         self.read_samples = 0
         self.decode_s = 0.0
+
+    @property
+    def warnings(self) -> tuple[ReadingWarning, ...]:
+        """What of the recording could not be read as it was meant, as far as that is known."""
+        return tuple(self._warnings)
 
     @property
     def duration_s(self) -> float:
@@ -190,8 +202,8 @@ def load_audio(
     started = time.perf_counter()
     path = existing_file(source)
     parts = _Parts(look)
-    decode(path, parts, max_duration_s=max_duration_s, read=read)
-    return Waveform(parts.joined(), name=printable(path.name), decode_s=time.perf_counter() - started)
+    warnings = decode(path, parts, max_duration_s=max_duration_s, read=read)
+    return Waveform(parts.joined(), name=printable(path.name), decode_s=time.perf_counter() - started, warnings=warnings)
 
 
 def from_array(samples: NDArray[Any], sample_rate_hz: int, *, name: str = "recording", read: ReadOptions | None = None) -> Waveform:
@@ -206,13 +218,15 @@ def from_array(samples: NDArray[Any], sample_rate_hz: int, *, name: str = "recor
     if array.dtype.kind not in "iuf":
         raise AudioDecodeError(path=name, reason=f"samples of type {array.dtype} are not numbers")
     parts = _Parts()
-    mixdown = Mixdown(parts, path=name, sample_rate_hz=int(sample_rate_hz), max_duration_s=None, read=read)
+    check_rate(int(sample_rate_hz), path=name)
+    mixdown = Mixdown(parts, path=name, max_duration_s=None, read=read)
     columns = array[:, None] if array.ndim == 1 else array
     frames = max(1, BLOCK_SAMPLES // max(1, columns.shape[1]))
     for start in range(0, len(columns), frames):
-        mixdown.add(scaled(columns[start : start + frames]))
+        mixdown.add(scaled(columns[start : start + frames]), int(sample_rate_hz))
     mixdown.finish()
-    return Waveform(parts.joined(), name=name, decode_s=time.perf_counter() - started)
+    warnings = ReadingReport().warnings(mixdown)
+    return Waveform(parts.joined(), name=name, decode_s=time.perf_counter() - started, warnings=warnings)
 
 
 def scaled(block: NDArray[Any]) -> NDArray[Any]:

@@ -1,40 +1,39 @@
-"""A recording → blocks, in the process that calls: libsndfile, and PyAV (FFmpeg's libraries) for what libsndfile does not read.
+"""A recording → blocks, in the process that calls: libsndfile for plain sound files, PyAV (FFmpeg's libraries) for everything else.
 
-libsndfile reads wav, flac, ogg, opus and mp3; PyAV m4a, mp4, webm and other video. Both are native code that reads bytes of
-anybody's making, so a server leaves this to the worker process of :mod:`engine.decoder`.
+libsndfile reads WAV, AIFF, CAF and their like; PyAV what is compressed or joined, and video. Each does what the other cannot open.
+Both are native code that reads bytes of anybody's making, so a server leaves this to the worker process of :mod:`engine.decoder`.
 
-A header that promises more than the file holds (a recorder that crashed) is no error: what is there is read. A
-stream that breaks while it is decoded is one.
+What is readable is read. What is not (a cut end, damaged frames, samples that are no numbers) becomes silence in its place and a
+warning; a recording is refused where hardly anything of it can be read.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
-import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
-from engine.errors import AudioDecodeError, AudioError
-from engine.mixdown import Mixdown, Sink
+from engine.av_container import RECKONED, UnreadableError, audio_track, container_s, opened
+from engine.av_reading import read_piece
+from engine.errors import AudioDecodeError, EmptyAudioError
+from engine.file_pieces import FileWindow, Piece, pieces_of
+from engine.mixdown import Mixdown, Sink, check_rate
+from engine.promised_length import has_unwritten_size, missing_share
 from engine.read_options import ReadOptions
-from engine.tracks import Track, chosen_stream, tracks_of
-
-Floats = NDArray[np.float32]
+from engine.reading_report import ReadingReport
+from engine.reading_warnings import ReadingWarning
+from engine.tracks import Track, tracks_of
 
 BLOCK_SAMPLES = 1 << 20  # over all channels: 4 MB of float32 a block
 #: A header without a length comes out of libsndfile as the largest number there is.
 UNKNOWN_FRAMES = 1 << 62
-#: What these say of their length is reckoned from the rate of their first frames, and may be twice too much.
-RECKONED = frozenset({"MP3", "mp3", "aac", "ac3", "eac3", "mpeg", "mpegts"})
-#: FFmpeg may read the bytes that it is given and follow no reference in them: a play list in an upload would otherwise
-#: read other files of this machine.
-ISOLATED = {"protocol_whitelist": "none"}
+#: What libsndfile reads but only the first recording of, or nothing behind the first damage.
+BETTER_BY_AV = frozenset({"FLAC", "OGG", "MP3"})
+#: libsndfile takes any bytes for sound where a name ends like a format's without a header; these have no other sign.
+HEADERLESS = frozenset({".gsm", ".vox"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,50 +51,96 @@ class Probe:
         return max(1, next((one.channels for one in found), 1))
 
 
-def decode(path: Path, sink: Sink, *, max_duration_s: float | None, read: ReadOptions | None = None, columns: int = 1) -> None:
-    """Read a recording into a sink; ``read`` and ``columns`` as :class:`engine.mixdown.Mixdown` takes them.
+def decode(
+    path: Path, sink: Sink, *, max_duration_s: float | None, read: ReadOptions | None = None, columns: int = 1
+) -> tuple[ReadingWarning, ...]:
+    """Read a recording into a sink: -> what of it could not be read as it was meant.
+
+    ``read`` and ``columns`` as :class:`engine.mixdown.Mixdown` takes them.
 
     Raises AudioDecodeError, UnknownTrackError, EmptyAudioError, NonFiniteAudioError, SampleRateError, and AudioTooLongError as soon
     as the header says or the samples show that it is longer than ``max_duration_s``.
     """
     read = read or ReadOptions()
-    if read.track is not None and read.track > 1:  # libsndfile knows one track
-        _read_av(path, sink, max_duration_s, read=read, columns=columns, first_reason="it is no recording that is known")
-        return
-    try:
-        _read_soundfile(path, sink, max_duration_s, read=read, columns=columns)
-    except soundfile.LibsndfileError as error:
-        sink.start_over()
-        _read_av(path, sink, max_duration_s, read=read, columns=columns, first_reason=str(error))
+
+    def mixdown() -> Mixdown:
+        return Mixdown(sink, path=path, max_duration_s=max_duration_s, read=read, columns=columns)
+
+    with path.open("rb") as file:
+        pieces = pieces_of(file)
+        # libsndfile knows one track.
+        known = _sound_file_format(path) if read.track in (None, 1) else None
+        plain = known is not None and known not in BETTER_BY_AV and len(pieces) == 1 and not has_unwritten_size(file)
+        if plain:
+            try:
+                return _read_sound_file(path, file, mixdown())
+            except soundfile.LibsndfileError:
+                sink.start_over()
+        try:
+            return _read_pieces(path, file, pieces, mixdown(), track=read.track)
+        except AudioDecodeError as error:
+            if known is None or plain:
+                raise
+            sink.start_over()
+            try:
+                return _read_sound_file(path, file, mixdown())
+            except soundfile.LibsndfileError:
+                raise error from None
 
 
 def probe(path: Path) -> Probe | None:
     """What the header says, without decoding; None for what is no recording."""
     try:
-        with _opened_soundfile(path) as handle:
+        with path.open("rb") as file:
+            pieces = pieces_of(file)
+            found = _probe_sound_file(path)
+            if found is not None and found.container != "MP3" and len(pieces) == 1 and not has_unwritten_size(file):
+                return found
+            return _probe_pieces(path, file, pieces) or found
+    except OSError:
+        return None
+
+
+def _probe_sound_file(path: Path) -> Probe | None:
+    try:
+        with _opened_sound_file(path) as handle:
+            if handle.format == "RAW" and path.suffix.lower() not in HEADERLESS:
+                return None
             only = Track(number=1, codec=handle.subtype, channels=handle.channels, sample_rate_hz=handle.samplerate, default=True)
             return Probe(container=handle.format, duration_s=_frames_s(handle), tracks=(only,))
-    except soundfile.LibsndfileError:
-        pass  # not one of its formats: FFmpeg may know it
-    try:
-        with _opened_av(path) as container:
-            found = tracks_of(container)
-            return Probe(container=container.format.name, duration_s=_container_s(container), tracks=found) if found else None
-    except (ValueError, OSError):  # FFmpeg's errors among them
+    except soundfile.LibsndfileError:  # not one of its formats: FFmpeg may know it
         return None
+
+
+def _probe_pieces(path: Path, file: BinaryIO, pieces: list[Piece]) -> Probe | None:
+    """The first piece's container, and the length of all together where each states its own."""
+    container_name, lengths = "", []
+    tracks: tuple[Track, ...] = ()
+    for piece in pieces:
+        try:
+            with opened(FileWindow(file, piece, suffix=path.suffix)) as container:
+                if audio_track(container) is None:
+                    continue
+                container_name, tracks = container_name or container.format.name, tracks or tracks_of(container)
+                lengths.append(container_s(container))
+        except UnreadableError:
+            continue
+    if not container_name:
+        return None
+    stated = [length for length in lengths if length is not None]
+    return Probe(container=container_name, duration_s=sum(stated) if len(stated) == len(lengths) else None, tracks=tracks)
+
+
+def _sound_file_format(path: Path) -> str | None:
+    found = _probe_sound_file(path)
+    return None if found is None else found.container
 
 
 def _frames_s(handle: soundfile.SoundFile) -> float | None:
     return handle.frames / handle.samplerate if 0 <= handle.frames < UNKNOWN_FRAMES and handle.samplerate > 0 else None
 
 
-def _container_s(container: Any) -> float | None:
-    import av  # noqa: PLC0415 - loaded by whoever opened the container
-
-    return None if container.duration is None else container.duration / av.time_base
-
-
-def _opened_soundfile(path: Path) -> soundfile.SoundFile:
+def _opened_sound_file(path: Path) -> soundfile.SoundFile:
     """A recording as libsndfile opens it: by its content, and by its name alone what has no header, such as .gsm and .vox."""
     if path.suffix.lower() == ".raw":  # which the library takes for samples without a header; people call other things so
         return soundfile.SoundFile(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)), closefd=True)
@@ -103,54 +148,37 @@ def _opened_soundfile(path: Path) -> soundfile.SoundFile:
     return soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else str(path))
 
 
-def _read_soundfile(path: Path, sink: Sink, max_duration_s: float | None, *, read: ReadOptions, columns: int) -> None:
-    with _opened_soundfile(path) as handle:
-        rate = handle.samplerate
-        mixdown = Mixdown(sink, path=path, sample_rate_hz=rate, max_duration_s=max_duration_s, read=read, columns=columns)
+def _read_sound_file(path: Path, file: BinaryIO, mixdown: Mixdown) -> tuple[ReadingWarning, ...]:
+    with _opened_sound_file(path) as handle:
+        check_rate(handle.samplerate, path=path)
+        report = ReadingReport()
         if handle.format not in RECKONED:
             mixdown.expect(_frames_s(handle))
         frames = max(1, BLOCK_SAMPLES // handle.channels)
         while len(block := handle.read(frames, dtype="float32", always_2d=True)):
-            mixdown.add(block)
-        mixdown.finish()
-
-
-@contextmanager
-def _opened_av(path: Path) -> Iterator[Any]:
-    import av  # noqa: PLC0415 - 20 MB of libraries that most recordings never need
-
-    # By its bytes, not by its name: a name would be opened by FFmpeg's own protocols, and whatever its content names with it.
-    with path.open("rb") as file, av.open(file, metadata_errors="ignore", options=ISOLATED) as container:
-        yield container
-
-
-def _read_av(path: Path, sink: Sink, max_duration_s: float | None, *, read: ReadOptions, columns: int, first_reason: str) -> None:
-    import av  # noqa: PLC0415 - as above
-    import av.error  # noqa: PLC0415
-
-    try:
-        with _opened_av(path) as container:
-            stream = chosen_stream(container, read.track, path=path)
-            if stream.codec_context is None:
-                raise AudioDecodeError(path=path, reason="its codec is not known")
-            rate = int(stream.rate or 0)
-            mixdown = Mixdown(sink, path=path, sample_rate_hz=rate, max_duration_s=max_duration_s, read=read, columns=columns)
-            if container.format.name not in RECKONED:
-                mixdown.expect(_container_s(container))
-            for block in _av_blocks(container, stream, av.AudioResampler(format="fltp")):
-                mixdown.add(block)
-    except (av.error.FFmpegError, ValueError, OSError) as error:  # it seeks where it is told to, before the file's beginning too
-        if isinstance(error, AudioError | MemoryError | BrokenPipeError):
-            raise
-        reason = str(getattr(error, "strerror", "") or error or first_reason).strip().rstrip(".")
-        raise AudioDecodeError(path=path, reason=reason) from error
+            mixdown.add(block, handle.samplerate)
+    reached_s, missing = mixdown.position_s, missing_share(file)
     mixdown.finish()
+    promised_s = None if missing is None or missing >= 1 else reached_s / (1 - missing)
+    report.piece_ended(promised_s=promised_s, reached_s=reached_s, at_s=reached_s, exact=True, is_last=True)
+    return report.warnings(mixdown)
 
 
-def _av_blocks(container: Any, stream: Any, converter: Any) -> Iterator[Floats]:
-    """Decoded blocks (n, channels) float32; the converter changes the sample format alone."""
-    for frame in container.decode(stream):
-        for converted in converter.resample(frame):
-            yield converted.to_ndarray().T
-    for converted in converter.resample(None):
-        yield converted.to_ndarray().T
+def _read_pieces(path: Path, file: BinaryIO, pieces: list[Piece], mixdown: Mixdown, *, track: int | None) -> tuple[ReadingWarning, ...]:
+    report = ReadingReport()
+    reasons: list[str] = []
+    for piece in pieces:
+        try:
+            read_piece(FileWindow(file, piece, suffix=path.suffix), mixdown, report, path=path, is_last=piece is pieces[-1], track=track)
+        except UnreadableError as error:
+            reasons.append(str(error))
+            report.left_out(from_byte=piece.start, count=piece.end - piece.start)
+        if piece.is_cut:
+            report.broke_off(at_s=mixdown.position_s)
+    if not report.is_readable:
+        raise AudioDecodeError(path=path, reason=reasons[0] if reasons else "hardly any of it can be decoded")
+    try:
+        mixdown.finish()
+    except EmptyAudioError as error:
+        raise AudioDecodeError(path=path, reason="it holds no sound") from error
+    return report.warnings(mixdown)

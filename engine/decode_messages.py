@@ -18,7 +18,7 @@ class Kind(Enum):
 
     BLOCK = b"B"  # samples: float32, mono, 16 kHz, in this machine's byte order
     START_OVER = b"O"  # the blocks so far are void
-    DONE = b"D"  # JSON: the answer, which ends the request
+    DONE = b"D"  # JSON: the answer, which ends the request: a probe, or after samples {"warnings": […]}, null for none
     REFUSED = b"R"  # JSON: {"type", "message", "values"} of an AudioError, which ends the request
 
 

@@ -24,6 +24,7 @@ from engine.decode_messages import MOST_BYTES, Kind, packed
 from engine.error_wire import error_to_wire
 from engine.errors import AudioDecodeError, AudioError, DecoderLimitError
 from engine.read_options import ReadOptions
+from engine.reading_warnings import warnings_to_wire
 
 #: Blocks are sent together: a frame of AAC is 4 kB, and each message costs two switches between processes.
 SEND_BYTES = 1 << 18
@@ -103,8 +104,8 @@ def answer(request: dict[str, Any], replies: _Replies) -> None:
             replies.done(found and {"container": found.container, "duration_s": found.duration_s, "tracks": tracks})
         else:
             read = ReadOptions.from_dict(request["read"])
-            decode(path, replies, max_duration_s=request["max_duration_s"], read=read, columns=request["columns"])
-            replies.done(None)
+            warnings = decode(path, replies, max_duration_s=request["max_duration_s"], read=read, columns=request["columns"])
+            replies.done({"warnings": warnings_to_wire(warnings)} if warnings else None)
     except MemoryError:
         replies.refuse(DecoderLimitError(path=path, limit="more memory than a recording needs"))
     except AudioError as error:

@@ -27,6 +27,7 @@ from engine.errors import AudioDecodeError, AudioError, AudioTooLongError, Decod
 from engine.file_names import printable
 from engine.mixdown import SAMPLE_RATE_HZ
 from engine.read_options import Channel, ReadOptions
+from engine.reading_warnings import ReadingWarning, warnings_from_wire
 from engine.tracks import MOST_TRACKS, Track
 
 Floats = NDArray[np.float32]
@@ -88,11 +89,12 @@ class Decoder:
         """
         started = time.perf_counter()
         path = existing_file(source)
-        samples = bytearray()
-        for part in self._parts(path, max_duration_s, look, read or ReadOptions()):
+        samples, warnings = bytearray(), list[ReadingWarning]()
+        for part in self._parts(path, max_duration_s, look, warnings, read or ReadOptions()):
             samples += part
         # A view of what arrived: a copy of a long recording would be hundreds of megabytes more for a moment.
-        return Waveform(np.frombuffer(samples, np.float32), name=printable(path.name), decode_s=time.perf_counter() - started)
+        view = np.frombuffer(samples, np.float32)
+        return Waveform(view, name=printable(path.name), decode_s=time.perf_counter() - started, warnings=tuple(warnings))
 
     def open(
         self,
@@ -111,12 +113,14 @@ class Decoder:
         columns = said.channels(read.track) if said is not None and read.channel is Channel.SPLIT else 1
         if columns > MOST_SPEAKERS:
             raise OptionRangeError(name="the number of channels to be recognized apart", value=columns, lowest=1, highest=MOST_SPEAKERS)
-        parts = _in_columns(self._parts(path, max_duration_s, look, read, columns), columns)
+        warnings: list[ReadingWarning] = []
+        parts = _in_columns(self._parts(path, max_duration_s, look, warnings, read, columns), columns)
         return AudioStream(
             parts,
             name=printable(path.name),
             expected_s=None if said is None else said.duration_s,
             watch=watch,
+            warnings=warnings,
             columns=columns if read.channel is Channel.SPLIT else None,
         )
 
@@ -148,8 +152,19 @@ class Decoder:
             self._closed = True
             _end_all(self._idle)
 
-    def _parts(self, path: Path, max_duration_s: float | None, look: Look | None, read: ReadOptions, columns: int = 1) -> Iterator[bytes]:
-        """The samples of a recording as they come, float32. What is read once more from the beginning is not given once more."""
+    def _parts(
+        self,
+        path: Path,
+        max_duration_s: float | None,
+        look: Look | None,
+        warnings: list[ReadingWarning],
+        read: ReadOptions,
+        columns: int = 1,
+    ) -> Iterator[bytes]:
+        """The samples of a recording as they come, float32; at their end ``warnings`` is filled.
+
+        What is read once more from the beginning is not given once more.
+        """
         most_s = self.limits.duration_s if max_duration_s is None else max_duration_s
         second_bytes = SAMPLE_RATE_HZ * columns * BYTES_PER_SAMPLE
         most_bytes = int((most_s + 1) * second_bytes)
@@ -157,7 +172,9 @@ class Decoder:
         for kind, content in self._messages("decode", path, most_s, read=read.to_dict(), columns=columns):
             if look is not None:
                 look()
-            if kind is Kind.START_OVER:
+            if kind is Kind.DONE:
+                warnings += _warnings(content, path)
+            elif kind is Kind.START_OVER:
                 skipped = given
             elif kind is Kind.BLOCK:
                 new = content[min(skipped, len(content)) :]
@@ -217,6 +234,16 @@ def _in_columns(parts: Iterator[bytes], columns: int) -> Generator[Floats, None,
         whole = len(rest) - len(rest) % row_bytes
         yield np.frombuffer(rest[:whole], np.float32).reshape(-1, columns)
         rest = rest[whole:]
+
+
+def _warnings(answer: Any, path: Path) -> tuple[ReadingWarning, ...]:
+    """What a worker says of its reading, None for nothing; DecoderCrashedError for an answer that makes no sense."""
+    if answer is None:
+        return ()
+    try:
+        return warnings_from_wire(answer["warnings"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DecoderCrashedError(path=path, how="an answer that makes no sense") from error
 
 
 def _end_all(workers: list[DecodeProcess]) -> None:

@@ -198,6 +198,7 @@ class Engine(SpeechEngine):
                 total_s=total_s,
                 rtf=rtf,
             ),
+            warnings=recording.warnings,
             speech_track=run.speech_track,
         )
 

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.errors import AudioDecodeError, UnknownTrackError
+from engine.av_container import audio_track
+from engine.errors import UnknownTrackError
 
 #: Of what a file says about itself so much is passed on.
 LONGEST_TEXT = 200
@@ -56,7 +57,7 @@ class Track:
 def tracks_of(container: Any) -> tuple[Track, ...]:
     """The audio tracks of a container that PyAV opened."""
     streams = container.streams.audio[:MOST_TRACKS]
-    read = _default(streams)
+    read = audio_track(container)
     return tuple(
         Track(
             number=number,
@@ -72,23 +73,13 @@ def tracks_of(container: Any) -> tuple[Track, ...]:
 
 
 def chosen_stream(container: Any, track: int | None, *, path: Path) -> Any:
-    """The stream of a track, of the default track for None. Raises AudioDecodeError where there is none, and UnknownTrackError."""
+    """The stream of a track, of the default track for None; None where there is no sound. UnknownTrackError for a number too high."""
     streams = container.streams.audio
-    if not streams:
-        raise AudioDecodeError(path=path, reason="it holds no audio track")
-    if track is None:
-        return _default(streams)
+    if track is None or not streams:
+        return audio_track(container)
     if track > len(streams):
         raise UnknownTrackError(path=path, track=track, count=len(streams))
     return streams[track - 1]
-
-
-def _default(streams: Any) -> Any:
-    """The first track that the container marks as its default, else the first of all."""
-    import av.stream  # noqa: PLC0415 - loaded by whoever opened the container
-
-    marked = (stream for stream in streams if stream.disposition & av.stream.Disposition.default)
-    return next(marked, streams[0] if streams else None)
 
 
 #: What muxers write as the name of every track.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.reading_warnings import ReadingWarning
 from engine.tags import Emotion, Event, Language
 
 CONFIDENCE_DIGITS = 4
@@ -115,6 +116,8 @@ class Transcript:
     precision: str
     segments: tuple[Segment, ...]
     timing: Timing
+    #: What of the recording could not be read as it was meant.
+    warnings: tuple[ReadingWarning, ...] = ()
     #: Probability of speech per 10 ms frame, (T,) float32, for a plot; not part of the JSON contract.
     speech_track: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32), compare=False, repr=False)
 
@@ -133,4 +136,5 @@ class Transcript:
             "text": self.text,
             "segments": [segment.to_dict() for segment in self.segments],
             "timing": self.timing.to_dict(),
+            "warnings": [warning.to_dict() for warning in self.warnings],
         }

@@ -124,6 +124,20 @@ def test_several_files_as_subtitles_need_a_folder(silence: Path, tmp_path: Path)
     assert "lost.wav" in done.stderr
 
 
+def test_what_could_not_be_read_is_a_line_beside_the_result(tmp_path: Path) -> None:
+    samples, rate = soundfile.read(DIGITS)
+    soundfile.write(tmp_path / "whole.wav", samples, rate, subtype="PCM_16")
+    content = (tmp_path / "whole.wav").read_bytes()
+    (tmp_path / "cut.wav").write_bytes(content[: len(content) // 2])
+    done = run("transcribe", "cut.wav", cwd=tmp_path)
+    assert done.returncode == 0
+    [warning] = json.loads(done.stdout)["warnings"]
+    assert warning["type"] == "ends_early"
+    assert done.stderr == f"cut.wav: warning: {warning['message']}\n"
+    as_text = run("transcribe", "cut.wav", "--format", "srt", cwd=tmp_path)
+    assert (as_text.returncode, as_text.stderr) == (0, done.stderr)
+
+
 def test_relative_files_belong_to_the_caller(tmp_path: Path) -> None:
     shutil.copy(DIGITS, tmp_path / "here.flac")
     done = run("transcribe", "here.flac", cwd=tmp_path)

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from engine.reading_warnings import warnings_from_wire
 from ui.bars import bars_html
 from ui.quantities import clock, megabytes, percent, rtf, seconds
+from ui.reading_notes import reading_notes_html
 from ui.tag_chips import FAMILIES, chip
 from ui.texts import Texts
 
@@ -40,8 +42,9 @@ def comparison_html(comparison: Mapping[str, Any], texts: Texts) -> str:
     """Draw a comparison; ``comparison`` is what ``Comparison.to_dict()`` gives, both transcripts included."""
     names = side_names(comparison)
     same = f'<p class="lv-note">{escape(texts("compare.same"))}</p>' if is_same_variant(comparison) else ""
+    notes = reading_notes_html(warnings_from_wire(comparison["left"].get("warnings", ())), texts)
     return (
-        f'<section class="lv-comparison" aria-live="polite">{same}{_text(comparison, names, texts)}'
+        f'<section class="lv-comparison" aria-live="polite">{same}{notes}{_text(comparison, names, texts)}'
         f'<div class="lv-grid">{_time(comparison, names, texts)}{_memory(comparison["memory"], names, texts)}</div>'
         f"{_tags(comparison, names, texts)}</section>"
     )

@@ -43,7 +43,7 @@ class Failure:
         if f"reason.{kind.__name__}" not in TEXTS:
             return self.message
         try:
-            return texts(f"reason.{kind.__name__}", **self.values)
+            return texts(f"reason.{kind.__name__}", **{**self.values, **_cause(self.values, texts)})
         except (KeyError, ValueError):  # an error from another process may not bring all that it was made of
             return self.message
 
@@ -59,6 +59,13 @@ def failure_of(error: Exception) -> Failure:
     number = uuid.uuid4().hex[:_ID_DIGITS]
     _log.error("unexpected error %s", number, exc_info=error)
     return Failure(None, number)
+
+
+def _cause(values: dict[str, Any], texts: Texts) -> dict[str, str]:
+    """The reason among an error's values in a person's language, where it is one of ours; other reasons come from the system."""
+    known = {english: key for key, (english, _) in TEXTS.items() if key.startswith("cause.")}
+    key = known.get(str(values.get("reason")))
+    return {} if key is None else {"reason": texts(key)}
 
 
 def _said(values: dict[str, Any]) -> dict[str, Any]:

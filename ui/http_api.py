@@ -36,7 +36,7 @@ from ui.turns import CallerLeftError, hung_up, in_turn
 
 #: Requests that may be sending beside those that run and wait; more are asked to come back before they have sent anything.
 MOST_SENDING = 32
-MODEL_HEADER, IGNORED_HEADER = "x-lightvoice-model", "x-lightvoice-ignored"
+MODEL_HEADER, IGNORED_HEADER, WARNINGS_HEADER = "x-lightvoice-model", "x-lightvoice-ignored", "x-lightvoice-warnings"
 #: Fields without effect that an answer names.
 MOST_NAMED, MOST_NAMED_CHARACTERS = 20, 1000
 #: Whatever is asked of the API and is not there.
@@ -202,6 +202,8 @@ def _ignored(wanted: TranscriptionRequest) -> dict[str, str]:
 
 def _answer(transcript: Transcript, wanted: TranscriptionRequest) -> Response:
     headers = {MODEL_HEADER: quote(model_id(transcript), safe=":"), **_ignored(wanted)}
+    if transcript.warnings:  # formats that are text alone have no other place for them
+        headers[WARNINGS_HEADER] = ", ".join(dict.fromkeys(warning.type.value for warning in transcript.warnings))
     match wanted.response_format:
         case "json":
             return JSONResponse(plain_json(transcript), headers=headers)

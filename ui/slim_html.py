@@ -16,6 +16,7 @@ from ui.failures import Failure
 from ui.memory_probe import Saving
 from ui.plain_segment import plain_segment_html
 from ui.quantities import megabytes, percent
+from ui.reading_notes import reading_notes_html
 from ui.run_options import MAX_LINE_COUNT, MAX_LINE_WIDTH, MIN_CUE_MS
 from ui.texts import Texts
 from ui.transcript_html import summary_html
@@ -48,7 +49,8 @@ def transcript_html(transcript: Transcript, texts: Texts) -> str:
     body = f'<ol class="lv-segments">{items}</ol>' if items else f'<p class="lv-empty">{escape(texts("result.silence"))}</p>'
     return (
         f'<section class="lv-transcript" aria-label="{escape(texts("result.title"), quote=True)}">'
-        f"<h2>{escape(transcript.file)}</h2>{summary_html(transcript, texts)}{body}</section>"
+        f"<h2>{escape(transcript.file)}</h2>{summary_html(transcript, texts)}"
+        f"{reading_notes_html(transcript.warnings, texts)}{body}</section>"
     )
 
 

@@ -658,6 +658,43 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "the server is being stopped; try again when it is back",
         "服务器正在停止；请在恢复后重试",
     ),
+    # why a file is none, within reason.AudioDecodeError; found by the English words
+    "cause.damaged": ("it is damaged, or no recording", "文件已损坏，或不是录音"),
+    "cause.hardly": ("hardly any of it can be decoded", "几乎全部内容都无法解码"),
+    "cause.play_list": ("it is a play list, and holds no sound itself", "这是播放列表，本身不含音频"),
+    "cause.coding": ("its coding is not supported", "不支持其编码格式"),
+    "cause.codec": ("its codec is not known", "编解码器未知"),
+    "cause.no_track": ("it holds no audio track", "其中没有音轨"),
+    "cause.no_sound": ("it holds no sound", "其中没有声音"),
+    # what of a recording could not be read, in the words of engine/reading_warnings.py
+    "warning.ends_early": (
+        "The recording ends early: its header promises {promised_s} s, and it holds {read_s} s.",
+        "录音提前结束：文件头标明 {promised_s} 秒，实际只有 {read_s} 秒。",
+    ),
+    "warning.breaks_off": (
+        "The recording breaks off: nothing after {read_s} s could be read.",
+        "录音中断：{read_s} 秒之后的内容无法读取。",
+    ),
+    "warning.damaged": (
+        "{lost_s} s of the recording are damaged, in {places} place(s), the first at {first_s} s; what cannot be read is silent.",
+        "录音有 {lost_s} 秒损坏，共 {places} 处，首处在 {first_s} 秒；无法读取的部分按静音处理。",
+    ),
+    "warning.gaps": (
+        "The recording holds no sound for {gap_s} s, in {places} place(s), the first at {first_s} s: it was paused there, or is damaged.",
+        "录音中有 {gap_s} 秒没有声音数据，共 {places} 处，首处在 {first_s} 秒：可能是录制暂停，也可能是文件损坏。",
+    ),
+    "warning.not_numbers": (
+        "{count} samples of the recording are not numbers (NaN or infinity); they count as silence.",
+        "录音中有 {count} 个采样值不是有效数字（NaN 或无穷大），按静音处理。",
+    ),
+    "warning.left_out": (
+        "{bytes} bytes of the file, from byte {from_byte} on, are no sound that can be read, and were left out.",
+        "文件从第 {from_byte} 字节起有 {bytes} 字节不是可读取的音频，已略过。",
+    ),
+    "warning.time_jump": (
+        "The recording's times jump by {jump_s} s at {at_s} s, which was not followed; what comes after may be placed too early.",
+        "录音的时间戳在 {at_s} 秒处跳变 {jump_s} 秒，未予采用；其后的时间可能偏早。",
+    ),
     "error.no_audio": ("Choose or record something first.", "请先选择文件或录音。"),
     "error.no_audio_title": ("No recording yet", "尚无录音"),
     "error.files_refused": (

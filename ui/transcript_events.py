@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from engine.transcript import Segment, Transcript
 from ui.api_errors import error_answer
-from ui.transcription_json import model_id
+from ui.transcription_json import model_id, said_warnings
 from ui.turns import CallerLeftError
 
 #: What nginx calls a request whose client has left: nobody reads the answer.
@@ -72,7 +72,8 @@ class TranscriptEvents(Response):
                 await send_event({"type": "transcript.text.delta", "delta": before + segment.text})
                 before = " "
         transcript = await run
-        await send_event({"type": "transcript.text.done", "text": transcript.text, "model": model_id(transcript)})
+        done = {"type": "transcript.text.done", "text": transcript.text, "model": model_id(transcript), **said_warnings(transcript)}
+        await send_event(done)
 
 
 def _tell(loop: asyncio.AbstractEventLoop, told: asyncio.Queue[Segment | None], segment: Segment) -> None:

@@ -13,6 +13,7 @@ from engine.transcript import Segment, Transcript
 from engine.words import placed_words
 from ui.plain_segment import speaker_html
 from ui.quantities import clock, percent, rtf, seconds
+from ui.reading_notes import reading_notes_html
 from ui.tag_chips import chips
 from ui.texts import Texts
 
@@ -38,7 +39,7 @@ def transcript_html(transcript: Transcript, texts: Texts, *, edits: Mapping[int,
         body = f'<p class="lv-empty">{escape(texts("result.silence"))}</p>'
     return (
         f'<section class="lv-transcript" aria-label="{escape(texts("result.title"), quote=True)}">'
-        f"{summary_html(transcript, texts)}{body}</section>"
+        f"{summary_html(transcript, texts)}{reading_notes_html(transcript.warnings, texts)}{body}</section>"
     )
 
 

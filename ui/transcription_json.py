@@ -23,8 +23,13 @@ def model_id(transcript: Transcript) -> str:
 
 
 def plain_json(transcript: Transcript) -> dict[str, Any]:
-    """The text alone."""
-    return {"text": transcript.text}
+    """The text alone, and what of the recording could not be read, if anything."""
+    return {"text": transcript.text, **said_warnings(transcript)}
+
+
+def said_warnings(transcript: Transcript) -> dict[str, Any]:
+    """The field of what could not be read; none where everything was, so that the answer is OpenAI's."""
+    return {"warnings": [warning.to_dict() for warning in transcript.warnings]} if transcript.warnings else {}
 
 
 def verbose_json(transcript: Transcript, *, granularities: Collection[str]) -> dict[str, Any]:
@@ -38,6 +43,7 @@ def verbose_json(transcript: Transcript, *, granularities: Collection[str]) -> d
         "duration": round(transcript.duration_s, 3),
         "text": transcript.text,
         "model": model_id(transcript),
+        "warnings": [warning.to_dict() for warning in transcript.warnings],
     }
     if "segment" in granularities:
         answer["segments"] = [_segment(number, segment) for number, segment in enumerate(transcript.segments)]

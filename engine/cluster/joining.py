@@ -54,4 +54,5 @@ class Joiner:
             precision=self._job.precision,
             segments=tuple(segment for piece in pieces for segment in piece.segments),
             timing=timing,
+            warnings=heard.warnings,
         )

@@ -68,6 +68,7 @@ class Listener:
             decode_s=waveform.decode_s,
             features_s=heard_at - began,
             vad_s=time.perf_counter() - heard_at,
+            warnings=waveform.warnings,
         )
         if not runs:
             yield Row(file=file, note=heard)

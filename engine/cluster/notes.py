@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.cluster.wire import segment_from_wire, segment_to_wire
 from engine.errors import LightVoiceError
+from engine.reading_warnings import ReadingWarning, warnings_from_wire, warnings_to_wire
 from engine.transcript import Segment
 
 
@@ -22,6 +23,16 @@ class Heard:
     decode_s: float = 0.0
     features_s: float = 0.0
     vad_s: float = 0.0
+    warnings: tuple[ReadingWarning, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values."""
+        return {**asdict(self), "warnings": warnings_to_wire(self.warnings)}
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Heard:
+        """What :meth:`to_dict` made."""
+        return cls(**{**values, "warnings": warnings_from_wire(values.get("warnings", ()))})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +110,9 @@ class Row:
 def _note_to_wire(note: Note) -> dict[str, Any]:
     values = {name: getattr(note, name) for name in (field.name for field in fields(note))}
     if isinstance(note, PieceOf | Recognized):
-        values["heard"] = asdict(note.heard)
+        values["heard"] = note.heard.to_dict()
+    if isinstance(note, Heard):
+        values = note.to_dict()
     if isinstance(note, Recognized):
         values["segments"] = [segment_to_wire(segment) for segment in note.segments]
     return {"kind": type(note).__name__, **values}
@@ -108,9 +121,11 @@ def _note_to_wire(note: Note) -> dict[str, Any]:
 def _note_from_wire(values: dict[str, Any]) -> Note:
     kind = _KINDS[values.pop("kind")]
     if "heard" in values:
-        values["heard"] = Heard(**values["heard"])
+        values["heard"] = Heard.of(values["heard"])
     if "segments" in values:
         values["segments"] = tuple(segment_from_wire(segment) for segment in values["segments"])
+    if kind is Heard:
+        return Heard.of(values)
     if "spans_ms" in values:
         values["spans_ms"] = tuple((start_ms, end_ms) for start_ms, end_ms in values["spans_ms"])
     return kind(**values)

@@ -23,6 +23,7 @@ from engine.audio import SAMPLE_RATE_HZ, AudioStream, Waveform
 from engine.error_wire import error_from_wire, error_to_wire
 from engine.errors import ClusterError, LightVoiceError
 from engine.precision import VAD_AS_REQUEST
+from engine.reading_warnings import warnings_from_wire
 from engine.recording_run import Recording
 from engine.segments import VadOptions
 
@@ -79,13 +80,15 @@ class Asked:
         options = dict(values)
         samples, decode_s = options.pop("samples", False), options.pop("decode_s", 0.0)
         columns = options.pop("columns", None)
+        warnings = warnings_from_wire(options.pop("warnings", ()))
         vad = options.pop("vad", None)
         wanted = Wanted(**options, vad=None if vad is None else VadOptions(**vad))
         if samples and columns is not None:
             yield cls(audio=_apart(np.frombuffer(content, "<f4").reshape(-1, int(columns)), name=wanted.file), wanted=wanted)
             return
         if samples:
-            yield cls(audio=Waveform(np.frombuffer(content, "<f4"), name=wanted.file, decode_s=decode_s), wanted=wanted)
+            waveform = Waveform(np.frombuffer(content, "<f4"), name=wanted.file, decode_s=decode_s, warnings=warnings)
+            yield cls(audio=waveform, wanted=wanted)
             return
         with TemporaryDirectory(prefix="lightvoice-") as folder:
             path = Path(folder) / (Path(wanted.file).name or "recording")

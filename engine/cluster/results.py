@@ -107,8 +107,11 @@ def _schema() -> Any:
         ]
     )
     timing = pa.struct([(name, pa.float64()) for name in ("decode_s", "features_s", "vad_s", "asr_s", "total_s", "rtf")])
+    warning = pa.struct([("type", pa.string()), ("message", pa.string())])
     texts = [(name, pa.string()) for name in ("file", "sha256", "bundle", "precision", "text")]
-    return pa.schema([*texts, ("duration_s", pa.float64()), ("segments", pa.list_(segment)), ("timing", timing)])
+    return pa.schema(
+        [*texts, ("duration_s", pa.float64()), ("segments", pa.list_(segment)), ("timing", timing), ("warnings", pa.list_(warning))]
+    )
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.audio import AudioStream, Waveform
 from engine.errors import AudioNotFoundError, StorageFullError
+from engine.reading_warnings import warnings_to_wire
 from engine.recording_run import Recording
 
 
@@ -38,15 +39,17 @@ def sent_recording(audio: str | Path | Recording) -> Iterator[SentRecording]:
     """
     if isinstance(audio, Waveform):
         samples = np.ascontiguousarray(audio.samples, "<f4").view(np.uint8)
-        about = {"samples": True, "decode_s": audio.decode_s}
+        about = {"samples": True, "decode_s": audio.decode_s, "warnings": warnings_to_wire(audio.warnings)}
         yield SentRecording(name=audio.name, size_bytes=samples.nbytes, about=about, begin=lambda: samples.data)
     elif isinstance(audio, AudioStream):
         with tempfile.TemporaryFile(prefix="lightvoice-") as file:
             with closing(audio.blocks()) as blocks:
                 for block in blocks:
                     _write(file, np.ascontiguousarray(block, "<f4").view(np.uint8).data)
-            columns = {} if audio.columns is None else {"columns": audio.columns}
-            yield _of(file, name=audio.name, about={"samples": True, "decode_s": audio.decode_s, **columns})
+            about = {"samples": True, "decode_s": audio.decode_s, "warnings": warnings_to_wire(audio.warnings)}
+            if audio.columns is not None:
+                about["columns"] = audio.columns
+            yield _of(file, name=audio.name, about=about)
     else:
         path = Path(audio)
         if not path.is_file():

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.reading_warnings import warnings_from_wire, warnings_to_wire
 from engine.tags import Emotion, Event, Language
 from engine.transcript import Segment, TagConfidence, Timing, Token, Transcript
 
@@ -45,6 +46,7 @@ def transcript_to_wire(transcript: Transcript) -> dict[str, Any]:
         "precision": transcript.precision,
         "segments": [segment_to_wire(segment) for segment in transcript.segments],
         "timing": asdict(transcript.timing),
+        "warnings": warnings_to_wire(transcript.warnings),
         "speech_track": base64.b64encode(transcript.speech_track.astype("<f4").tobytes()).decode("ascii"),
     }
 
@@ -58,5 +60,6 @@ def transcript_from_wire(values: Mapping[str, Any]) -> Transcript:
         precision=values["precision"],
         segments=tuple(segment_from_wire(segment) for segment in values["segments"]),
         timing=Timing(**values["timing"]),
+        warnings=warnings_from_wire(values.get("warnings", ())),
         speech_track=np.frombuffer(base64.b64decode(values.get("speech_track", "")), "<f4").astype(np.float32),
     )

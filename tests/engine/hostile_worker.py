@@ -66,12 +66,12 @@ def stumble(_: Any) -> None:
 DEEDS: dict[str, Callable[[Any], None]] = {deed.__name__: deed for deed in (crash, hang, spin, dribble, eat, babble, lie, flood, stumble)}
 
 
-def decode(path: Any, replies: Any, *, max_duration_s: float, read: Any, columns: int) -> None:
+def decode(path: Any, replies: Any, *, max_duration_s: float, read: Any, columns: int) -> Any:
     deed = DEEDS.get(path.stem)
     if deed is None:
-        really(path, replies, max_duration_s=max_duration_s, read=read, columns=columns)
-    else:
-        deed(replies)
+        return really(path, replies, max_duration_s=max_duration_s, read=read, columns=columns)
+    deed(replies)
+    return ()
 
 
 if __name__ == "__main__":

@@ -153,7 +153,7 @@ def test_a_header_without_samples_is_empty(tmp_path: Path) -> None:
         load_audio(tmp_path / "zero.wav")
 
 
-def test_a_truncated_recording_gives_what_is_there_or_is_refused(tmp_path: Path) -> None:
+def test_a_truncated_recording_gives_what_is_there(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "whole.wav", tone(2.0), SAMPLE_RATE_HZ, subtype="PCM_16")
     content = (tmp_path / "whole.wav").read_bytes()
     (tmp_path / "half.wav").write_bytes(content[: len(content) // 2])
@@ -161,8 +161,7 @@ def test_a_truncated_recording_gives_what_is_there_or_is_refused(tmp_path: Path)
     soundfile.write(tmp_path / "whole.flac", tone(2.0), SAMPLE_RATE_HZ)
     content = (tmp_path / "whole.flac").read_bytes()
     (tmp_path / "cut.flac").write_bytes(content[: len(content) // 3])
-    with pytest.raises(AudioDecodeError):
-        load_audio(tmp_path / "cut.flac")
+    assert 0.2 < load_audio(tmp_path / "cut.flac").duration_s < 1.0
 
 
 def test_a_header_that_promises_hours_gives_what_is_there(tmp_path: Path) -> None:
@@ -177,10 +176,10 @@ def test_a_header_that_promises_hours_gives_what_is_there(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_samples_that_are_not_numbers_are_counted(tmp_path: Path, value: float) -> None:
-    samples = tone()
-    samples[[5, 7]] = value
+    samples = np.full(100, value, np.float32)
+    samples[[5, 7]] = 0.5
     soundfile.write(tmp_path / "nan.wav", samples, SAMPLE_RATE_HZ, subtype="FLOAT")
-    with pytest.raises(NonFiniteAudioError, match="2 samples"):
+    with pytest.raises(NonFiniteAudioError, match="98 samples"):
         load_audio(tmp_path / "nan.wav")
 
 

@@ -40,7 +40,7 @@ def test_json_is_one_object_on_one_line_with_the_contracts_keys() -> None:
     assert line.endswith("\n")
     assert line.count("\n") == 1
     values = json.loads(line)
-    assert list(values) == ["file", "duration_s", "bundle", "precision", "text", "segments", "timing"]
+    assert list(values) == ["file", "duration_s", "bundle", "precision", "text", "segments", "timing", "warnings"]
     assert list(values["segments"][0]) == ["start_ms", "end_ms", "text", "language", "emotion", "event", "confidence", "tokens"]
     assert values["segments"][0]["confidence"] == {"language": 0.9877, "emotion": 0.5, "event": 1.0}
     assert list(values["timing"]) == ["decode_s", "features_s", "vad_s", "asr_s", "total_s", "rtf"]

@@ -9,6 +9,8 @@ import numpy as np
 import soundfile
 
 RATE_HZ = 16_000
+#: How long each of them is.
+SEED_S = 0.5
 #: libsndfile's (ending, format, subtype).
 SNDFILE = (
     ("wav", "WAV", "PCM_16"),

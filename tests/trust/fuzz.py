@@ -1,29 +1,36 @@
 """Item 1: thousands of mutated recordings through the decoder that the server uses; no crash of it, no hang, bounded memory.
 
 A worker process may crash: that is what it is for, and how often it happens is a figure. The files that made it crash are kept
-with ``--keep``.
+with ``--keep``. What is refused is given to the ``ffmpeg`` of this machine, where there is one: nothing may be refused of which
+it reads nearly all.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import shutil
+import subprocess
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 
-from engine.audio import Waveform
+from engine.audio import SAMPLE_RATE_HZ, Waveform
 from engine.decoder import Decoder
-from engine.errors import AudioDecodeError, AudioError, DecoderCrashedError, DecoderLimitError
-from tests.trust.corpus import write_corpus
+from engine.errors import AudioDecodeError, AudioError, AudioTooLongError, DecoderCrashedError, DecoderLimitError, SampleRateError
+from tests.trust.corpus import SEED_S, write_corpus
 from tests.trust.mutations import mutated
 
 HANG_S = 10.0
+#: How much of a seed's length the reference must make of a file to have read it: far more is noise, from another format.
+NEARLY_ALL, TOO_MUCH = 0.9, 4
 #: Longest recording that a file of the fuzzer's may decode to.
 LONGEST_S = 600.0
 #: The server's own memory may grow by this much: one recording of LONGEST_S, and what the allocator keeps.
@@ -39,12 +46,16 @@ class Tally:
     slowest_s: float = 0.0
     worker_mb: float = 0.0
     crashed: list[str] = field(default_factory=list)
+    warned: Counter[str] = field(default_factory=Counter)
+    #: Refused, and how much of them the reference reads.
+    refused: list[str] = field(default_factory=list)
+    compared: int = 0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--keep", type=Path, help="keep files here that crashed a worker or hit a limit")
+    parser.add_argument("--keep", type=Path, help="keep files here that crashed a worker, hit a limit, or were refused and are readable")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -56,6 +67,7 @@ def fuzz(folder: Path, *, files: int, seed: int, keep: Path | None = None) -> di
     """Decode so many mutants: the figures. AssertionError for a hang, an untyped error or memory out of bounds."""
     seeds = write_corpus(folder / "corpus")
     contents = [path.read_bytes() for path in seeds]
+    reference = shutil.which("ffmpeg")
     decoder, tally = Decoder(), Tally()
     for path in seeds:
         assert isinstance(decoder.load(path), Waveform), path
@@ -70,8 +82,10 @@ def fuzz(folder: Path, *, files: int, seed: int, keep: Path | None = None) -> di
         name = seeds[which].name if rng.random() < 0.8 else rng.choice(seeds).name
         path = folder / f"{number}-{name}"
         path.write_bytes(mutated(contents[which], contents, rng))
-        try_one(decoder, path, tally)
-        if keep is not None and path.name in tally.crashed:
+        error = try_one(decoder, path, tally)
+        if error is not None and reference is not None:
+            compare(reference, path, error, tally)
+        if keep is not None and path.name in (*tally.crashed, *tally.refused):
             keep.mkdir(parents=True, exist_ok=True)
             path.rename(keep / path.name)
         path.unlink(missing_ok=True)
@@ -79,25 +93,41 @@ def fuzz(folder: Path, *, files: int, seed: int, keep: Path | None = None) -> di
     decoder.close()
     assert grown_mb < MOST_GROWTH_MB, f"the server grew by {grown_mb:.0f} MB"
     assert tally.worker_mb < decoder.limits.memory_mb
-    return {
+    figures = {
         "files": files,
         "seeds": len(seeds),
         "outcomes": dict(tally.outcomes.most_common()),
         "unforeseen": dict(tally.unforeseen),
+        "warned": dict(tally.warned.most_common()),
+        "refused_compared": tally.compared,
+        "refused_but_readable": tally.refused,
         "slowest_s": round(tally.slowest_s, 2),
         "worker_peak_mb": round(tally.worker_mb, 1),
         "server_grew_mb": round(grown_mb, 1),
         "took_s": round(time.monotonic() - started, 1),
         "crashed": tally.crashed,
     }
+    assert not tally.refused, f"refused, though nearly all of them can be read: {figures}"
+    return figures
 
 
-def try_one(decoder: Decoder, path: Path, tally: Tally) -> None:
-    """Decode one file and note what came of it; anything but a waveform or an AudioError is raised."""
+def _sound_s(content: bytes) -> float:
+    """How long samples of 16 bits are not nothing but zeros: a decoder that fails may hand out the buffer that it did not fill."""
+    size = SAMPLE_RATE_HZ // 100
+    samples = np.frombuffer(content[: len(content) // (2 * size) * 2 * size], "<i2").reshape(-1, size)
+    return float(np.count_nonzero(samples.any(axis=1))) / 100
+
+
+def try_one(decoder: Decoder, path: Path, tally: Tally) -> AudioError | None:
+    """Decode one file and note what came of it: -> why it was refused; anything but a waveform or an AudioError is raised."""
     started = time.monotonic()
+    refusal = None
     try:
-        outcome = "decoded" if decoder.load(path, max_duration_s=LONGEST_S).duration_s <= LONGEST_S else "too long"
+        waveform = decoder.load(path, max_duration_s=LONGEST_S)
+        outcome = "decoded" if waveform.duration_s <= LONGEST_S else "too long"
+        tally.warned.update({warning.type.value for warning in waveform.warnings} or {"nothing"})
     except AudioError as error:
+        refusal = error
         outcome = type(error).__name__
         message = str(error)
         assert path.name in message or "no such" in message, f"{outcome} does not name the file: {message}"
@@ -115,3 +145,16 @@ def try_one(decoder: Decoder, path: Path, tally: Tally) -> None:
             tally.worker_mb = max(tally.worker_mb, child.memory_info().rss / 1e6)
         except psutil.NoSuchProcess:
             continue  # it has just crashed
+    return refusal
+
+
+def compare(reference: str, path: Path, error: AudioError, tally: Tally) -> None:
+    """Note a refused file of which the reference reads nearly all; limits that we set on purpose are no such refusals."""
+    if isinstance(error, SampleRateError | AudioTooLongError):
+        return
+    tally.compared += 1
+    command = [reference, "-nostdin", "-v", "quiet", "-t", str(LONGEST_S), "-i", str(path), "-map", "0:a:0"]
+    with suppress(subprocess.TimeoutExpired):
+        done = subprocess.run([*command, "-f", "s16le", "-ac", "1", "-ar", "16000", "-"], capture_output=True, timeout=HANG_S, check=False)
+        if NEARLY_ALL * SEED_S <= _sound_s(done.stdout) <= TOO_MUCH * SEED_S:
+            tally.refused.append(path.name)

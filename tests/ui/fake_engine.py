@@ -75,7 +75,7 @@ class FakeComparison:
 
 def _whole(audio: str | Path | Waveform | AudioStream) -> Waveform:
     if isinstance(audio, AudioStream):
-        return Waveform(np.concatenate(list(audio.blocks())), name=audio.name)
+        return Waveform(np.concatenate(list(audio.blocks())), name=audio.name, warnings=audio.warnings)
     return audio if isinstance(audio, Waveform) else load_audio(audio)
 
 
@@ -128,7 +128,8 @@ class FakeEngine:
     ) -> AudioStream:
         self.reads.append(read or ReadOptions())
         waveform = load_audio(source, max_duration_s=max_duration_s, look=look, read=read)
-        return AudioStream((part for part in [waveform.samples]), name=waveform.name, expected_s=waveform.duration_s, watch=watch)
+        parts = (part for part in [waveform.samples])
+        return AudioStream(parts, name=waveform.name, expected_s=waveform.duration_s, watch=watch, warnings=waveform.warnings)
 
     def probe(self, source: str | Path) -> Probe | None:
         return probe(Path(source))
@@ -183,6 +184,7 @@ class FakeEngine:
             precision=chosen,
             segments=segments,
             timing=timing,
+            warnings=waveform.warnings,
             speech_track=np.clip(self._loudness(waveform) * 8, 0, 1).astype(np.float32),
         )
 

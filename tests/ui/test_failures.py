@@ -71,6 +71,7 @@ def test_a_refusal_of_the_decode_worker_is_said_in_the_page_s_language(tmp_path:
     decoder.close()
     assert failure_of(caught.value).words(ENGLISH)[1] == str(caught.value)
     assert "notes.txt" in failure_of(caught.value).words(CHINESE)[1]
+    assert "文件已损坏，或不是录音" in failure_of(caught.value).words(CHINESE)[1]
     assert "转换" in failure_of(caught.value).words(CHINESE)[1]
 
 

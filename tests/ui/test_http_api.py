@@ -58,6 +58,31 @@ def in_flight(page: RunningPage) -> list[Path]:
     return list((page.files / "requests").glob("*"))
 
 
+@pytest.fixture
+def cut_short(two_words: Path, tmp_path: Path) -> Path:
+    """The same words in a file that its header says to be longer."""
+    samples, rate = soundfile.read(two_words)
+    soundfile.write(tmp_path / "cut.wav", np.concatenate([samples, np.zeros(10 * rate)]), rate, subtype="PCM_16")
+    content = (tmp_path / "cut.wav").read_bytes()
+    (tmp_path / "cut.wav").write_bytes(content[: 44 + 2 * len(samples)])
+    return tmp_path / "cut.wav"
+
+
+def test_what_could_not_be_read_is_said_in_every_format(page: RunningPage, cut_short: Path, two_words: Path) -> None:
+    for response_format in ("json", "verbose_json"):
+        answer = post(page, cut_short, response_format=response_format)
+        [warning] = answer.json()["warnings"]
+        assert warning["type"] == "ends_early"
+        assert warning["values"]["promised_s"] == pytest.approx(10 + warning["values"]["read_s"], abs=0.01)
+        assert answer.json()["text"] == SPOKEN
+    for response_format in ("text", "srt", "vtt"):
+        assert post(page, cut_short, response_format=response_format).headers["x-lightvoice-warnings"] == "ends_early"
+    assert '"ends_early"' in post(page, cut_short, stream="true").text.strip().splitlines()[-1]
+    whole = post(page, two_words)
+    assert set(whole.json()) == {"text"}
+    assert "x-lightvoice-warnings" not in whole.headers
+
+
 # ---- what OpenAI's client asks ---------------------------------------------------------------------------------------
 
 

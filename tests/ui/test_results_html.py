@@ -10,6 +10,7 @@ import pytest
 
 from engine.advisor import advise
 from engine.audio import load_audio
+from engine.reading_warnings import ReadingWarning, WarningType
 from engine.speed import Speed
 from engine.tags import Emotion, Event, Language
 from engine.transcript import Transcript
@@ -19,6 +20,7 @@ from ui.comparison_html import MOST_ROWS, comparison_html, side_names
 from ui.lightweight_panel import advice_html, effects_html, lightweight_html
 from ui.resource_panel import resources_html
 from ui.server_state import LightweightState, Reading, ServerState
+from ui.slim_html import transcript_html as slim_transcript_html
 from ui.tag_chips import EMOJI, chips
 from ui.texts import Texts
 from ui.transcript_html import segments_html, transcript_html
@@ -54,6 +56,18 @@ class Reader(HTMLParser):
 @pytest.fixture
 def transcript(two_words: Any) -> Transcript:
     return FakeEngine().transcribe(load_audio(two_words))
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"), [(ENGLISH, "its header promises 10.0 s, and it holds 2.5 s"), (CHINESE, "文件头标明 10.0 秒，实际只有 2.5 秒")]
+)
+def test_what_could_not_be_read_is_a_note_above_the_text(transcript: Transcript, texts: Texts, said: str) -> None:
+    assert "lv-reading-notes" not in transcript_html(transcript, texts)
+    early = ReadingWarning(type=WarningType.ENDS_EARLY, values={"promised_s": 10.0, "read_s": 2.5})
+    html = transcript_html(replace(transcript, warnings=(early,)), texts)
+    assert said in Reader(html).text
+    assert html.index("lv-reading-notes") < html.index("lv-segments")
+    assert said in Reader(slim_transcript_html(replace(transcript, warnings=(early,)), texts)).text
 
 
 def test_a_transcript_shows_text_tags_and_times(transcript: Transcript) -> None:

@@ -35,7 +35,7 @@ def test_every_text_that_the_page_asks_for_is_there_and_none_lies_about_unused()
     families = {key.split("{")[0] for key in asked if "{" in key}
     assert exact <= set(TEXTS)
     # Written through a name of their own: error classes, stages, the banner's facts.
-    indirect = ("error.", "stage.", "banner.", "light.o", "tag.")
+    indirect = ("error.", "stage.", "banner.", "light.o", "tag.", "cause.")
     unused = [key for key in TEXTS if key not in exact and not key.startswith((*families, *indirect))]
     assert unused == []
 
