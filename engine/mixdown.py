@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine.channels import Selection, selection
 from engine.errors import AudioTooLongError, EmptyAudioError, NonFiniteAudioError, SampleRateError
-from engine.read_options import ReadOptions
+from engine.read_options import Channel, ReadOptions
 
 Floats = NDArray[np.float32]
 
@@ -88,10 +88,13 @@ class Mixdown:
     def add(self, block: NDArray[Any], sample_rate_hz: int) -> None:
         """Take a block (n, channels) of float32 at a rate; SampleRateError for a rate without speech."""
         check_rate(sample_rate_hz, path=self._path)
-        numbers = np.isfinite(block).all(axis=1)
-        if wrong := len(block) - int(np.count_nonzero(numbers)):
-            self.not_numbers += wrong
-            block = np.where(numbers[:, None], block, np.float32(0))
+        if self._read.channel in (Channel.LEFT, Channel.RIGHT):
+            one = min(self._read.channel is Channel.RIGHT, block.shape[1] - 1)
+            block = block[:, one : one + 1]  # what is wrong with another channel is nobody's concern
+        if not np.isfinite(block.sum()):  # a sum tells of any; which ones they are is looked up where there are some
+            numbers = np.isfinite(block)
+            self.not_numbers += int(np.count_nonzero(~numbers.all(axis=1)))
+            block = np.where(numbers, block, np.float32(0))
         if sample_rate_hz != self._rate:
             self._end_section()
             self._rate = sample_rate_hz
