@@ -92,5 +92,5 @@ class PacketClock:
             return True
         fits = self._length_s is None or position_s + ahead_s - self._begin_s <= self._length_s + SLACK_S
         if self._may_jump or self._length_s is None:
-            return fits and ahead_s <= (UNCONFIRMED_S if not self._others_s else SUSPECT_S)
+            return fits and ahead_s <= (UNCONFIRMED_S if self.at_beginning or not self._others_s else SUSPECT_S)
         return fits

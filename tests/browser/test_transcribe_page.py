@@ -389,3 +389,17 @@ def test_a_row_keeps_the_focus_while_its_progress_is_drawn(open_page: Callable[.
     assert page.evaluate("document.activeElement.dataset.action") == "cancel"
     page.keyboard.press("Enter")
     expect(rows_in(page, "cancelled")).to_have_count(1, timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize(("locale", "said"), [("en-US", "ends early"), ("zh-CN", "录音提前结束")])
+def test_what_could_not_be_read_is_a_note_in_the_persons_language(
+    open_page: Callable[..., Any], spoken_digits: Path, tmp_path: Path, locale: str, said: str
+) -> None:
+    samples, rate = soundfile.read(spoken_digits)
+    soundfile.write(tmp_path / "cut.wav", np.concatenate([samples, samples]), rate, subtype="PCM_16")
+    content = (tmp_path / "cut.wav").read_bytes()
+    (tmp_path / "cut.wav").write_bytes(content[: len(content) // 2 + 44])
+    page = open_page(locale=locale)
+    drop(page, tmp_path / "cut.wav")
+    run(page)
+    expect(page.locator(".lv-reading-notes")).to_contain_text(said, timeout=PATIENCE_MS)
