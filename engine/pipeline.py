@@ -37,6 +37,7 @@ from engine.speed import Speed, SpeedLog
 from engine.tags import parse_language
 from engine.transcript import Segment, Timing, Transcript
 from engine.turns import Turns
+from engine.untaught_languages import untaught_warnings
 
 
 def _silent(fraction: float, stage: str) -> None:
@@ -198,7 +199,7 @@ class Engine(SpeechEngine):
                 total_s=total_s,
                 rtf=rtf,
             ),
-            warnings=recording.warnings,
+            warnings=(*recording.warnings, *untaught_warnings(segments, taught=opened.parts.bundle.languages)),
             speech_track=run.speech_track,
         )
 

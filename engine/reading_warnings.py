@@ -18,6 +18,7 @@ class WarningType(StrEnum):
     NOT_NUMBERS = "not_numbers"
     LEFT_OUT = "left_out"
     TIME_JUMP = "time_jump"
+    NOT_TAUGHT = "not_taught"
 
 
 #: The sentence of each type, and thereby the names of its values.
@@ -29,6 +30,7 @@ MESSAGES: Mapping[WarningType, str] = {
     WarningType.NOT_NUMBERS: "{count} of its samples are not numbers (NaN or infinity); they count as silence",
     WarningType.LEFT_OUT: "{bytes} bytes of it, from byte {from_byte} on, are no sound that can be read, and were left out",
     WarningType.TIME_JUMP: "its times jump by {jump_s} s at {at_s} s, which was not followed; what comes after may be placed too early",
+    WarningType.NOT_TAUGHT: "{segments} of its segments are in a language that this model was not taught; their text means nothing",
 }
 
 

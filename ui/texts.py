@@ -695,6 +695,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "The recording's times jump by {jump_s} s at {at_s} s, which was not followed; what comes after may be placed too early.",
         "录音的时间戳在 {at_s} 秒处跳变 {jump_s} 秒，未予采用；其后的时间可能偏早。",
     ),
+    "warning.not_taught": (
+        "{segments} of its segments are in a language that this model was not taught; their text means nothing.",
+        "其中 {segments} 个片段的语言此模型没有学过，文字没有意义。",
+    ),
     "error.no_audio": ("Choose or record something first.", "请先选择文件或录音。"),
     "error.no_audio_title": ("No recording yet", "尚无录音"),
     "error.files_refused": (
