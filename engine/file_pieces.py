@@ -24,6 +24,8 @@ MOST_PIECES = 4096
 MOST_SEARCHED_BYTES = 1 << 28
 BLOCK_BYTES = 1 << 20
 OVERLAP_BYTES = 128
+#: No file system in common use has longer files; beyond it a file of its own would not be sought either.
+LAST_PLACE = 1 << 43
 OGG_HEADER_BYTES, OGG_MOST_SEGMENTS = 27, 255
 _BOX, _BOX_LENGTH_64 = struct.Struct(">I4s"), struct.Struct(">Q")
 _IFF_BYTES = 12
@@ -74,10 +76,13 @@ class FileWindow(io.RawIOBase):
         return content
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Stand elsewhere; ValueError before its beginning."""
+        """Stand elsewhere: -> where, or a negative number for a place that no file has.
+
+        Not an exception, as a file's own ``seek`` would raise: FFmpeg lives with a place that cannot be reached, PyAV with no exception.
+        """
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._piece.end - self._piece.start}[whence]
-        if base + offset < 0:
-            raise ValueError("a place before the beginning of the file")
+        if not 0 <= base + offset <= LAST_PLACE:
+            return -1
         self._at = base + offset
         return self._at
 
