@@ -26,6 +26,16 @@ def _parser() -> argparse.ArgumentParser:
     unlabelled = steps.add_parser("transcribe", help="texts for the English recordings that have none, by Whisper base; before prepare")
     unlabelled.add_argument("--data", type=Path, required=True)
     unlabelled.add_argument("--teacher", type=Path, required=True, help="folder with Whisper base's model.bin and tokenizer.json")
+    pack = steps.add_parser("pack", help="recordings, or one file, in pieces for a machine without a network; see travel.py")
+    what = pack.add_mutually_exclusive_group(required=True)
+    what.add_argument("--data", type=Path, help="folder that holds the public sets")
+    what.add_argument("--file", type=Path, help="one file, such as trained weights")
+    pack.add_argument("--without", action="append", default=[], metavar="SET", help="leave a set out; repeatable")
+    pack.add_argument("--output", type=Path, required=True)
+    pack.add_argument("--piece-mb", type=float, default=56.0, help="largest piece in MB (default: %(default)s)")
+    unpack = steps.add_parser("unpack", help="put pieces together again")
+    unpack.add_argument("pieces", type=Path)
+    unpack.add_argument("--output", type=Path, required=True)
     prepare = steps.add_parser("prepare", help="read the recordings, synthesize speech, compute features")
     prepare.add_argument("--data", type=Path, required=True, help="folder that holds the public sets named in README.md")
     prepare.add_argument("--without", action="append", default=[], metavar="SET", help="leave a set out, e.g. for its licence; repeatable")
@@ -167,7 +177,27 @@ def _distil(arguments: argparse.Namespace, config: Config) -> None:
         Distiller(network, maker, config, arguments.work, device=device).run(minutes=arguments.minutes or config["distil"]["minutes"])
 
 
+def _pack(arguments: argparse.Namespace, _: Config) -> None:
+    from models.starter.public_sets import READERS
+    from models.starter.travel import pack_file, pack_folders
+
+    if arguments.file is not None:
+        pieces = pack_file(arguments.file, arguments.output, piece_mb=arguments.piece_mb)
+    else:
+        names = [name for name in READERS if name not in arguments.without]
+        pieces = pack_folders(arguments.data, names, arguments.output, piece_mb=arguments.piece_mb)
+    log.info("%d pieces in %s", len(pieces), arguments.output)
+
+
+def _unpack(arguments: argparse.Namespace, _: Config) -> None:
+    from models.starter.travel import unpack
+
+    unpack(arguments.pieces, arguments.output)
+
+
 STEPS: dict[str, Callable[[argparse.Namespace, Config], None]] = {
+    "pack": _pack,
+    "unpack": _unpack,
     "transcribe": _transcribe,
     "prepare": _prepare,
     "begin": _begin,
