@@ -341,7 +341,7 @@ def _transcribe_one(
             else:
                 journal.write(path, target, text)
                 print(f"{printable(file)} -> {printable(str(target))}", file=sys.stderr)
-    except OutputError:
+    except (OutputError, BrokenPipeError):
         raise  # no recording's fault
     except Exception as error:  # noqa: BLE001 - whatever one file does to us, it is said of that file, and the rest go on
         failure = _failure(file, error)

@@ -16,9 +16,9 @@ OPSET, IR_VERSION = 23, 10
 #: Operators that an exported graph holds and that mean the same in opsets 17 and 23; what changed in between got more types, not more
 #: meaning (https://onnx.ai/onnx/operators/).
 _UNCHANGED = {
-    *("Add", "Cast", "Concat", "Constant", "ConstantOfShape", "Conv", "Equal", "Expand", "Gather", "GatherElements", "Identity"),
-    *("LayerNormalization", "Log", "MatMul", "Mul", "Relu", "Reshape", "Shape", "Slice", "Softmax", "Split", "Squeeze", "TopK"),
-    *("Transpose", "Unsqueeze", "Where"),
+    *("Add", "Cast", "Concat", "Constant", "ConstantOfShape", "Conv", "Div", "Equal", "Erf", "Expand", "Gather", "GatherElements"),
+    *("Identity", "LayerNormalization", "Log", "MatMul", "Mul", "Relu", "Reshape", "Shape", "Slice", "Softmax", "Split", "Squeeze"),
+    *("TopK", "Transpose", "Unsqueeze", "Where"),
 }
 _OPERANDS = 3
 

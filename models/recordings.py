@@ -28,8 +28,7 @@ LABELS = "labels.tsv"
 AUDIO_SUFFIXES = frozenset({".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".mp4", ".ogg", ".opus", ".wav", ".webm"})
 CALIBRATION_SHARE = 0.3
 TUNING_SHARE = 0.2
-#: The sets that the starter bundle learnt from (``models.starter.corpus``), and where its held-out speakers are named.
-STARTER_SETS = ("speechocean762", "fsdd", "ljspeech_subset", "aishell_sample", "audio_cmn", "pinyin_sound", "ravdess", "esc10")
+#: Where the speakers are named that the starter bundle (``models.starter``) never learnt from.
 STARTER_CONFIG = Path(__file__).resolve().parent / "starter" / "config.yaml"
 
 _CHUNK_BYTES = 1 << 20
@@ -194,11 +193,12 @@ def starter_recordings(data: Path) -> dict[Purpose, list[Recording]]:
     import yaml
 
     from models.starter.corpus import CorpusError, read_corpus
+    from models.starter.public_sets import READERS
 
     config = yaml.safe_load(STARTER_CONFIG.read_text(encoding="utf-8"))
     recordings = read_recordings(Path(data).resolve())
     root = Path(data).resolve().parent if (Path(data) / LABELS).is_file() else Path(data).resolve()  # one set alone, or a folder of them
-    absent = set(STARTER_SETS) - {recording.source for recording in recordings}
+    absent = set(READERS) - {recording.source for recording in recordings}
     try:
         learnt = {utterance.path: utterance for utterance in read_corpus(root, config, without=absent)}
     except CorpusError as error:
@@ -210,7 +210,7 @@ def starter_recordings(data: Path) -> dict[Purpose, list[Recording]]:
         if utterance is not None:
             known = replace(recording, text=utterance.text or None)
             recording = _as_learnt(known, held_out=utterance.split == "test", by_file=recording.group in by_file)  # noqa: PLW2901 - the same one, with what the corpus knows of it
-        elif recording.source in STARTER_SETS:
+        elif recording.source in READERS:
             continue  # too long, or nothing that its units can spell: neither trained on nor held out
         shared[purpose_of(recording)].append(recording)
     return shared

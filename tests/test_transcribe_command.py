@@ -175,20 +175,22 @@ def test_a_reader_that_leaves_is_no_traceback() -> None:
     assert "Exception" not in done.stderr
 
 
-def test_an_error_that_nobody_foresaw_costs_its_file_alone(monkeypatch, capfdbinary) -> None:
+def test_an_error_that_nobody_foresaw_costs_its_file_alone(monkeypatch, capfdbinary, tmp_path) -> None:
     import app
 
     class Odd(app.Engine):
         def transcribe(self, audio, **options):
-            if audio == "odd.wav":
+            if Path(audio).name == "odd.wav":
                 raise MemoryError
             return super().transcribe(audio, **options)
 
     monkeypatch.setattr(app, "Engine", Odd)
-    status = app.main(["transcribe", "odd.wav", str(DIGITS), "--precision", "int8"])
+    odd = tmp_path / "odd.wav"
+    odd.write_bytes(b"anything")
+    status = app.main(["transcribe", str(odd), str(DIGITS), "--precision", "int8"])
     said = capfdbinary.readouterr()
     first, second = (json.loads(line) for line in said.out.splitlines())
     assert status == 1
-    assert first == {"file": "odd.wav", "error": {"type": "MemoryError", "message": "unexpected error (MemoryError)"}}
+    assert first == {"file": str(odd), "error": {"type": "MemoryError", "message": "unexpected error (MemoryError)"}}
     assert second["segments"]
     assert b"Traceback" in said.err and b"odd.wav: unexpected error (MemoryError)" in said.err

@@ -11,6 +11,7 @@ from ui.banner import header_html
 from ui.compare_panel import build_compare_panel
 from ui.comparison_html import comparison_empty_html
 from ui.context import ENGINE_QUEUE, PageContext
+from ui.endpoint_blocks import EndpointBlocks
 from ui.endpoints import add_endpoints
 from ui.lightweight_panel import advice_html, build_lightweight_panel, effects_html, lightweight_html
 from ui.live_panel import build_live_panel, live_memory
@@ -38,7 +39,7 @@ DEFAULT_CONCURRENCY = 4
 
 def build_page(context: PageContext) -> gr.Blocks:
     """The whole page, wired to the engine of ``context``; ``serve.py`` puts it on a port."""
-    blocks = gr.Blocks(title="LightVoice", analytics_enabled=False, delete_cache=(DELETE_EVERY_S, DELETE_AFTER_S))
+    blocks = EndpointBlocks(title="LightVoice", analytics_enabled=False, delete_cache=(DELETE_EVERY_S, DELETE_AFTER_S))
     with blocks:
         # First, for the first listener of a name keeps it: later ones, private as they are, become transcribe_1 and so on.
         add_endpoints(context)

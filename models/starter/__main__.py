@@ -154,7 +154,7 @@ def _distil(arguments: argparse.Namespace, config: Config) -> None:
     from models.sensevoice import SenseVoice
     from models.starter.batches import BatchMaker
     from models.starter.begin import begin_with_whisper
-    from models.starter.distil import Distiller
+    from models.starter.distil import STUDENT, Distiller, begin_with_student
     from models.starter.prepare import FeatureStore
     from models.starter.teacher import TeacherRows, ask
     from models.starter.train_asr import MAX_POSITIONS, flushing_denormals, network_config
@@ -171,7 +171,10 @@ def _distil(arguments: argparse.Namespace, config: Config) -> None:
     ask(clean, arguments.work, WhisperEncoder(weights, device=device))
     torch.manual_seed(config["seed"])
     network = SenseVoice(network_config(config, vocab_size=len(store.pieces)), max_positions=MAX_POSITIONS)
-    begin_with_whisper(network, weights)
+    if (arguments.work / STUDENT).exists():
+        begin_with_student(network, arguments.work / STUDENT)
+    else:
+        begin_with_whisper(network, weights)
     maker = BatchMaker(store, config, teacher=TeacherRows(arguments.work))
     with flushing_denormals():
         Distiller(network, maker, config, arguments.work, device=device).run(minutes=arguments.minutes or config["distil"]["minutes"])

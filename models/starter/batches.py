@@ -103,7 +103,7 @@ class BatchMaker:
                 continue
             share = float(shares.get(item.source, 1.0))
             if item.source == "speechocean762" and set(str(item.text).split()) <= digit_words:
-                share = float(shares["digit-strings"])
+                share = float(shares.get("digit-strings", share))
             if item.tags[2] in self.rare_ids:
                 share = float(shares["cry-and-sneeze"])
             drawn += [item] * int(share + rng.random())

@@ -122,9 +122,6 @@ class Distiller:
             if self.step % SAVE_EVERY == 0:
                 self._save()
         self._save()
-        partial = (self.work / STUDENT).with_suffix(".partial")
-        torch.save({name: value for name, value in self.network.state_dict().items() if not name.startswith("ctc.")}, partial)
-        partial.replace(self.work / STUDENT)
         return self.work / STUDENT
 
     def _batches(self) -> Iterator[Batch]:
@@ -160,3 +157,6 @@ class Distiller:
         }
         torch.save(state, partial)
         partial.replace(self.work / CHECKPOINT)
+        student = (self.work / STUDENT).with_suffix(".partial")
+        torch.save({name: value for name, value in self.network.state_dict().items() if not name.startswith("ctc.")}, student)
+        student.replace(self.work / STUDENT)

@@ -65,8 +65,25 @@ def named(tmp_path: Path):
 WORKER = re.compile(r"decode_worker|hostile_worker")
 
 
+_others: set[int] = set()
+
+
+def _is_worker(child: psutil.Process) -> bool:
+    try:
+        return bool(WORKER.search(" ".join(child.cmdline())))
+    except psutil.Error:  # it has just ended
+        return False
+
+
 def workers() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if WORKER.search(" ".join(child.cmdline()))]
+    return [child for child in psutil.Process().children() if child.pid not in _others and _is_worker(child)]
+
+
+@pytest.fixture(autouse=True)
+def others() -> None:
+    """An engine that several tests share keeps a worker of its own meanwhile."""
+    _others.clear()
+    _others.update(child.pid for child in psutil.Process().children() if _is_worker(child))
 
 
 def test_the_samples_are_those_of_this_process(decoder: Decoder) -> None:

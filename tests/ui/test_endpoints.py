@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 gradio_client = pytest.importorskip("gradio_client")
+httpx = pytest.importorskip("httpx")
 
 from engine.audio import load_audio  # noqa: E402 - after the skip
 from tests.ui.conftest import RunningPage  # noqa: E402
@@ -33,6 +34,20 @@ def test_transcribe_passes_its_options_on(client: gradio_client.Client, page: Ru
     answer = client.predict(gradio_client.handle_file(str(two_words)), "en", False, "int8", api_name="/transcribe")
     assert answer["precision"] == "int8"
     assert page.engine.calls[-1] == {"language": "en", "itn": False, "precision": "int8", "ban_emo_unknown": False}
+
+
+def test_a_program_that_knows_no_later_option_is_answered_as_before(page: RunningPage, two_words: Path) -> None:
+    """Programs without Gradio's client send the arguments they know: those of the contract, or the recording alone."""
+    with two_words.open("rb") as file:
+        (uploaded,) = httpx.post(f"{page.address}/gradio_api/upload", files={"files": file}).json()
+    recording = {"path": uploaded, "orig_name": "two words.wav", "meta": {"_type": "gradio.FileData"}}
+    for arguments in ([recording, "en", False, "int8"], [recording]):
+        call = httpx.post(f"{page.address}/gradio_api/call/transcribe", json={"data": arguments})
+        answer = httpx.get(f"{page.address}/gradio_api/call/transcribe/{call.json()['event_id']}", timeout=60).text
+        assert "event: complete" in answer and "three one four" in answer
+    assert [one["language"] for one in page.engine.calls] == ["en", "auto"]
+    call = httpx.post(f"{page.address}/gradio_api/call/transcribe", json={"data": []})
+    assert "event: error" in httpx.get(f"{page.address}/gradio_api/call/transcribe/{call.json()['event_id']}", timeout=60).text
 
 
 def test_compare_answers_with_both_sides(client: gradio_client.Client, two_words: Path) -> None:
