@@ -206,7 +206,7 @@ def test_a_worker_that_an_earlier_file_left_broken_is_no_fault_of_the_next_one(h
 def test_a_worker_that_nobody_asks_leaves_and_another_one_comes(named) -> None:
     if os.name != "posix":
         pytest.skip("a worker stays as long as its parent on this system")
-    decoder = Decoder(limits=DecodeLimits(idle_s=0.2))
+    decoder = Decoder(limits=DecodeLimits(idle_s=1.5))
     decoder.warm_up()
     [worker] = workers()
     worker.wait(30)
