@@ -31,12 +31,14 @@ COPY LICENSE app.py ./
 COPY engine engine
 COPY ui ui
 # The page hands its jobs to the workshop, and says what a slim install lacks for them.
-COPY models/__init__.py models/catalog.py models/page_workshop.py models/progress.py models/workshop.py models/workshop_commands.py models/
+COPY models/__init__.py models/
+COPY models/fetch/__init__.py models/fetch/catalog.py models/fetch/
+COPY models/jobs/__init__.py models/jobs/page_workshop.py models/jobs/progress.py models/jobs/workshop.py models/jobs/commands.py models/jobs/
 COPY models/starter/__init__.py models/starter/README.md models/starter/
 COPY models/starter/bundle models/starter/bundle
 RUN python -m compileall -q app.py engine ui models
 
-# ---- base: a user without rights, a home that may be thrown away, libraries that report to nobody (engine/telemetry.py; Ray's own
+# ---- base: a user without rights, a home that may be thrown away, libraries that report to nobody (engine/runtime/telemetry.py; Ray's own
 # processes read it here)
 FROM python:3.11-slim-bookworm AS base
 RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin lightvoice

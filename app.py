@@ -16,27 +16,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from engine.batch_journal import BatchJournal, result_paths
+from engine.audio.piped import as_file, check_once, is_piped
+from engine.audio.read_options import CHANNELS, ReadOptions, parse_channel
+from engine.audio.sandbox.decoder import DecodeLimits, Decoder
 from engine.bundle import MANIFEST, Bundle, find_bundles, resolve_bundle
 from engine.bundle_roots import STARTER, bundle_roots
-from engine.decoder import DecodeLimits, Decoder
 from engine.errors import AudioError, LightVoiceError, OptionError, OutputError, UnknownFormatError, first_line
-from engine.file_names import printable
+from engine.files.batch_journal import BatchJournal, result_paths
+from engine.files.file_names import printable
 from engine.formats import FORMATS, render
-from engine.piped import as_file, check_once, is_piped
 from engine.pipeline import Engine
-from engine.precision import Precision
-from engine.read_options import CHANNELS, ReadOptions, parse_channel
-from engine.segments import VadOptions
-from engine.session import DEVICES
+from engine.runtime.session import DEVICES
+from engine.runtime.session_pool import Precision
+from engine.speech.endpointing import VadOptions
 from engine.speech_engine import SpeechEngine
 from engine.subtitles.command_line import add_subtitle_options, chosen_subtitles
 from engine.tags import parse_language
 from engine.transcript import Transcript
 
 if TYPE_CHECKING:
+    from ui.http.access.managing import Managing
     from ui.limits import Limits
-    from ui.managing import Managing
 
 DEFAULT_HOST, DEFAULT_PORT, HIGHEST_PORT = "127.0.0.1", 7860, 65_535
 #: The slim page is there to save memory: its decoder's 30 MB are given back as soon as nobody sends files.
@@ -169,7 +169,7 @@ def build_engine(arguments: argparse.Namespace, *, vad: VadOptions | None = None
     """Load the bundle that was asked for and make an engine of it, or find the one that a cluster serves."""
     limits = DecodeLimits(duration_s=float(arguments.max_duration_s), idle_s=SLIM_IDLE_S if arguments.slim else DecodeLimits.idle_s)
     if arguments.engine:
-        from engine.cluster.remote_engine import RemoteEngine
+        from engine.cluster.serve.remote_engine import RemoteEngine
 
         return RemoteEngine(arguments.engine, precision=arguments.precision, vad=vad, decoder=Decoder(limits=limits))
     bundle = Bundle.load(resolve_bundle(arguments.bundle, bundle_roots()))
@@ -178,10 +178,10 @@ def build_engine(arguments: argparse.Namespace, *, vad: VadOptions | None = None
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    from ui.credentials import read_credentials
-    from ui.log_lines import set_up_log
-    from ui.reach import Reach
+    from ui.http.access.credentials import read_credentials
+    from ui.http.reach import Reach
     from ui.serve import serve
+    from ui.status.log_lines import set_up_log
 
     set_up_log(as_json=arguments.log_json)
     credentials = read_credentials(auth=arguments.auth, api_keys=arguments.api_keys)
@@ -228,8 +228,8 @@ def _managing(arguments: argparse.Namespace) -> Iterator[Managing | None]:
     if arguments.slim or arguments.engine:
         yield None
         return
-    from models.page_workshop import PageWorkshop
-    from ui.managing import Managing
+    from models.jobs.page_workshop import PageWorkshop
+    from ui.http.access.managing import Managing
 
     workshop = PageWorkshop(roots=bundle_roots(), embedded=STARTER)
     try:

@@ -18,7 +18,7 @@ venv=$here/.venv
 # There while a .venv is half made: from "pip starts to unpack" to "pip is done". A .venv that still holds it is made anew.
 unfinished=$venv/lightvoice-unfinished
 
-# No library reports to its maker (engine/telemetry.py says the same to whatever is not started here).
+# No library reports to its maker (engine/runtime/telemetry.py says the same to whatever is not started here).
 export ORT_DISABLE_TELEMETRY=1 GRADIO_ANALYTICS_ENABLED=False HF_HUB_DISABLE_TELEMETRY=1 NNCF_CI=1 RAY_USAGE_STATS_ENABLED=0 DO_NOT_TRACK=1
 
 # Standard output belongs to the results of `transcribe`.

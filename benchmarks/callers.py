@@ -18,13 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.audio import Waveform, load_audio
+from engine.audio.waveform import Waveform, load_audio
 from engine.bundle import Bundle
-from engine.cores import default_threads
 from engine.pipeline import Engine
-from engine.precision import VAD_OFF, open_session
-from engine.turns import Turns
-from models.benchmark import this_machine
+from engine.runtime.cores import default_threads
+from engine.runtime.fifo_lock import Turns
+from engine.runtime.session_pool import VAD_OFF, open_session
+from models.benchmark.benchmark import this_machine
 
 CLIP_S = 10
 CALLS_EACH = 4

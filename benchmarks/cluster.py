@@ -25,15 +25,15 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from engine.audio import SAMPLE_RATE_HZ, load_audio
+from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 from engine.bundle import Bundle
 from engine.bundle_roots import ROOT
-from engine.cluster.archive import transcribe_archive
+from engine.cluster.archive.archive import transcribe_archive
+from engine.cluster.archive.listener import Listener
+from engine.cluster.archive.ray_workers import RayWorkers, start_ray
+from engine.cluster.archive.results import Done, Results
+from engine.cluster.archive.source import read_sources
 from engine.cluster.job import BundleIdentity, Job, installed
-from engine.cluster.listener import Listener
-from engine.cluster.ray_workers import RayWorkers, start_ray
-from engine.cluster.results import Done, Results
-from engine.cluster.source import read_sources
 from engine.cluster.storage import Folder
 from engine.pipeline import Engine
 from engine.transcript import Transcript

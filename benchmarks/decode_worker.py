@@ -19,8 +19,8 @@ import av
 import numpy as np
 import soundfile
 
-from engine.audio import SAMPLE_RATE_HZ, load_audio
-from engine.decoder import Decoder
+from engine.audio.sandbox.decoder import Decoder
+from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 
 LIMIT_MS = 30.0
 

@@ -26,13 +26,13 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Scope
 
-from ui.credentials import Credentials
-from ui.doors import hang_doors
-from ui.gradio_guard import GradioGuard
-from ui.log_lines import JsonLines
-from ui.metrics import Metrics
-from ui.reach import Reach
-from ui.run_slots import RunSlots
+from ui.http.access.credentials import Credentials
+from ui.http.gradio_guard import GradioGuard
+from ui.http.middleware import hang_doors
+from ui.http.reach import Reach
+from ui.scheduling.run_slots import RunSlots
+from ui.status.log_lines import JsonLines
+from ui.status.metrics import Metrics
 
 KEYS, PERSONS, IN_LINE = 20, 20, 100
 BUDGET_MS = 2.0

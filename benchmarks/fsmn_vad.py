@@ -21,20 +21,20 @@ from typing import Any
 
 import numpy as np
 
-from engine.audio import load_audio
+from engine.audio.waveform import load_audio
 from engine.bundle import Bundle
-from engine.features import fbank
 from engine.pipeline import Parts
-from engine.segments import VadOptions
-from engine.session import Session
-from engine.vad import SpeechDetector
-from models.export import export_vad
-from models.graph_weights import fsmn_vad_of
-from models.manifest import read_manifest, write_manifest
-from models.prune import prune_graph
+from engine.runtime.session import Session
+from engine.speech.detector import SpeechDetector
+from engine.speech.endpointing import VadOptions
+from engine.speech.features import fbank
+from models.bundle.manifest import read_manifest, write_manifest
+from models.evaluate.datasets import Purpose, read_recordings, select
+from models.export.export import export_vad
+from models.networks.weights import fsmn_vad_of
 from models.quantize import dynamic
+from models.quantize.prune import prune_graph
 from models.quantize.recipes import VARIANTS, Order, RecipeName, run
-from models.recordings import Purpose, read_recordings, select
 
 STARTER = Path(__file__).resolve().parent.parent / "models" / "starter" / "bundle"
 RECIPES = ("dynamic", "static", "mixed", "qat", "prune")

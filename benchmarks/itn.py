@@ -1,7 +1,8 @@
 """Inverse text normalization beside other libraries: right answers, words that stayed and changed meanings, counted.
 
-The table is ``tests/engine/itn_right_answers.tsv``, its answers written before our rules were. wetext is judged where it is installed
-(``benchmarks/requirements.txt``). Words that stay are no fault; anything that is neither right nor the words changes what was said.
+The table is ``tests/engine/speech/itn/itn_right_answers.tsv``, its answers written before our rules were. wetext is judged where it is
+installed (``benchmarks/requirements.txt``). Words that stay are no fault; anything that is neither right nor the words changes what was
+said.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.itn import apply_itn
+from engine.speech.itn.itn import apply_itn
 
-TABLE = Path(__file__).resolve().parent.parent / "tests" / "engine" / "itn_right_answers.tsv"
+TABLE = Path(__file__).resolve().parent.parent / "tests" / "engine" / "speech" / "itn" / "itn_right_answers.tsv"
 WETEXT_LANGUAGES = {"Mandarin": "zh", "English": "en", "Japanese": "ja"}
 
 
@@ -54,7 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.itn", description=__doc__)
     parser.add_argument("--changed", action="store_true", help="list the answers that change what was said")
     arguments = parser.parse_args()
-    libraries: dict[str, Callable[[Row], str]] = {"engine/itn.py": lambda row: apply_itn(row.spoken)}
+    libraries: dict[str, Callable[[Row], str]] = {"engine/speech/itn/itn.py": lambda row: apply_itn(row.spoken)}
     if importlib.util.find_spec("wetext"):
         libraries["wetext"] = by_wetext()
     rows = right_answers()

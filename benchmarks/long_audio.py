@@ -20,13 +20,13 @@ from typing import Any
 import soundfile
 
 from benchmarks.real_speech import speech_of
-from engine.audio import SAMPLE_RATE_HZ, load_audio
+from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 from engine.bundle import Bundle
-from engine.cores import default_threads
 from engine.pipeline import Engine
+from engine.runtime.cores import default_threads
 from engine.transcript import Segment, Transcript
-from models.benchmark import this_machine
-from models.process_meter import peak_rss_mb
+from models.benchmark.benchmark import this_machine
+from models.benchmark.process_meter import peak_rss_mb
 
 WARM_S, SHORT_S = 10, 120
 #: Figure, the limit it must not exceed, and what it says.

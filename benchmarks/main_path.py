@@ -22,7 +22,7 @@ from typing import Any
 
 from gradio_client import Client, handle_file
 
-from engine.session import cpu_flags
+from engine.runtime.session import cpu_flags
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = 5

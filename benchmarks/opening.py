@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from engine.session import BYTES_PER_MB, SLOW_FUSIONS, rss_mb
+from engine.runtime.session import BYTES_PER_MB, SLOW_FUSIONS, rss_mb
 
 FORMS = ("as shipped", "optimized", "packed")
 MIN_EXTERNAL_BYTES = 65_536

@@ -24,9 +24,9 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from engine.operators import FLOAT_PRODUCTS, INTEGER_PRODUCTS
-from engine.session import SLOW_FUSIONS
-from models.sensevoice import PROMPT_POSITIONS
+from engine.runtime.onnx_operators import FLOAT_PRODUCTS, INTEGER_PRODUCTS
+from engine.runtime.session import SLOW_FUSIONS
+from models.networks.sensevoice import PROMPT_POSITIONS
 
 FEATURES = 560
 LIMIT_RUNS = 30

@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.contract import PROMPT_LANGUAGE, PROMPT_TEXTNORM
-from models.export import open_for_check
-from models.official import Checkpoint, load_sensevoice
+from models.bundle.upstream_layout import PROMPT_LANGUAGE, PROMPT_TEXTNORM
+from models.export.export import open_for_check
+from models.networks.checkpoint import Checkpoint, load_sensevoice
 
 LENGTHS = (1, 2, 3, 10, 33, 100, 167, 333, 500)
 TOLERANCE = 1e-4

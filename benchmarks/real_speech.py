@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio import SAMPLE_RATE_HZ, load_audio
-from models.recordings import read_recordings
+from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
+from models.evaluate.datasets import read_recordings
 
 #: Folders of the data that nobody's weights were trained on; meetings speak over each other and pause as they like.
 READ, MEETINGS = "librispeech_subset", "pyannote_samples"

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from engine.bundle import Bundle
-from models.benchmark import benchmark
-from models.benchmark_result import BenchmarkResult
-from models.evaluate import evaluate
-from models.evaluation import FAMILIES, Evaluation
-from models.manifest import read_manifest
-from models.prune import prune, size_table
+from models.benchmark.benchmark import benchmark
+from models.benchmark.result import BenchmarkResult
+from models.bundle.manifest import read_manifest
+from models.evaluate.evaluate import evaluate
+from models.evaluate.evaluation import FAMILIES, Evaluation
+from models.quantize.prune import prune, size_table
 from models.quantize.recipes import VARIANTS, Order, RecipeName, run
 
 STARTER = Path(__file__).resolve().parent.parent / "models" / "starter" / "bundle"

@@ -13,7 +13,7 @@ import statistics
 from dataclasses import asdict
 from pathlib import Path
 
-from ui.memory_probe import Saving, measure_saving
+from ui.slim.memory_probe import Saving, measure_saving
 
 ROOT = Path(__file__).resolve().parent.parent
 

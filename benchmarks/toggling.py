@@ -17,12 +17,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from engine.audio import Waveform, load_audio
+from engine.audio.waveform import Waveform, load_audio
 from engine.bundle import Bundle
 from engine.pipeline import Engine
-from engine.session import rss_mb
-from models.benchmark import this_machine
-from models.process_meter import peak_rss_mb
+from engine.runtime.session import rss_mb
+from models.benchmark.benchmark import this_machine
+from models.benchmark.process_meter import peak_rss_mb
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIP_S = 10

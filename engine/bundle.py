@@ -28,7 +28,7 @@ MANIFEST = "bundle.json"
 FORMAT = 1
 SAMPLE_RATE_HZ = 16_000
 BYTES_PER_MB = 1_000_000
-#: Who writes numbers as digits when that is asked for: the model itself, or :mod:`engine.itn` after it.
+#: Who writes numbers as digits when that is asked for: the model itself, or :mod:`engine.speech.itn.itn` after it.
 ITN_BY_MODEL, ITN_BY_LIBRARY = "model", "library"
 
 

@@ -15,14 +15,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from engine.bundle_slot import OpenBundle
-from engine.frame_stream import NewFrames
-from engine.live_audio import LiveAudio
-from engine.segments import VadOptions
-from engine.span_recognizer import SpanRecognizer, Wishes
-from engine.speech_stream import SpeechStream, Spoken
+from engine.audio.live_audio import LiveAudio
+from engine.runtime.bundle_slot import OpenBundle
+from engine.speech.detector import SpeechDetector
+from engine.speech.endpointing import VadOptions
+from engine.speech.frame_stream import NewFrames
+from engine.speech.span_recognizer import SpanRecognizer, Wishes
+from engine.speech.speech_stream import SpeechStream, Spoken
 from engine.transcript import Segment, Timing
-from engine.vad import SpeechDetector
 
 PARTIAL_EVERY_MS = 600
 PARTIAL_SHARE = 0.5  # of the time, at most

@@ -17,27 +17,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio import SAMPLE_RATE_HZ, AudioStream, Look, Waveform
+from engine.audio.containers import Probe
+from engine.audio.read_options import ReadOptions
+from engine.audio.sandbox.decoder import Decoder
+from engine.audio.waveform import SAMPLE_RATE_HZ, AudioStream, Look, Waveform
 from engine.bundle import Bundle
-from engine.bundle_slot import BundleSlot, OpenBundle, SwitchReport
-from engine.compare import Comparison, Contender, Variant, take_turns
-from engine.containers import Probe
-from engine.decoder import Decoder
-from engine.features import fbank
+from engine.compare.compare import Comparison, Contender, Variant, take_turns
 from engine.live import LiveStream
-from engine.parts import Parts
-from engine.precision import CURRENT, VAD_AS_REQUEST, OpenSession, SessionSet, ToggleEffects, ToggleReport, open_session
-from engine.read_options import ReadOptions
 from engine.recording_run import Progress, Recording, RecordingRun
-from engine.resources import ResourceMeter
-from engine.segments import SpeechSpan, VadOptions
-from engine.span_recognizer import Wishes
+from engine.runtime.bundle_slot import BundleSlot, OpenBundle, SwitchReport
+from engine.runtime.fifo_lock import Turns
+from engine.runtime.resources import ResourceMeter
+from engine.runtime.session_pool import CURRENT, VAD_AS_REQUEST, OpenSession, SessionSet, ToggleEffects, ToggleReport, open_session
+from engine.runtime.speed import Speed, SpeedLog
+from engine.speech.endpointing import SpeechSpan, VadOptions
+from engine.speech.features import fbank
+from engine.speech.parts import Parts
+from engine.speech.span_recognizer import Wishes
+from engine.speech.untaught_languages import untaught_warnings
 from engine.speech_engine import Offer, SpeechEngine
-from engine.speed import Speed, SpeedLog
 from engine.tags import parse_language
 from engine.transcript import Segment, Timing, Transcript
-from engine.turns import Turns
-from engine.untaught_languages import untaught_warnings
 
 
 def _silent(fraction: float, stage: str) -> None:
@@ -105,7 +105,7 @@ class Engine(SpeechEngine):
     def load(
         self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None, read: ReadOptions | None = None
     ) -> Waveform:
-        """Read a recording of anybody's, in a process that may crash: as :meth:`engine.decoder.Decoder.load`, errors too."""
+        """Read a recording of anybody's, in a process that may crash: as :meth:`engine.audio.sandbox.decoder.Decoder.load`, errors too."""
         return self._decoder.load(source, max_duration_s=max_duration_s, look=look, read=read)
 
     def open_recording(
@@ -117,7 +117,7 @@ class Engine(SpeechEngine):
         watch: Callable[[NDArray[np.float32]], None] | None = None,
         read: ReadOptions | None = None,
     ) -> AudioStream:
-        """The same, read while it is transcribed: as :meth:`engine.decoder.Decoder.open`."""
+        """The same, read while it is transcribed: as :meth:`engine.audio.sandbox.decoder.Decoder.open`."""
         return self._decoder.open(source, max_duration_s=max_duration_s, look=look, watch=watch, read=read)
 
     def probe(self, source: str | Path) -> Probe | None:
@@ -221,7 +221,7 @@ class Engine(SpeechEngine):
 
         Each side's sessions are warmed with a moment of silence before its clock starts, so that neither pays for being opened.
         A side may be a variant of another bundle, which is opened for the comparison and closed after it.
-        ``progress`` may raise :class:`~engine.compare.StoppedEarly`: the rounds that are complete then count.
+        ``progress`` may raise :class:`~engine.compare.compare.StoppedEarly`: the rounds that are complete then count.
         """
         language = parse_language(language)
         wishes = Wishes(language=language, itn=itn, ban_emo_unknown=ban_emo_unknown)

@@ -15,13 +15,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio import AudioStream, Waveform
-from engine.frame_stream import FrameStream
-from engine.parts import Parts
-from engine.precision import VAD_OFF, SessionSet
-from engine.segments import VadOptions
-from engine.span_recognizer import SpanRecognizer, Wishes
-from engine.speech_stream import EqualPieces, SpeechStream, Spoken
+from engine.audio.waveform import AudioStream, Waveform
+from engine.runtime.session_pool import VAD_OFF, SessionSet
+from engine.speech.endpointing import VadOptions
+from engine.speech.frame_stream import FrameStream
+from engine.speech.parts import Parts
+from engine.speech.span_recognizer import SpanRecognizer, Wishes
+from engine.speech.speech_stream import EqualPieces, SpeechStream, Spoken
 from engine.transcript import Segment
 
 Floats = NDArray[np.float32]

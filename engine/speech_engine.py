@@ -1,6 +1,6 @@
 """What the page and the API need of an engine. Two keep this promise: one in this process, and one on a cluster.
 
-:class:`engine.pipeline.Engine` runs the models here; :class:`engine.cluster.remote_engine.RemoteEngine` asks machines elsewhere and
+:class:`engine.pipeline.Engine` runs the models here; :class:`engine.cluster.serve.remote_engine.RemoteEngine` asks machines elsewhere and
 needs no model. ``offers`` says what an engine can do besides transcribing and comparing; asked for the rest it raises NotOfferedError.
 """
 
@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio import AudioStream, Look, Waveform
+from engine.audio.containers import Probe
+from engine.audio.read_options import ReadOptions
+from engine.audio.waveform import AudioStream, Look, Waveform
 from engine.bundle import Bundle
-from engine.containers import Probe
-from engine.precision import CURRENT, VAD_AS_REQUEST, ToggleEffects, ToggleReport
-from engine.read_options import ReadOptions
 from engine.recording_run import Progress, Recording
-from engine.segments import VadOptions
-from engine.speed import Speed
+from engine.runtime.session_pool import CURRENT, VAD_AS_REQUEST, ToggleEffects, ToggleReport
+from engine.runtime.speed import Speed
+from engine.speech.endpointing import VadOptions
 from engine.transcript import Segment, Transcript
 
 if TYPE_CHECKING:
-    from engine.bundle_slot import SwitchReport
-    from engine.compare import Comparison, Variant
+    from engine.compare.compare import Comparison, Variant
     from engine.live import LiveStream
+    from engine.runtime.bundle_slot import SwitchReport
 
 __all__ = ["Offer", "Progress", "SpeechEngine"]
 

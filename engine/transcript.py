@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.reading_warnings import ReadingWarning
+from engine.audio.reading.reading_warnings import ReadingWarning
 from engine.tags import Emotion, Event, Language
 
 CONFIDENCE_DIGITS = 4

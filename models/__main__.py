@@ -116,9 +116,9 @@ def _positive(text: str) -> int:
 
 
 def _fetch(arguments: argparse.Namespace) -> None:
-    from models.catalog import CATALOG
-    from models.fetch import fetch
-    from models.progress import report
+    from models.fetch.catalog import CATALOG
+    from models.fetch.fetch import fetch
+    from models.jobs.progress import report
 
     if arguments.name == "list":
         for model in CATALOG.values():
@@ -128,13 +128,13 @@ def _fetch(arguments: argparse.Namespace) -> None:
 
 
 def _import(arguments: argparse.Namespace) -> None:
-    from models.import_folder import import_folder
+    from models.export.import_folder import import_folder
 
     _made(import_folder(arguments.folder, arguments.output, vad_folder=arguments.vad, name=arguments.name))
 
 
 def _self_test(arguments: argparse.Namespace) -> int:
-    from models.self_test import self_test
+    from models.evaluate.self_test import self_test
 
     report = self_test(arguments.bundle, recordings=arguments.recordings)
     _write_json(arguments.json, report.to_dict())
@@ -143,14 +143,14 @@ def _self_test(arguments: argparse.Namespace) -> int:
 
 
 def _random_checkpoint(arguments: argparse.Namespace) -> None:
-    from models.random_checkpoint import write_random_checkpoint
+    from models.networks.random_checkpoint import write_random_checkpoint
 
     write_random_checkpoint(arguments.folder, size=arguments.size)
     _made(arguments.folder)
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    from models.assemble import assemble
+    from models.export.assemble import assemble
 
     _made(
         assemble(
@@ -165,7 +165,7 @@ def _export(arguments: argparse.Namespace) -> None:
 
 
 def _quantize(arguments: argparse.Namespace) -> None:
-    from models.bundle_copy import bundle_to_change
+    from models.bundle.copy import bundle_to_change
     from models.quantize.recipes import Order, RecipeName, run
 
     with bundle_to_change(arguments.bundle, arguments.output) as folder:
@@ -185,8 +185,8 @@ def _quantize(arguments: argparse.Namespace) -> None:
 
 
 def _prune(arguments: argparse.Namespace) -> None:
-    from models.bundle_copy import bundle_to_change
-    from models.prune import prune, to_markdown
+    from models.bundle.copy import bundle_to_change
+    from models.quantize.prune import prune, to_markdown
 
     with bundle_to_change(arguments.bundle, arguments.output) as folder:
         record = prune(folder, amount=arguments.amount, then_quantize=arguments.then_quantize)
@@ -195,8 +195,8 @@ def _prune(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from models.evaluate import evaluate
-    from models.progress import report
+    from models.evaluate.evaluate import evaluate
+    from models.jobs.progress import report
 
     result = evaluate(
         arguments.bundle,
@@ -212,8 +212,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _benchmark(arguments: argparse.Namespace) -> None:
-    from models.benchmark import benchmark
-    from models.benchmark_report import plots, to_json, to_markdown
+    from models.benchmark.benchmark import benchmark
+    from models.benchmark.report import plots, to_json, to_markdown
 
     evaluation = None if arguments.evaluation is None else _read_json(arguments.evaluation)
     result = benchmark(
@@ -235,14 +235,14 @@ def _benchmark(arguments: argparse.Namespace) -> None:
 
 
 def _advise(_: argparse.Namespace) -> None:
-    from engine.advisor import advise
+    from engine.runtime.advisor import advise
 
     print(advise())
 
 
 def _made(path: Path) -> None:
     """Say what was written: to a person on standard output, to a program that watches on its own line."""
-    from models.progress import report_result
+    from models.jobs.progress import report_result
 
     report_result(path)
     print(path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.telemetry import SILENCE  # noqa: F401 - before ONNX Runtime, and for the processes that tests start: no reports
+from engine.runtime.telemetry import SILENCE  # noqa: F401 - before ONNX Runtime, and for the processes that tests start: no reports
 
 if TYPE_CHECKING:
     from engine.pipeline import Engine

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.telemetry import SILENCE
+from engine.runtime.telemetry import SILENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 PRODUCT = ("app.py", "engine", "models", "ui")
@@ -30,7 +30,7 @@ FORBIDDEN = {
 #: What only the optional cluster code may import, and only inside functions: the one-machine app runs where none of it is installed.
 CLUSTER_PACKAGES = {"ray", "pyarrow", "fsspec"}
 #: The one door into engine/cluster for the rest: a client that needs nothing but HTTP.
-CLUSTER_DOOR = ("app.py", "engine.cluster.remote_engine")
+CLUSTER_DOOR = ("app.py", "engine.cluster.serve.remote_engine")
 NOBODY_IMPORTS = {"app", "benchmarks", "tests"}
 VAGUE_NAMES = {"utils.py", "util.py", "helpers.py", "helper.py", "common.py", "misc.py"}
 
@@ -66,8 +66,8 @@ def check_imports(path: str, tree: ast.AST) -> Iterator[str]:
             yield f"imports {module}; only engine/cluster does"
         if module.startswith("engine.cluster") and not inside and (path, module) != CLUSTER_DOOR:
             yield f"imports {module}; only app.py uses the cluster, by its client"
-        if package == "onnxruntime" and part == "engine" and path != "engine/session.py":
-            yield "imports onnxruntime; only engine/session.py does"
+        if package == "onnxruntime" and part == "engine" and path != "engine/runtime/session.py":
+            yield "imports onnxruntime; only engine/runtime/session.py does"
         private = [name for name in (*module.split("."), *names) if name.startswith("_") and name != "__future__"]
         if part == "ui" and package == "engine" and private:
             yield f"imports the private name {', '.join(private)} of engine"
@@ -125,7 +125,7 @@ NETWORK_CLIENTS = {"httpx", "httpx2", "requests", "urllib.request", "urllib3", "
 
 
 #: Asks the one cluster that the server was started with (--engine), and nobody else.
-CLUSTER_CLIENT = "engine/cluster/remote_engine.py"
+CLUSTER_CLIENT = "engine/cluster/serve/remote_engine.py"
 
 
 def check_network(path: str, tree: ast.AST) -> Iterator[str]:
@@ -166,43 +166,43 @@ def test_the_rules_are_applied_to_every_part_of_the_product():
 @pytest.mark.parametrize(
     ("path", "source", "said"),
     [
-        ("engine/vad.py", "import torch", "imports torch"),
-        ("engine/vad.py", "from funasr.models import x", "imports funasr.models"),
-        ("engine/vad.py", "def f():\n    import librosa", "imports librosa"),
-        ("engine/vad.py", "if TYPE_CHECKING:\n    import gradio", "imports gradio"),
-        ("engine/vad.py", "importlib.import_module('models.export')", "imports models.export"),
-        ("engine/vad.py", "__import__('ui')", "imports ui"),
-        ("engine/vad.py", "import onnxruntime as ort", "imports onnxruntime; only"),
+        ("engine/speech/detector.py", "import torch", "imports torch"),
+        ("engine/speech/detector.py", "from funasr.models import x", "imports funasr.models"),
+        ("engine/speech/detector.py", "def f():\n    import librosa", "imports librosa"),
+        ("engine/speech/detector.py", "if TYPE_CHECKING:\n    import gradio", "imports gradio"),
+        ("engine/speech/detector.py", "importlib.import_module('models.export.export')", "imports models.export.export"),
+        ("engine/speech/detector.py", "__import__('ui')", "imports ui"),
+        ("engine/speech/detector.py", "import onnxruntime as ort", "imports onnxruntime; only"),
         ("engine/pipeline.py", "def f():\n    import ray", "imports ray; only"),
         ("ui/serve.py", "from pyarrow import fs", "imports pyarrow; only"),
-        ("models/fetch.py", "import fsspec", "imports fsspec; only"),
+        ("models/fetch/fetch.py", "import fsspec", "imports fsspec; only"),
         ("engine/pipeline.py", "from engine.cluster.job import Job", "imports engine.cluster.job; only"),
-        ("ui/serve.py", "from engine.cluster.remote_engine import RemoteEngine", "imports engine.cluster.remote_engine; only"),
-        ("app.py", "from engine.cluster.archive import x", "imports engine.cluster.archive; only"),
-        ("engine/session.py", "import pandas", "imports pandas"),
-        ("engine/vad.py", "from . import segments", "relatively"),
-        ("ui/page.py", "from engine.session import _options", "private name _options"),
-        ("ui/page.py", "from models.fetch import fetch", "imports models.fetch"),
+        ("ui/serve.py", "from engine.cluster.serve.remote_engine import RemoteEngine", "imports engine.cluster.serve.remote_engine; only"),
+        ("app.py", "from engine.cluster.archive.archive import x", "imports engine.cluster.archive.archive; only"),
+        ("engine/runtime/session.py", "import pandas", "imports pandas"),
+        ("engine/speech/detector.py", "from . import segments", "relatively"),
+        ("ui/page.py", "from engine.runtime.session import _options", "private name _options"),
+        ("ui/page.py", "from models.fetch.fetch import fetch", "imports models.fetch.fetch"),
         ("ui/page.py", "import onnxruntime", "imports onnxruntime"),
         ("ui/page.py", "import app", "imports app"),
-        ("models/fetch.py", "from app import main", "imports app"),
-        ("models/fetch.py", "from ui import page", "imports ui"),
+        ("models/fetch/fetch.py", "from app import main", "imports app"),
+        ("models/fetch/fetch.py", "from ui import page", "imports ui"),
         ("models/starter/bake.py", "from tests import x", "imports tests"),
         ("app.py", "import torch", "imports torch"),
-        ("engine/ctc.py", "print('hello')", "prints (line 1)"),
+        ("engine/speech/ctc.py", "print('hello')", "prints (line 1)"),
         ("ui/page.py", "import sys\nsys.stdout.write('hello')", "uses sys.stdout"),
-        ("models/fetch.py", "try:\n    f()\nexcept:\n    raise", "bare except"),
+        ("models/fetch/fetch.py", "try:\n    f()\nexcept:\n    raise", "bare except"),
         ("ui/page.py", "try:\n    f()\nexcept Exception:\n    pass", "swallows"),
         ("engine/utils.py", "", "named after nothing"),
         ("engine/pipeline.py", "def f():\n    global MODEL\n    MODEL = 1", "global state"),
-        ("models/official.py", "torch.load(path)", "weights_only=True"),
-        ("models/official.py", "torch.load(path, weights_only=False)", "weights_only=True"),
+        ("models/networks/checkpoint.py", "torch.load(path)", "weights_only=True"),
+        ("models/networks/checkpoint.py", "torch.load(path, weights_only=False)", "weights_only=True"),
         ("models/starter/prepare.py", "np.load(path, allow_pickle=True)", "allows pickles"),
         ("engine/bundle.py", "pickle.loads(content)", "runs what a file says"),
         ("ui/page.py", "eval(text)", "runs what a file says"),
         ("ui/page.py", "import httpx", "only the workshop asks"),
         ("engine/bundle.py", "from urllib import request", "only the workshop asks"),
-        ("engine/cluster/serving.py", "import urllib.request", "only the workshop asks"),
+        ("engine/cluster/serve/serving.py", "import urllib.request", "only the workshop asks"),
     ],
 )
 def test_a_file_that_breaks_a_rule_is_named(path, source, said):
@@ -212,14 +212,14 @@ def test_a_file_that_breaks_a_rule_is_named(path, source, said):
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("engine/session.py", "import onnxruntime as ort"),
-        ("models/export.py", "import torch\nfrom engine.features import Cmvn"),
+        ("engine/runtime/session.py", "import onnxruntime as ort"),
+        ("models/export/export.py", "import torch\nfrom engine.speech.features import Cmvn"),
         ("models/__main__.py", "print('0.05')"),
         ("app.py", "import ui.page\nprint('{}')"),
-        ("engine/cluster/nodes.py", "def f():\n    import ray"),
-        ("app.py", "def f():\n    from engine.cluster.remote_engine import RemoteEngine"),
+        ("engine/cluster/archive/nodes.py", "def f():\n    import ray"),
+        ("app.py", "def f():\n    from engine.cluster.serve.remote_engine import RemoteEngine"),
         ("ui/page.py", "from __future__ import annotations\nfrom engine.pipeline import Engine"),
-        ("engine/audio.py", "try:\n    f()\nexcept ValueError:\n    pass"),
+        ("engine/audio/waveform.py", "try:\n    f()\nexcept ValueError:\n    pass"),
     ],
 )
 def test_what_is_allowed_passes(path, source):
@@ -241,7 +241,7 @@ watched = {"socket.connect", "socket.bind", "socket.getaddrinfo", "subprocess.Po
 def hook(event, arguments):
     if busy and busy[0] is not None:
         if event == "os.putenv" and tuple(map(os.fsdecode, arguments)) in silence:
-            return  # engine/telemetry.py: the only thing that an import may do
+            return  # engine/runtime/telemetry.py: the only thing that an import may do
         if event in watched:
             happened.append(f"{busy[0]}: {event} {arguments!r}"[:300])
         elif event == "open" and str(arguments[0]).startswith(root):
@@ -277,7 +277,7 @@ for name in names:
 busy[0] = None
 print(json.dumps({"happened": happened, "modules": sorted({name.split(".")[0] for name in sys.modules}),
                   "all_modules": sorted(sys.modules),
-                  "through_session": "engine.session" in sys.modules}))
+                  "through_session": "engine.runtime.session" in sys.modules}))
 """
 
 

@@ -92,7 +92,7 @@ def test_the_health_check_asks_an_address_that_the_page_serves():
     [check] = [rest for _, instruction, rest in dockerfile() if instruction == "HEALTHCHECK" and rest != "NONE"]
     command = json.loads(check[check.index("CMD") + 3 :])
     path = re.search(r"127\.0\.0\.1:7860(/\w+)", command[-1])[1]
-    assert f'"{path}"' in (ROOT / "ui" / "doors.py").read_text(encoding="utf-8")
+    assert f'"{path}"' in (ROOT / "ui" / "http" / "middleware.py").read_text(encoding="utf-8")
 
 
 def test_the_container_installs_what_is_pinned():

@@ -264,7 +264,7 @@ def test_a_readme_names_only_options_that_exist(name, known_options):
 
 @pytest.mark.parametrize("name", READMES)
 def test_a_readme_names_the_api_as_the_page_publishes_it(name):
-    published = set(re.findall(r"api_name=\"(\w+)\"", "".join(path.read_text(encoding="utf-8") for path in (ROOT / "ui").glob("*.py"))))
+    published = set(re.findall(r"api_name=\"(\w+)\"", "".join(path.read_text(encoding="utf-8") for path in (ROOT / "ui").rglob("*.py"))))
     for endpoint in ("transcribe", "compare", "set_lightweight", "resources"):
         assert f"/{endpoint}" in readme(name)
         assert endpoint in published

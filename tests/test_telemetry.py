@@ -20,16 +20,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from engine.cluster import ray_workers
-from engine.decode_process import DecodeProcess
-from engine.telemetry import SILENCE
+from engine.audio.sandbox.process import DecodeProcess
+from engine.cluster.archive import ray_workers
+from engine.runtime.telemetry import SILENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "ui" / "examples" / "digits-en.flac"
 #: Libraries that report, or that load one which does.
 REPORTING = {"onnxruntime", "gradio", "gradio_client", "huggingface_hub", "nncf", "openvino", "ray"}
 OPEN_A_SESSION = (
-    "from engine.session import Session; from pathlib import Path; "
+    "from engine.runtime.session import Session; from pathlib import Path; "
     "Session.open(Path('models/starter/bundle/vad.int8.onnx'), model='vad', precision='int8')"
 )
 
@@ -74,10 +74,10 @@ def reports(tmp_path: Path) -> None:
         OPEN_A_SESSION,
         "import engine, onnxruntime",
         "import models.quantize.dynamic",
-        "import models.benchmark_child",
+        "import models.benchmark.child",
         "import benchmarks.opening",
         "import tests.conftest, onnxruntime",
-        "import ui.page_app",
+        "import ui.web_app",
     ],
 )
 def test_whoever_imports_the_package_writes_nothing(code: str, reports: None, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_transcription_writes_its_transcript_and_nothing_else(reports: None, t
 
 def test_nncf_writes_no_id_of_the_person(tmp_path: Path) -> None:
     pytest.importorskip("nncf")
-    code = "import models; from engine.telemetry import leave_out_openvino_telemetry as o; {}; import nncf"
+    code = "import models; from engine.runtime.telemetry import leave_out_openvino_telemetry as o; {}; import nncf"
     run(tmp_path / "control", sys.executable, "-B", "-W", "ignore", "-c", code.format("0"))
     assert any("intel" in path for path in written(tmp_path / "control"))  # else this proves nothing, and the function may go
     run(tmp_path / "tried", sys.executable, "-B", "-W", "ignore", "-c", code.format("o()"))

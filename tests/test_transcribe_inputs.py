@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.audio import load_audio
+from engine.audio.waveform import load_audio
 from tests.two_tracks import RATE, write_two_tracks
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
+from ui.http.access.managing import Managers
 from ui.limits import Limits
-from ui.managing import Managers
-from ui.model_state import ModelState
-from ui.queue_runner import QueueRunner
-from ui.run_log import RunLog
-from ui.run_slots import RunSlots
-from ui.server_state import ServerState
-from ui.texts import TEXTS, Texts
+from ui.models.state import ModelState
+from ui.scheduling.queue_runner import QueueRunner
+from ui.scheduling.run_slots import RunSlots
+from ui.status.run_log import RunLog
+from ui.status.server_state import ServerState
+from ui.text.texts import TEXTS, Texts
 
 if TYPE_CHECKING:
     from engine.speech_engine import SpeechEngine

@@ -7,26 +7,26 @@ from typing import Any
 
 import gradio as gr
 
-from ui.banner import header_html
-from ui.compare_panel import build_compare_panel
-from ui.comparison_html import comparison_empty_html
+from ui.api.endpoint_blocks import EndpointBlocks
+from ui.api.endpoints import add_endpoints
+from ui.compare.comparison_html import comparison_empty_html
+from ui.compare.panel import build_compare_panel
 from ui.context import ENGINE_QUEUE, PageContext
-from ui.endpoint_blocks import EndpointBlocks
-from ui.endpoints import add_endpoints
-from ui.lightweight_panel import advice_html, build_lightweight_panel, effects_html, lightweight_html
-from ui.live_panel import build_live_panel, live_memory
-from ui.models_panel import build_models_panel
-from ui.recording_form import language_choices, microphone_hint_html
-from ui.resource_panel import build_resource_panel, resource_panel_html
-from ui.texts import label, texts_for
-from ui.transcribe_panel import WITH_QUEUE_ID, build_transcribe_panel, selected_recording
-from ui.transcript_html import empty_html
+from ui.live.panel import build_live_panel, live_memory
+from ui.models.panel import build_models_panel
+from ui.status.lightweight_panel import advice_html, build_lightweight_panel, effects_html, lightweight_html
+from ui.status.resource_panel import build_resource_panel, resource_panel_html
+from ui.text.texts import label, texts_for
+from ui.transcribe.panel import WITH_QUEUE_ID, build_transcribe_panel, selected_recording
+from ui.widgets.banner import header_html
+from ui.widgets.recording_form import language_choices, microphone_hint_html
+from ui.widgets.transcript_html import empty_html
 
 REFRESH_S = 2.0
 #: Uploads and downloads older than an hour are deleted; looked for every ten minutes.
 DELETE_EVERY_S = 600
 DELETE_AFTER_S = 3600
-#: Events of all pages that may wait for Gradio to begin them; the line before the engine (ui/run_slots.py) is shorter, and tells
+#: Events of all pages that may wait for Gradio to begin them; the line before the engine (ui/scheduling/run_slots.py) is shorter, and tells
 #: who finds it full how long the wait would be.
 QUEUE_SIZE = 256
 #: An event waits this long at most before the queue sees it; a person does not notice, the processor does.

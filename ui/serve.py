@@ -18,19 +18,19 @@ from typing import TYPE_CHECKING
 import uvicorn
 from starlette.applications import Starlette
 
-from engine.claimed_folder import claimed_folder
 from engine.errors import OptionError
-from ui.callers import is_loopback
-from ui.credentials import AUTH_VARIABLE, Credentials
-from ui.lean_gradio import without_stubs
+from engine.files.claimed_folder import claimed_folder
+from ui.http.access.credentials import AUTH_VARIABLE, Credentials
+from ui.http.callers import is_loopback
+from ui.http.lean_gradio import without_stubs
+from ui.http.listening import EVERY_ADDRESS, listening
+from ui.http.reach import Reach
 from ui.limits import Limits
-from ui.listening import EVERY_ADDRESS, listening
-from ui.reach import Reach
-from ui.run_slots import RunSlots
+from ui.scheduling.run_slots import RunSlots
 
 if TYPE_CHECKING:
     from engine.speech_engine import SpeechEngine
-    from ui.managing import Managing
+    from ui.http.access.managing import Managing
 
 _log = logging.getLogger(__name__)
 
@@ -69,13 +69,13 @@ def build_app(  # noqa: PLR0913 - the command line's options, keyword-only
     """
     limits, credentials, reach = limits or Limits(), credentials or Credentials(), reach or Reach()
     if slim:
-        from ui.slim_app import slim_app  # noqa: PLC0415 - see above
+        from ui.slim.slim_app import slim_app  # noqa: PLC0415 - see above
 
         if reach.origins:
             raise OptionError("--allow-origin lets other sites use /v1, which the slim page has not; leave --slim or --allow-origin out")
         return slim_app(engine, files=files, limits=limits, credentials=credentials, show_text=show_text, reach=reach)
     with without_stubs():
-        from ui.page_app import page_app  # noqa: PLC0415 - see above
+        from ui.web_app import page_app  # noqa: PLC0415 - see above
 
     return page_app(
         engine,
@@ -136,7 +136,7 @@ def serve(  # noqa: PLR0913 - the command line's options, keyword-only
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,  # ui/forwarded.py reads them
+            proxy_headers=False,  # ui/http/forwarded.py reads them
             ssl_certfile=ssl_certfile,
             ssl_keyfile=ssl_keyfile,
             timeout_graceful_shutdown=GRACEFUL_STOP_S,
@@ -154,7 +154,7 @@ def _own_certificate(host: str, *, given: str | Path | None) -> Path:
     """A self-signed certificate for all that this machine answers to."""
     if given:
         raise OptionError(f"--ssl-self-signed makes a certificate, and {given} is given as well; leave one of them out")
-    from ui.certificates import names_of_this_machine, self_signed  # noqa: PLC0415 - 15 MB that plain HTTP does without
+    from ui.http.certificates import names_of_this_machine, self_signed  # noqa: PLC0415 - 15 MB that plain HTTP does without
 
     names = names_of_this_machine() | (set() if host in EVERY_ADDRESS else {host})
     made = self_signed(names)

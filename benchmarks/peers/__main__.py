@@ -19,8 +19,8 @@ from benchmarks.peers.contenders import contenders
 from benchmarks.peers.measuring import Plan, measure
 from benchmarks.peers.report import plot, to_json, to_markdown
 from benchmarks.peers.result import Row
-from engine.session import default_threads
-from models.benchmark import this_machine
+from engine.runtime.session import default_threads
+from models.benchmark.benchmark import this_machine
 
 PINNED = Path(__file__).resolve().parent.parent / "requirements.txt"
 FILE_S = 600

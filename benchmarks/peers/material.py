@@ -29,12 +29,12 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from benchmarks.parity import export_as_funasr
 from benchmarks.real_speech import SAMPLE_RATE_HZ, speech_of
-from engine.features import Cmvn
-from models.assemble import assemble
-from models.contract import frontend_metadata, prompt_metadata
-from models.graph_weights import fsmn_vad_of
+from engine.speech.features import Cmvn
+from models.bundle.upstream_layout import frontend_metadata, prompt_metadata
+from models.export.assemble import assemble
+from models.networks.random_checkpoint import write_random_checkpoint
+from models.networks.weights import fsmn_vad_of
 from models.quantize.recipes import Order, RecipeName, run
-from models.random_checkpoint import write_random_checkpoint
 
 log = logging.getLogger(__name__)
 

@@ -13,15 +13,15 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from engine.cluster.archive import transcribe_archive
+from engine.cluster.archive.archive import transcribe_archive
+from engine.cluster.archive.ray_workers import RayWorkers, start_ray
+from engine.cluster.archive.source import read_sources
 from engine.cluster.job import BundleIdentity, Job, installed
-from engine.cluster.ray_workers import RayWorkers, start_ray
-from engine.cluster.serving import PRECISIONS, app, start_serving, stop_serving
-from engine.cluster.source import read_sources
+from engine.cluster.serve.serving import PRECISIONS, app, start_serving, stop_serving
 from engine.cluster.storage import Folder
 from engine.errors import LightVoiceError, UnknownFormatError
 from engine.formats import FORMATS
-from engine.session import DEVICES
+from engine.runtime.session import DEVICES
 from engine.subtitles.command_line import add_subtitle_options, chosen_subtitles
 from engine.tags import parse_language
 

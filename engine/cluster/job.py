@@ -10,8 +10,8 @@ from typing import Any
 from engine.bundle import MANIFEST, Bundle, resolve_bundle
 from engine.bundle_roots import bundle_roots
 from engine.errors import WorkerBundleError
-from engine.segments import VadOptions
-from engine.span_recognizer import Wishes
+from engine.speech.endpointing import VadOptions
+from engine.speech.span_recognizer import Wishes
 
 FINGERPRINT_DIGITS = 16
 

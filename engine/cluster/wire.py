@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.reading_warnings import warnings_from_wire, warnings_to_wire
+from engine.audio.reading.reading_warnings import warnings_from_wire, warnings_to_wire
 from engine.tags import Emotion, Event, Language
 from engine.transcript import Segment, TagConfidence, Timing, Token, Transcript
 

@@ -2,7 +2,8 @@
 
 The words of segments that follow one another closely are divided so that the sum of costs is least: what ends at a sentence, a clause
 or a pause is cheap, a single word or a time too short to read is dear. Lines and times are hard limits. Sizes and times follow
-https://partnerhelp.netflixstudios.com/hc/en-us/articles/215758617 and the BBC's https://www.bbc.co.uk/accessibility/forproducts/guides/subtitles.
+https://partnerhelp.netflixstudios.com/hc/en-us/articles/215758617 and the BBC's
+https://www.bbc.co.uk/accessibility/forproducts/guides/subtitles.
 """
 
 from __future__ import annotations

@@ -7,10 +7,10 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from engine.speech.words import TimedStretch, timed_words
 from engine.subtitles.columns import columns, is_east_asian
 from engine.subtitles.unbroken import unbroken
 from engine.transcript import Segment
-from engine.words import TimedStretch, timed_words
 
 #: What it costs to end a line after a word; a further subtitle costs 1.
 SENTENCE_END, CLAUSE_END, WORD_END, WITHIN_PHRASE = 0.0, 0.5, 1.8, 2.8

@@ -17,18 +17,18 @@ from typing import Any
 
 import onnx
 
-from engine.telemetry import leave_out_openvino_telemetry
-from engine.vocabulary import Vocabulary
-from models.calibration import CalibrationSet
-from models.export import save_graph
-from models.manifest import read_manifest
+from engine.runtime.telemetry import leave_out_openvino_telemetry
+from engine.speech.vocabulary import Vocabulary
+from models.bundle.manifest import read_manifest
+from models.bundle.variants import Source
+from models.export.export import save_graph
 from models.quantize import dynamic
+from models.quantize.calibration import CalibrationSet
 from models.quantize.hybrid import Hybrid
 from models.quantize.judge import Judge
 from models.quantize.ranges import CalibrationError
 from models.quantize.rules import block_of
 from models.quantize.search import DEFAULT_LIMITS, Budget, Criterion, Metric, Search, Tolerance, TrialLog, search_key
-from models.variants import Source
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class _Job:
 def write(
     source: Source, folder: Path, variant: str, *, clips: CalibrationSet, tuning: CalibrationSet, options: AutoOptions, trials: Path
 ) -> Mapping[str, Any]:
-    """The recipe for a whole bundle, as :data:`models.variants.Recipe`; ``trials`` is the log that an interrupted run resumes from.
+    """The recipe for a whole bundle, as :data:`models.bundle.variants.Recipe`; ``trials`` is the log that an interrupted run resumes from.
 
     ``clips`` calibrate the static products, ``tuning`` judges every trial.
     """

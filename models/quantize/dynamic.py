@@ -18,9 +18,9 @@ import onnx
 import onnxruntime
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from engine.session import SLOW_FUSIONS
-from models.export import EXTERNAL_BYTES, save_graph
-from models.variants import Source
+from engine.runtime.session import SLOW_FUSIONS
+from models.bundle.variants import Source
+from models.export.export import EXTERNAL_BYTES, save_graph
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ _QUANTIZER_FILES = ("quantize.py", "matmul.py", "onnx_quantizer.py", "base_quant
 
 
 def write(source: Source, folder: Path, variant: str) -> dict[str, Any]:
-    """The recipe for a whole bundle, as :data:`models.variants.Recipe`."""
+    """The recipe for a whole bundle, as :data:`models.bundle.variants.Recipe`."""
     quantize(source.asr, folder / f"asr.{variant}.onnx", external=True)
     quantize(source.vad, folder / f"vad.{variant}.onnx", external=False)
     return {"recipe": "dynamic"}

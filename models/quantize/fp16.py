@@ -17,12 +17,12 @@ import onnx
 from numpy.typing import NDArray
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
-from models.calibration import CalibrationSet
-from models.export import AsrGraph, ExportError, open_for_check, save_graph
-from models.gpu_graph import check_batch, export_batch
-from models.graph_weights import sensevoice_of
-from models.probe_graph import with_outputs
-from models.variants import Source
+from models.bundle.variants import Source
+from models.export.export import AsrGraph, ExportError, open_for_check, save_graph
+from models.export.gpu_graph import check_batch, export_batch
+from models.export.probe import with_outputs
+from models.networks.weights import sensevoice_of
+from models.quantize.calibration import CalibrationSet
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ CHECK_CLIPS = 12
 
 
 def write(source: Source, folder: Path, variant: str, *, clips: CalibrationSet) -> Mapping[str, Any]:
-    """The recipe for a whole bundle, as :data:`models.variants.Recipe`; the record names what stayed in FP32.
+    """The recipe for a whole bundle, as :data:`models.bundle.variants.Recipe`; the record names what stayed in FP32.
 
     ExportError where half precision does not give FP32's answers; the bundle then stays as it was.
     """

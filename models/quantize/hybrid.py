@@ -12,8 +12,8 @@ from pathlib import Path
 
 import onnx
 
-from models.export import save_graph
-from models.probe_graph import probe_graph
+from models.export.export import save_graph
+from models.export.probe import probe_graph
 from models.quantize.dynamic import label_graph
 from models.quantize.rules import weight_products
 

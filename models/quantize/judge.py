@@ -15,12 +15,12 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from engine.ctc import collapse
-from engine.vocabulary import Vocabulary
-from models.export import open_for_check
-from models.head_graph import logits_of
-from models.metrics import error_counts, total
-from models.probe_graph import with_outputs
+from engine.speech.ctc import collapse
+from engine.speech.vocabulary import Vocabulary
+from models.evaluate.metrics import error_counts, total
+from models.export.cpu_graph.head import logits_of
+from models.export.export import open_for_check
+from models.export.probe import with_outputs
 from models.quantize.ranges import CalibrationError
 
 PROMPT_POSITIONS = 4

@@ -30,6 +30,7 @@ import onnx
 import yaml
 
 from engine.errors import first_line
+from models.bundle.variants import Source
 from models.quantize import dynamic
 from models.quantize.rules import (
     ATTENTION_IN_FLOAT,
@@ -44,7 +45,6 @@ from models.quantize.rules import (
     RuleError,
     choose,
 )
-from models.variants import Source
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def _rule(path: Path, entry: Any) -> NodeRule:
 
 
 def write(source: Source, folder: Path, variant: str, *, options: MixedOptions) -> Mapping[str, Any]:
-    """The recipe for a whole bundle, as :data:`models.variants.Recipe`; the record counts what went where."""
+    """The recipe for a whole bundle, as :data:`models.bundle.variants.Recipe`; the record counts what went where."""
     record: dict[str, Any] = {"recipe": "mixed"}
     for model, graph, rules, external in (("asr", source.asr, options.asr, True), ("vad", source.vad, options.vad, False)):
         counts = quantize(graph, folder / f"{model}.{variant}.onnx", rules, external=external)

@@ -23,16 +23,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.calibration import CalibrationSet
-from models.export import export_asr, export_vad
-from models.fsmn_vad import FsmnVad
-from models.graph_weights import fsmn_vad_of, sensevoice_of
-from models.progress import track
+from models.bundle.variants import Source
+from models.export.export import export_asr, export_vad
+from models.jobs.progress import track
+from models.networks.fsmn_vad import FsmnVad
+from models.networks.sensevoice import SenseVoice
+from models.networks.weights import fsmn_vad_of, sensevoice_of
 from models.quantize import static
+from models.quantize.calibration import CalibrationSet
 from models.quantize.ranges import CalibrationError, CalibrationMethod, activation_ranges
 from models.quantize.rules import weight_products
-from models.sensevoice import SenseVoice
-from models.variants import Source
 
 log = logging.getLogger(__name__)
 
@@ -205,7 +205,7 @@ class Trainer:
 def write(
     source: Source, folder: Path, variant: str, *, clips: CalibrationSet, tuning: CalibrationSet, options: QatOptions
 ) -> Mapping[str, Any]:
-    """The recipe for a whole bundle, as :data:`models.variants.Recipe`; the record holds the loss of every round."""
+    """The recipe for a whole bundle, as :data:`models.bundle.variants.Recipe`; the record holds the loss of every round."""
     record: dict[str, Any] = {"recipe": "qat", "calibration": clips.coverage().to_dict()}
     for model, graph in (("vad", source.vad), ("asr", source.asr)):
         log.info("%s: training", graph.name)

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from onnxruntime.quantization.calibrate import HistogramCollector
 
 from engine.errors import LightVoiceError
-from models.export import open_for_check
-from models.probe_graph import with_outputs
+from models.export.export import open_for_check
+from models.export.probe import with_outputs
 
 Feeds = Mapping[str, NDArray[Any]]
 HISTOGRAM_BINS = 2048

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.bundle import Bundle
-from models.calibration import DEFAULT_CLIPS, CalibrationSet
+from models.bundle.variants import Recipe, add_variant
+from models.evaluate.datasets import Purpose
 from models.quantize import auto, dynamic, fp16, mixed, qat, settings, static
-from models.recordings import Purpose
-from models.variants import Recipe, add_variant
+from models.quantize.calibration import DEFAULT_CLIPS, CalibrationSet
 
 TUNING_CLIPS = 100
 QAT_CLIPS = 160
@@ -58,7 +58,7 @@ def run(order: Order) -> dict[str, Any]:
     """Add the variant of a recipe to a bundle: -> the recipe's record.
 
     ``as_default`` writes it as ``int8``, the variant of lightweight mode. Raises the errors of the recipe, of
-    :class:`models.quantize.settings.Settings` and of :func:`models.variants.add_variant`; the bundle then stays as it was.
+    :class:`models.quantize.settings.Settings` and of :func:`models.bundle.variants.add_variant`; the bundle then stays as it was.
     """
     recipe = _RECIPES[order.recipe](order)
     return add_variant(order.bundle, "int8" if order.as_default else VARIANTS[order.recipe], recipe)

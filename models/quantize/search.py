@@ -21,7 +21,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from models.progress import report
+from models.jobs.progress import report
 from models.quantize.judge import Score
 from models.quantize.ranges import CalibrationError
 

@@ -20,13 +20,13 @@ from onnxruntime.quantization import QuantType
 from onnxruntime.quantization.calibrate import TensorData, TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
-from models.calibration import CalibrationSet
-from models.export import save_graph
-from models.progress import track
+from models.bundle.variants import Source
+from models.export.export import save_graph
+from models.jobs.progress import track
+from models.quantize.calibration import CalibrationSet
 from models.quantize.dynamic import label_graph, quiet_quantizer
 from models.quantize.ranges import CalibrationError, CalibrationMethod, activation_ranges
 from models.quantize.rules import weight_products
-from models.variants import Source
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class StaticOptions:
 def write(
     source: Source, folder: Path, variant: str, *, clips: CalibrationSet, options: StaticOptions, keep_float: Collection[str] = ()
 ) -> Mapping[str, Any]:
-    """The recipe for a whole bundle, as :data:`models.variants.Recipe`; the record holds the coverage report."""
+    """The recipe for a whole bundle, as :data:`models.bundle.variants.Recipe`; the record holds the coverage report."""
     if len(clips) < _FEWEST_CLIPS:
         log.warning("calibrating with %d clips; %d or more that sound like your recordings give better ranges", len(clips), _FEWEST_CLIPS)
     for model, graph, external in (("asr", source.asr, True), ("vad", source.vad, False)):

@@ -151,7 +151,7 @@ def _distil(arguments: argparse.Namespace, config: Config) -> None:
     """Ask the teacher about every recording it was not asked about yet, then teach the student."""
     import torch
 
-    from models.sensevoice import SenseVoice
+    from models.networks.sensevoice import SenseVoice
     from models.starter.batches import BatchMaker
     from models.starter.begin import begin_with_whisper
     from models.starter.distil import STUDENT, Distiller, begin_with_student

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.features import stack_frames
+from engine.speech.features import stack_frames
 from engine.tags import Event, TextNorm, piece_of
-from models.contract import PROMPT_LANGUAGE, PROMPT_TEXTNORM
+from models.bundle.upstream_layout import PROMPT_LANGUAGE, PROMPT_TEXTNORM
 from models.starter.augment import add_noise, augment, cut_piece, silence, trim
 from models.starter.corpus import DIGITS_EN
 from models.starter.prepare import FeatureStore, Item

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from models.sensevoice import SanmBlock, SenseVoice
+from models.networks.sensevoice import SanmBlock, SenseVoice
 from models.starter.corpus import CorpusError
 from models.starter.whisper import BLOCKS, HEADS, WIDTH
 

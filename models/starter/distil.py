@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.sensevoice import PROMPT_POSITIONS, SenseVoice
+from models.networks.sensevoice import PROMPT_POSITIONS, SenseVoice
 from models.starter.batches import Batch, BatchMaker
 from models.starter.begin import FRONT_BLOCKS
 from models.starter.corpus import CorpusError

@@ -16,17 +16,26 @@ from typing import Any
 
 import numpy as np
 
-from engine.asr import Recognizer
-from engine.audio import SAMPLE_RATE_HZ, Waveform, load_audio
+from engine.audio.waveform import SAMPLE_RATE_HZ, Waveform, load_audio
 from engine.bundle import Bundle
-from engine.cores import default_threads
-from engine.features import FRAME_SHIFT_MS, fbank
-from engine.parts import Parts
 from engine.pipeline import Engine
-from engine.precision import open_session
+from engine.runtime.cores import default_threads
+from engine.runtime.session_pool import open_session
+from engine.speech.features import FRAME_SHIFT_MS, fbank
+from engine.speech.parts import Parts
+from engine.speech.recognizer import Recognizer
 from engine.tags import Event
 from engine.transcript import Transcript
-from models.metrics import ErrorCounts, VadScores, error_counts, frames_in, rate_difference, rate_interval, tag_agreement, vad_scores
+from models.evaluate.metrics import (
+    ErrorCounts,
+    VadScores,
+    error_counts,
+    frames_in,
+    rate_difference,
+    rate_interval,
+    tag_agreement,
+    vad_scores,
+)
 from models.starter.corpus import Utterance, normalize_english, read_corpus, read_labels
 from models.starter.events import make_events
 from models.starter.meetings import TESTING, read_meetings

@@ -1,7 +1,7 @@
 """Music and applause for the tags BGM and Applause: made by the recipe, for no set at hand may be passed on with them.
 
 Music: random chord progressions with a melody and drums, played by fluidsynth with a General MIDI sound font where both are installed
-(Debian: fluidsynth, timgm6mb-soundfont), and the plucked chords of ``models.conditions`` in any case.
+(Debian: fluidsynth, timgm6mb-soundfont), and the plucked chords of ``models.quantize.augmentation`` in any case.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from engine.audio import SAMPLE_RATE_HZ
+from engine.audio.waveform import SAMPLE_RATE_HZ
 from engine.tags import Emotion, Event, Language
-from models.conditions import applause, music
+from models.quantize.augmentation import applause, music
 from models.starter.corpus import Utterance
 from models.starter.room import play_at, reverberate
 

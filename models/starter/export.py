@@ -13,17 +13,17 @@ import onnx
 import torch
 
 from engine.bundle import ITN_BY_LIBRARY
-from engine.features import FBANK_BINS, Cmvn
+from engine.speech.features import FBANK_BINS, Cmvn
 from engine.tags import TAG_POSITIONS, piece_of
-from models.cmvn import write_cmvn
-from models.contract import PROMPT, write_tokens
-from models.export import PARITY_TOLERANCE, ExportError, export_asr, export_vad, open_for_check, save_graph
-from models.fsmn_vad import FsmnVad
-from models.graph_weights import fsmn_vad_of
-from models.half_storage import LEAST_BYTES, store_as_half
-from models.manifest import write_manifest
+from models.bundle.cmvn import write_cmvn
+from models.bundle.manifest import write_manifest
+from models.bundle.upstream_layout import PROMPT, write_tokens
+from models.export.export import PARITY_TOLERANCE, ExportError, export_asr, export_vad, open_for_check, save_graph
+from models.export.half_storage import LEAST_BYTES, store_as_half
+from models.networks.fsmn_vad import FsmnVad
+from models.networks.sensevoice import SenseVoice
+from models.networks.weights import fsmn_vad_of
 from models.quantize import dynamic
-from models.sensevoice import SenseVoice
 from models.starter.corpus import CorpusError
 from models.starter.prepare import FeatureStore
 from models.starter.train_asr import network_config

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.audio import Waveform, load_audio
+from engine.audio.waveform import Waveform, load_audio
 from models.starter.corpus import CorpusError
 
 TUNING = ("trn", "dev")

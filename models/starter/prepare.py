@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from engine.audio import load_audio
-from engine.features import FBANK_BINS, fbank
+from engine.audio.waveform import load_audio
+from engine.speech.features import FBANK_BINS, fbank
 from engine.tags import Language, piece_of
 from models.starter.corpus import DIGITS_EN, Utterance, read_corpus
 from models.starter.events import make_events

@@ -6,7 +6,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from engine.audio import SAMPLE_RATE_HZ
+from engine.audio.waveform import SAMPLE_RATE_HZ
 
 Samples = NDArray[np.float32]
 

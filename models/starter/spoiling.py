@@ -16,7 +16,7 @@ import soxr
 from numpy.typing import NDArray
 from scipy.signal import butter, fftconvolve, sosfilt
 
-from engine.audio import SAMPLE_RATE_HZ, load_audio
+from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 from models.starter.room import reverberate
 
 Samples = NDArray[np.float32]

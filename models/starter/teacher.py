@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
-from engine.audio import SAMPLE_RATE_HZ, load_audio
+from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 from models.starter.corpus import CorpusError
 from models.starter.whisper import WIDTH, WhisperEncoder
 

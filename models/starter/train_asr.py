@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.sensevoice import PROMPT_POSITIONS, SenseVoice, SenseVoiceConfig
+from models.networks.sensevoice import PROMPT_POSITIONS, SenseVoice, SenseVoiceConfig
 from models.starter.batches import Batch, BatchMaker
 from models.starter.corpus import DIGITS_EN
 from models.starter.distil import STUDENT, begin_with_student, distance_to_teacher

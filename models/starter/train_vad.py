@@ -18,10 +18,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from engine.features import FBANK_BINS, Cmvn, fbank, stack_frames
-from engine.segments import VadOptions, find_speech, frame_decibels
-from models.fsmn_vad import FsmnVad
-from models.metrics import VadScores, frames_in, vad_scores
+from engine.speech.endpointing import VadOptions, find_speech, frame_decibels
+from engine.speech.features import FBANK_BINS, Cmvn, fbank, stack_frames
+from models.evaluate.metrics import VadScores, frames_in, vad_scores
+from models.networks.fsmn_vad import FsmnVad
 from models.starter.augment import add_noise, change_volume, silence, stretch, warp_vocal_tract
 from models.starter.meetings import Meeting
 from models.starter.prepare import FeatureStore, Item

@@ -18,7 +18,7 @@ import jiwer
 import numpy as np
 from tqdm import tqdm
 
-from engine.audio import SAMPLE_RATE_HZ, load_audio
+from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 from models.starter.corpus import CorpusError, Utterance, normalize_english
 from models.starter.room import play_at
 

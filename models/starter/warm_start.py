@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models.graph_weights import sensevoice_of
-from models.sensevoice import SanmBlock, SenseVoice
+from models.networks.sensevoice import SanmBlock, SenseVoice
+from models.networks.weights import sensevoice_of
 from models.starter.corpus import CorpusError
 
 _NEW_UNIT_SCALE = 0.3

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.audio import SAMPLE_RATE_HZ
+from engine.audio.waveform import SAMPLE_RATE_HZ
 from models.starter.corpus import CorpusError
 
 WIDTH, HEADS, BLOCKS, MEL_BINS, HOP = 512, 8, 6, 80, 160

@@ -16,7 +16,7 @@ import soundfile
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from engine.audio import load_audio
+from engine.audio.waveform import load_audio
 from tests.browser.conftest import CHROMIUM_NAMES, EXAMPLES, FLAGS, ROOT, run_server
 from tests.browser.test_accessibility import compare, expect, finish_a_transcript, show
 

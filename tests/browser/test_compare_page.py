@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.audio import load_audio
+from engine.audio.waveform import load_audio
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect

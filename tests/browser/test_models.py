@@ -13,7 +13,7 @@ import pytest
 
 from engine.bundle import Bundle
 from tests.browser.conftest import run_server
-from tests.models.hub_double import HubDouble, serve_hub
+from tests.models.fetch.hub_double import HubDouble, serve_hub
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytest.importorskip("torch", reason="the workshop's jobs need torch")
@@ -27,8 +27,8 @@ JOB_MS = 240_000
 @pytest.fixture(scope="module")
 def random_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny bundle in SenseVoice's shape, FP32 alone."""
-    from models.assemble import assemble
-    from models.random_checkpoint import write_random_checkpoint
+    from models.export.assemble import assemble
+    from models.networks.random_checkpoint import write_random_checkpoint
 
     folder = tmp_path_factory.mktemp("random")
     write_random_checkpoint(folder / "checkpoint", size="tiny")

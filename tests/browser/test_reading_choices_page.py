@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.audio import load_audio
+from engine.audio.waveform import load_audio
 from tests.browser.test_transcribe_page import PATIENCE_MS, downloaded, drop, rows_in, run, transcribed
 from tests.two_tracks import RATE, write_two_tracks
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import soundfile
 
-from engine.audio import load_audio
+from engine.audio.waveform import load_audio
 from engine.formats import FORMATS
 from tests.browser.conftest import run_server
 

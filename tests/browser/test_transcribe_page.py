@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.audio import load_audio
+from engine.audio.waveform import load_audio
 from tests.subtitles import read_srt, read_vtt
 
 expect = pytest.importorskip("playwright.sync_api").expect

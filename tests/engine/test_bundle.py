@@ -12,7 +12,7 @@ import pytest
 import engine.bundle as bundle_module
 from engine.bundle import BrokenBundle, Bundle, find_bundles, resolve_bundle, survey_bundles
 from engine.errors import BundleFileMissingError, BundleFormatError, BundleTamperedError, UnknownBundleError, UnknownPrecisionError
-from engine.precision import open_session
+from engine.runtime.session_pool import open_session
 from tests.tiny_graphs import write_manifest
 
 

@@ -14,7 +14,14 @@ import pytest
 
 from engine.errors import LightVoiceError, first_line
 
-for module in ("models.benchmark", "models.disk", "models.fetch", "ui.api_errors", "ui.model_state", "ui.run_slots"):
+for module in (
+    "models.benchmark.benchmark",
+    "models.bundle.disk",
+    "models.fetch.fetch",
+    "ui.api.errors",
+    "ui.models.state",
+    "ui.scheduling.run_slots",
+):
     importlib.import_module(module)  # an error is known once its module is
 
 #: A value for each kind of argument that an error's constructor takes, by what its annotation begins with.

@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 import soxr
 
-from engine.audio import SAMPLE_RATE_HZ, Waveform, load_audio
+from engine.audio.live_audio import LiveAudio, LiveResampler
+from engine.audio.waveform import SAMPLE_RATE_HZ, Waveform, load_audio
 from engine.bundle import Bundle
-from engine.bundle_slot import OpenBundle
 from engine.errors import AudioDecodeError, NonFiniteAudioError, SampleRateError, UnknownLanguageError
-from engine.features import fbank
-from engine.frame_stream import NewFrames
 from engine.live import LATE_S, Final, LiveStream, StreamClock
-from engine.live_audio import LiveAudio, LiveResampler
 from engine.pipeline import Engine
-from engine.segments import VadOptions, find_speech, frame_decibels
-from engine.span_recognizer import Wishes
-from engine.speech_stream import SpeechStream
+from engine.runtime.bundle_slot import OpenBundle
+from engine.speech.endpointing import VadOptions, find_speech, frame_decibels
+from engine.speech.features import fbank
+from engine.speech.frame_stream import NewFrames
+from engine.speech.span_recognizer import Wishes
+from engine.speech.speech_stream import SpeechStream
 from engine.transcript import Segment
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "ui" / "examples"

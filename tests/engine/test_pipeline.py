@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.audio import SAMPLE_RATE_HZ, Waveform, load_audio
+from engine.audio.waveform import SAMPLE_RATE_HZ, Waveform, load_audio
 from engine.bundle import Bundle
 from engine.errors import AudioNotFoundError, UnknownLanguageError, UnknownPrecisionError
-from engine.features import fbank, stack_frames
-from engine.itn import apply_itn
 from engine.pipeline import Engine
-from engine.precision import VAD_OFF
-from engine.segments import SpeechSpan, VadOptions
+from engine.runtime.session_pool import VAD_OFF
+from engine.speech.endpointing import SpeechSpan, VadOptions
+from engine.speech.features import fbank, stack_frames
+from engine.speech.itn.itn import apply_itn
 from engine.tags import Language
 from engine.transcript import Segment
 

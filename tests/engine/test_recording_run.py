@@ -9,21 +9,21 @@ import numpy as np
 import pytest
 import soundfile
 
-import engine.audio as audio_module
-from engine.audio import SAMPLE_RATE_HZ, AudioStream, Waveform, load_audio
+import engine.audio.waveform as audio_module
+from engine.audio.sandbox.decoder import MOST_WORKERS, DecodeLimits, Decoder
+from engine.audio.sandbox.messages import Kind
+from engine.audio.waveform import SAMPLE_RATE_HZ, AudioStream, Waveform, load_audio
 from engine.bundle import Bundle
-from engine.decode_messages import Kind
-from engine.decoder import MOST_WORKERS, DecodeLimits, Decoder
 from engine.errors import AudioDecodeError, AudioNotFoundError, AudioTooLongError, EmptyAudioError, GraphContractError
-from engine.features import fbank
-from engine.frame_stream import FrameStream, NewFrames
 from engine.pipeline import Engine
-from engine.precision import VAD_OFF
 from engine.recording_run import RecordingRun
-from engine.segments import VadOptions
-from engine.span_recognizer import Wishes, frames_of
-from engine.speech_stream import EqualPieces, SpeechStream
-from engine.vad import SpeechDetector
+from engine.runtime.session_pool import VAD_OFF
+from engine.speech.detector import SpeechDetector
+from engine.speech.endpointing import VadOptions
+from engine.speech.features import fbank
+from engine.speech.frame_stream import FrameStream, NewFrames
+from engine.speech.span_recognizer import Wishes, frames_of
+from engine.speech.speech_stream import EqualPieces, SpeechStream
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "ui" / "examples"
 DIGITS = EXAMPLES / "digits-en.flac"

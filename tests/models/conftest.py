@@ -11,7 +11,7 @@ import pytest
 def random_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny checkpoint in the official layout, with FSMN-VAD in ``vad/``."""
     pytest.importorskip("torch")
-    from models.random_checkpoint import write_random_checkpoint
+    from models.networks.random_checkpoint import write_random_checkpoint
 
     folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
     write_random_checkpoint(folder, size="tiny")
@@ -21,7 +21,7 @@ def random_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def exported_bundle(random_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny checkpoint as a bundle with FP32 and dynamic INT8."""
-    from models.assemble import add_dynamic_int8, assemble
+    from models.export.assemble import add_dynamic_int8, assemble
 
     output = tmp_path_factory.mktemp("bundle") / "tiny"
     assemble(random_checkpoint, output, name="tiny")

@@ -60,7 +60,7 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 def test_from_the_hub_to_the_first_transcript(random_checkpoint: Path, tmp_path: Path) -> None:
     """fetch → quantize → prune → evaluate → transcribe, each as its own process, on a tiny checkpoint from a hub double."""
-    from tests.models.hub_double import serve_hub
+    from tests.models.fetch.hub_double import serve_hub
 
     parts = {"FunAudioLLM/SenseVoiceSmall": random_checkpoint, "funasr/fsmn-vad": random_checkpoint / "vad"}
     files = {repo: {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} for repo, folder in parts.items()}

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
 from benchmarks import operator_profile  # noqa: E402 - torch decides whether this file runs
-from engine.operators import count_products  # noqa: E402
+from engine.runtime.onnx_operators import count_products  # noqa: E402
 
 
 @pytest.mark.parametrize(("name", "integer"), [("asr.fp32.onnx", False), ("asr.int8.onnx", True)])

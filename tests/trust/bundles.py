@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.audio import Waveform
+from engine.audio.waveform import Waveform
 from engine.bundle import Bundle, survey_bundles
 from engine.errors import LightVoiceError
 from engine.pipeline import Engine

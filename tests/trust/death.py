@@ -25,7 +25,15 @@ DIGITS = ROOT / "ui" / "examples" / "digits-en.flac"
 RECORDINGS = 12
 #: A run that is not done by then hangs.
 LIMIT_S = 300.0
-PRELOAD = ["tests.trust.death", "app", "models.assemble", "models.fetch", "models.import_folder", "models.quantize.recipes", "onnxruntime"]
+PRELOAD = [
+    "tests.trust.death",
+    "app",
+    "models.export.assemble",
+    "models.fetch.fetch",
+    "models.export.import_folder",
+    "models.quantize.recipes",
+    "onnxruntime",
+]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -133,7 +141,7 @@ class Export(Job):
     """``python -m models export`` of a small random checkpoint."""
 
     def prepare(self) -> None:
-        from models.random_checkpoint import write_random_checkpoint
+        from models.networks.random_checkpoint import write_random_checkpoint
 
         write_random_checkpoint(self.folder / "checkpoint", size="tiny")
 
@@ -147,7 +155,7 @@ class Export(Job):
     def work(self) -> None:
         import torch
 
-        from models.assemble import add_dynamic_int8, assemble
+        from models.export.assemble import add_dynamic_int8, assemble
 
         torch.set_num_threads(1)
         if not self.bundle.exists():
@@ -179,7 +187,7 @@ class Fetch(Job):
         return self.folder / "downloads" / "model.pt"
 
     def work(self) -> None:
-        from models.partial_file import bring
+        from models.fetch.resumable import bring
 
         @contextlib.contextmanager
         def open_at(place: int):

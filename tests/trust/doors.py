@@ -19,8 +19,8 @@ from typing import Any
 import httpx
 
 from tests.servers import ROOT, serving
-from ui.attempt_limit import AT_ONCE
-from ui.credentials import AUTH_VARIABLE, KEYS_VARIABLE
+from ui.http.access.attempt_limit import AT_ONCE
+from ui.http.access.credentials import AUTH_VARIABLE, KEYS_VARIABLE
 
 PERSON = ("bo", "a password of some length")
 KEY = "a-key-of-some-length-0123456789"

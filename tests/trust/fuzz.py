@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import psutil
 
-from engine.audio import SAMPLE_RATE_HZ, Waveform
-from engine.decoder import Decoder
+from engine.audio.sandbox.decoder import Decoder
+from engine.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from engine.errors import AudioDecodeError, AudioError, AudioTooLongError, DecoderCrashedError, DecoderLimitError, SampleRateError
 from tests.trust.corpus import SEED_S, write_corpus
 from tests.trust.mutations import mutated

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine.audio.sandbox.decoder import Decoder
 from engine.bundle import Bundle
-from engine.decoder import Decoder
 from engine.errors import BundleError
-from engine.features import Cmvn
-from engine.vocabulary import Vocabulary
+from engine.speech.features import Cmvn
+from engine.speech.vocabulary import Vocabulary
 from tests.trust.bundles import fuzz as fuzz_bundles
 from tests.trust.corpus import write_corpus
 from tests.trust.fuzz import Tally, fuzz, try_one

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from engine.audio import AudioStream, Look, Waveform, load_audio
-from engine.compare import Variant
-from engine.containers import Probe, probe
+from engine.audio.containers import Probe, probe
+from engine.audio.read_options import ReadOptions
+from engine.audio.waveform import AudioStream, Look, Waveform, load_audio
+from engine.compare.compare import Variant
 from engine.errors import UnknownPrecisionError
-from engine.precision import VAD_AS_REQUEST, ClosedSession, Closing, ToggleEffects
-from engine.read_options import ReadOptions
-from engine.segments import VadOptions
-from engine.speed import Speed
+from engine.runtime.session_pool import VAD_AS_REQUEST, ClosedSession, Closing, ToggleEffects
+from engine.runtime.speed import Speed
+from engine.speech.endpointing import VadOptions
 from engine.tags import Emotion, Event, Language, parse_language
 from engine.transcript import Segment, TagConfidence, Timing, Token, Transcript
 

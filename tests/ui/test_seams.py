@@ -10,7 +10,7 @@ from engine.bundle import Bundle
 from engine.pipeline import Engine
 from tests.ui.fake_engine import FakeBundle, FakeEngine
 from ui.context import engine_progress
-from ui.texts import Texts
+from ui.text.texts import Texts
 
 
 def public(cls: type) -> set[str]:

@@ -20,14 +20,14 @@ import pytest
 from engine.errors import AudioNotFoundError, OptionError, PortUnavailableError
 from tests.ui.conftest import RunningPage
 from tests.ui.fake_engine import FakeEngine
+from ui.api.endpoints import uploaded_file
 from ui.context import Limits, PageContext
-from ui.endpoints import uploaded_file
-from ui.model_state import ModelState
+from ui.models.state import ModelState
 from ui.page import build_page
-from ui.queue_runner import QueueRunner
-from ui.run_slots import RunSlots
+from ui.scheduling.queue_runner import QueueRunner
+from ui.scheduling.run_slots import RunSlots
 from ui.serve import serve
-from ui.server_state import ServerState
+from ui.status.server_state import ServerState
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVE_FAKE = (

@@ -1,4 +1,4 @@
-// The Live tab: takes the microphone, sends its samples to the page's own server (ui/live_routes.py) one block after the other, and
+// The Live tab: takes the microphone, sends its samples to the page's own server (ui/live/routes.py) one block after the other, and
 // shows the text that comes back. Everything that comes as HTML was escaped by the server; nothing else becomes HTML here.
 (() => {
   const BLOCK_S = 0.25, MOST_S = 10, BEHIND_S = 120; // a block, the most that one request carries, the most that may wait

@@ -1,4 +1,4 @@
-// The Transcribe tab's queue and transcripts: asks the page's own server (ui/queue_routes.py) for rows and results as HTML, puts
+// The Transcribe tab's queue and transcripts: asks the page's own server (ui/transcribe/queue_routes.py) for rows and results as HTML, puts
 // them in, and carries out what is clicked. Everything that comes as HTML was escaped by the server; nothing else becomes HTML here.
 (() => {
   const BUSY_MS = 500, IDLE_MS = 60000, LOST_MS = 2000, DRAWN_MS = 100, MANY_ROWS = 20; // an idle page asks too, for who does not ask is taken for gone

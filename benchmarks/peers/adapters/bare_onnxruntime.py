@@ -13,7 +13,7 @@ from benchmarks.peers.adapters.frontend import VAD_GRAPH, BareRuntime
 
 
 class Graph:
-    """A session as :class:`engine.vad.RunsGraph` wants it."""
+    """A session as :class:`engine.speech.detector.RunsGraph` wants it."""
 
     def __init__(self, path: Path, *, threads: int) -> None:
         options = onnxruntime.SessionOptions()

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio import Waveform, load_audio
-from engine.features import Cmvn, FrameStack, Frontend, fbank
-from engine.segments import SpeechSpan, VadOptions
-from engine.vad import RunsGraph, SpeechDetector
+from engine.audio.waveform import Waveform, load_audio
+from engine.speech.detector import RunsGraph, SpeechDetector
+from engine.speech.endpointing import SpeechSpan, VadOptions
+from engine.speech.features import Cmvn, FrameStack, Frontend, fbank
 
 Floats = NDArray[np.float32]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio import Waveform
+from engine.audio.waveform import Waveform
 from engine.bundle import Bundle
 from engine.pipeline import Engine
-from engine.precision import VAD_OFF
+from engine.runtime.session_pool import VAD_OFF
 
 
 class _Ours:

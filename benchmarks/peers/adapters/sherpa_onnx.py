@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from benchmarks.peers.adapters.bare_onnxruntime import Graph
 from benchmarks.peers.adapters.frontend import VAD_GRAPH, find_speech, frontend_of
-from engine.audio import SAMPLE_RATE_HZ
-from engine.features import Frontend
+from engine.audio.waveform import SAMPLE_RATE_HZ
+from engine.speech.features import Frontend
 
 
 class _Sherpa:

@@ -1,0 +1,1 @@
+"""Decoding recordings of strangers in worker processes."""

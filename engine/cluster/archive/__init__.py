@@ -1,0 +1,1 @@
+"""An archive of recordings, transcribed by many workers on Ray."""

@@ -1,0 +1,1 @@
+"""The engine on Ray Serve, its protocol and its client."""

@@ -1,0 +1,1 @@
+"""One recording through two variants, and the distance of two texts."""

@@ -1,0 +1,1 @@
+"""Names, folders and journals of the files that the engine writes."""

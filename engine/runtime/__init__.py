@@ -1,0 +1,1 @@
+"""ONNX Runtime sessions, the processor they share, and what they use of the machine."""

@@ -1,0 +1,244 @@
+"""The only door to ONNX Runtime: open a graph, check it, run it, close it, give its memory back."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import functools
+import gc
+import json
+import logging
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from engine import SILENT
+from engine.errors import GraphContractError, NotQuantizedError, ProviderUnavailableError, SessionError
+from engine.runtime.cores import default_threads
+from engine.runtime.fifo_lock import Turns
+from engine.runtime.onnx_operators import count_products
+
+log = logging.getLogger(__name__)
+
+BYTES_PER_MB = 1_000_000
+DEVICES = ("cpu", "cuda", "auto")
+_ONNX_RUNTIME_ERRORS_ONLY = 3
+#: On a CPU a norm and an addition cost 45 µs for 171 frames, ONNX Runtime's fusion of both 380: its kernel is not vectorized.
+SLOW_FUSIONS = ("SkipLayerNormFusion",)
+
+
+def rss_mb() -> float:
+    """Resident memory of this process in MB (10⁶ bytes)."""
+    return float(psutil.Process().memory_info().rss) / BYTES_PER_MB
+
+
+def release_memory() -> None:
+    """Collect garbage and hand freed pages back to the system.
+
+    Without ``malloc_trim`` glibc keeps what a closed session freed: 968 MB stay of a full-size FP32 session, 74 MB after it.
+    """
+    gc.collect()
+    trim = _malloc_trim()
+    if trim is not None:
+        trim(0)
+
+
+@functools.cache
+def _malloc_trim() -> Any:
+    if not sys.platform.startswith("linux"):
+        return None
+    try:
+        return ctypes.CDLL(ctypes.util.find_library("c")).malloc_trim
+    except (OSError, AttributeError):
+        return None  # musl and others have no malloc_trim; their allocators return pages themselves
+
+
+@functools.cache
+def cpu_flags() -> frozenset[str]:
+    """The processor's feature flags as Linux names them; empty where /proc/cpuinfo does not exist."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return frozenset()
+    for line in lines:
+        name, _, values = line.partition(":")
+        if name.strip() in ("flags", "Features"):
+            return frozenset(values.split())
+    return frozenset()
+
+
+def saturates_in_int8() -> bool:
+    """Whether U8S8 products can saturate here: x86 without VNNI adds pairs in 16 bits."""
+    on_x86 = platform.machine().lower() in ("x86_64", "amd64")
+    return on_x86 and bool(cpu_flags()) and not cpu_flags() & {"avx512_vnni", "avx_vnni"}
+
+
+class Session:
+    """One open graph.
+
+    ``run`` may be called from several threads at once; with ``turns`` they run one after another. After ``close`` it may not be
+    run again.
+    """
+
+    def __init__(self, inner: Any, *, path: Path, model: str, precision: str, mb: float, turns: Turns | None = None) -> None:
+        self._inner = inner
+        self.path, self.model, self.precision, self.mb = path, model, precision, mb
+        self.provider: str = inner.get_providers()[0]
+        self._turn: AbstractContextManager[None] = nullcontext() if turns is None or not self.on_cpu else turns
+        self.input_names: tuple[str, ...] = tuple(entry.name for entry in inner.get_inputs())
+        self.output_names: tuple[str, ...] = tuple(entry.name for entry in inner.get_outputs())
+        self.metadata: dict[str, str] = dict(inner.get_modelmeta().custom_metadata_map)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        model: str,
+        precision: str,
+        device: str = "cpu",
+        threads: int | None = None,
+        require_integer: bool = False,
+        turns: Turns | None = None,
+    ) -> Session:
+        """Open a graph on a device; with ``require_integer`` refuse one whose weight products are in float.
+
+        ``int8`` itself keeps none in float; another INT8 recipe may keep as many as its file says it means to. Sessions that share
+        ``turns`` share the processor's cores; one on a GPU takes none.
+
+        Raises NotQuantizedError, ProviderUnavailableError, GraphContractError.
+        """
+        if require_integer:
+            products = count_products(path)
+            allowed = 0 if precision == "int8" else products.meant_floating
+            if products.integer == 0 or products.floating > allowed:
+                raise NotQuantizedError(path=path, integer=products.integer, floating=products.floating)
+        providers = _providers(device, precision)
+        _runtime_errors()  # loads the library now, so that its 30 MB are not charged to the first session
+        _warn_of_reports()
+        release_memory()  # memory that something else left free would be reused and hide what this session takes
+        before = rss_mb()
+        inner = _open(path, providers=providers, threads=threads or default_threads())
+        if device == "cuda" and inner.get_providers()[0] != "CUDAExecutionProvider":
+            # On a machine without a GPU onnxruntime-gpu lists CUDA, raises nothing and runs on the CPU.
+            raise ProviderUnavailableError(device=device, reason="ONNX Runtime fell back to the CPU: no usable GPU, CUDA 13 or cuDNN 9")
+        session = cls(inner, path=path, model=model, precision=precision, mb=rss_mb() - before, turns=turns)
+        # Its weights are resident at the latest when it has run once, whatever the measurement missed.
+        session.mb = max(session.mb, session.file_mb)
+        return session
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether it really runs on the CPU, whatever was asked for."""
+        return self.provider == "CPUExecutionProvider"
+
+    @property
+    def file_mb(self) -> float:
+        """Megabytes on disk, external weights included."""
+        data = self.path.with_name(self.path.name + ".data")
+        return sum(file.stat().st_size for file in (self.path, data) if file.exists()) / BYTES_PER_MB
+
+    def run(self, output_names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """Run the graph: named inputs to a list of outputs, in the order asked for."""
+        inner = self._inner
+        if inner is None:
+            raise SessionError(f"{self.path.name} was closed; ask the pool for a new lease")
+        try:
+            with self._turn:
+                names = list(self.output_names if output_names is None else output_names)
+                results = inner.run(names, dict(feeds)) if self.on_cpu else _run_bound(inner, names, feeds)
+        except _runtime_errors() as error:
+            reason = " ".join(str(error).split())[:300]
+            raise GraphContractError(path=self.path, reason=f"it cannot be run ({reason})") from error
+        return [np.asarray(result) for result in results]
+
+    def metadata_ids(self, name: str) -> tuple[int, ...]:
+        """A JSON list of whole numbers in the graph's metadata; GraphContractError if it is not there."""
+        try:
+            values = json.loads(self.metadata[name])
+            return tuple(int(value) for value in values)
+        except (KeyError, TypeError, ValueError) as error:
+            raise GraphContractError(path=self.path, reason=f"its metadata has no list {name!r}") from error
+
+    def close(self) -> None:
+        """Drop the graph; the memory is handed back by :func:`release_memory`."""
+        self._inner = None
+
+
+def _run_bound(inner: Any, output_names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+    """Run a graph on a device: each input goes there once, the outputs stay there until all are complete and come back together."""
+    binding = inner.io_binding()
+    for name, value in feeds.items():
+        binding.bind_cpu_input(name, np.ascontiguousarray(value))
+    for name in output_names:
+        binding.bind_output(name, inner.get_providers()[0].removesuffix("ExecutionProvider").lower())
+    inner.run_with_iobinding(binding)
+    return list(binding.copy_outputs_to_cpu())
+
+
+def _providers(device: str, precision: str) -> list[Any]:
+    if device not in DEVICES:
+        raise ProviderUnavailableError(device=device, reason=f"choose one of {', '.join(DEVICES)}")
+    if device == "cpu":
+        return ["CPUExecutionProvider"]
+    import onnxruntime  # noqa: PLC0415 - loaded with the first session: --help and errors do not wait for it
+
+    if precision.startswith("int8"):
+        if device == "auto":
+            return ["CPUExecutionProvider"]
+        reason = "CUDA has no kernels for dynamic INT8 and would send every layer back to the CPU; lightweight mode is for CPUs"
+        raise ProviderUnavailableError(device=device, reason=reason)
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        if device == "auto":
+            return ["CPUExecutionProvider"]
+        raise ProviderUnavailableError(device=device, reason="this ONNX Runtime was built without CUDA; install onnxruntime-gpu")
+    # HEURISTIC: EXHAUSTIVE tunes again for every new length.
+    return [("CUDAExecutionProvider", {"cudnn_conv_algo_search": "HEURISTIC"}), "CPUExecutionProvider"]
+
+
+@functools.cache
+def _warn_of_reports() -> None:
+    """Say it once where ONNX Runtime reports to its maker because somebody imported it before ``engine`` (engine/runtime/telemetry.py)."""
+    if not SILENT:
+        log.warning("onnxruntime was imported before engine and may send reports; import engine first, or set ORT_DISABLE_TELEMETRY=1")
+
+
+@functools.cache
+def _runtime_errors() -> tuple[type[BaseException], ...]:
+    """What ONNX Runtime raises; its exceptions share no base but Exception."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415 - as above
+
+    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile", "NotImplemented", "RuntimeException", "EPFail")
+    return (RuntimeError, ValueError, *(getattr(state, name) for name in names))
+
+
+def _open(path: Path, *, providers: list[Any], threads: int) -> Any:
+    import onnxruntime  # noqa: PLC0415 - loaded with the first session: --help and errors do not wait for it
+
+    # A CUDA provider that cannot be loaded is logged as an error and then replaced; Session.open reports it in our words.
+    quiet = _ONNX_RUNTIME_ERRORS_ONLY + (providers[0] != "CPUExecutionProvider")
+    onnxruntime.set_default_logger_severity(quiet)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False  # every segment has another length, so a pattern never fits twice
+    options.log_severity_level = _ONNX_RUNTIME_ERRORS_ONLY
+    # A thread that waits spins for 0.1 ms, which bridges the gaps between operators (186 → 174 ms for 10 s in INT8), then sleeps:
+    # ONNX Runtime's own choice spins on and burns a core while nobody speaks.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+    options.add_session_config_entry("session.intra_op.spin_duration_us", "100")
+    if saturates_in_int8():
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    slow = SLOW_FUSIONS if providers == ["CPUExecutionProvider"] else ()
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=providers, disabled_optimizers=list(slow))
+    except _runtime_errors() as error:
+        reason = " ".join(str(error).split())[:300]
+        raise GraphContractError(path=path, reason=f"ONNX Runtime cannot open it ({reason})") from error

@@ -1,0 +1,1 @@
+"""Samples → features → speech spans → tokens and tags: VAD and ASR."""

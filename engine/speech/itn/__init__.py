@@ -1,0 +1,1 @@
+"""Inverse text normalization (ITN): number words → digits."""

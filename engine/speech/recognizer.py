@@ -1,0 +1,168 @@
+"""Features + prompt → text, tokens with times, and the four tags, with a SenseVoice session.
+
+The prompt is language and text norm; the output's first four positions answer with language, emotion, event and
+text norm, in that order, as upstream. The rest is CTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.bundle import ITN_BY_LIBRARY, Bundle
+from engine.errors import GraphContractError, UnknownLanguageError
+from engine.speech.ctc import collapse, frame_times_ms
+from engine.speech.features import FRAME_SHIFT_MS
+from engine.speech.itn.itn import apply_itn
+from engine.speech.vocabulary import Vocabulary
+from engine.tags import Emotion, Event, Language, TextNorm, likeliest_emotion
+from engine.transcript import TagConfidence, Token
+
+Floats = NDArray[np.float32]
+TagT = TypeVar("TagT", Language, Emotion, Event)
+
+PROMPT_POSITIONS = 4
+OUTPUTS = ("token_ids", "log_probs", "tag_probs")
+
+
+class AsrSession(Protocol):
+    """What recognition needs of a session."""
+
+    path: Any
+
+    @property
+    def input_names(self) -> Sequence[str]:  # noqa: D102 - as engine.runtime.session.Session
+        ...
+
+    @property
+    def output_names(self) -> Sequence[str]:  # noqa: D102 - as engine.runtime.session.Session
+        ...
+
+    def run(self, output_names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:  # noqa: D102 - as engine.runtime.session.Session
+        ...
+
+    def metadata_ids(self, name: str) -> tuple[int, ...]:  # noqa: D102 - as engine.runtime.session.Session
+        ...
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """What one stretch of features became; token times count from its start."""
+
+    text: str
+    tokens: tuple[Token, ...]
+    language: Language
+    emotion: Emotion
+    event: Event
+    confidence: TagConfidence
+    probabilities: Mapping[str, Mapping[str, float]]
+
+
+class Recognizer:
+    """Recognizes segments with one ASR session, one at a time or on a GPU several; holds no state between them."""
+
+    def __init__(self, session: AsrSession, vocabulary: Vocabulary, bundle: Bundle) -> None:
+        missing = [name for name in OUTPUTS if name not in session.output_names]
+        if missing:
+            raise GraphContractError(path=session.path, reason=f"it lacks the outputs {', '.join(missing)}")
+        self._session, self._vocabulary, self._bundle = session, vocabulary, bundle
+        tag_ids = session.metadata_ids("tag_token_ids")
+        if not tag_ids or max(tag_ids) >= len(vocabulary):
+            raise GraphContractError(path=session.path, reason="its tag_token_ids lie outside the vocabulary")
+        self._tags = [vocabulary.tag(index) for index in tag_ids]
+        for family in (Language, Emotion, Event):
+            if not any(isinstance(tag, family) for tag in self._tags):
+                raise GraphContractError(path=session.path, reason=f"no {family.__name__.lower()} tag is among its tag_token_ids")
+        self._frame_ms = bundle.lfr["asr"].n * FRAME_SHIFT_MS
+
+    def recognize(
+        self, features: Floats, *, duration_ms: int, language: str = "auto", itn: bool = True, ban_emo_unknown: bool = False
+    ) -> Recognition:
+        """Recognize features (T, 560) that last ``duration_ms``; UnknownLanguageError for a language without a prompt row.
+
+        With ``itn`` the text has its numbers as digits; the tokens stay as the model spoke them.
+        """
+        return self.recognize_batch([features], durations_ms=[duration_ms], language=language, itn=itn, ban_emo_unknown=ban_emo_unknown)[0]
+
+    def recognize_batch(
+        self,
+        batch: Sequence[Floats],
+        *,
+        durations_ms: Sequence[int],
+        language: str = "auto",
+        itn: bool = True,
+        ban_emo_unknown: bool = False,
+    ) -> list[Recognition]:
+        """As :meth:`recognize`, several features (T, 560) in one run, padded to the longest; more than one needs a graph that masks."""
+        rows = self._bundle.language_rows
+        if language not in rows:
+            raise UnknownLanguageError(language=language, known=rows)
+        by_library = itn and self._bundle.itn == ITN_BY_LIBRARY
+        norm = TextNorm.WITHITN if itn and not by_library else TextNorm.WOITN
+        token_ids, log_probs, tag_probs = self._run(batch, language_row=rows[language], norm_row=self._bundle.textnorm_rows[norm.value])
+        found = []
+        for row, (features, duration_ms) in enumerate(zip(batch, durations_ms, strict=True)):
+            spoken = slice(PROMPT_POSITIONS, PROMPT_POSITIONS + len(features))
+            tokens = self._tokens(token_ids[row, spoken], log_probs[row, spoken], duration_ms)
+            recognition = self._finish(tokens, tag_probs[row], ban_emo_unknown=ban_emo_unknown)
+            found.append(replace(recognition, text=apply_itn(recognition.text)) if by_library else recognition)
+        return found
+
+    def _run(self, batch: Sequence[Floats], *, language_row: int, norm_row: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Token ids and log probabilities (B, P), tag probabilities (B, 4, K) of features padded with zeros."""
+        count, longest = len(batch), max(len(features) for features in batch)
+        speech = batch[0][None] if count == 1 else np.stack([np.pad(one, ((0, longest - len(one)), (0, 0))) for one in batch])
+        feeds: dict[str, NDArray[Any]] = {
+            "speech": speech,
+            "language": np.full(count, language_row, np.int32),
+            "textnorm": np.full(count, norm_row, np.int32),
+        }
+        if "speech_lengths" in self._session.input_names:  # a GPU graph, which masks batches
+            feeds["speech_lengths"] = np.array([len(features) for features in batch], np.int32)
+        token_ids, log_probs, tag_probs = self._session.run(OUTPUTS, feeds)
+        expected = (count, longest + PROMPT_POSITIONS)
+        if token_ids.shape != expected or log_probs.shape != expected or tag_probs.shape != (count, PROMPT_POSITIONS, len(self._tags)):
+            raise GraphContractError(
+                path=self._session.path, reason=f"it answers {token_ids.shape} and {tag_probs.shape} for {longest} frames"
+            )
+        return token_ids, log_probs, tag_probs
+
+    def _tokens(self, token_ids: NDArray[Any], log_probs: NDArray[Any], duration_ms: int) -> list[tuple[int, Token]]:
+        tokens = []
+        for emission in collapse(token_ids, log_probs):
+            if self._vocabulary.is_text(emission.token_id):
+                start_ms, end_ms = frame_times_ms(emission, frame_ms=self._frame_ms, duration_ms=duration_ms)
+                piece = self._vocabulary.piece(emission.token_id)
+                tokens.append((emission.token_id, Token(text=piece, start_ms=start_ms, end_ms=end_ms, confidence=emission.confidence)))
+        return tokens
+
+    def _finish(self, tokens: list[tuple[int, Token]], tag_probs: Floats, *, ban_emo_unknown: bool) -> Recognition:
+        languages = self._family(tag_probs[0], Language)
+        emotions = self._family(tag_probs[1], Emotion)
+        events = self._family(tag_probs[2], Event)
+        emotion = likeliest_emotion(emotions, ban_unknown=ban_emo_unknown)
+        language, event = _likeliest(languages), _likeliest(events)
+        return Recognition(
+            text=self._vocabulary.text(index for index, _ in tokens),
+            tokens=tuple(token for _, token in tokens),
+            language=language,
+            emotion=emotion,
+            event=event,
+            confidence=TagConfidence(language=languages[language], emotion=emotions[emotion], event=events[event]),
+            probabilities={
+                "language": {tag.value: value for tag, value in languages.items()},
+                "emotion": {tag.value: value for tag, value in emotions.items()},
+                "event": {tag.value: value for tag, value in events.items()},
+            },
+        )
+
+    def _family(self, probabilities: Floats, family: type[TagT]) -> dict[TagT, float]:
+        return {tag: float(value) for tag, value in zip(self._tags, probabilities, strict=True) if isinstance(tag, family)}
+
+
+def _likeliest(probabilities: Mapping[TagT, float]) -> TagT:
+    return max(probabilities, key=lambda tag: probabilities[tag])

@@ -1,0 +1,110 @@
+"""A speech span and its frames → Segment: what a recording's spans and those of a live stream have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import GraphContractError
+from engine.runtime.session_pool import VAD_AS_REQUEST, SessionSet
+from engine.speech.batching import batches_by_length
+from engine.speech.endpointing import SpeechSpan
+from engine.speech.features import FRAME_LENGTH_MS, FRAME_SHIFT_MS
+from engine.speech.parts import Parts
+from engine.speech.recognizer import Recognition, Recognizer
+from engine.tags import Language
+from engine.transcript import Segment
+
+Floats = NDArray[np.float32]
+
+#: A segment tagged nospeech with at least this probability is left out even where it was given text.
+SURE_OF_NO_SPEECH = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What one request asks of the recognizer."""
+
+    language: str = "auto"
+    itn: bool = True
+    ban_emo_unknown: bool = False
+    vad_precision: str = VAD_AS_REQUEST
+    #: Told each segment as soon as it is recognized, in the thread that recognizes.
+    on_segment: Callable[[Segment], None] | None = None
+
+
+def frames_of(span: SpeechSpan) -> slice:
+    """The frames that lie whole within a span, as a slice of the recording's fbank."""
+    # Frames lie on a 10 ms grid and so do spans: these are the frames of the cut-out samples, without computing them again.
+    first, last = span.start_ms // FRAME_SHIFT_MS, max(0, (span.end_ms - FRAME_LENGTH_MS) // FRAME_SHIFT_MS + 1)
+    return slice(first, last)
+
+
+class SpanRecognizer:
+    """Recognizes spans with the sessions of one lease; holds no state between them."""
+
+    def __init__(self, parts: Parts, sessions: SessionSet, wishes: Wishes) -> None:
+        self._recognizer = Recognizer(sessions.asr, parts.vocabulary, parts.bundle)
+        self._frontend, self._wishes = parts.frontend, wishes
+        self._batches = "speech_lengths" in sessions.asr.input_names and not sessions.asr.on_cpu
+        self._max_frames = int(sessions.asr.metadata.get("max_frames", "0"))
+
+    @property
+    def batches(self) -> bool:
+        """Whether several spans at once are worth it: on a graph that masks, on a processor that is idle without."""
+        return self._batches
+
+    def recognize(self, frames: Floats, *, duration_ms: int) -> Recognition:
+        """What a fbank (T, 80) of at least one frame became. GraphContractError for one that is too long."""
+        return self._recognize([self._features(frames)], [duration_ms])[0]
+
+    def segment(self, span: SpeechSpan, frames: Floats) -> Segment | None:
+        """The segment of a span and its fbank (T, 80); None where no speech is in it. Errors as those of :meth:`recognize`."""
+        if not len(frames):
+            return None
+        return _segment(span, self.recognize(frames, duration_ms=span.end_ms - span.start_ms))
+
+    def segments(self, spans: Sequence[SpeechSpan], frames: Sequence[Floats]) -> list[Segment | None]:
+        """As :meth:`segment`, for several spans in as few runs as their lengths allow."""
+        features = [self._features(own) for own in frames]
+        found: list[Segment | None] = [None] * len(spans)
+        with_frames = [place for place, own in enumerate(features) if len(own)]
+        for batch in batches_by_length([len(features[place]) for place in with_frames]):
+            places = [with_frames[index] for index in batch]
+            durations_ms = [spans[place].end_ms - spans[place].start_ms for place in places]
+            for place, heard in zip(places, self._recognize([features[place] for place in places], durations_ms), strict=True):
+                found[place] = _segment(spans[place], heard)
+        return found
+
+    def _features(self, frames: Floats) -> Floats:
+        features = self._frontend.asr_features(frames)
+        if self._max_frames and len(features) > self._max_frames:
+            reason = f"a segment of {len(features)} frames is longer than the graph's positions ({self._max_frames}); lower max_segment_ms"
+            raise GraphContractError(path="asr", reason=reason)
+        return features
+
+    def _recognize(self, batch: Sequence[Floats], durations_ms: Sequence[int]) -> list[Recognition]:
+        wishes = self._wishes
+        return self._recognizer.recognize_batch(
+            batch, durations_ms=durations_ms, language=wishes.language, itn=wishes.itn, ban_emo_unknown=wishes.ban_emo_unknown
+        )
+
+
+def _segment(span: SpeechSpan, heard: Recognition) -> Segment | None:
+    if heard.language is Language.NOSPEECH and (not heard.text or heard.confidence.language >= SURE_OF_NO_SPEECH):
+        return None  # FSMN-VAD over-triggers on noise; the recognizer's own verdict settles it
+    tokens = tuple(replace(t, start_ms=t.start_ms + span.start_ms, end_ms=t.end_ms + span.start_ms) for t in heard.tokens)
+    return Segment(
+        start_ms=span.start_ms,
+        end_ms=span.end_ms,
+        text=heard.text,
+        language=heard.language,
+        emotion=heard.emotion,
+        event=heard.event,
+        confidence=heard.confidence,
+        tokens=tokens,
+        probabilities=heard.probabilities,
+    )

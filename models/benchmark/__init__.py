@@ -1,0 +1,1 @@
+"""Size, start, latency and memory of each precision, measured in fresh processes."""

@@ -1,0 +1,1 @@
+"""What a bundle folder consists of, and adding to it."""

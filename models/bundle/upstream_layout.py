@@ -1,0 +1,37 @@
+"""What every bundle shares with upstream: the rows of the prompt table, the layout of tokens.txt, what a graph says about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.speech.features import Cmvn
+from engine.tags import TextNorm
+
+#: Rows of the embedding table that prompt a language and a text norm (``SenseVoiceSmall.lid_dict`` and ``textnorm_dict``).
+PROMPT_LANGUAGE = {"auto": 0, "zh": 3, "en": 4, "yue": 7, "ja": 11, "ko": 12, "nospeech": 13}
+PROMPT_TEXTNORM = {TextNorm.WITHITN: 14, TextNorm.WOITN: 15}
+
+#: The prompt as ``bundle.json`` writes it.
+PROMPT = {"language": PROMPT_LANGUAGE, "textnorm": {norm.value: row for norm, row in PROMPT_TEXTNORM.items()}}
+
+
+def write_tokens(path: Path, pieces: Sequence[str]) -> None:
+    """Write ``tokens.txt``: one ``<piece> <id>`` a line."""
+    path.write_text("".join(f"{piece} {index}\n" for index, piece in enumerate(pieces)), encoding="utf-8")
+
+
+def prompt_metadata() -> dict[str, str]:
+    """The prompt rows under sherpa-onnx's metadata keys: ``lang_zh``, ``with_itn``, …"""
+    rows = {f"lang_{language}": str(row) for language, row in PROMPT_LANGUAGE.items()}
+    return rows | {"with_itn": str(PROMPT_TEXTNORM[TextNorm.WITHITN]), "without_itn": str(PROMPT_TEXTNORM[TextNorm.WOITN])}
+
+
+def frontend_metadata(cmvn: Cmvn, *, lfr_m: int, lfr_n: int) -> dict[str, str]:
+    """LFR and CMVN under sherpa-onnx's metadata keys; vectors are comma-separated."""
+    return {
+        "lfr_window_size": str(lfr_m),
+        "lfr_window_shift": str(lfr_n),
+        "neg_mean": ",".join(f"{value:.9g}" for value in cmvn.shift),
+        "inv_stddev": ",".join(f"{value:.9g}" for value in cmvn.scale),
+    }

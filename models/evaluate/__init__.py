@@ -1,0 +1,1 @@
+"""Bundles measured on recordings: error rates, tags, VAD, agreement of precisions."""

@@ -1,0 +1,290 @@
+"""Folders of recordings → Recording lists, each set aside for calibration, tuning or test, and checked to be disjoint.
+
+What a recording is for depends on a hash of its speaker alone (of its file where a set has one speaker, or names none):
+it never moves when recordings are added, and no speaker calibrates a model and judges it as well.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import soundfile
+
+from engine.audio.waveform import load_audio
+from engine.errors import LightVoiceError
+
+if TYPE_CHECKING:
+    from models.starter.corpus import Utterance
+
+LABELS = "labels.tsv"
+AUDIO_SUFFIXES = frozenset({".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".mp4", ".ogg", ".opus", ".wav", ".webm"})
+CALIBRATION_SHARE = 0.3
+TUNING_SHARE = 0.2
+#: Where the speakers are named that the starter bundle (``models.starter``) never learnt from.
+STARTER_CONFIG = Path(__file__).resolve().parent.parent / "starter" / "config.yaml"
+
+_CHUNK_BYTES = 1 << 20
+_TONED_SYLLABLES = re.compile(r"[a-zü:]+[1-5]( [a-zü:]+[1-5])*")
+_SPOKEN = re.compile(r"(?:^|;)text=([^;]+)")
+
+
+class RecordingsError(LightVoiceError, ValueError):
+    """A folder holds no recordings, its labels do not fit, or two sets share a recording."""
+
+
+class Purpose(StrEnum):
+    """What a recording may be used for."""
+
+    CALIBRATION = "calibration"
+    TUNING = "tuning"
+    TEST = "test"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """One audio file and what is known of it; None or "" where nobody wrote it down."""
+
+    path: Path
+    source: str
+    text: str | None
+    speaker: str
+    language: str
+    label: str | None
+    duration_s: float
+    condition: str | None = None
+    #: Recordings of one group share a purpose: ``source/speaker``, or ``source/file`` where speakers tell nothing apart.
+    group: str = ""
+    #: Set where something else than the group decides, as the starter's held-out speakers do.
+    purpose: Purpose | None = None
+
+
+def read_recordings(folder: Path) -> list[Recording]:
+    """The recordings of a folder with ``labels.tsv``, of a folder of such folders, or else every audio file below it.
+
+    ``labels.tsv`` is tab-separated without quotes, ``path`` first; ``text``, ``label``, ``speaker``, ``language``, ``notes``,
+    ``condition`` and ``duration_s`` are read where present. Raises RecordingsError for a folder without recordings and for
+    labels that name a missing file.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise RecordingsError(f"no folder of recordings {folder}; name a folder with audio files or with {LABELS}")
+    if (folder / LABELS).is_file():
+        found = _labelled(folder)
+    else:
+        parts = [part for part in sorted(folder.iterdir()) if (part / LABELS).is_file()]
+        found = [recording for part in parts for recording in _labelled(part)] if parts else _unlabelled(folder)
+    if not found:
+        raise RecordingsError(f"no recordings in {folder}; put audio files (wav, flac, mp3, ogg, m4a …) or folders with {LABELS} there")
+    return found
+
+
+def _labelled(folder: Path) -> list[Recording]:
+    table = folder / LABELS
+    try:
+        with table.open(encoding="utf-8", newline="") as handle:
+            rows = list(csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE, restval=""))
+    except UnicodeDecodeError as error:
+        raise RecordingsError(f"{table} is not UTF-8 text ({error.reason}); save it as UTF-8") from error
+    if rows and "path" not in rows[0]:
+        raise RecordingsError(f"{table} has no column 'path'; its first line names the columns, separated by tabs")
+    missing = [row["path"] for row in rows if not (folder / row["path"]).is_file()]
+    if missing:
+        raise RecordingsError(f"{table} names {len(missing)} files that are not there, the first is {missing[0]}; fetch the set again")
+    has_turns = (folder / "rttm").is_dir()  # its labels point at the turns
+    return _grouped(_recording(folder, row, has_turns=has_turns) for row in rows)
+
+
+def _recording(folder: Path, row: dict[str, str], *, has_turns: bool) -> Recording:
+    path = folder / row["path"]
+    language = row.get("language", "").strip()
+    text, label = _text_and_label(row, language)
+    try:
+        duration_s = float(row.get("duration_s") or _duration_s(path))
+    except ValueError as error:
+        raise RecordingsError(f"{folder / LABELS}: duration_s of {row['path']} is {row['duration_s']!r}; write seconds") from error
+    return Recording(
+        path=path,
+        source=folder.resolve().name,
+        text=text,
+        speaker=row.get("speaker", "").strip(),
+        language=language,
+        label=None if has_turns else label,
+        duration_s=duration_s,
+        condition=row.get("condition", "").strip() or None,
+    )
+
+
+def _text_and_label(row: dict[str, str], language: str) -> tuple[str | None, str | None]:
+    """What was said and which class it is: a ``label`` is the transcript, unless ``text`` or the notes have that, or nobody speaks."""
+    label = row.get("label", "").strip() or None
+    spoken = _SPOKEN.search(row.get("notes", ""))
+    if "text" in row:
+        return row["text"].strip() or None, label
+    if spoken is not None:
+        return spoken.group(1).strip(), label
+    if not language:
+        return None, label
+    toned = label is not None and _TONED_SYLLABLES.fullmatch(label)  # nothing that a recognizer would write
+    return (None if toned else label), None
+
+
+def _duration_s(path: Path) -> float:
+    try:
+        return float(soundfile.info(str(path)).duration)
+    except soundfile.LibsndfileError:
+        return load_audio(path).duration_s  # a container that FFmpeg reads
+
+
+def _unlabelled(folder: Path) -> list[Recording]:
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file())
+    return _grouped(
+        Recording(
+            path=path,
+            source=folder.resolve().name,
+            text=None,
+            speaker=path.relative_to(folder).as_posix(),
+            language="",
+            label=None,
+            duration_s=_duration_s(path),
+        )
+        for path in paths
+    )
+
+
+def _grouped(recordings: Iterable[Recording]) -> list[Recording]:
+    """One source's recordings with the group that decides their purpose."""
+    found = list(recordings)
+    several = len({recording.speaker for recording in found} - {""}) > 1
+    return [
+        replace(recording, group=f"{recording.source}/{recording.speaker if several and recording.speaker else recording.path.name}")
+        for recording in found
+    ]
+
+
+def _draw(name: str) -> float:
+    """A number in [0, 1) that depends on the name alone."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big") / 2**48
+
+
+def purpose_of(recording: Recording) -> Purpose:
+    """What a recording may be used for: 30 % of the groups calibrate, 20 % tune, 50 % test."""
+    if recording.purpose is not None:
+        return recording.purpose
+    draw = _draw(recording.group or f"{recording.source}/{recording.speaker or recording.path.name}")
+    if draw < CALIBRATION_SHARE:
+        return Purpose.CALIBRATION
+    return Purpose.TUNING if draw < CALIBRATION_SHARE + TUNING_SHARE else Purpose.TEST
+
+
+def starter_recordings(data: Path) -> dict[Purpose, list[Recording]]:
+    """The recordings for the starter bundle: what it learnt from may calibrate it, only speakers and words it never heard judge it.
+
+    Of the sets it learnt from, the training part calibrates and the held-out part tunes and tests; sets that it never saw are shared
+    out as for any bundle. Sets that are not there are left out. Raises RecordingsError as :func:`read_recordings`.
+    """
+    import yaml
+
+    from models.starter.corpus import CorpusError, read_corpus
+    from models.starter.public_sets import READERS
+
+    config = yaml.safe_load(STARTER_CONFIG.read_text(encoding="utf-8"))
+    recordings = read_recordings(Path(data).resolve())
+    root = Path(data).resolve().parent if (Path(data) / LABELS).is_file() else Path(data).resolve()  # one set alone, or a folder of them
+    absent = set(READERS) - {recording.source for recording in recordings}
+    try:
+        learnt = {utterance.path: utterance for utterance in read_corpus(root, config, without=absent)}
+    except CorpusError as error:
+        raise RecordingsError(str(error)) from error
+    shared: dict[Purpose, list[Recording]] = {purpose: [] for purpose in Purpose}
+    by_file = _drawn_by_file(recordings, learnt)
+    for recording in recordings:
+        utterance = learnt.get(recording.path)
+        if utterance is not None:
+            known = replace(recording, text=utterance.text or None)
+            recording = _as_learnt(known, held_out=utterance.split == "test", by_file=recording.group in by_file)  # noqa: PLW2901 - the same one, with what the corpus knows of it
+        elif recording.source in READERS:
+            continue  # too long, or nothing that its units can spell: neither trained on nor held out
+        shared[purpose_of(recording)].append(recording)
+    return shared
+
+
+def _drawn_by_file(recordings: Iterable[Recording], learnt: Mapping[Path, Utterance]) -> set[str]:
+    """Groups that cannot be shared out whole: voices that were trained on too (words were held out), and a set's only held-out voice."""
+    trained: set[str] = set()
+    held_out: dict[str, set[str]] = defaultdict(set)
+    for recording in recordings:
+        utterance = learnt.get(recording.path)
+        if utterance is not None and utterance.split == "train":
+            trained.add(recording.group)
+        elif utterance is not None:
+            held_out[recording.source].add(recording.group)
+    return trained.union(*(groups for groups in held_out.values() if len(groups) == 1))
+
+
+def _as_learnt(recording: Recording, *, held_out: bool, by_file: bool) -> Recording:
+    group = f"{recording.source}/{recording.path.name}" if by_file else recording.group
+    if not held_out:
+        return replace(recording, group=group, purpose=Purpose.CALIBRATION)
+    tunes = _draw(group) < TUNING_SHARE / (1 - CALIBRATION_SHARE)
+    return replace(recording, group=group, purpose=Purpose.TUNING if tunes else Purpose.TEST)
+
+
+def select(recordings: Sequence[Recording], purpose: Purpose, *, limit: int | None = None, seed: int = 9527) -> list[Recording]:
+    """The recordings set aside for a purpose, at most ``limit``: sources take turns, and within each its languages and labels.
+
+    The order is drawn from the seed and each recording's name: the same folder always gives the same list.
+    """
+    if limit is not None and limit < 1:
+        raise RecordingsError(f"a limit of {limit} recordings leaves none; choose at least 1")
+    strata: dict[str, dict[tuple[str, str], list[Recording]]] = defaultdict(lambda: defaultdict(list))
+    for recording in recordings:
+        if purpose_of(recording) is purpose:
+            strata[recording.source][recording.language, recording.label or ""].append(recording)
+    for labels in strata.values():
+        for stratum in labels.values():
+            stratum.sort(key=lambda recording: _draw(f"{seed}/{recording.source}/{recording.path.name}"))
+    chosen = _take_turns([_take_turns([labels[name] for name in sorted(labels)]) for _, labels in sorted(strata.items())])
+    return chosen[:limit]
+
+
+def _take_turns(queues: Sequence[Sequence[Recording]]) -> list[Recording]:
+    """The first of every queue, then the second of every one, …"""
+    longest = max((len(queue) for queue in queues), default=0)
+    return [queue[turn] for turn in range(longest) for queue in queues if turn < len(queue)]
+
+
+def content_sha256(path: Path) -> str:
+    """The sha256 of a file's bytes, in hex: under whatever name a recording comes, it is known again."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as handle:
+        while chunk := handle.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def check_disjoint(**sets: Sequence[Recording]) -> None:
+    """Raise RecordingsError naming the first recording whose bytes or whose speaker occur in two of the sets."""
+    owner: dict[str, tuple[str, Recording]] = {}
+    for name, recordings in sets.items():
+        for recording in recordings:
+            for key, what in _identities(recording):
+                first, other = owner.setdefault(key, (name, recording))
+                if first != name:
+                    raise RecordingsError(
+                        f"{recording.path} of the {name} set has {what} of {other.path} in the {first} set; "
+                        "sets must not share recordings: leave one of the two out"
+                    )
+
+
+def _identities(recording: Recording) -> Iterator[tuple[str, str]]:
+    yield f"content {content_sha256(recording.path)}", "the content"
+    if recording.group:
+        yield f"group {recording.group}", "the speaker"

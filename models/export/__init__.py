@@ -1,0 +1,1 @@
+"""Networks and ready-made graphs → ONNX graphs that keep the bundle contract."""

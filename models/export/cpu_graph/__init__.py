@@ -1,0 +1,1 @@
+"""The parts of the exported graph that are rewritten for CPUs."""

@@ -1,0 +1,191 @@
+"""The vocabulary's layer of an exported graph in pieces, so that the logits of all tokens are in memory at no time.
+
+25 055 logits a frame are 50 MB for 30 s of audio, their softmax another 50: a fifth of what lightweight mode took in all. Of each piece
+the best token and its share of the piece are kept, which is all that the best token and its share of the whole need:
+
+    share of the whole = share of its piece · (sum of exponentials of the piece) / (sum over all pieces)
+
+The sums are taken relative to the best logit of all, so that nothing overflows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+from models.networks.sensevoice import PROMPT_POSITIONS
+
+#: Logits of one piece for ten seconds are 2.8 MB: they stay in the caches of a small processor. The starter's vocabulary is one piece.
+PIECE = 4096
+LAYER = "ctc.ctc_lo"
+_NODE, _WEIGHT = "/network/ctc/ctc_lo", f"network.{LAYER}"
+_FIRST, _PROMPT, _ONE, _LAST = "head_first", "head_prompt", "head_one", "head_last"
+_COMPARING = ("ArgMax", "TopK")
+
+
+def split_head(model: onnx.ModelProto, *, piece: int = PIECE) -> int:
+    """Rewrite the last product of an ASR graph and what follows it, in place: -> the number of pieces.
+
+    A vocabulary of at most ``piece`` tokens stays whole, and so does a graph without our outputs. The weights become
+    ``network.ctc.ctc_lo.<n>.weight`` (D, V_n) and ``….bias`` (V_n).
+    """
+    graph = model.graph
+    found = _head_of(graph)
+    if found is None:
+        return 1
+    product, addition = found
+    values = {tensor.name: tensor for tensor in graph.initializer}
+    weight = numpy_helper.to_array(values[product.input[1]])
+    bias_name = next(name for name in addition.input if name in values)
+    bias = numpy_helper.to_array(values[bias_name])
+    edges = [*range(0, len(bias), piece), len(bias)]
+    if len(edges) == 2:
+        return 1
+    tag_ids = next(json.loads(entry.value) for entry in model.metadata_props if entry.key == "tag_token_ids")
+    source = product.input[0]
+    _remove_after(graph, product, needed=source)
+    for index, (start, stop) in enumerate(pairwise(edges)):
+        _store(graph, f"{_WEIGHT}.{index}.weight", np.ascontiguousarray(weight[:, start:stop]))
+        _store(graph, f"{_WEIGHT}.{index}.bias", bias[start:stop])
+        _store(graph, f"head_offset_{index}", np.array([start], np.int64))
+    _store(graph, _FIRST, np.array([0], np.int64))
+    _store(graph, _PROMPT, np.array([PROMPT_POSITIONS], np.int64))
+    _store(graph, _ONE, np.array([1], np.int64))
+    _store(graph, _LAST, np.array([-1], np.int64))
+    graph.node.extend(_pieces(source, count=len(edges) - 1))
+    graph.node.extend(_whole(len(edges) - 1))
+    graph.node.extend(_tags(graph, tag_ids, edges))
+    return len(edges) - 1
+
+
+def logits_of(graph: onnx.GraphProto) -> list[str]:
+    """The tensors that hold a graph's logits, (1, T, V_n) each, in the order of the vocabulary: what its best tokens are taken of.
+
+    Empty for a graph without any. Recipes rename and insert nodes; that the comparisons of logits come before every other one stays.
+    """
+    after: set[str] = set()
+    found = []
+    for node in graph.node:
+        compares = node.op_type in _COMPARING
+        later = any(name in after for name in node.input)
+        if compares and not later:
+            found.append(str(node.input[0]))
+        if compares or later:
+            after.update(node.output)
+    return found
+
+
+def _head_of(graph: onnx.GraphProto) -> tuple[onnx.NodeProto, onnx.NodeProto] | None:
+    """The product with the vocabulary's weight and the addition of its bias."""
+    logits = logits_of(graph)
+    producers = {name: node for node in graph.node for name in node.output}
+    stored = {tensor.name for tensor in graph.initializer}
+    addition = producers.get(logits[0]) if len(logits) == 1 else None
+    if addition is None or addition.op_type != "Add":
+        return None
+    product = next((producers[name] for name in addition.input if name in producers), None)
+    if product is None or product.op_type != "MatMul" or product.input[1] not in stored:
+        return None
+    return product, addition
+
+
+def _remove_after(graph: onnx.GraphProto, first: onnx.NodeProto, *, needed: str) -> None:
+    """Take out a node, everything that comes of it, and what nobody but ``needed`` reads then."""
+    gone = set(first.output)
+    for node in graph.node:
+        if any(name in gone for name in node.input):
+            gone.update(node.output)
+    kept = [node for node in graph.node if not gone.intersection(node.output)]
+    read = {needed}
+    alive: list[onnx.NodeProto] = []
+    for node in reversed(kept):
+        if read.intersection(node.output):
+            alive.append(node)
+            read.update(node.input)
+    del graph.node[:], graph.value_info[:]
+    graph.node.extend(reversed(alive))
+    for index in reversed(range(len(graph.initializer))):
+        if graph.initializer[index].name not in read:
+            del graph.initializer[index]
+
+
+def _store(graph: onnx.GraphProto, name: str, value: NDArray[np.generic]) -> None:
+    graph.initializer.append(numpy_helper.from_array(value, name))
+
+
+def _node(operator: str, inputs: Sequence[str], outputs: Sequence[str], **options: object) -> onnx.NodeProto:
+    return helper.make_node(operator, inputs, outputs, name=f"/head/{outputs[0]}", **options)
+
+
+def _pieces(source: str, *, count: int) -> list[onnx.NodeProto]:
+    """Of each piece: its best logit, that one's number in the vocabulary, and its share of the piece."""
+    nodes = []
+    for index in range(count):
+        part = f"head_{index}"
+        product = helper.make_node("MatMul", [source, f"{_WEIGHT}.{index}.weight"], [f"{part}_product"], name=f"{_NODE}/{index}/MatMul")
+        nodes += [
+            product,
+            helper.make_node("Add", [f"{part}_product", f"{_WEIGHT}.{index}.bias"], [f"{part}_logits"], name=f"{_NODE}/{index}/Add"),
+            _node("TopK", [f"{part}_logits", _ONE], [f"{part}_best", f"{part}_place"], axis=-1),
+            _node("Softmax", [f"{part}_logits"], [f"{part}_shares"], axis=-1),
+            _node("GatherElements", [f"{part}_shares", f"{part}_place"], [f"{part}_share"], axis=-1),
+            _node("Add", [f"{part}_place", f"head_offset_{index}"], [f"{part}_id"]),
+            _node("Slice", [f"{part}_shares", _FIRST, _PROMPT, _ONE], [f"{part}_prompt"]),
+        ]
+    return nodes
+
+
+def _whole(count: int) -> list[onnx.NodeProto]:
+    """The best of the pieces' best; ``head_parts`` (1, T, count) is how much of the whole each piece holds."""
+    parts = range(count)
+    return [
+        _node("Concat", [f"head_{index}_best" for index in parts], ["head_bests"], axis=-1),
+        _node("Concat", [f"head_{index}_share" for index in parts], ["head_shares"], axis=-1),
+        _node("Concat", [f"head_{index}_id" for index in parts], ["head_ids"], axis=-1),
+        _node("TopK", ["head_bests", _ONE], ["head_best", "head_piece"], axis=-1),
+        _node("GatherElements", ["head_ids", "head_piece"], ["head_id"], axis=-1),
+        _node("Squeeze", ["head_id", _LAST], ["head_token"]),
+        _node("Cast", ["head_token"], ["token_ids"], to=onnx.TensorProto.INT32),
+        _node("Sub", ["head_bests", "head_best"], ["head_behind"]),
+        _node("Exp", ["head_behind"], ["head_exponentials"]),
+        _node("Div", ["head_exponentials", "head_shares"], ["head_sums"]),
+        _node("ReduceSum", ["head_sums", _LAST], ["head_sum"], keepdims=1),
+        _node("Log", ["head_sum"], ["head_log_sum"]),
+        _node("Neg", ["head_log_sum"], ["head_log_prob"]),
+        _node("Squeeze", ["head_log_prob", _LAST], ["log_probs"]),
+        _node("Div", ["head_sums", "head_sum"], ["head_parts"]),
+        _node("Slice", ["head_parts", _FIRST, _PROMPT, _ONE], ["head_prompt_parts"]),
+    ]
+
+
+def _tags(graph: onnx.GraphProto, tag_ids: Sequence[int], edges: Sequence[int]) -> list[onnx.NodeProto]:
+    """The tags' probabilities at the four prompt positions, (1, 4, K), in the order of ``tag_ids``."""
+    nodes: list[onnx.NodeProto] = []
+    gathered: list[str] = []
+    order: list[int] = []
+    for index, (start, stop) in enumerate(pairwise(edges)):
+        here = [place for place, token in enumerate(tag_ids) if start <= token < stop]
+        if not here:
+            continue
+        order += here
+        part = f"head_{index}"
+        _store(graph, f"{part}_tag_places", np.array([tag_ids[place] - start for place in here], np.int64))
+        _store(graph, f"{part}_number", np.array([index], np.int64))
+        nodes += [
+            _node("Gather", [f"{part}_prompt", f"{part}_tag_places"], [f"{part}_tags"], axis=2),
+            _node("Gather", ["head_prompt_parts", f"{part}_number"], [f"{part}_part"], axis=2),
+            _node("Mul", [f"{part}_tags", f"{part}_part"], [f"{part}_tag_probs"]),
+        ]
+        gathered.append(f"{part}_tag_probs")
+    _store(graph, "head_tag_order", np.argsort(order).astype(np.int64))
+    return [
+        *nodes,
+        _node("Concat", gathered, ["head_tag_probs"], axis=2),
+        _node("Gather", ["head_tag_probs", "head_tag_order"], ["tag_probs"], axis=2),
+    ]

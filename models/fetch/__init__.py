@@ -1,0 +1,1 @@
+"""Models of the catalog, downloaded from their hubs."""

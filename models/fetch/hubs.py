@@ -1,0 +1,241 @@
+"""ModelScope and Hugging Face, through their own libraries: what a repository holds, and a file of it, resumed where it stopped.
+
+ModelScope's library keeps a partial download beside the final name and goes on from there; Hugging Face's (2.4) deletes it when it stops,
+so that its files go through :mod:`models.fetch.resumable`. ``HF_ENDPOINT``, ``MODELSCOPE_ENDPOINT`` and ``MODELSCOPE_DOMAIN`` name mirrors.
+What the libraries raise becomes one HubError with a plain reason.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from engine.errors import LightVoiceError
+from models.fetch.catalog import Source
+from models.fetch.resumable import bring
+
+OFFLINE_VARIABLES = ("LIGHTVOICE_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+_NO = ("", "0", "false", "no", "off")
+_REFUSED = (401, 403)
+_NOT_FOUND = 404
+_PARTIAL_CONTENT = 206
+
+OnBytes = Callable[[int], None]
+
+
+class HubError(LightVoiceError):
+    """A hub did not give what was asked of it."""
+
+    def __init__(self, *, source: str, host: str, reason: str) -> None:
+        self.source, self.host, self.reason = source, host, reason
+        super().__init__(f"{host} ({source}): {reason}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteFile:
+    """A file of a repository, with the sha256 that the hub states (large files have one, small ones may not)."""
+
+    path: str
+    size_bytes: int
+    sha256: str | None
+
+
+class Hub(Protocol):
+    """What `fetch` needs of a hub."""
+
+    source: Source
+
+    @property
+    def host(self) -> str:
+        """The host that is asked."""
+        ...
+
+    def listing(self, repo: str) -> dict[str, RemoteFile]:
+        """The files of a repository by path; HubError."""
+        ...
+
+    def download(self, repo: str, file: RemoteFile, folder: Path, on_bytes: OnBytes) -> None:
+        """Bring one file to ``folder / file.path``, telling how many bytes came; HubError."""
+        ...
+
+
+def offline_variable() -> str | None:
+    """The environment variable that forbids the network, if one is set."""
+    return next((name for name in OFFLINE_VARIABLES if os.environ.get(name, "").strip().lower() not in _NO), None)
+
+
+class HuggingFace:
+    """The Hugging Face hub, or the mirror that ``HF_ENDPOINT`` names."""
+
+    source = Source.HUGGINGFACE
+
+    def __init__(self) -> None:
+        self._endpoint = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+
+    @property
+    def host(self) -> str:
+        """The host that is asked."""
+        return urlsplit(self._endpoint).netloc or self._endpoint
+
+    @contextmanager
+    def _plainly(self, what: str) -> Iterator[None]:
+        from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
+
+        # Its own errors are OSErrors; a refused connection comes bare, from the HTTP library below, whose base its errors share.
+        bare = tuple(base for base in HfHubHTTPError.__bases__ if base is not OSError)
+        try:
+            yield
+        except (OSError, EntryNotFoundError, HFValidationError, ValueError, *bare) as error:  # ValueError: a login page is no JSON
+            if getattr(error, "errno", None) is not None and not isinstance(error, ConnectionError):
+                raise  # the disk, not the hub
+            raise HubError(source=self.source, host=self.host, reason=_reason(error, what)) from error
+
+    def listing(self, repo: str) -> dict[str, RemoteFile]:
+        """The files of a repository by path; HubError."""
+        from huggingface_hub import HfApi
+
+        with _quiet("httpx2", "httpx", "huggingface_hub"), self._plainly(repo):
+            info = HfApi(endpoint=self._endpoint).model_info(repo, files_metadata=True)
+        files = {}
+        for sibling in info.siblings or []:
+            sha256 = None if sibling.lfs is None else sibling.lfs.sha256
+            files[sibling.rfilename] = RemoteFile(path=sibling.rfilename, size_bytes=sibling.size or 0, sha256=sha256)
+        return files
+
+    def download(self, repo: str, file: RemoteFile, folder: Path, on_bytes: OnBytes) -> None:
+        """Bring one file to ``folder / file.path``; HubError."""
+        import httpx2
+        from huggingface_hub import constants, get_session, hf_hub_url
+        from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
+
+        url = hf_hub_url(repo, file.path, endpoint=self._endpoint)
+
+        @contextmanager
+        def open_at(offset: int) -> Iterator[tuple[int, Iterable[bytes]]]:
+            headers = build_hf_headers() | {"Accept-Encoding": "identity"} | ({"Range": f"bytes={offset}-"} if offset else {})
+            with get_session().stream("GET", url, headers=headers, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT) as response:
+                hf_raise_for_status(response)
+                yield (offset if response.status_code == _PARTIAL_CONTENT else 0), response.iter_bytes()
+
+        with _quiet("httpx2", "httpx", "huggingface_hub"), self._plainly(f"{repo}/{file.path}"):
+            bring(
+                open_at,
+                folder / file.path,
+                size_bytes=file.size_bytes,
+                version=(file.sha256 or "unsigned")[:8],
+                on_bytes=on_bytes,
+                lost=(httpx2.TransportError,),
+            )
+
+
+class ModelScope:
+    """The ModelScope hub, or the mirror that ``MODELSCOPE_ENDPOINT`` names."""
+
+    source = Source.MODELSCOPE
+
+    def __init__(self) -> None:
+        named = os.environ.get("MODELSCOPE_ENDPOINT") or os.environ.get("MODELSCOPE_DOMAIN") or "https://www.modelscope.cn"
+        self._endpoint = (named if "://" in named else f"https://{named}").rstrip("/")
+
+    @property
+    def host(self) -> str:
+        """The host that is asked."""
+        return urlsplit(self._endpoint).netloc or self._endpoint
+
+    @contextmanager
+    def _plainly(self, what: str) -> Iterator[None]:
+        from modelscope_hub.errors import HubError as ModelScopeError
+
+        try:
+            yield
+        except (OSError, ModelScopeError, ValueError) as error:
+            if getattr(error, "errno", None) is not None and not isinstance(error, ConnectionError):
+                raise  # the disk, not the hub
+            raise HubError(source=self.source, host=self.host, reason=_reason(error, what)) from error
+
+    def listing(self, repo: str) -> dict[str, RemoteFile]:
+        """The files of a repository by path; HubError."""
+        with _quiet("modelscope", "modelscope_hub"), self._plainly(repo):
+            from modelscope.hub.api import HubApi
+
+            entries = HubApi(endpoint=self._endpoint).get_model_files(repo, recursive=True)
+        return {
+            entry["Path"]: RemoteFile(path=entry["Path"], size_bytes=int(entry["Size"]), sha256=entry.get("Sha256") or None)
+            for entry in entries
+            if entry.get("Type", "blob") == "blob"
+        }
+
+    def download(self, repo: str, file: RemoteFile, folder: Path, on_bytes: OnBytes) -> None:
+        """Bring one file to ``folder / file.path``; HubError."""
+        with _quiet("modelscope", "modelscope_hub"), self._plainly(f"{repo}/{file.path}"):
+            from modelscope.hub.callback import ProgressCallback
+            from modelscope.hub.snapshot_download import snapshot_download
+
+            stream = sys.stderr
+
+            class Counter(ProgressCallback):
+                def update(self, size: int) -> None:
+                    with redirect_stderr(stream):
+                        on_bytes(size)
+
+            with redirect_stderr(io.StringIO()):  # the library's own bars, for which it has no switch
+                snapshot_download(
+                    repo, local_dir=str(folder), allow_patterns=[file.path], progress_callbacks=[Counter], endpoint=self._endpoint
+                )
+
+
+@contextmanager
+def _quiet(*names: str) -> Iterator[None]:
+    """Keep a library's own loggers to warnings while it works."""
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _reason(error: BaseException, what: str) -> str:
+    """A library's error in a line: gone, refused, broken, or not to be reached."""
+    if _is_other_content(error):
+        return f"the sha256 of {what} is not the one it states; the file was deleted, fetch again or use the other --source"
+    status = _status(error)
+    if status in _REFUSED:
+        return f"it refuses {what} (HTTP {status}); log in with the hub's own tool, or use the other --source"
+    if status == _NOT_FOUND:
+        return f"it has no {what} (HTTP 404)"
+    if status is not None:
+        return f"it answers HTTP {status} for {what}; try again later"
+    first = " ".join(str(error).split())[:160]
+    return f"{what} cannot be had: {type(error).__name__}: {first}"
+
+
+def _is_other_content(error: BaseException) -> bool:
+    """Whether ModelScope's library gave up because a file kept arriving with another size or sha256."""
+    failed = getattr(error, "failed_files", {})
+    return any(type(cause).__name__ in ("FileIntegrityError", "FileSizeMismatchError") for cause in (error, *failed.values()))
+
+
+def _status(error: BaseException | None) -> int | None:
+    """The HTTP status behind an error, its causes included."""
+    while error is not None:
+        for holder in (getattr(error, "response", None), error):
+            status = getattr(holder, "status_code", None)
+            if isinstance(status, int):
+                return status
+        error = error.__cause__ or error.__context__
+    return None
+
+
+HUBS: dict[Source, Callable[[], Hub]] = {Source.MODELSCOPE: ModelScope, Source.HUGGINGFACE: HuggingFace}

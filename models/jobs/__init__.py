@@ -1,0 +1,1 @@
+"""One command of the workshop as a subprocess with progress."""

@@ -1,0 +1,156 @@
+"""How far a command is, said on stderr: to a person in words, to the page as one line of JSON a step.
+
+With ``LIGHTVOICE_PROGRESS=json`` in the environment a step is ``@progress {"fraction": 0.41, "text": "model.pt 412 / 936 MB",
+"eta_s": 65}`` and the place of what was made is ``@result {"path": "…"}``; :mod:`models.jobs.workshop` reads both. Without it a person
+reads lines, seldom enough to stay out of the way of the log.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+VARIABLE = "LIGHTVOICE_PROGRESS"
+JSON_MODE = "json"
+PROGRESS_MARK, RESULT_MARK = "@progress ", "@result "
+#: A person on a terminal sees a step twice a second, a log file one in five seconds.
+TERMINAL_PAUSE_S, LOG_PAUSE_S = 0.5, 5.0
+#: Machine-readable steps may come faster, but a download that reports every block shall not fill a pipe.
+JSON_PAUSE_S, JSON_STEP = 0.1, 0.01
+_CLEAR_LINE = "\r\x1b[2K"
+
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """One step: the share done in [0, 1] and the seconds left where they are known, and what is being done."""
+
+    text: str
+    fraction: float | None = None
+    eta_s: float | None = None
+
+    def __str__(self) -> str:
+        share = "" if self.fraction is None else f" {100 * self.fraction:.0f} %"
+        left = "" if self.eta_s is None else f", {_duration(self.eta_s)} left"
+        return f"{self.text}{share}{left}"
+
+
+def report(fraction: float | None, text: str, eta_s: float | None = None) -> None:
+    """Say how far the command is: ``fraction`` in [0, 1], or None where nobody knows. Cheap; may be called for every block of a file."""
+    share = None if fraction is None else min(1.0, max(0.0, fraction))
+    _writer().write(Progress(text=" ".join(text.split()), fraction=share, eta_s=eta_s))
+
+
+def track(items: Iterable[Item], total: int, text: str) -> Iterator[Item]:
+    """Pass items on, reporting how many of ``total`` went by."""
+    for index, item in enumerate(items):
+        report(index / total if total else None, text)
+        yield item
+
+
+def report_result(path: Path) -> None:
+    """Name what the command made, where a program listens; a person reads it in the log."""
+    if _for_programs():
+        _write_line(f"{RESULT_MARK}{json.dumps({'path': str(path.absolute())})}\n")
+
+
+def parse_progress(line: str) -> Progress | None:
+    """A line of stderr -> the step it reports; None for a line that is no well-formed step."""
+    fields = _fields(line, PROGRESS_MARK)
+    if fields is None or not isinstance(fields.get("text"), str):
+        return None
+    fraction, eta_s = (_number(fields.get(name)) for name in ("fraction", "eta_s"))
+    if fraction is not None and fraction > 1:
+        return None
+    return Progress(text=fields["text"], fraction=fraction, eta_s=eta_s)
+
+
+def parse_result(line: str) -> Path | None:
+    """A line of stderr -> the place it names; None for any other line."""
+    fields = _fields(line, RESULT_MARK)
+    return Path(fields["path"]) if fields is not None and isinstance(fields.get("path"), str) else None
+
+
+def _fields(line: str, mark: str) -> dict[str, Any] | None:
+    if not line.startswith(mark):
+        return None
+    try:
+        fields = json.loads(line[len(mark) :])
+    except (ValueError, RecursionError):
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
+def _number(value: Any) -> float | None:
+    """A finite number from 0 up; None for anything else."""
+    sound = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+    return float(value) if sound else None
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def _for_programs() -> bool:
+    return os.environ.get(VARIABLE) == JSON_MODE
+
+
+def _write_line(line: str) -> None:
+    sys.stderr.write(line)
+    sys.stderr.flush()
+
+
+class ProgressWriter:
+    """Writes steps to ``sys.stderr``, leaving out those that come too soon after another; the last step (1.0) is always written."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._written_at_s = -math.inf
+        self._last: Progress | None = None
+
+    def write(self, step: Progress) -> None:
+        """Write a step, or leave it out."""
+        with self._lock:
+            if step == self._last or not self._due(step):
+                return
+            self._written_at_s, self._last = self._clock(), step
+            _write_line(self._line(step))
+
+    def _due(self, step: Progress) -> bool:
+        if step.fraction == 1.0:
+            return True
+        waited_s = self._clock() - self._written_at_s
+        if _for_programs():
+            return waited_s >= JSON_PAUSE_S or self._has_moved(step)
+        return waited_s >= (TERMINAL_PAUSE_S if sys.stderr.isatty() else LOG_PAUSE_S)
+
+    def _has_moved(self, step: Progress) -> bool:
+        if self._last is None or self._last.fraction is None or step.fraction is None:
+            return False
+        return abs(step.fraction - self._last.fraction) >= JSON_STEP
+
+    def _line(self, step: Progress) -> str:
+        if _for_programs():
+            fields = {"fraction": step.fraction, "text": step.text, "eta_s": step.eta_s}
+            return f"{PROGRESS_MARK}{json.dumps(fields, ensure_ascii=False)}\n"
+        if not sys.stderr.isatty():
+            return f"{step}\n"
+        return f"{_CLEAR_LINE}{step}" + ("\n" if step.fraction == 1.0 else "")
+
+
+@functools.cache
+def _writer() -> ProgressWriter:
+    return ProgressWriter()

@@ -1,0 +1,98 @@
+"""What could not be read of a recording, from the decode worker to the transcript in every form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from engine.audio.reading.reading_warnings import MESSAGES, ReadingWarning, WarningType, warnings_from_wire, warnings_to_wire
+from engine.audio.sandbox.decoder import Decoder, _warnings
+from engine.audio.waveform import SAMPLE_RATE_HZ
+from engine.cluster.archive.notes import Heard, PieceOf, Row
+from engine.cluster.serve.protocol import Asked
+from engine.cluster.wire import transcript_from_wire, transcript_to_wire
+from engine.errors import DecoderCrashedError
+from engine.pipeline import Engine
+from ui.text.texts import TEXTS, Texts
+
+EARLY = ReadingWarning(type=WarningType.ENDS_EARLY, values={"promised_s": 10.0, "read_s": 2.5})
+
+
+@pytest.fixture
+def cut_wav(tmp_path: Path) -> Path:
+    path = tmp_path / "cut.wav"
+    soundfile.write(path, np.zeros(4 * SAMPLE_RATE_HZ, np.float32), SAMPLE_RATE_HZ, subtype="PCM_16")
+    path.write_bytes(path.read_bytes()[: 44 + SAMPLE_RATE_HZ])
+    return path
+
+
+@pytest.fixture
+def decoder() -> Iterator[Decoder]:
+    decoder = Decoder()
+    yield decoder
+    decoder.close()
+
+
+def test_every_type_has_its_sentence_in_both_languages_with_the_same_values() -> None:
+    assert set(MESSAGES) == set(WarningType)
+    for kind, english in MESSAGES.items():
+        names = dict.fromkeys(part.split("}")[0] for part in english.split("{")[1:])
+        values = {name: number for number, name in enumerate(names, start=101)}
+        for language in ("en", "zh"):
+            said = Texts(language)(f"warning.{kind.value}", **values)
+            assert all(str(value) in said for value in values.values())
+        assert str(ReadingWarning(type=kind, values=values).message)
+    assert {key for key in TEXTS if key.startswith("warning.")} == {f"warning.{kind.value}" for kind in WarningType}
+
+
+def test_warnings_come_out_of_the_worker_with_the_samples(decoder: Decoder, cut_wav: Path) -> None:
+    loaded = decoder.load(cut_wav)
+    [warning] = loaded.warnings
+    assert (warning.type, warning.values) == (WarningType.ENDS_EARLY, {"promised_s": 4.0, "read_s": 0.5})
+    stream = decoder.open(cut_wav)
+    assert stream.warnings == ()  # nothing has been read yet
+    assert sum(len(block) for block in stream.blocks()) == SAMPLE_RATE_HZ // 2
+    assert stream.warnings == loaded.warnings
+
+
+def test_a_transcript_says_them_and_a_whole_recording_has_none(engine: Engine, cut_wav: Path, tmp_path: Path) -> None:
+    said = engine.transcribe(cut_wav).to_dict()["warnings"]
+    assert [one["type"] for one in said] == ["ends_early"]
+    assert said[0]["message"] == "it ends early: its header promises 4.0 s, and it holds 0.5 s"
+    assert said[0]["values"] == {"promised_s": 4.0, "read_s": 0.5}
+    soundfile.write(tmp_path / "whole.wav", np.zeros(SAMPLE_RATE_HZ, np.float32), SAMPLE_RATE_HZ)
+    assert engine.transcribe(tmp_path / "whole.wav").to_dict()["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [3, [], {"warnings": 3}, {"warnings": [{}]}, {"warnings": [{"type": "exec", "values": {}}]},
+     {"warnings": [{"type": "ends_early", "values": {"promised_s": "<b>", "read_s": 1}}]},
+     {"warnings": [{"type": "ends_early", "values": {"read_s": 1}}]}],
+)  # fmt: skip
+def test_what_a_worker_makes_up_is_no_answer(said: object) -> None:
+    with pytest.raises(DecoderCrashedError):
+        _warnings(said, Path("a.wav"))
+
+
+def test_no_text_of_a_worker_is_passed_on() -> None:
+    [warning] = warnings_from_wire([{**EARLY.to_dict(), "message": "<script>"}])
+    assert warning == EARLY
+    assert "script" not in warning.message
+
+
+def test_they_travel_between_machines(engine: Engine, cut_wav: Path) -> None:
+    transcript = engine.transcribe(cut_wav)
+    assert transcript_from_wire(json.loads(json.dumps(transcript_to_wire(transcript)))).warnings == transcript.warnings
+    heard = Heard(sha256="00", duration_s=1.0, pieces=1, warnings=(EARLY,))
+    for note in (heard, PieceOf(heard=heard, number=0, spans_ms=((0, 10),))):
+        row = Row(file=0, note=note)
+        assert Row.of(row.to_dict()) == row
+    sent = {"file": "a.wav", "samples": True, "decode_s": 0.1, "warnings": warnings_to_wire((EARLY,))}
+    with Asked.received(json.loads(json.dumps(sent)), np.zeros(10, "<f4").tobytes()) as asked:
+        assert asked.audio.warnings == (EARLY,)

@@ -1,0 +1,181 @@
+"""Turns: so many at once, in the order of asking, and none is lost."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.bundle import Bundle
+from engine.pipeline import Engine
+from engine.runtime.fifo_lock import Turns
+from engine.runtime.session import Session
+from engine.runtime.session_pool import SessionPool, open_session
+
+WAIT_S = 20
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not true():
+        assert time.monotonic() < deadline, "it never became true"
+        time.sleep(0.002)
+
+
+class Callers:
+    """Threads that take a turn each, hold it until they are let go, and note in which order that happened."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self.entered: list[int] = []
+        self._leave = [threading.Event() for _ in range(10)]
+        self._threads: list[threading.Thread] = []
+
+    def call(self, number: int) -> None:
+        waiting = len(self._turns._waiting)
+        holding = len(self.entered)
+        thread = threading.Thread(target=self._run, args=(number,), daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        until(lambda: len(self._turns._waiting) > waiting or len(self.entered) > holding)
+
+    def _run(self, number: int) -> None:
+        with self._turns:
+            self.entered.append(number)
+            assert self._leave[number].wait(WAIT_S)
+
+    def let_go(self, number: int) -> None:
+        self._leave[number].set()
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join(WAIT_S)
+            assert not thread.is_alive()
+
+
+def test_turns_are_given_in_the_order_of_asking() -> None:
+    callers = Callers(Turns())
+    for number in range(5):
+        callers.call(number)
+    assert callers.entered == [0]
+    for number in range(5):
+        until(lambda number=number: len(callers.entered) == number + 1)
+        callers.let_go(number)
+    callers.join()
+    assert callers.entered == [0, 1, 2, 3, 4]
+
+
+def test_so_many_run_at_once() -> None:
+    callers = Callers(Turns(2))
+    for number in range(4):
+        callers.call(number)
+    assert callers.entered == [0, 1]
+    callers.let_go(1)
+    until(lambda: callers.entered == [0, 1, 2])
+    for number in (0, 2, 3):
+        callers.let_go(number)
+    callers.join()
+
+
+def test_a_turn_comes_back_after_an_error() -> None:
+    turns = Turns()
+    for _ in range(3):
+        with pytest.raises(ValueError, match="broken"), turns:
+            raise ValueError("broken")
+    with turns:
+        pass
+
+
+@pytest.mark.parametrize("granted_meanwhile", [False, True])
+def test_who_is_interrupted_while_waiting_loses_no_turn(monkeypatch: pytest.MonkeyPatch, granted_meanwhile: bool) -> None:
+    turns = Turns()
+    callers = Callers(turns)
+    callers.call(0)
+
+    def interrupted(event: threading.Event, timeout: float | None = None) -> bool:
+        if granted_meanwhile:
+            callers.let_go(0)
+            until(event.is_set)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        event = type("Event", (threading.Event,), {})
+        patched.setattr("engine.runtime.fifo_lock.threading.Event", event)
+        patched.setattr(event, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt), turns:
+            pytest.fail("the turn was granted")
+    callers.let_go(0)
+    callers.join()
+    callers.call(1)
+    assert callers.entered == [0, 1]
+    callers.let_go(1)
+    callers.join()
+
+
+class CountingGraph:
+    """Stands in for ONNX Runtime's session: notes how many runs of it overlap."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = self.most = 0
+
+    def get_providers(self) -> list[str]:
+        return ["CPUExecutionProvider"]
+
+    def get_inputs(self) -> list[Any]:
+        return []
+
+    get_outputs = get_inputs
+
+    def get_modelmeta(self) -> Any:
+        return type("Meta", (), {"custom_metadata_map": {}})()
+
+    def run(self, names: object, feeds: object) -> list[Any]:
+        with self._lock:
+            self._inside += 1
+            self.most = max(self.most, self._inside)
+        time.sleep(0.01)
+        with self._lock:
+            self._inside -= 1
+        return [np.zeros(1)]
+
+
+@pytest.mark.parametrize(("turns", "most"), [(Turns(), 1), (None, 4)])
+def test_sessions_that_share_turns_never_run_at_once(turns: Turns | None, most: int) -> None:
+    graph = CountingGraph()
+    sessions = [Session(graph, path=Path("asr.onnx"), model="asr", precision="fp32", mb=1, turns=turns) for _ in range(2)]
+    gate = threading.Barrier(4)
+
+    def call(session: Session) -> None:
+        gate.wait(WAIT_S)
+        for _ in range(3):
+            session.run(None, {})
+
+    threads = [threading.Thread(target=call, args=(sessions[number % 2],)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT_S)
+    assert graph.most == most if turns else 1 < graph.most <= most
+
+
+def test_all_sessions_of_an_engine_share_their_turns(tiny_bundle: Path) -> None:
+    engine = Engine(Bundle.load(tiny_bundle))
+    engine.warm_up()
+    with engine._slot.current.pool.lease("int8") as int8, engine._slot.current.pool.lease("fp32") as fp32:
+        turns = {id(session._turn) for sessions in (int8, fp32) for session in (sessions.asr, sessions.vad)}
+        assert len(turns) == 1
+        assert isinstance(int8.asr._turn, Turns)
+    engine.close()
+
+
+def test_a_pool_of_its_own_takes_no_turns(tiny_bundle: Path) -> None:
+    pool = SessionPool(Bundle.load(tiny_bundle), opener=open_session)
+    with pool.lease() as sessions:
+        assert not isinstance(sessions.asr._turn, Turns)
+    pool.close()

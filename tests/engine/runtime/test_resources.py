@@ -1,0 +1,68 @@
+"""Resources and advice."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any
+
+import pytest
+
+import engine.runtime.resources as resources_module
+from engine.runtime.advisor import advise
+from engine.runtime.resources import ResourceMeter
+from engine.runtime.session_pool import Precision
+
+
+def test_a_busy_process_shows_its_cpu() -> None:
+    meter = ResourceMeter()
+    meter.read([], last_rtf=None)
+    sum(index * index for index in range(3_000_000))
+    values = meter.read([], last_rtf=0.0123456)
+    assert values["cpu_percent"] > 10
+    assert values["last_rtf"] == 0.01235
+    assert values["sessions"] == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("NVIDIA H200, 1000, 2000\n", {"name": "NVIDIA H200", "used_mb": 1049, "total_mb": 2097}),
+        ("No devices were found\n", None),
+        ("", None),
+    ],
+)
+def test_the_gpu_is_read_or_absent_and_not_asked_every_time(monkeypatch: pytest.MonkeyPatch, answer: str, expected: Any) -> None:
+    asked: list[Any] = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 0, stdout=answer)
+
+    monkeypatch.setattr(resources_module.shutil, "which", lambda _: "/usr/bin/nvidia-smi")
+    monkeypatch.setattr(resources_module.subprocess, "run", run)
+    meter = ResourceMeter()
+    assert [meter.read([], last_rtf=None)["gpu"] for _ in range(3)] == [expected] * 3
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "memory_mb", "gpu", "precision", "codes"),
+    [
+        ({"avx512_vnni"}, 16_000, None, "int8", ["int8_instructions", "enough_memory"]),
+        ({"avx2"}, 16_000, None, "fp32", ["no_int8_instructions", "enough_memory"]),
+        ({"avx2"}, 2_000, None, "int8", ["no_int8_instructions", "small_memory"]),
+        ({"asimddp"}, 2_000, None, "int8", ["int8_instructions", "small_memory"]),
+        (set(), 16_000, None, "int8", ["unknown_processor", "enough_memory"]),
+        ({"avx512_vnni"}, 16_000, "H200", "fp32", ["gpu", "int8_instructions", "enough_memory"]),
+    ],
+)
+def test_advice_follows_the_machine(flags: set[str], memory_mb: float, gpu: str | None, precision: str, codes: list[str]) -> None:
+    advice = advise(flags=frozenset(flags), memory_mb=memory_mb, gpu=gpu)
+    assert advice.precision is Precision(precision)
+    assert [reason.code for reason in advice.reasons] == codes
+    assert str(advice).startswith(f"{precision}: ")
+    assert "{" not in str(advice)
+
+
+def test_this_machine_gets_an_answer() -> None:
+    assert advise().precision in set(Precision)

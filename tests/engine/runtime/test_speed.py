@@ -1,0 +1,34 @@
+"""Speed is what was measured, by variant, and forgets old runs."""
+
+from __future__ import annotations
+
+from engine.audio.waveform import load_audio
+from engine.bundle import Bundle
+from engine.pipeline import Engine
+from engine.runtime.speed import RUNS_KEPT, Speed, SpeedLog
+from tests.conftest import ROOT
+
+
+def test_the_median_of_the_latest_runs_counts() -> None:
+    log = SpeedLog()
+    assert log.read("starter") == {}
+    for _ in range(RUNS_KEPT):
+        log.add("starter", "fp32", compute_s=50.0, duration_s=10.0)
+    for _ in range(RUNS_KEPT - 1):
+        log.add("starter", "fp32", compute_s=1.0, duration_s=10.0)
+    log.add("starter", "int8", compute_s=0.2, duration_s=10.0)
+    log.add("other", "int8", compute_s=7.0, duration_s=10.0)
+    assert log.read("starter") == {"fp32": Speed(rtf=0.1, runs=RUNS_KEPT), "int8": Speed(rtf=0.02, runs=1)}
+
+
+def test_the_engine_notes_runs_that_recognized_something(starter_bundle) -> None:
+    engine = Engine(Bundle.load(starter_bundle))
+    spoken = load_audio(ROOT / "ui" / "examples" / "digits-en.flac")
+    silence = type(spoken)(spoken.samples * 0, name="silence")
+    assert engine.transcribe(silence).segments == ()
+    assert engine.speeds() == {}
+    timing = engine.transcribe(spoken, precision="int8").timing
+    speed = engine.speeds()["int8"]
+    assert speed.runs == 1
+    assert 0 < speed.rtf <= timing.rtf  # opening the sessions is in the timing, not in the speed
+    engine.close()

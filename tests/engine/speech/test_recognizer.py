@@ -1,0 +1,194 @@
+"""Recognition on the tiny graph: prompt, positions, tags, times, and graphs that break the contract."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.bundle import ITN_BY_LIBRARY, Bundle
+from engine.errors import GraphContractError, UnknownLanguageError
+from engine.runtime.session import Session
+from engine.speech.recognizer import Recognizer
+from engine.speech.vocabulary import Vocabulary
+from engine.tags import Emotion, Event, Language
+from tests.tiny_graphs import PIECES, TAG_IDS
+
+
+def features_saying(*pieces: str) -> np.ndarray:
+    """Features that make the tiny graph emit these pieces, a frame each."""
+    features = np.zeros((len(pieces), 560), np.float32)
+    for frame, piece in enumerate(pieces):
+        features[frame, PIECES.index(piece)] = 1.0
+    return features
+
+
+@pytest.fixture(params=["fp32", "int8"])
+def recognizer(request: pytest.FixtureRequest, tiny_bundle: Path) -> Recognizer:
+    bundle = Bundle.load(tiny_bundle)
+    session = Session.open(bundle.path(bundle.variant(request.param).asr), model="asr", precision=request.param)
+    return Recognizer(session, Vocabulary.load(bundle.tokens_path), bundle)
+
+
+def test_text_tokens_and_times(recognizer: Recognizer) -> None:
+    heard = recognizer.recognize(features_saying("<blank>", "▁hello", "▁hello", "s", "<blank>", "▁world"), duration_ms=400)
+    assert heard.text == "hellos world"
+    assert [(token.text, token.start_ms, token.end_ms) for token in heard.tokens] == [
+        ("▁hello", 30, 150),
+        ("s", 150, 210),
+        ("▁world", 270, 330),
+    ]
+    assert all(0.9 < token.confidence <= 1 for token in heard.tokens)
+
+
+def test_tags_come_from_their_positions(recognizer: Recognizer) -> None:
+    heard = recognizer.recognize(features_saying("<|zh|>", "<|BGM|>", "▁hello"), duration_ms=200)
+    assert (heard.language, heard.emotion, heard.event) == (Language.EN, Emotion.EMO_UNKNOWN, Event.SPEECH)
+    assert heard.text == "hello"
+    assert heard.confidence.language == pytest.approx(heard.probabilities["language"]["en"])
+    assert set(heard.probabilities["emotion"]) == {"HAPPY", "EMO_UNKNOWN"}
+
+
+def test_emo_unknown_can_be_banned(recognizer: Recognizer) -> None:
+    heard = recognizer.recognize(features_saying("▁hello"), duration_ms=60, ban_emo_unknown=True)
+    assert heard.emotion is Emotion.HAPPY
+    assert heard.confidence.emotion == pytest.approx(heard.probabilities["emotion"]["HAPPY"])
+    assert heard.confidence.emotion < heard.probabilities["emotion"]["EMO_UNKNOWN"]
+
+
+def test_one_frame_is_enough(recognizer: Recognizer) -> None:
+    assert recognizer.recognize(features_saying("你"), duration_ms=25).text == "你"
+
+
+def test_a_language_without_a_prompt_is_an_error(recognizer: Recognizer) -> None:
+    with pytest.raises(UnknownLanguageError, match="ko"):
+        recognizer.recognize(features_saying("你"), duration_ms=60, language="ko")
+
+
+class FakeSession:
+    """A session that answers what it was told to, and remembers what it was fed."""
+
+    path = Path("fake.onnx")
+    input_names: tuple[str, ...] = ("speech", "language", "textnorm")
+
+    def __init__(
+        self, *, frames: int = 3, outputs: tuple[str, ...] = ("token_ids", "log_probs", "tag_probs"), ids: tuple[int, ...] = TAG_IDS
+    ) -> None:
+        self.output_names, self.ids, self.frames, self.fed = outputs, ids, frames, {}
+
+    def metadata_ids(self, name: str) -> tuple[int, ...]:
+        return self.ids
+
+    def run(self, output_names: Any, feeds: Any) -> list[np.ndarray]:
+        self.fed = feeds
+        size = self.frames + 4
+        return [np.zeros((1, size), np.int32), np.zeros((1, size), np.float32), np.ones((1, 4, len(self.ids)), np.float32)]
+
+
+class FakeBatchSession(FakeSession):
+    """A session on a graph that masks batches."""
+
+    input_names = ("speech", "speech_lengths", "language", "textnorm")
+
+
+class FakeMaskingSession(FakeBatchSession):
+    """Answers each row of a batch by its own features: the token of a frame is the frame's first feature."""
+
+    def run(self, output_names: Any, feeds: Any) -> list[np.ndarray]:
+        self.fed = feeds
+        count, longest, _ = feeds["speech"].shape
+        ids = np.zeros((count, longest + 4), np.int32)
+        ids[:, 4:] = feeds["speech"][:, :, 0]
+        tags = np.tile(np.arange(1, len(self.ids) + 1, dtype=np.float32), (count, 4, 1))
+        return [ids, np.zeros((count, longest + 4), np.float32), tags]
+
+
+def recognizer_on(session: FakeSession, tiny_bundle: Path) -> Recognizer:
+    bundle = Bundle.load(tiny_bundle)
+    return Recognizer(session, Vocabulary.load(bundle.tokens_path), bundle)
+
+
+@pytest.mark.parametrize(("language", "itn", "rows"), [("auto", True, (0, 14)), ("zh", False, (3, 15)), ("en", True, (4, 14))])
+def test_the_prompt_rows_are_the_bundles(tiny_bundle: Path, language: str, itn: bool, rows: tuple[int, int]) -> None:
+    session = FakeSession()
+    recognizer_on(session, tiny_bundle).recognize(np.zeros((3, 560), np.float32), duration_ms=180, language=language, itn=itn)
+    assert (session.fed["language"].tolist(), session.fed["textnorm"].tolist()) == ([rows[0]], [rows[1]])
+    assert session.fed["language"].dtype == session.fed["textnorm"].dtype == np.int32
+    assert session.fed["speech"].shape == (1, 3, 560)
+
+
+def test_a_library_writes_the_numbers_of_a_model_that_cannot(tiny_bundle: Path) -> None:
+    bundle = replace(Bundle.load(tiny_bundle), itn=ITN_BY_LIBRARY)
+    session = Session.open(bundle.path(bundle.variant("fp32").asr), model="asr", precision="fp32")
+    words = Vocabulary([{"▁hello": "▁three", "▁world": "▁one"}.get(piece, piece) for piece in PIECES])
+    recognizer = Recognizer(session, words, bundle)
+    said = features_saying("▁hello", "<blank>", "▁world", "<blank>", "▁hello")
+    written, spoken = (recognizer.recognize(said, duration_ms=300, itn=itn) for itn in (True, False))
+    assert (written.text, spoken.text) == ("313", "three one three")
+    assert written.tokens == spoken.tokens
+    assert [token.text for token in written.tokens] == ["▁three", "▁one", "▁three"]
+
+
+@pytest.mark.parametrize("itn", [True, False])
+def test_such_a_model_is_asked_for_words_in_either_case(tiny_bundle: Path, itn: bool) -> None:
+    session = FakeSession()
+    bundle = replace(Bundle.load(tiny_bundle), itn=ITN_BY_LIBRARY)
+    Recognizer(session, Vocabulary(PIECES), bundle).recognize(np.zeros((3, 560), np.float32), duration_ms=180, itn=itn)
+    assert session.fed["textnorm"].tolist() == [15]
+
+
+def test_graphs_that_break_the_contract_are_refused(tiny_bundle: Path) -> None:
+    with pytest.raises(GraphContractError, match="tag_probs"):
+        recognizer_on(FakeSession(outputs=("token_ids", "log_probs")), tiny_bundle)
+    with pytest.raises(GraphContractError, match="outside the vocabulary"):
+        recognizer_on(FakeSession(ids=(6, 999)), tiny_bundle)
+    with pytest.raises(GraphContractError, match="no emotion tag"):
+        recognizer_on(FakeSession(ids=(6, 7, 11)), tiny_bundle)
+    with pytest.raises(GraphContractError, match="for 2 frames"):
+        recognizer_on(FakeSession(frames=3), tiny_bundle).recognize(np.zeros((2, 560), np.float32), duration_ms=120)
+
+
+def test_a_graph_that_masks_is_told_the_length(tiny_bundle: Path) -> None:
+    session = FakeBatchSession(frames=5)
+    recognizer_on(session, tiny_bundle).recognize(np.zeros((5, 560), np.float32), duration_ms=300)
+    assert session.fed["speech_lengths"].tolist() == [5]
+    plain = FakeSession(frames=5)
+    recognizer_on(plain, tiny_bundle).recognize(np.zeros((5, 560), np.float32), duration_ms=300)
+    assert "speech_lengths" not in plain.fed
+
+
+def test_a_batch_is_padded_masked_and_answered_row_by_row(tiny_bundle: Path) -> None:
+    session = FakeMaskingSession()
+    recognizer = recognizer_on(session, tiny_bundle)
+    hello, world = PIECES.index("▁hello"), PIECES.index("▁world")
+    batch = [np.zeros((length, 560), np.float32) for length in (5, 2, 3)]
+    for features, token in zip(batch, (hello, world, hello), strict=True):
+        features[1, 0] = token
+    together = recognizer.recognize_batch(batch, durations_ms=[300, 120, 180], language="en", itn=False)
+    assert session.fed["speech"].shape == (3, 5, 560)
+    assert session.fed["speech_lengths"].tolist() == [5, 2, 3]
+    assert session.fed["language"].tolist() == [4, 4, 4]
+    assert [one.text for one in together] == ["hello", "world", "hello"]
+    alone = [
+        recognizer.recognize(features, duration_ms=duration_ms, language="en", itn=False)
+        for features, duration_ms in zip(batch, (300, 120, 180), strict=True)
+    ]
+    assert together == alone
+
+
+def test_what_a_graph_says_of_the_padding_is_not_heard(tiny_bundle: Path) -> None:
+    session = FakeMaskingSession()
+    noisy = session.run
+
+    def run(output_names: Any, feeds: Any) -> list[np.ndarray]:
+        ids, log_probs, tags = noisy(output_names, feeds)
+        for row, length in enumerate(feeds["speech_lengths"]):
+            ids[row, 4 + length :] = PIECES.index("▁world")
+        return [ids, log_probs, tags]
+
+    session.run = run
+    batch = [np.zeros((length, 560), np.float32) for length in (5, 2)]
+    assert [one.text for one in recognizer_on(session, tiny_bundle).recognize_batch(batch, durations_ms=[300, 120])] == ["", ""]

@@ -1,0 +1,92 @@
+"""A Workshop whose jobs do what a test tells them to, behind the names that ``ui.models.workshop`` knows."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class FakeStep:
+    text: str
+    fraction: float | None = None
+    eta_s: float | None = None
+
+
+@dataclass(frozen=True)
+class FakeModel:
+    name: str = "small"
+    title: str = "A small model"
+    licence: str = "its own"
+    download_mb: int = 940
+    bundle_mb: int = 1190
+
+
+class FakeJob:
+    def __init__(self, result: Path | None = None) -> None:
+        self.state = "running"
+        self.progress: FakeStep | None = None
+        self.log: tuple[str, ...] = ()
+        self.error: str | None = None
+        self.result: Path | None = None
+        self._will_be = result
+        self._over = threading.Event()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        return self._over.wait(timeout_s)
+
+    def end(self, state: str = "done", *, error: str | None = None) -> None:
+        self.result = self._will_be if state == "done" else None
+        self.error, self.state = error, state
+        self._over.set()
+
+    def cancel(self) -> None:
+        self.end("cancelled")
+
+
+class FakeWorkshop:
+    """Records what it is asked for; a job runs until the test ends it."""
+
+    def __init__(self, roots: Sequence[Path] = (), missing: Sequence[str] = ()) -> None:
+        self.roots, self._missing = tuple(roots), tuple(missing)
+        self.catalog = (FakeModel(),)
+        self.asked: list[tuple[Any, ...]] = []
+        self.jobs: list[FakeJob] = []
+        self.refusal: Exception | None = None
+
+    def missing(self) -> tuple[str, ...]:
+        return self._missing
+
+    def _job(self, *asked: Any, result: Path | None = None) -> FakeJob:
+        if self.refusal is not None:
+            raise self.refusal
+        self.asked.append(asked)
+        self.jobs.append(FakeJob(result))
+        return self.jobs[-1]
+
+    def fetch(self, name: str, *, source: str | None = None) -> FakeJob:
+        return self._job("fetch", name, source)
+
+    def import_folder(self, folder: str, *, name: str) -> FakeJob:
+        return self._job("import", folder, name)
+
+    def quantize(
+        self, bundle: Path, *, recipe: str, clips: int | None = None, max_trials: int | None = None, as_default: bool = False
+    ) -> FakeJob:
+        return self._job("quantize", bundle, recipe, clips, max_trials, as_default, result=bundle)
+
+    def prune(self, bundle: Path, *, amount: float) -> FakeJob:
+        return self._job("prune", bundle, amount, result=bundle)
+
+
+def until(condition: Callable[[], bool], limit_s: float = 20) -> None:
+    """Wait for what another thread does."""
+    pause = threading.Event()
+    for _ in range(int(limit_s / 0.02)):
+        if condition():
+            return
+        pause.wait(0.02)
+    raise AssertionError("it did not happen in time")

@@ -1,0 +1,73 @@
+"""What the buttons hand to the workshop: a recipe gets the settings it knows and no others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from engine.bundle import Bundle
+from tests.ui.models.fake_workshop import FakeWorkshop
+from ui.http.access.managing import Managers
+from ui.models.actions import ModelActions
+from ui.models.state import ModelState
+
+REQUEST = SimpleNamespace(headers={"host": "127.0.0.1:7860", "accept-language": "en"})
+
+
+@pytest.fixture
+def workshop(tiny_bundle: Path) -> FakeWorkshop:
+    return FakeWorkshop(roots=[tiny_bundle])
+
+
+@pytest.fixture
+def actions(workshop: FakeWorkshop, tiny_bundle: Path) -> ModelActions:
+    engine = SimpleNamespace(bundle=Bundle.load(tiny_bundle), address=None)
+    context = SimpleNamespace(managers=Managers.THIS_MACHINE, models=ModelState(engine, workshop))
+    return ModelActions(context, lambda shown, request: ["updated", *shown])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "handed_on"),
+    [
+        ("dynamic", (None, None, False)),
+        ("static", (7, None, True)),
+        ("mixed", (None, None, True)),
+        ("auto", (7, 3, True)),
+        ("qat", (7, None, True)),
+        ("fp16", (7, None, False)),
+    ],
+)
+def test_a_recipe_gets_its_settings(
+    actions: ModelActions, workshop: FakeWorkshop, tiny_bundle: Path, recipe: str, handed_on: tuple[Any, ...]
+) -> None:
+    assert actions.quantize(["shown"], str(tiny_bundle), recipe, 7, 3, 0.2, True, REQUEST) == ["updated", "shown"]
+    assert workshop.asked == [("quantize", tiny_bundle, recipe, *handed_on)]
+
+
+def test_pruning_gets_its_share(actions: ModelActions, workshop: FakeWorkshop, tiny_bundle: Path) -> None:
+    actions.quantize([], str(tiny_bundle), "prune", 7, 3, 0.2, True, REQUEST)
+    assert workshop.asked == [("prune", tiny_bundle, 0.2)]
+
+
+@pytest.mark.parametrize("empty", [None, 0])
+def test_an_empty_number_box_leaves_the_recipe_its_own_number(
+    actions: ModelActions, workshop: FakeWorkshop, tiny_bundle: Path, empty: int | None
+) -> None:
+    actions.quantize([], str(tiny_bundle), "auto", empty, empty, 0.1, False, REQUEST)
+    assert workshop.asked == [("quantize", tiny_bundle, "auto", None, None, False)]
+
+
+def test_a_folder_gives_its_bundle_a_name(actions: ModelActions, workshop: FakeWorkshop) -> None:
+    actions.bring([], " /some/SenseVoiceSmall/ ", "  ", REQUEST)
+    assert workshop.asked == [("import", "/some/SenseVoiceSmall/", "SenseVoiceSmall")]
+
+
+@pytest.mark.parametrize("folder", ["/etc", "", None])
+def test_a_folder_that_is_no_installed_bundle_is_refused(actions: ModelActions, workshop: FakeWorkshop, folder: Any) -> None:
+    with pytest.raises(gr.Error, match="no bundle"):
+        actions.quantize([], folder, "dynamic", None, None, 0.1, False, REQUEST)
+    assert workshop.asked == []

@@ -1,0 +1,194 @@
+"""One page's queue: rows, states, cancelling, running again, edits; nothing transcribed is ever lost by what comes later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.audio.containers import probe
+from engine.audio.waveform import load_audio
+from engine.errors import AudioNotFoundError
+from tests.ui.fake_engine import FakeEngine
+from ui.scheduling.recording_queue import Entry, EntryState, RecordingQueue, Result
+from ui.text.failures import failure_of
+from ui.transcribe.run_options import RunOptions
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> RecordingQueue:
+    return RecordingQueue("0" * 32, tmp_path / "queue", probe=probe)
+
+
+def states(queue: RecordingQueue) -> list[str]:
+    return [entry.state.value for entry in queue.entries()]
+
+
+def result_of(path: Path, name: str = "two words.wav") -> Result:
+    return Result(transcript=FakeEngine().transcribe(load_audio(path), file=name), peaks=np.zeros(4, np.float32))
+
+
+def finish(queue: RecordingQueue, path: Path) -> Entry:
+    entry = queue.begin()
+    assert entry is not None
+    queue.finish(entry.id, result_of(path))
+    return entry
+
+
+def test_the_same_file_twice_gives_two_entries_of_their_own(queue: RecordingQueue, two_words: Path) -> None:
+    first, second = queue.add(two_words, "two words.wav"), queue.add(two_words, "two words.wav")
+    assert first.id != second.id
+    assert first.path != second.path
+    assert (first.name, first.duration_s, first.state) == ("two words.wav", 3.0, EntryState.READY)
+    assert [entry.id for entry in queue.entries()] == [first.id, second.id]
+
+
+def test_a_file_that_its_owner_deletes_afterwards_is_still_there(queue: RecordingQueue, two_words: Path, tmp_path: Path) -> None:
+    upload = tmp_path / "upload.wav"
+    upload.write_bytes(two_words.read_bytes())
+    entry = queue.add(upload, "upload.wav")
+    upload.unlink()
+    assert entry.path.read_bytes() == two_words.read_bytes()
+
+
+def test_entries_run_in_the_order_they_came(queue: RecordingQueue, two_words: Path) -> None:
+    ids = [queue.add(two_words, f"{number}.wav").id for number in range(3)]
+    assert queue.begin() is None  # nobody pressed the button yet
+    assert [entry.id for entry in queue.submit(RunOptions(language="en"))] == ids
+    assert [queue.begin().id for _ in range(3)] == ids
+    assert queue.begin() is None
+    assert {entry.options.language for entry in queue.entries()} == {"en"}
+
+
+def test_cancelling_leaves_what_is_done(queue: RecordingQueue, two_words: Path) -> None:
+    for number in range(4):
+        queue.add(two_words, f"{number}.wav")
+    queue.submit(RunOptions())
+    finish(queue, two_words)
+    queue.begin()
+    queue.cancel_all()
+    assert states(queue) == ["done", "cancelled", "cancelled", "cancelled"]
+    assert queue.entries()[0].result is not None
+    assert not queue.active
+
+
+def test_the_result_of_a_cancelled_run_is_not_taken(queue: RecordingQueue, two_words: Path) -> None:
+    queue.add(two_words, "a.wav")
+    queue.submit(RunOptions())
+    entry = queue.begin()
+    queue.cancel(entry.id)
+    queue.report(entry.id, 0.9, "asr")
+    queue.finish(entry.id, result_of(two_words))
+    queue.fail(entry.id, failure_of(AudioNotFoundError(path="a.wav")))
+    (after,) = queue.entries()
+    assert (after.state, after.result, after.failure, after.progress) == (EntryState.CANCELLED, None, None, 0.0)
+
+
+def test_a_failed_or_cancelled_entry_can_run_again_with_its_options(queue: RecordingQueue, two_words: Path) -> None:
+    for name in ("failed.wav", "cancelled.wav", "done.wav"):
+        queue.add(two_words, name)
+    queue.submit(RunOptions(language="ko"))
+    failed, cancelled = queue.begin(), queue.begin()
+    queue.fail(failed.id, failure_of(AudioNotFoundError(path="a.wav")))
+    queue.cancel(cancelled.id)
+    done = finish(queue, two_words)
+    again = queue.retry(failed.id)
+    assert (again.state, again.failure, again.options.language) == (EntryState.WAITING, None, "ko")
+    assert queue.retry(cancelled.id).state is EntryState.WAITING
+    assert queue.retry(done.id) is None
+    assert queue.retry("nobody") is None
+
+
+def test_pressing_again_after_all_is_done_adds_a_run_and_keeps_the_first(queue: RecordingQueue, two_words: Path) -> None:
+    entry = queue.add(two_words, "a.wav")
+    queue.submit(RunOptions())
+    finish(queue, two_words)
+    queue.edit(entry.id, 0, "my words")
+    (second,) = queue.submit(RunOptions(language="en"))
+    assert states(queue) == ["done", "waiting"]
+    assert (second.name, second.options.language) == ("a.wav", "en")
+    assert queue.selected.id == second.id
+    first = queue.find(entry.id)
+    assert first.result.edits == {0: "my words"}
+    assert first.options.language == "auto"
+
+
+def test_nothing_is_submitted_from_an_empty_or_busy_queue(queue: RecordingQueue, two_words: Path) -> None:
+    assert queue.submit(RunOptions()) == ()
+    queue.add(two_words, "a.wav")
+    assert len(queue.submit(RunOptions())) == 1
+    assert queue.submit(RunOptions()) == ()
+
+
+def test_an_edit_is_what_is_exported_and_can_be_put_back(queue: RecordingQueue, two_words: Path) -> None:
+    entry = queue.add(two_words, "a.wav")
+    queue.submit(RunOptions())
+    finish(queue, two_words)
+    recognized = queue.find(entry.id).result.transcript
+    edited = queue.edit(entry.id, 1, "  one\nline <b> ").result.edited()
+    assert [segment.text for segment in edited.segments] == [recognized.segments[0].text, "one line <b>"]
+    assert edited.segments[1].tokens == ()
+    assert edited.segments[0] == recognized.segments[0]
+    assert queue.edit(entry.id, 1, None).result.edited() == recognized
+    assert queue.edit(entry.id, 1, recognized.segments[1].text).result.edits == {}
+    for index in (-1, 2):
+        assert queue.edit(entry.id, index, "no such segment") is None
+    assert queue.edit("nobody", 0, "no such entry") is None
+
+
+def test_the_revision_rises_with_states_but_not_with_progress_or_edits(queue: RecordingQueue, two_words: Path) -> None:
+    entry = queue.add(two_words, "a.wav")
+    queue.submit(RunOptions())
+    running = queue.begin()
+    queue.report(entry.id, 0.5, "asr")
+    assert queue.find(entry.id).revision == running.revision
+    queue.finish(entry.id, result_of(two_words))
+    done = queue.find(entry.id)
+    assert done.revision > running.revision > entry.revision
+    queue.edit(entry.id, 0, "words")
+    assert queue.find(entry.id).revision == done.revision
+
+
+def test_what_is_heard_meanwhile_is_kept_until_the_result_holds_it(queue: RecordingQueue, two_words: Path) -> None:
+    segments = result_of(two_words).transcript.segments
+    entry = queue.add(two_words, "a.wav")
+    queue.submit(RunOptions())
+    queue.hear(entry.id, segments[0])  # it does not run yet
+    assert queue.find(entry.id).heard == ()
+    running = queue.begin()
+    for segment in segments:
+        queue.hear(entry.id, segment)
+    assert queue.find(entry.id).heard == segments
+    assert queue.find(entry.id).revision == running.revision
+    queue.cancel(entry.id)
+    assert queue.find(entry.id).heard == segments
+    queue.retry(entry.id)
+    assert queue.find(entry.id).heard == ()
+    queue.begin()
+    queue.hear(entry.id, segments[0])
+    queue.finish(entry.id, result_of(two_words))
+    assert queue.find(entry.id).heard == ()
+
+
+def test_the_first_finished_is_shown_where_nothing_better_is(queue: RecordingQueue, two_words: Path) -> None:
+    bad, good = queue.add(two_words, "bad.wav"), queue.add(two_words, "good.wav")
+    queue.submit(RunOptions())
+    assert queue.selected.id == bad.id
+    queue.fail(queue.begin().id, failure_of(AudioNotFoundError(path="bad.wav")))
+    finish(queue, two_words)
+    assert queue.selected.id == good.id
+    queue.select(bad.id)
+    queue.select("nobody")
+    assert queue.selected.id == bad.id
+
+
+def test_removing_takes_the_files_along_and_shows_another(queue: RecordingQueue, two_words: Path) -> None:
+    first, second = queue.add(two_words, "a.wav"), queue.add(two_words, "b.wav")
+    queue.remove(first.id)
+    queue.remove(first.id)
+    assert not first.path.exists()
+    assert second.path.exists()
+    assert queue.selected.id == second.id
+    queue.remove(second.id)
+    assert queue.selected is None

@@ -1,0 +1,80 @@
+"""What people are told when something fails, in their language."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine import errors
+from engine.audio.sandbox.decoder import Decoder
+from engine.errors import LightVoiceError
+from ui.scheduling.run_slots import LineFullError, StoppingError
+from ui.text.failures import failure_of, title_of
+from ui.text.texts import TEXTS, Texts
+
+ENGLISH, CHINESE = Texts("en"), Texts("zh")
+WITH_REASON = [
+    errors.AudioDecodeError(path="/uploads/a.bin", reason="no header"),
+    errors.UnknownTrackError(path="/uploads/a.mkv", track=3, count=2),
+    errors.OnlyWavError(path="/uploads/a.mp3"),
+    errors.EmptyAudioError(path="/uploads/a.wav"),
+    errors.NonFiniteAudioError(path="/uploads/a.wav", count=3),
+    errors.SampleRateError(path="/uploads/a.wav", sample_rate=20, lowest=1000, highest=768_000),
+    errors.AudioTooLongError(path="/uploads/a.wav", duration_s=7200.4, limit_s=3600),
+    errors.OptionRangeError(name="max_segment_ms", value=-1, lowest=1000, highest=30_000),
+    errors.TooManyStreamsError(running=8),
+    errors.BundleTamperedError(path="asr.int8.onnx", expected="9 bytes", got="8 bytes"),
+    errors.ProviderUnavailableError(device="cuda", reason="there is none"),
+    errors.NotQuantizedError(path="asr.int8.onnx", integer=0, floating=80),
+    LineFullError(waiting=64, wait_s=40),
+    StoppingError(),
+]
+
+
+@pytest.mark.parametrize("error", WITH_REASON, ids=lambda error: type(error).__name__)
+def test_the_reason_is_the_engines_own_in_english_and_the_same_in_chinese(error: LightVoiceError) -> None:
+    failure = failure_of(error)
+    assert failure.words(ENGLISH) == (title_of(type(error), ENGLISH), str(error))
+    title, reason = failure.words(CHINESE)
+    assert any("\u4e00" <= letter <= "\u9fff" for letter in reason), reason
+    assert title == title_of(type(error), CHINESE)
+    assert "/uploads" not in reason
+
+
+def test_every_reason_that_is_written_is_tried_here() -> None:
+    assert {key.removeprefix("reason.") for key in TEXTS if key.startswith("reason.")} == {type(error).__name__ for error in WITH_REASON}
+
+
+def test_an_error_without_words_of_its_own_keeps_the_engines() -> None:
+    error = errors.UnknownBundleError(bundle="x", known=["starter"])
+    assert failure_of(error).words(CHINESE) == (title_of(type(error), CHINESE), str(error))
+
+
+def test_a_lost_file_does_not_tell_where_it_lay() -> None:
+    for texts in (ENGLISH, CHINESE):
+        assert "/uploads" not in "".join(failure_of(errors.AudioNotFoundError(path="/uploads/a.wav")).words(texts))
+
+
+def test_the_unexpected_is_a_number_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    failure = failure_of(RuntimeError("secret path"))
+    _, reason = failure.words(ENGLISH)
+    assert failure.message in reason and "secret" not in reason
+    assert failure.message in caplog.text and "secret path" in caplog.text
+
+
+def test_a_refusal_of_the_decode_worker_is_said_in_the_page_s_language(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no audio")
+    decoder = Decoder()
+    with pytest.raises(errors.AudioDecodeError) as caught:
+        decoder.load(tmp_path / "notes.txt")
+    decoder.close()
+    assert failure_of(caught.value).words(ENGLISH)[1] == str(caught.value)
+    assert "notes.txt" in failure_of(caught.value).words(CHINESE)[1]
+    assert "文件已损坏，或不是录音" in failure_of(caught.value).words(CHINESE)[1]
+    assert "转换" in failure_of(caught.value).words(CHINESE)[1]
+
+
+def test_a_reason_without_what_it_was_made_of_keeps_the_engines_words() -> None:
+    bare = errors.AudioDecodeError.__new__(errors.AudioDecodeError, "cannot read it")
+    assert failure_of(bare).words(CHINESE)[1] == "cannot read it"

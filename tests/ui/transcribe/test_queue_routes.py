@@ -1,0 +1,268 @@
+"""What the page's script is answered: rows, transcripts, edits, sound, downloads; escaped, and only for who knows the queue's id."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from tests.subtitles import read_srt, read_vtt
+from tests.ui.fake_engine import FakeEngine
+from tests.ui.widgets.test_results_html import Reader
+from ui.limits import Limits
+from ui.scheduling.queue_runner import QueueRunner
+from ui.scheduling.recording_queue import RecordingQueue
+from ui.scheduling.run_slots import RunSlots
+from ui.transcribe.queue_html import HEARD_SHOWN
+from ui.transcribe.queue_routes import LONGEST_EDIT, queue_routes
+from ui.transcribe.run_options import RunOptions
+
+OURS, OTHERS = "a" * 32, "b" * 32
+NASTY = '<img src=x onerror="alert(1)">&.wav'
+
+
+class Asker:
+    """Asks the routes as the script does."""
+
+    def __init__(self, runner: QueueRunner) -> None:
+        self._app = FastAPI()
+        self._app.include_router(queue_routes(runner))
+
+    def __call__(self, path: str, *, method: str = "GET", queue: str = OURS, language: str = "en", **options: Any) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(app=self._app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://page", headers={"accept-language": language}) as client:
+                return await client.request(method, f"/recordings/{queue}{path}", **options)
+
+        return asyncio.run(ask())
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return self(path, method="POST", **options)
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[QueueRunner]:
+    runner = QueueRunner(FakeEngine(), slots=RunSlots(1), folder=tmp_path / "queues", limits=Limits())
+    yield runner
+    wait(runner.open(OURS))
+
+
+@pytest.fixture
+def ask(runner: QueueRunner) -> Asker:
+    return Asker(runner)
+
+
+@pytest.fixture
+def queue(runner: QueueRunner) -> RecordingQueue:
+    return runner.open(OURS)
+
+
+def wait(queue: RecordingQueue) -> None:
+    for _ in range(2000):
+        if not queue.active:
+            return
+        time.sleep(0.01)
+    raise AssertionError("the queue did not come to rest")
+
+
+def transcribed(runner: QueueRunner, queue: RecordingQueue, path: Path, *names: str) -> list[str]:
+    ids = [queue.add(path, name).id for name in names]
+    runner.submit(queue, RunOptions())
+    wait(queue)
+    return ids
+
+
+def test_a_page_without_recordings_has_an_empty_queue(ask: Asker) -> None:
+    assert ask("", queue=OTHERS).json() == {"active": False, "head": "", "rows": [], "shown": None}
+
+
+def test_rows_show_name_length_state_and_what_can_be_done(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+    queue.add(two_words, "a.wav")
+    state = ask("").json()
+    shown = Reader(state["rows"][0]["html"]).text
+    for words in ("a.wav", "0:03.0", "Ready"):
+        assert words in shown
+    assert "0 of 1 done" in state["head"]
+    assert "zip" not in state["head"]
+    runner.submit(queue, RunOptions())
+    wait(queue)
+    transcribed(runner, queue, two_words, "b.wav")
+    state = ask("").json()
+    assert "2 of 2 done" in state["head"]
+    assert f"recordings/{OURS}/all.zip" in state["head"]
+    assert "已完成 2/2" in ask("", language="zh-CN").json()["head"]
+
+
+def test_names_and_reasons_never_become_markup(
+    ask: Asker, runner: QueueRunner, queue: RecordingQueue, tmp_path: Path, two_words: Path
+) -> None:
+    bad = tmp_path / NASTY.replace("/", "")
+    bad.write_bytes(b"no audio")
+    failed, done = queue.add(bad, NASTY), queue.add(two_words, NASTY)
+    runner.submit(queue, RunOptions())
+    wait(queue)
+    pages = [row["html"] for row in ask("").json()["rows"]]
+    pages += [ask(f"/{entry.id}/result").text for entry in (failed, done)]
+    pages.append(ask.post(f"/{done.id}/segments/0", json={"text": NASTY}).json()["segment"])
+    pages.append(ask(f"/{done.id}/result").text)
+    for page in pages:
+        reader = Reader(page)
+        assert "img" not in reader.tags
+        assert "onerror" in reader.text
+
+
+def test_an_edit_is_shown_kept_and_exported(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+    (entry,) = transcribed(runner, queue, two_words, "a.wav")
+    answer = ask.post(f"/{entry}/segments/0", json={"text": "my own words"}).json()
+    assert "my own words" in answer["segment"]
+    assert "edited" in Reader(answer["segment"]).text
+    assert "my own words" in answer["row"]
+    assert ask(f"/{entry}/result").text.count("my own words") >= 2
+    for name in ("txt", "srt", "vtt", "json"):
+        content = ask(f"/{entry}.{name}").text
+        assert "my own words" in content
+        assert "three one four" not in content
+    put_back = ask.post(f"/{entry}/segments/0", json={"text": None}).json()["segment"]
+    assert "edited" not in Reader(put_back).text
+    assert "three one four" in Reader(put_back).text.replace("three  one", "three one")
+    assert "three one four" in ask(f"/{entry}.txt").text
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/{}/segments/9", 404), ("/{}/segments/-1", 404), ("/nobody/segments/0", 404), ("/{}/segments/x", 422), ("/{}/explode", 404)],
+)
+def test_what_is_not_there_is_not_changed(
+    ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path, path: str, status: int
+) -> None:
+    (entry,) = transcribed(runner, queue, two_words, "a.wav")
+    assert ask.post(path.format(entry), json={"text": "x"}).status_code == status
+
+
+def test_an_endless_edit_is_refused(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+    (entry,) = transcribed(runner, queue, two_words, "a.wav")
+    assert ask.post(f"/{entry}/segments/0", json={"text": "x" * (LONGEST_EDIT + 1)}).status_code == 422
+
+
+def test_downloads_are_attachments_with_the_recordings_name(
+    ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path
+) -> None:
+    (entry,) = transcribed(runner, queue, two_words, "会议 1.mp3")
+    for name in ("txt", "srt", "vtt", "json"):
+        answer = ask(f"/{entry}.{name}")
+        assert answer.headers["content-disposition"] == f"attachment; filename*=UTF-8''{quote(f'会议 1.{name}')}"
+        assert answer.headers["content-type"].endswith("charset=utf-8")
+    assert len(read_srt(ask(f"/{entry}.srt").text)) == len(read_vtt(ask(f"/{entry}.vtt").text)) == 2
+    assert ask(f"/{entry}.exe").status_code == 404
+
+
+def test_subtitles_are_cut_as_the_download_asks(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+    (entry,) = transcribed(runner, queue, two_words, "a.wav")
+    ask.post(f"/{entry}/segments/0", json={"text": "one two three four five six"})
+    chosen = "max_line_width=14&max_line_count=2&min_cue_ms=300"
+    assert next(cue.text for cue in read_srt(ask(f"/{entry}.srt?{chosen}").text)) == "one two three\nfour five six"
+    with zipfile.ZipFile(io.BytesIO(ask(f"/all.zip?{chosen}").content)) as archive:
+        assert archive.read("a.vtt").decode() == ask(f"/{entry}.vtt?{chosen}").text != ask(f"/{entry}.vtt").text
+    for wrong in ("max_line_width=1", "max_line_count=x", "min_cue_ms=99999"):
+        assert ask(f"/{entry}.srt?{wrong}").status_code == ask(f"/all.zip?{wrong}").status_code == 422
+
+
+def test_the_zip_holds_all_that_is_done(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+    transcribed(runner, queue, two_words, "a.wav", "a.wav")
+    queue.add(two_words, "not yet.wav")
+    answer = ask("/all.zip")
+    assert answer.headers["content-type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert {name for name in archive.namelist() if name.endswith("json")} == {"a.json", "a-2.json"}
+        assert json.loads(archive.read("a-2.json"))["segments"]
+
+
+def test_the_sound_comes_in_ranges(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+    (entry,) = transcribed(runner, queue, two_words, "a.wav")
+    whole = ask(f"/{entry}/audio")
+    assert whole.headers["content-type"] == "audio/flac"
+    part = ask(f"/{entry}/audio", headers={"range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, whole.content[10:20])
+
+
+def test_actions_do_what_they_say(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+    first, second = transcribed(runner, queue, two_words, "a.wav", "b.wav")
+    assert ask("").json()["shown"]["id"] == first
+    ask.post(f"/{second}/select")
+    assert ask("").json()["shown"]["id"] == second
+    third = queue.add(two_words, "c.wav")
+    queue.submit(RunOptions())  # it waits, and nothing was woken
+    ask.post(f"/{third.id}/cancel")
+    assert queue.find(third.id).state == "cancelled"
+    ask.post(f"/{third.id}/retry")
+    wait(queue)
+    assert queue.find(third.id).state == "done"
+    ask.post(f"/{third.id}/remove")
+    assert [row["id"] for row in ask("").json()["rows"]] == [first, second]
+
+
+def test_cancel_all_leaves_what_is_done(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+    transcribed(runner, queue, two_words, "a.wav")
+    queue.add(two_words, "b.wav")
+    queue.submit(RunOptions())
+    assert ask.post("/cancel-all").status_code == 200
+    assert [entry.state for entry in queue.entries()] == ["done", "cancelled"]
+
+
+def test_another_pages_id_opens_nothing_of_ours(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+    (entry,) = transcribed(runner, queue, two_words, "a.wav")
+    for path in (f"/{entry}/result", f"/{entry}/audio", f"/{entry}.txt", "/all.zip"):
+        assert ask(path, queue=OTHERS).status_code == 404
+        runner.open("c" * 32)
+        if path != "/all.zip":
+            assert ask(path, queue="c" * 32).status_code == 404
+    assert ask.post(f"/{entry}/remove", queue=OTHERS).status_code == 404
+    assert queue.find(entry) is not None
+
+
+def test_what_has_no_transcript_yet_says_why(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+    entry = queue.add(two_words, "a.wav")
+    assert "Press “Transcribe”" in ask(f"/{entry.id}/result").text
+    queue.submit(RunOptions())
+    assert "Waiting for its turn" in ask(f"/{entry.id}/result").text
+    queue.begin()
+    queue.report(entry.id, 0.42, "asr")
+    assert "Running" in ask(f"/{entry.id}/result").text
+    row = ask("").json()["rows"][0]["html"]
+    assert 'value="42"' in row
+    assert "Recognizing 42 %" in row
+    queue.cancel(entry.id)
+    assert "cancelled" in ask(f"/{entry.id}/result").text
+    for path in (f"/{entry.id}/audio", f"/{entry.id}.txt"):
+        assert ask(path).status_code == 404
+
+
+def test_a_running_recording_shows_its_newest_segments(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+    segment = FakeEngine().transcribe(two_words).segments[0]
+    entry = queue.add(two_words, NASTY)
+    queue.submit(RunOptions())
+    queue.begin()
+    keys = set()
+    for number in range(HEARD_SHOWN + 5):
+        queue.hear(entry.id, replace(segment, text=f"words <b> {number}"))
+        keys.add(ask("").json()["shown"]["revision"])
+    assert len(keys) == HEARD_SHOWN + 5  # each one makes the page ask again
+    html = ask(f"/{entry.id}/result").text
+    assert html.count('<li class="lv-segment"') == HEARD_SHOWN
+    assert f"Recognized so far: {HEARD_SHOWN + 5} segments" in html
+    assert "words &lt;b&gt; 24" in html
+    assert "words &lt;b&gt; 4<" not in html
+    assert "<b>" not in html
+    assert "目前已识别 25 段" in ask(f"/{entry.id}/result", language="zh").text
+    queue.cancel(entry.id)

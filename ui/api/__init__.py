@@ -1,0 +1,1 @@
+"""The HTTP API beside the page and the named Gradio endpoints."""

@@ -1,0 +1,128 @@
+"""The named endpoints for programs (``gradio_client``): /transcribe, /compare, /set_lightweight, /resources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.data_classes import FileData
+from gradio.events import api
+from gradio.utils import get_upload_folder
+from starlette.concurrency import run_in_threadpool
+
+from engine.audio.read_options import ReadOptions, parse_channel
+from engine.audio.waveform import Look
+from engine.errors import AudioNotFoundError
+from engine.files.file_names import printable
+from ui.api.gradio_callers import gone
+from ui.api.track_routes import tracks_of_file
+from ui.context import PageContext
+from ui.http.callers import caller_of
+from ui.scheduling.in_turn import in_turn
+from ui.scheduling.kept_file import kept_file
+from ui.widgets.handlers import api_errors
+
+#: Calls that Gradio lets in at a time, to wait for their turn on the engine; a fixed number of its listeners runs at once.
+MOST_CALLS = 16
+_CALLS = "calls"
+
+
+def uploaded_file(audio: object) -> tuple[Path, str]:
+    """The path and the name of a file that the caller uploaded; AudioNotFoundError for any other path of this machine.
+
+    Gradio checks only inputs that are marked as uploads; a bare ``{"path": …}`` would reach us unchecked, so we look ourselves.
+    """
+    path = audio.get("path") if isinstance(audio, dict) else audio
+    if not isinstance(path, str) or not path:
+        raise AudioNotFoundError(path=str(path))
+    found, folder = Path(path).resolve(), Path(get_upload_folder()).resolve()
+    if not found.is_relative_to(folder) or not found.is_file():
+        raise AudioNotFoundError(path=path)
+    name = audio.get("orig_name") if isinstance(audio, dict) else None
+    return found, printable(Path(name).name if isinstance(name, str) and name else found.name)
+
+
+def add_endpoints(context: PageContext) -> None:
+    """Register the endpoints on the Blocks that is being built; their names are the README's ("For programs")."""
+
+    async def transcribe(
+        audio: FileData,
+        request: gr.Request,
+        language: str = "auto",
+        itn: bool = True,
+        precision: str = "current",
+        channel: str = "auto",
+        track: int = 0,
+    ) -> dict[str, Any]:
+        """Transcribe one recording.
+
+        ``audio`` is an uploaded file, ``language`` one of auto, zh, en, yue, ja, ko, ``channel`` one of auto, mix, left, right, split,
+        ``track`` a number that /tracks lists, 0 for the default track.
+        """
+
+        def run(path: Path, name: str, look: Look) -> dict[str, Any]:
+            read = ReadOptions(channel=parse_channel(channel), track=int(track) or None)
+            recording = context.engine.open_recording(path, max_duration_s=context.limits.duration_s, look=look, read=read)
+            transcript = context.engine.transcribe(
+                recording, language=language, itn=itn, precision=precision, file=name, progress=lambda _fraction, _stage: look()
+            )
+            context.runs.record(transcript, source="endpoint")
+            return transcript.to_dict()
+
+        return await _answered(context, request, audio, run)
+
+    def tracks(audio: FileData) -> list[dict[str, Any]]:
+        """List the audio tracks of a recording."""
+        with api_errors():
+            path, _ = uploaded_file(audio)
+            return [track.to_dict() for track in tracks_of_file(context, path)]
+
+    async def compare(
+        audio: FileData, request: gr.Request, language: str = "auto", itn: bool = True, left: str = "fp32", right: str = "int8"
+    ) -> dict[str, Any]:
+        """Run one recording in two precisions and say what differs."""
+
+        def run(path: Path, name: str, look: Look) -> dict[str, Any]:
+            waveform = context.engine.load(path, max_duration_s=context.limits.duration_s, look=look)
+            comparison = context.engine.compare(
+                waveform, language=language, itn=itn, left=left, right=right, file=name, progress=lambda _fraction, _stage: look()
+            )
+            return comparison.to_dict()
+
+        return await _answered(context, request, audio, run)
+
+    def set_lightweight(on: bool) -> dict[str, Any]:
+        """Turn lightweight mode on or off for the whole server."""
+        with api_errors():
+            return context.state.set_lightweight(on)
+
+    def resources() -> dict[str, Any]:
+        """What the process uses now."""
+        with api_errors():
+            return context.engine.resources()
+
+    api(transcribe, api_name="transcribe", concurrency_id=_CALLS, concurrency_limit=MOST_CALLS)
+    api(tracks, api_name="tracks", concurrency_id=_CALLS, concurrency_limit=MOST_CALLS)
+    api(compare, api_name="compare", concurrency_id=_CALLS, concurrency_limit=MOST_CALLS)
+    api(set_lightweight, api_name="set_lightweight", queue=False)
+    api(resources, api_name="resources", queue=False)
+
+
+async def _answered(
+    context: PageContext, request: gr.Request, audio: FileData, run: Callable[[Path, str, Look], dict[str, Any]]
+) -> dict[str, Any]:
+    """A call's run in its turn with everybody else's; it waits on the event loop, so that no thread is kept from others.
+
+    However long that takes, its recording is kept: uploads are deleted by their age.
+    """
+    with api_errors():
+        path, name = await run_in_threadpool(uploaded_file, audio)
+        keeping = kept_file(path, context.requests)
+        kept = await run_in_threadpool(keeping.__enter__)
+        try:
+            return await in_turn(context.slots, caller_of(request.request), gone(request.session_hash), partial(run, kept, name))
+        finally:
+            await run_in_threadpool(keeping.__exit__, None, None, None)

@@ -1,0 +1,167 @@
+"""What happens on the Compare tab: a run, its cancelling, its scores against a reference, its downloads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import wait
+from contextlib import contextmanager
+from functools import partial
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from engine.compare.compare import StoppedEarly
+from engine.errors import OptionError
+from engine.speech.endpointing import FRAME_MS
+from ui.api.gradio_callers import has_left
+from ui.compare.comparison_html import comparison_html, side_names
+from ui.compare.exports import write_comparison
+from ui.compare.reference_html import LONGEST_REFERENCE, reference_html, score_sides
+from ui.compare.stop_requests import StopRequests
+from ui.compare.variant_choices import VariantChoices
+from ui.context import PageContext, engine_progress
+from ui.http.access.managing import may_manage
+from ui.scheduling.kept_file import kept_file
+from ui.text.texts import Texts, texts_for
+from ui.transcribe.exports import file_stem
+from ui.widgets.handlers import no_recording, toasts
+from ui.widgets.timeline import lanes_html
+
+#: How often a run that waits for its turn looks whether it is still wanted.
+LOOK_S = 0.2
+
+
+class CompareActions:
+    """The listeners of the tab; inputs and outputs are in the order of ``panel.py``."""
+
+    def __init__(self, context: PageContext, choices: VariantChoices) -> None:
+        self._context, self._choices = context, choices
+        self._stops = StopRequests()
+
+    def offer(self, left: str, right: str, request: gr.Request) -> list[Any]:
+        """The drop-downs with what is installed now, and a note; a choice that is still there is kept."""
+        offered = self._choices.offered(others=self._others_too(request))
+        known = {value for _, value in offered}
+        texts = texts_for(request)
+        note = gr.HTML(f'<p class="lv-note">{escape(texts("compare.one_variant"))}</p>', visible=len(offered) == 1)
+        # A value that still stands is not sent back: the person may have chosen another one meanwhile.
+        chosen = [
+            {} if value in known else {"value": default} for value, default in zip((left, right), self._choices.defaults(), strict=True)
+        ]
+        return [*(gr.Dropdown(choices=offered, **value) for value in chosen), note]
+
+    def _others_too(self, request: gr.Request) -> bool:
+        """Whether the sender may open bundles beside the open one, which may take another gigabyte: only who manages the models."""
+        return may_manage(self._context.managers, request)
+
+    def begin(self, request: gr.Request) -> list[Any]:
+        """A run begins: it can be cancelled, and no second one can be started."""
+        self._stops.begin(str(request.session_hash))
+        return [gr.Button(interactive=False), gr.Button(interactive=False), gr.Button(visible=True)]
+
+    def stop(self, request: gr.Request) -> None:
+        """Cancel was pressed."""
+        self._stops.stop(str(request.session_hash))
+
+    def end(self, request: gr.Request) -> list[Any]:
+        """The run is over, whatever came of it."""
+        self._stops.end(str(request.session_hash))
+        return [gr.Button(interactive=True), gr.Button(interactive=True), gr.Button(visible=False)]
+
+    def comparer(self, rounds: int) -> Callable[..., list[Any]]:
+        """The listener that runs the comparison."""
+
+        def compare(
+            audio: str | None,
+            language: str,
+            itn: bool,
+            left: str,
+            right: str,
+            reference: str,
+            request: gr.Request,
+            progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio finds the bar by this default
+        ) -> list[Any]:
+            texts = texts_for(request)
+            with toasts(texts):
+                if not audio:
+                    raise no_recording(texts)
+                _check_reference(reference)
+                report = self._reporter(str(request.session_hash), engine_progress(progress, texts))
+                try:
+                    report(0, "decode")
+                    others = self._others_too(request)
+                    sides = [self._choices.find(value, others=others) for value in (left, right)]
+                    with kept_file(Path(audio), self._context.requests) as recording, self._place(str(request.session_hash)):
+                        look = partial(report, 0.0, "decode")
+                        waveform = self._context.engine.load(recording, max_duration_s=self._context.limits.duration_s, look=look)
+                        comparison = self._context.engine.compare(
+                            waveform,
+                            language=language,
+                            itn=itn,
+                            left=sides[0],
+                            right=sides[1],
+                            rounds=rounds,
+                            file=Path(audio).name,
+                            progress=report,
+                        )
+                except StoppedEarly:
+                    gr.Info(texts("compare.cancelled"))
+                    return [gr.skip()] * 7
+                values = comparison.to_dict()
+                left_name, right_name = side_names(values)
+                first, second = comparison.left.transcript, comparison.right.transcript
+                lanes = ((left_name, first.segments, first.speech_track), (right_name, second.segments, second.speech_track))
+                drawing = lanes_html(waveform.samples, waveform.duration_ms, lanes, FRAME_MS, texts)
+                scores, markdown, path = self._score_and_write(values, reference, texts)
+                return [scores, comparison_html(values, texts), drawing, gr.Row(visible=True), markdown, path, path]
+
+        return compare
+
+    @contextmanager
+    def _place(self, page: str) -> Iterator[None]:
+        """Wait for a place on the engine, which everybody shares, and keep it; StoppedEarly where Cancel was pressed meanwhile."""
+        ticket = self._context.slots.ask(page)
+        try:
+            while not wait([ticket], timeout=LOOK_S).done:
+                if self._unwanted(page):
+                    raise StoppedEarly
+            ticket.result()
+            yield
+        finally:
+            self._context.slots.leave(ticket)
+
+    def _reporter(self, page: str, shown: Callable[[float, str], None]) -> Callable[[float, str], None]:
+        def report(fraction: float, stage: str) -> None:
+            if self._unwanted(page):
+                raise StoppedEarly
+            shown(fraction, stage)
+
+        return report
+
+    def _unwanted(self, page: str) -> bool:
+        """Whether Cancel was pressed, or the page is gone."""
+        return self._stops.wanted(page) or has_left(page)
+
+    def rescore(self, reference: str, last: str | None, request: gr.Request) -> list[Any]:
+        """The reference was changed: score the last comparison anew, and write its files anew."""
+        texts = texts_for(request)
+        with toasts(texts):
+            if last is None or not Path(last).is_file():
+                return [gr.skip()] * 3
+            _check_reference(reference)
+            return self._score_and_write(json.loads(Path(last).read_text(encoding="utf-8")), reference, texts)
+
+    def _score_and_write(self, values: Mapping[str, Any], reference: str, texts: Texts) -> list[Any]:
+        """The scores as HTML, and the paths of Markdown and JSON."""
+        report = {**values, "reference": score_sides(reference, values)}
+        stem = f"{file_stem(str(values['file']))}-comparison"
+        markdown, path = write_comparison(report, self._context.exports, stem=stem, texts=texts)
+        return [reference_html(report["reference"], side_names(values), texts), str(markdown), str(path)]
+
+
+def _check_reference(reference: str) -> None:
+    if len(reference) > LONGEST_REFERENCE:
+        raise OptionError(f"the reference has {len(reference)} characters, the limit is {LONGEST_REFERENCE}; compare a shorter recording")

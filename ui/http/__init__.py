@@ -1,0 +1,1 @@
+"""The middleware around every page: headers, logs, origins, proxies, certificates."""

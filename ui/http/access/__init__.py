@@ -1,0 +1,1 @@
+"""Authentication: who may use the server, and who may manage its models."""

@@ -1,0 +1,1 @@
+"""The Live tab: speech from the microphone, text while somebody speaks."""

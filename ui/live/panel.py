@@ -1,0 +1,83 @@
+"""The Live tab: speak, and the text follows. The sound goes to ui/live/routes.py by the script ui/assets/live.js."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from ui.live.secure_context import microphone_remedy_html
+from ui.live.stage_html import stage_html
+from ui.text.texts import Texts, label, texts_for
+from ui.transcribe.run_options import END_SILENCE_MS, RunOptions, remembered
+from ui.widgets.recording_form import build_recording_options, language_choices
+
+#: Where the browser keeps the options; see ui/transcribe/form.py.
+STORAGE_KEY = "lightvoice-live-options"
+#: The controls as :class:`RunOptions` names them, in their order.
+_REMEMBERED = ("language", "itn", "ban_emo_unknown", "end_silence_ms")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LivePanel:
+    """What the page needs of this panel after it was laid out."""
+
+    hint: gr.HTML
+    stage: gr.HTML
+
+    def greet(self, texts: Texts) -> list[str]:
+        """What :attr:`hint` and :attr:`stage` show in the reader's language."""
+        return [microphone_remedy_html(texts), stage_html(texts)]
+
+
+def live_memory() -> gr.BrowserState:
+    """The browser's memory of the options. It stands outside the tab: what is in one that is not open has read nothing yet."""
+    return gr.BrowserState(None, storage_key=STORAGE_KEY, secret=STORAGE_KEY)
+
+
+def build_live_panel(blocks: gr.Blocks, memory: gr.BrowserState) -> LivePanel:
+    """Lay the panel out inside the current tab and wire it."""
+    with gr.Row(elem_classes="lv-columns"):
+        with gr.Column(scale=2, min_width=280):
+            start = gr.Button(label("live.start"), variant="primary", elem_id="lv-live-start")
+            stop = gr.Button(label("live.stop"), variant="stop", elem_id="lv-live-stop")
+            hint = gr.HTML(elem_classes="lv-mic-hint-slot", apply_default_css=False)
+            options = build_recording_options("lv-live")
+            options.accordion.open = False  # on a phone the text stands below
+            with options.accordion:
+                ban = gr.Checkbox(value=False, label=label("form.ban"), info=label("form.ban_info"), elem_id="lv-live-ban")
+                lowest, highest, step = END_SILENCE_MS
+                pause = gr.Slider(
+                    lowest,
+                    highest,
+                    value=RunOptions.end_silence_ms,
+                    step=step,
+                    label=label("live.pause"),
+                    info=label("live.pause_info"),
+                    buttons=[],
+                    elem_id="lv-live-pause",
+                )
+        with gr.Column(scale=3, min_width=280):
+            stage = gr.HTML(elem_id="lv-live", apply_default_css=False)
+    chosen = [options.language, options.itn, ban, pause]
+    start.click(None, inputs=chosen, js="(...chosen) => { window.lightvoiceLive.start(...chosen); }", api_visibility="private")
+    stop.click(None, js="() => { window.lightvoiceLive.stop(); }", api_visibility="private")
+    _remember(chosen, memory, blocks)
+    return LivePanel(hint=hint, stage=stage)
+
+
+def _remember(controls: list[Any], memory: gr.BrowserState, blocks: gr.Blocks) -> None:
+    """The browser keeps what a person chose, and a page that opens shows it, in the reader's language."""
+
+    def keep(*values: Any) -> dict[str, Any]:
+        return dict(zip(_REMEMBERED, values, strict=True))
+
+    def greet(kept: object, request: gr.Request) -> list[Any]:
+        options = remembered(kept, precisions=())
+        language, *others = (getattr(options, name) for name in _REMEMBERED)
+        return [gr.Dropdown(choices=language_choices(texts_for(request)), value=language), *others]
+
+    quiet: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+    gr.on([control.input for control in controls], keep, inputs=controls, outputs=memory, trigger_mode="always_last", **quiet)
+    blocks.load(greet, inputs=memory, outputs=controls, **quiet)

@@ -1,0 +1,134 @@
+"""What the page's script asks while somebody speaks: sound goes in block by block, text comes back as HTML; then the downloads.
+
+One block is on its way at a time, and the next one holds whatever was said meanwhile: nothing is lost where the network or the
+machine is slow. (Gradio's own microphone stream drops what comes while it connects, and what is on its way when it stops: of
+ten seconds, eight and a half arrived.)
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import quote
+
+import numpy as np
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from engine.errors import LightVoiceError
+from engine.subtitles.options import SubtitleOptions
+from ui.live.sessions import LiveNews, LiveSession, LiveSessions, LostBlockError
+from ui.live.stage_html import failure_html, final_html, partial_html, status_html
+from ui.text.failures import failure_of
+from ui.text.texts import Texts, preferred_language
+from ui.transcribe.exports import DOWNLOADS, MEDIA_TYPES, download
+from ui.transcribe.run_options import RunOptions
+from ui.widgets.subtitle_fields import asked_subtitles
+
+#: Relative to the page, so that a proxy may put the page under any path.
+PREFIX = "live"
+#: Twenty seconds at 192 kHz; the script sends less.
+MOST_BYTES = 8_000_000
+#: Other pages can make a browser send forms here, but not this type.
+MEDIA_TYPE = "application/octet-stream"
+
+Rate = Annotated[int, Query(ge=2_000, le=768_000)]
+Choice = Annotated[str, Query(max_length=60)]
+
+
+def live_routes(sessions: LiveSessions) -> APIRouter:
+    """The routes of every stream of ``sessions``; 404 for a stream that is not there (any more)."""
+    router = APIRouter(prefix=f"/{PREFIX}/{{stream_id}}", include_in_schema=False)
+    answers = _Answers(sessions)
+    router.add_api_route("/blocks/{number}", answers.block, methods=["POST"])
+    router.add_api_route("/end", answers.end, methods=["POST"])
+    router.add_api_route("/leave", answers.leave, methods=["POST"])
+    router.add_api_route("/transcript.{output_format}", answers.transcript, methods=["GET"])
+    return router
+
+
+class _Answers:
+    """What each route answers."""
+
+    def __init__(self, sessions: LiveSessions) -> None:
+        self._sessions = sessions
+
+    async def block(
+        self,
+        stream_id: str,
+        number: int,
+        request: Request,
+        rate: Rate,
+        language: Choice = "auto",
+        itn: bool = True,
+        ban: bool = False,
+        pause: int = RunOptions.end_silence_ms,
+    ) -> dict[str, object]:
+        """Take a block of 16-bit little-endian samples, mono; the first one, number 0, begins the stream with its options."""
+        samples, texts = await _samples(request), _texts(request)
+        try:
+            if number:
+                session = self._session(stream_id)
+            else:
+                options = RunOptions(language=language, itn=itn, ban_emo_unknown=ban, end_silence_ms=pause)
+                session = await run_in_threadpool(self._sessions.open, stream_id, options)
+            return _told(await run_in_threadpool(session.add, number, samples, rate), texts)
+        except LightVoiceError as error:
+            return {"over": True, "failure": failure_html(failure_of(error), texts)}
+        except LostBlockError as error:
+            raise HTTPException(409, str(error)) from error
+        except ValueError as error:
+            raise HTTPException(404) from error
+
+    def end(self, stream_id: str, request: Request) -> dict[str, object]:
+        """The person has stopped: the last segments."""
+        return _told(self._session(stream_id).finish(), _texts(request))
+
+    def leave(self, stream_id: str) -> None:
+        """The page is gone, or another stream takes this one's place."""
+        self._sessions.leave(stream_id)
+
+    def transcript(self, stream_id: str, output_format: str, subtitles: Annotated[SubtitleOptions, Depends(asked_subtitles)]) -> Response:
+        """What was said, as a download."""
+        session = self._session(stream_id)
+        if output_format not in DOWNLOADS:
+            raise HTTPException(404)
+        name, content = download(session.transcript(), output_format, subtitles=subtitles)
+        headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
+        return Response(content, media_type=f"{MEDIA_TYPES[output_format]}; charset=utf-8", headers=headers)
+
+    def _session(self, stream_id: str) -> LiveSession:
+        session = self._sessions.find(stream_id)
+        if session is None:
+            raise HTTPException(404)
+        return session
+
+
+def _texts(request: Request) -> Texts:
+    return Texts(preferred_language(request.headers.get("accept-language", "")))
+
+
+async def _samples(request: Request) -> np.ndarray:
+    """The body as int16 (n,); 415, 413 or 400 for what is no such block."""
+    if request.headers.get("content-type") != MEDIA_TYPE:
+        raise HTTPException(415)
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MOST_BYTES:
+            raise HTTPException(413)
+    if len(body) % 2:
+        raise HTTPException(400)
+    return np.frombuffer(bytes(body), "<i2")
+
+
+def _told(news: LiveNews, texts: Texts) -> dict[str, object]:
+    segments = [final_html(news.first_index + place, final, texts) for place, final in enumerate(news.finals)]
+    last = news.finals[-1] if news.finals else None
+    return {
+        "segments": segments,
+        "partial": partial_html(news.partial, texts),
+        "status": status_html(news.precision, news.partial, last, texts),
+        "over": news.over,
+        "full": news.full,
+        "failure": news.failure and failure_html(news.failure, texts),
+    }

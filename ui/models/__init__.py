@@ -1,0 +1,1 @@
+"""The Models tab: installed bundles, and the workshop's jobs."""

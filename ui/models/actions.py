@@ -1,0 +1,97 @@
+"""What the buttons of the Models tab do; each asks first whether whoever pressed it manages this server's models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from engine.bundle import Bundle
+from engine.errors import UnknownBundleError
+from ui.context import PageContext
+from ui.http.access.managing import require_manager
+from ui.models.forms import FOR_LIGHTWEIGHT, LISTENING, PRUNE, SEARCHING
+from ui.models.workshop import Job, Workshop
+from ui.text.quantities import seconds
+from ui.text.texts import texts_for
+from ui.widgets.handlers import toasts
+
+
+class ModelActions:
+    """The listeners of the buttons: each asks who is there, begins what was asked for, and redraws the panel."""
+
+    def __init__(self, context: PageContext, update: Callable[[Sequence[str], gr.Request], list[Any]]) -> None:
+        self._managers, self._state, self._update = context.managers, context.models, update
+
+    def switch(self, shown: list[str], folder: str | None, request: gr.Request) -> list[Any]:
+        """Open another bundle."""
+        texts = texts_for(request)
+        with toasts(texts):
+            require_manager(self._managers, request)
+            if folder:
+                report = self._state.switch(self._known(folder).folder)
+                gr.Info(escape(texts("models.switched", bundle=report.bundle, time=seconds(report.seconds))))
+            return self._update(shown, request)
+
+    def fetch(self, shown: list[str], name: str, source: str, request: gr.Request) -> list[Any]:
+        """Download a model of the catalog."""
+        return self._begin("fetch", name, lambda workshop: workshop.fetch(name, source=source or None), shown, request)
+
+    def bring(self, shown: list[str], folder: str, name: str, request: gr.Request) -> list[Any]:
+        """Import a folder of the server."""
+        named = name.strip() or Path(folder.strip()).name
+        return self._begin("import", named, lambda workshop: workshop.import_folder(folder.strip(), name=named), shown, request)
+
+    def quantize(
+        self,
+        shown: list[str],
+        folder: str,
+        recipe: str,
+        clips: int | None,
+        trials: int | None,
+        amount: float,
+        as_default: bool,
+        request: gr.Request,
+    ) -> list[Any]:
+        """Make a variant."""
+        with toasts(texts_for(request)):
+            require_manager(self._managers, request)
+            bundle = self._known(folder)
+
+            def begin(workshop: Workshop) -> Job:
+                if recipe == PRUNE:
+                    return workshop.prune(bundle.folder, amount=amount)
+                return workshop.quantize(  # an empty number box may send 0
+                    bundle.folder,
+                    recipe=recipe,
+                    clips=(clips or None) if recipe in LISTENING else None,
+                    max_trials=(trials or None) if recipe in SEARCHING else None,
+                    as_default=as_default and recipe in FOR_LIGHTWEIGHT,
+                )
+
+            self._state.start(PRUNE if recipe == PRUNE else "quantize", f"{bundle.name}: {recipe}", begin)
+            return self._update(shown, request)
+
+    def cancel(self, shown: list[str], request: gr.Request) -> list[Any]:
+        """End the job that runs."""
+        with toasts(texts_for(request)):
+            require_manager(self._managers, request)
+            self._state.cancel()
+            return self._update(shown, request)
+
+    def _begin(self, kind: str, subject: str, begin: Callable[[Workshop], Job], shown: list[str], request: gr.Request) -> list[Any]:
+        with toasts(texts_for(request)):
+            require_manager(self._managers, request)
+            self._state.start(kind, subject, begin)
+            return self._update(shown, request)
+
+    def _known(self, folder: str) -> Bundle:
+        """An installed bundle by its folder; UnknownBundleError for any other path of this machine."""
+        whole = self._state.whole()
+        for bundle in whole:
+            if str(bundle.folder) == folder:
+                return bundle
+        raise UnknownBundleError(bundle=folder, known=[bundle.name for bundle in whole])

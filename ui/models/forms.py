@@ -1,0 +1,158 @@
+"""The forms of the Models tab: open a bundle, fetch a model, import a folder, make a variant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from ui.models.workshop import CatalogModel
+from ui.text.texts import label
+
+PRUNE = "prune"
+RECIPES = ("dynamic", "static", "mixed", "auto", "qat", "fp16", PRUNE)
+#: Which settings a recipe has on the page; models/README.md lists what the command line has beyond them.
+LISTENING, SEARCHING, FOR_LIGHTWEIGHT = ("static", "auto", "qat", "fp16"), ("auto",), ("static", "mixed", "auto", "qat")
+SOURCES = ("modelscope", "huggingface")
+MOST_AMOUNT = 0.9
+
+
+@dataclass(frozen=True, kw_only=True)
+class SwitchForm:
+    """Which bundle to open."""
+
+    bundle: gr.Dropdown
+    run: gr.Button
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchForm:
+    """Which model to download, and from which hub."""
+
+    model: gr.Dropdown
+    source: gr.Dropdown
+    catalog: gr.HTML
+    run: gr.Button
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportForm:
+    """A folder of the server, and the name of its bundle."""
+
+    folder: gr.Textbox
+    name: gr.Textbox
+    run: gr.Button
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizeForm:
+    """Which variant to make of which bundle."""
+
+    bundle: gr.Dropdown
+    recipe: gr.Dropdown
+    clips: gr.Number
+    trials: gr.Number
+    amount: gr.Slider
+    as_default: gr.Checkbox
+    run: gr.Button
+
+
+def build_switch_form() -> SwitchForm:
+    """Lay out the choice of the open bundle."""
+    with gr.Group():
+        bundle = gr.Dropdown(
+            choices=[], label=label("models.bundle"), info=label("models.bundle_info"), filterable=False, elem_id="lv-switch-bundle"
+        )
+    return SwitchForm(bundle=bundle, run=gr.Button(label("models.switch"), variant="primary", elem_id="lv-switch-run"))
+
+
+def build_fetch_form(models: Sequence[CatalogModel]) -> FetchForm:
+    """Lay out the download of a model of the catalog."""
+    names = [model.name for model in models]
+    with gr.Accordion(label("models.fetch_title"), open=False, elem_id="lv-fetch"):
+        catalog = gr.HTML(apply_default_css=False)
+        model = gr.Dropdown(
+            choices=names, value=next(iter(names), None), label=label("models.model"), filterable=False, elem_id="lv-fetch-model"
+        )
+        source = gr.Dropdown(
+            choices=[("", ""), *((name, name) for name in SOURCES)],
+            value="",
+            label=label("models.hub"),
+            info=label("models.hub_info"),
+            filterable=False,
+            elem_id="lv-fetch-source",
+        )
+        run = gr.Button(label("models.fetch"), elem_id="lv-fetch-run")
+    return FetchForm(model=model, source=source, catalog=catalog, run=run)
+
+
+def build_import_form() -> ImportForm:
+    """Lay out the import of a folder."""
+    with gr.Accordion(label("models.import_title"), open=False, elem_id="lv-import"):
+        folder = gr.Textbox(label=label("models.import_folder"), info=label("models.import_info"), max_lines=1, elem_id="lv-import-folder")
+        name = gr.Textbox(label=label("models.import_name"), info=label("models.import_name_info"), max_lines=1, elem_id="lv-import-name")
+        run = gr.Button(label("models.import"), elem_id="lv-import-run")
+    return ImportForm(folder=folder, name=name, run=run)
+
+
+def build_quantize_form() -> QuantizeForm:
+    """Lay out the recipes with the settings that the page offers."""
+    with gr.Accordion(label("models.quantize_title"), open=False, elem_id="lv-quantize"):
+        bundle = gr.Dropdown(
+            choices=[], label=label("models.bundle"), info=label("models.quantize_info"), filterable=False, elem_id="lv-quantize-bundle"
+        )
+        recipe = gr.Dropdown(
+            choices=list(RECIPES),
+            value=RECIPES[0],
+            label=label("models.recipe"),
+            info=label("models.recipe_info"),
+            filterable=False,
+            elem_id="lv-quantize-recipe",
+        )
+        clips = gr.Number(
+            value=None,
+            precision=0,
+            label=label("models.clips"),
+            info=label("models.clips_info"),
+            visible=False,
+            elem_id="lv-quantize-clips",
+        )
+        trials = gr.Number(
+            value=None,
+            precision=0,
+            label=label("models.trials"),
+            info=label("models.trials_info"),
+            visible=False,
+            elem_id="lv-quantize-trials",
+        )
+        amount = gr.Slider(
+            minimum=0.05,
+            maximum=MOST_AMOUNT,
+            value=0.1,
+            step=0.05,
+            label=label("models.amount"),
+            info=label("models.amount_info"),
+            visible=False,
+            elem_id="lv-quantize-amount",
+        )
+        as_default = gr.Checkbox(
+            value=False,
+            label=label("models.as_default"),
+            info=label("models.as_default_info"),
+            visible=False,
+            elem_id="lv-quantize-default",
+        )
+        run = gr.Button(label("models.quantize"), elem_id="lv-quantize-run")
+    return QuantizeForm(bundle=bundle, recipe=recipe, clips=clips, trials=trials, amount=amount, as_default=as_default, run=run)
+
+
+def settings_of(recipe: str) -> list[Any]:
+    """Show what a recipe can be told: clips, trials, amount, lightweight mode's own."""
+    return [
+        gr.Number(visible=recipe in LISTENING),
+        gr.Number(visible=recipe in SEARCHING),
+        gr.Slider(visible=recipe == PRUNE),
+        gr.Checkbox(visible=recipe in FOR_LIGHTWEIGHT),
+    ]

@@ -1,0 +1,221 @@
+"""Runs the recordings of every page's queue on the engine, in turn with everybody else, so that nobody waits behind a hundred files.
+
+A page has one run at a time, for which it asks for a place like any other caller. A page that has left, or that nobody has
+looked at for a while (its connection lost), stops being worked for; a reload finds its queue again by its id, which only that
+page knows.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.audio.read_options import ReadOptions, parse_channel
+from ui.limits import Limits
+from ui.scheduling.recording_queue import Entry, EntryState, RecordingQueue, Result
+from ui.scheduling.run_slots import LineFullError, RunSlots, Ticket
+from ui.status.run_log import RunLog
+from ui.text.failures import failure_of
+from ui.transcribe.run_options import RunOptions
+from ui.transcribe.sound_copy import SoundCopy
+from ui.widgets.timeline import column_peaks
+
+if TYPE_CHECKING:
+    from engine.speech_engine import SpeechEngine
+
+_log = logging.getLogger(__name__)
+
+#: Browsers let hidden pages ask once a minute; who has not asked for five is gone, and the engine is free for others.
+STOPPED_UNSEEN_S = 300.0
+#: A page that says that it leaves may be reloading; it is given this long to come back.
+LEFT_S = 10.0
+#: Results of a page that does not come back are kept this long.
+KEPT_UNSEEN_S = 4 * 3600.0
+QUEUE_ID = re.compile(r"[0-9a-f]{32}")
+
+
+class _StoppedError(Exception):
+    """The run is no longer wanted."""
+
+
+@dataclass
+class _Page:
+    queue: RecordingQueue
+    seen_at_s: float
+    #: The place that the page waits for or has; None while it wants none.
+    ticket: Ticket | None = None
+
+
+class QueueRunner:
+    """All queues of the server and the threads that work on them; a thread exists only while it has a place on the engine."""
+
+    def __init__(
+        self,
+        engine: SpeechEngine,
+        *,
+        slots: RunSlots,
+        folder: Path,
+        limits: Limits,
+        runs: RunLog | None = None,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._engine, self._slots, self._folder, self._limits = engine, slots, folder, limits
+        self._runs = runs or RunLog()
+        self._clock_s = clock_s
+        self._lock = threading.Lock()
+        self._pages: dict[str, _Page] = {}
+
+    def open(self, queue_id: str) -> RecordingQueue:
+        """The queue with this id, made if need be; ValueError for an id that no page of ours makes."""
+        if not QUEUE_ID.fullmatch(queue_id):
+            raise ValueError(f"{queue_id!r} is not 32 hexadecimal digits")
+        with self._lock:
+            page = self._pages.setdefault(queue_id, _Page(RecordingQueue(queue_id, self._folder / queue_id, probe=self._engine.probe), 0.0))
+            page.seen_at_s = self._clock_s()
+            return page.queue
+
+    def find(self, queue_id: str) -> RecordingQueue | None:
+        """The queue with this id, which is thereby seen; None if there is none."""
+        self.forget_unseen()
+        with self._lock:
+            page = self._pages.get(queue_id)
+            if page is None:
+                return None
+            page.seen_at_s = self._clock_s()
+            return page.queue
+
+    def leave(self, queue_id: str) -> None:
+        """The page is going: unless it comes back at once, as a reload does, what it wanted is stopped."""
+        with self._lock:
+            page = self._pages.get(queue_id)
+            if page is not None:
+                page.seen_at_s = min(page.seen_at_s, self._clock_s() - STOPPED_UNSEEN_S + LEFT_S)
+        timer = threading.Timer(LEFT_S + 1, self.stop_unseen)
+        timer.daemon = True
+        timer.start()
+
+    def submit(self, queue: RecordingQueue, options: RunOptions) -> tuple[Entry, ...]:
+        """Start on everything ready in a queue (see :meth:`RecordingQueue.submit`).
+
+        Raises OptionError for what cannot be run at all, LineFullError for more than may wait.
+        """
+        options.check(self._engine.precisions)
+        if not queue.active:
+            self._slots.admit(queue.id)
+        wanted = max(1, sum(entry.state is EntryState.READY for entry in queue.entries()))
+        waiting_now = self.length()
+        if waiting_now + wanted > self._limits.waiting_recordings:
+            raise LineFullError(waiting=waiting_now, wait_s=self._slots.expected_wait_s())
+        waiting = queue.submit(options)
+        self.wake()
+        return waiting
+
+    def wake(self) -> None:
+        """Ask for a place for every page that wants one, and give up those that are wanted no longer."""
+        unwanted = []
+        with self._lock:
+            for queue_id, page in self._pages.items():
+                wants = any(entry.state is EntryState.WAITING for entry in page.queue.entries())
+                if page.ticket is None and wants:
+                    # Let in when it was submitted: for the next of its recordings a page is not turned away.
+                    page.ticket = ticket = self._slots.ask(queue_id, bounded=False)
+                    ticket.add_done_callback(partial(self._begin, page))
+                elif page.ticket is not None and not page.ticket.done() and not wants:
+                    unwanted.append(page.ticket)
+                    page.ticket = None
+        for ticket in unwanted:
+            self._slots.leave(ticket)
+
+    def length(self) -> int:
+        """Recordings that wait or run, over all pages."""
+        with self._lock:
+            pages = list(self._pages.values())
+        return sum(entry.state in ("waiting", "running") for page in pages for entry in page.queue.entries())
+
+    def _begin(self, page: _Page, ticket: Ticket) -> None:
+        """The place is granted, or refused because the server ends."""
+        try:
+            threading.Thread(target=self._work, args=(page, ticket), name="lightvoice-queue", daemon=True).start()
+        except RuntimeError as error:  # the system has no thread to give: said of all that waits, and the place is free for others
+            if page.ticket is ticket:  # without the lock, which whoever asked for the place may be holding
+                page.ticket = None
+            while (entry := page.queue.begin()) is not None:
+                page.queue.fail(entry.id, failure_of(error))
+            self._slots.leave(ticket)
+
+    def _work(self, page: _Page, ticket: Ticket) -> None:
+        try:
+            if ticket.exception() is not None or self._is_unseen(page):
+                page.queue.cancel_all()
+            entry = page.queue.begin()
+            if entry is not None:
+                self._run(page, entry)
+        finally:
+            with self._lock:
+                if page.ticket is ticket:
+                    page.ticket = None
+            self._slots.leave(ticket)
+            self.wake()
+
+    def _run(self, page: _Page, entry: Entry) -> None:
+        queue = page.queue
+
+        def tell(fraction: float, stage: str) -> None:
+            if self._is_unseen(page):
+                queue.cancel_all()
+            if not queue.is_running(entry.id):
+                raise _StoppedError
+            queue.report(entry.id, fraction, stage)
+
+        try:
+            tell(0.0, "decode")
+            copy = SoundCopy(entry.path.parent.parent / "playback.flac")
+            options = entry.options
+            read = ReadOptions(channel=parse_channel(options.channel), track=entry.track)
+            transcript = self._engine.transcribe(
+                self._engine.open_recording(entry.path, max_duration_s=self._limits.duration_s, watch=copy.add, read=read),
+                language=options.language,
+                itn=options.itn,
+                ban_emo_unknown=options.ban_emo_unknown,
+                vad=options.vad(),
+                vad_precision=options.vad_precision,
+                file=entry.name,
+                progress=tell,
+                on_segment=lambda segment: queue.hear(entry.id, segment),
+            )
+            self._runs.record(transcript, source="page")
+            queue.finish(entry.id, Result(transcript=transcript, peaks=column_peaks(copy.peaks()), playback=copy.close()))
+        except _StoppedError:
+            _log.info("a run was cancelled")
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is said in the entry's row (failure_of logs it) and the next one runs
+            queue.fail(entry.id, failure_of(error))
+
+    def _is_unseen(self, page: _Page) -> bool:
+        return self._clock_s() - page.seen_at_s > STOPPED_UNSEEN_S
+
+    def stop_unseen(self) -> None:
+        """Cancel whatever the pages that are gone still want, and free their places."""
+        with self._lock:
+            unseen = [page for page in self._pages.values() if self._is_unseen(page)]
+        for page in unseen:
+            page.queue.cancel_all()
+        if unseen:
+            self.wake()
+
+    def forget_unseen(self) -> None:
+        """Drop the queues of pages that have not come back, and their files; cancel what still waits in those that are unseen."""
+        self.stop_unseen()
+        now_s = self._clock_s()
+        with self._lock:
+            lost = [page for page in self._pages.values() if page.ticket is None and now_s - page.seen_at_s > KEPT_UNSEEN_S]
+            for page in lost:
+                del self._pages[page.queue.id]
+        for page in lost:
+            page.queue.delete_files()

@@ -1,0 +1,1 @@
+"""The slim page: one WAV file at a time, without Gradio."""

@@ -1,0 +1,1 @@
+"""The state of the server: lightweight mode, resources, health, metrics and logs."""

@@ -1,0 +1,125 @@
+"""The lightweight-mode switch: one state of the server, in a bar that stays in sight, and what the last switch led to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+import gradio as gr
+
+from engine.runtime.advisor import Advice
+from engine.runtime.session_pool import Closing, Precision
+from ui.context import PageContext
+from ui.status.server_state import LightweightState
+from ui.text.quantities import megabytes, rtf
+from ui.text.texts import Texts, label, texts_for
+from ui.widgets.bars import bars_html
+from ui.widgets.handlers import toasts
+
+#: What would be shown as 0.0 MB.
+_NOTHING_MB = 0.1
+#: Runs in each precision before their speeds are set against each other: one alone may have met a busy moment.
+RUNS_NEEDED = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class LightweightPanel:
+    """The switch and the line beside it; what it did, and which precision suits this machine, are laid out elsewhere."""
+
+    switch: gr.Checkbox
+    status: gr.HTML
+    effects: gr.HTML
+    advice: gr.HTML
+
+    def lay_out_effects(self) -> None:
+        """Put the effects and the advice into the current column."""
+        self.effects.render()
+        self.advice.render()
+
+
+def lightweight_html(state: LightweightState, texts: Texts) -> str:
+    """What the mode is, what the last switch gave back, what the process uses now."""
+    precision = state.precision.upper()
+    parts = [texts("light.on" if state.on else "light.off", precision=precision)]
+    if not state.available:
+        parts.append(texts("light.unavailable"))
+    elif state.on and state.freed_mb is not None and not state.waiting:
+        given_back = state.freed_mb >= _NOTHING_MB
+        parts.append(texts("light.freed", freed=megabytes(state.freed_mb)) if given_back else texts("light.freed_none"))
+    parts.append(texts("light.memory", rss=megabytes(state.rss_mb)))
+    inner = "".join(f"<span>{escape(part)}</span>" for part in parts)
+    name = escape(texts("light.aria"), quote=True)
+    return f'<p class="lv-light-status" data-on="{str(state.on).lower()}" role="status" aria-label="{name}">{inner}</p>'
+
+
+def effects_html(state: LightweightState, advice: Advice, texts: Texts) -> str:
+    """What the last switch led to, with memory before and after, and the speed to expect; nothing here is a promise."""
+    lines = [_closing(closing, texts) for closing in state.closings]
+    if state.waiting:
+        lines.append(_line(texts("light.waiting", precisions=", ".join(name.upper() for name in state.waiting))))
+    elif state.freed_mb is not None and not state.closings:
+        nothing = texts("light.closed_none") if state.on else texts("light.reopens", precision=state.precision.upper())
+        lines.append(_line(nothing))
+    return f'<div class="lv-effects">{"".join(lines)}{_speed(state, advice, texts)}</div>'
+
+
+def _closing(closing: Closing, texts: Texts) -> str:
+    closed = ", ".join(f"{one.precision.upper()} {one.model.upper()} ({megabytes(one.mb)})" for one in closing.sessions)
+    before_after = ((texts("light.before"), closing.before_mb), (texts("light.after"), closing.after_mb))
+    return _line(texts("light.closed", sessions=closed)) + bars_html(before_after, megabytes)
+
+
+def _speed(state: LightweightState, advice: Advice, texts: Texts) -> str:
+    full, light = state.speeds.get(Precision.FP32), state.speeds.get(Precision.INT8)
+    measured = " · ".join(
+        texts("light.measured", precision=name.upper(), rtf=rtf(speed.rtf), runs=speed.runs) for name, speed in sorted(state.speeds.items())
+    )
+    lines = []
+    if full and light and min(full.runs, light.runs) >= RUNS_NEEDED:
+        lines.append(texts("light.speed", ratio=f"{full.rtf / light.rtf:.1f}"))
+    else:
+        reason = advice.reasons[0]
+        lines.append(texts("light.speed_unknown", needed=RUNS_NEEDED, advice=texts(f"advice.{reason.code}", **reason.values)))
+    if measured:
+        lines.append(texts("light.measured_here", measured=measured))
+    return "".join(_line(line) for line in lines)
+
+
+def _line(text: str) -> str:
+    return f"<p>{escape(text)}</p>"
+
+
+def advice_html(advice: Advice, texts: Texts) -> str:
+    """Which precision suits this machine in a line, and why behind it."""
+    reasons = "".join(f"<li>{escape(texts(f'advice.{reason.code}', **reason.values))}</li>" for reason in advice.reasons)
+    summary = texts("advice.summary", precision=advice.precision.value.upper())
+    return f'<details class="lv-advice"><summary>{escape(summary)}</summary><ul>{reasons}</ul></details>'
+
+
+def build_lightweight_panel(context: PageContext) -> LightweightPanel:
+    """Lay out the bar with the switch and wire it; ``ui/page.py`` refreshes it from the timer and places the effects."""
+    with gr.Row(elem_id="lv-light-bar"):
+        switch = gr.Checkbox(value=context.engine.lightweight, label=label("light.label"), elem_id="lv-light-switch", container=False)
+        status = gr.HTML(elem_id="lv-light-status", apply_default_css=False)
+    effects = gr.HTML(elem_id="lv-effects", apply_default_css=False, render=False)
+    advice = gr.HTML(elem_id="lv-advice", apply_default_css=False, render=False)
+
+    def set_lightweight(on: bool, request: gr.Request) -> tuple[bool, str, str]:
+        texts = texts_for(request)
+        with toasts(texts):
+            context.state.set_lightweight(on)
+            state = context.state.lightweight()
+            return state.on, lightweight_html(state, texts), effects_html(state, context.state.advice(), texts)
+
+    # ``input`` is sent by a person only: the timer writing the server's state into the switch never toggles anything,
+    # so two open pages cannot play ping-pong. The answer carries the server's state, and the last wish wins.
+    switch.input(
+        set_lightweight,
+        inputs=switch,
+        outputs=[switch, status, effects],
+        api_visibility="private",
+        queue=False,
+        trigger_mode="always_last",
+        show_progress="hidden",
+    )
+    return LightweightPanel(switch=switch, status=status, effects=effects, advice=advice)

@@ -1,0 +1,81 @@
+"""The one place where errors meet a person: a typed error is its line and what it means, the rest a number and a logged traceback."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.errors import AudioNotFoundError, LightVoiceError, StorageFullError
+from ui.text.texts import TEXTS, Texts
+
+_log = logging.getLogger(__name__)
+
+_ID_DIGITS = 8
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why something failed, kept until it is shown: a typed error's line, or the number under which the log has the rest."""
+
+    kind: type[LightVoiceError] | None
+    message: str
+    #: What a typed error's line was made of, by name.
+    values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def line(self) -> str:
+        """One plain line for programs and logs."""
+        return self.message if self.kind else f"unexpected error; the server's log has it under {self.message}"
+
+    def words(self, texts: Texts) -> tuple[str, str]:
+        """What it means to a person, and the reason with the remedy."""
+        if self.kind is None:
+            return texts("error.title"), texts("error.unexpected", id=self.message)
+        return title_of(self.kind, texts), self._reason(self.kind, texts)
+
+    def _reason(self, kind: type[LightVoiceError], texts: Texts) -> str:
+        if issubclass(kind, AudioNotFoundError):  # a path of the server tells a person nothing
+            return texts("error.gone")
+        if f"reason.{kind.__name__}" not in TEXTS:
+            return self.message
+        try:
+            return texts(f"reason.{kind.__name__}", **{**self.values, **_cause(self.values, texts)})
+        except (KeyError, ValueError):  # an error from another process may not bring all that it was made of
+            return self.message
+
+
+def failure_of(error: Exception) -> Failure:
+    """An error as what is said of it later, to whoever asks; the unexpected is logged with its traceback."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        _log.error("no room: %s", error)
+        return Failure(StorageFullError, str(StorageFullError(reason="its disk is full")))
+    if isinstance(error, LightVoiceError):
+        _log.info("refused: %s", error)
+        return Failure(type(error), str(error), _said(error.values))
+    number = uuid.uuid4().hex[:_ID_DIGITS]
+    _log.error("unexpected error %s", number, exc_info=error)
+    return Failure(None, number)
+
+
+def _cause(values: dict[str, Any], texts: Texts) -> dict[str, str]:
+    """The reason among an error's values in a person's language, where it is one of ours; other reasons come from the system."""
+    known = {english: key for key, (english, _) in TEXTS.items() if key.startswith("cause.")}
+    key = known.get(str(values.get("reason")))
+    return {} if key is None else {"reason": texts(key)}
+
+
+def _said(values: dict[str, Any]) -> dict[str, Any]:
+    """Values as a person reads them: of a path its name."""
+    return {name: Path(value).name if name == "path" else value for name, value in values.items()}
+
+
+def title_of(kind: type[LightVoiceError], texts: Texts) -> str:
+    """The toast's title: what the nearest named class of the error tree means to a person."""
+    for family in kind.__mro__:
+        if f"error.{family.__name__}" in TEXTS:
+            return texts(f"error.{family.__name__}")
+    return texts("error.title")

@@ -1,0 +1,1 @@
+"""The Transcribe tab: its form, its queue and its results."""

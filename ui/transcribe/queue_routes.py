@@ -1,0 +1,165 @@
+"""What the page's script asks of its queue: rows and transcripts as HTML, edits, sound and downloads.
+
+A queue's id is its key: 32 random hexadecimal digits that only the page which made them knows.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, Field
+
+from engine.subtitles.options import SubtitleOptions
+from ui.scheduling.queue_runner import QueueRunner
+from ui.scheduling.recording_queue import RecordingQueue, Result
+from ui.text.texts import Texts, preferred_language
+from ui.transcribe.exports import DOWNLOADS, MEDIA_TYPES, download, zip_of_all
+from ui.transcribe.queue_html import head_html, pending_html, row_html
+from ui.transcribe.result_html import result_html
+from ui.widgets.subtitle_fields import asked_subtitles
+from ui.widgets.transcript_html import segment_html, segment_row_html
+
+#: Relative to the page, so that a proxy may put the page under any path.
+PREFIX = "recordings"
+LONGEST_EDIT = 20_000
+#: How the subtitles of a download are cut, from its query.
+Subtitles = Annotated[SubtitleOptions, Depends(asked_subtitles)]
+
+
+class Edit(BaseModel):
+    """A person's text for one segment; None puts the recognized one back."""
+
+    text: str | None = Field(max_length=LONGEST_EDIT)
+
+
+def queue_routes(runner: QueueRunner) -> APIRouter:
+    """The routes of every queue of ``runner``; 404 for a queue or an entry that is not there (any more)."""
+    router = APIRouter(prefix=f"/{PREFIX}/{{queue_id}}", include_in_schema=False)
+    answers = _Answers(runner)
+    asked = {
+        "": answers.look,
+        "/all.zip": answers.all_transcripts,
+        "/{entry_id}/result": answers.result,
+        "/{entry_id}/audio": answers.audio,
+        "/{entry_id}.{output_format}": answers.one_transcript,
+    }
+    done = {
+        "/cancel-all": answers.cancel_all,
+        "/leave": answers.leave,
+        "/{entry_id}/segments/{index}": answers.edit,
+        "/{entry_id}/track/{number}": answers.choose_track,
+        "/{entry_id}/{action}": answers.act,
+    }
+    for path, answer in asked.items():
+        router.add_api_route(path, answer, methods=["GET"])
+    for path, answer in done.items():
+        router.add_api_route(path, answer, methods=["POST"])
+    return router
+
+
+class _Answers:
+    """What each route answers."""
+
+    def __init__(self, runner: QueueRunner) -> None:
+        self._runner = runner
+
+    def look(self, queue_id: str, request: Request) -> dict[str, object]:
+        """Every row, and which transcript is to be shown; an unknown queue is an empty one."""
+        queue, texts = self._runner.find(queue_id), _texts(request)
+        if queue is None:
+            return {"active": False, "head": "", "rows": [], "shown": None}
+        entries, shown = queue.entries(), queue.selected
+        rows = [{"id": entry.id, "html": row_html(entry, texts, selected=shown is not None and entry.id == shown.id)} for entry in entries]
+        return {
+            "active": queue.active,
+            "head": head_html(entries, f"{PREFIX}/{queue_id}/all.zip", texts),
+            "rows": rows,
+            "shown": shown and {"id": shown.id, "revision": f"{shown.revision}-{len(shown.heard)}"},
+        }
+
+    def cancel_all(self, queue_id: str) -> None:
+        """Cancel whatever waits or runs."""
+        self._queue(queue_id).cancel_all()
+        self._runner.wake()
+
+    def leave(self, queue_id: str) -> None:
+        """The page is closed or reloaded; one that is reloaded is back at once."""
+        self._runner.leave(queue_id)
+
+    def act(self, queue_id: str, entry_id: str, action: str) -> None:
+        """Select, cancel, retry or remove an entry."""
+        queue = self._queue(queue_id)
+        actions = {"select": queue.select, "cancel": queue.cancel, "retry": queue.retry, "remove": queue.remove}
+        if action not in actions:
+            raise HTTPException(404)
+        actions[action](entry_id)
+        self._runner.wake()
+
+    def choose_track(self, queue_id: str, entry_id: str, number: int) -> None:
+        """Read another audio track of a recording."""
+        if self._queue(queue_id).choose_track(entry_id, number) is None:
+            raise HTTPException(404)
+
+    def result(self, queue_id: str, entry_id: str, request: Request) -> Response:
+        """The transcript with all around it, or what is to be said as long as there is none."""
+        entry, texts = self._queue(queue_id).find(entry_id), _texts(request)
+        if entry is None:
+            raise HTTPException(404)
+        address = f"{PREFIX}/{queue_id}/{entry_id}"
+        html = pending_html(entry, texts) if entry.result is None else result_html(entry, entry.result, address, texts)
+        return Response(html, media_type="text/html")
+
+    def audio(self, queue_id: str, entry_id: str) -> Response:
+        """The sound, in ranges if the browser asks for them."""
+        playback = self._result(queue_id, entry_id).playback
+        if playback is None or not playback.is_file():
+            raise HTTPException(404)
+        return FileResponse(playback, media_type="audio/flac")
+
+    def edit(self, queue_id: str, entry_id: str, index: int, words: Edit, request: Request) -> dict[str, str]:
+        """Write over one segment's text; the answer is the segment as it is now shown."""
+        entry = self._queue(queue_id).edit(entry_id, index, words.text)
+        if entry is None or entry.result is None:
+            raise HTTPException(404)
+        segment, texts, edit = entry.result.transcript.segments[index], _texts(request), entry.result.edits.get(index)
+        return {
+            "segment": segment_html(index, segment, texts, edit=edit),
+            "row": segment_row_html(index, segment, texts, edit=edit),
+        }
+
+    def one_transcript(self, queue_id: str, entry_id: str, output_format: str, subtitles: Subtitles) -> Response:
+        """One transcript, with the person's words, as a download."""
+        transcript = self._result(queue_id, entry_id).edited()
+        if output_format not in DOWNLOADS:
+            raise HTTPException(404)
+        name, content = download(transcript, output_format, subtitles=subtitles)
+        return _attachment(name, content, f"{MEDIA_TYPES[output_format]}; charset=utf-8")
+
+    def all_transcripts(self, queue_id: str, subtitles: Subtitles) -> Response:
+        """Every transcript of the queue in every format, as one zip."""
+        results = [entry.result.edited() for entry in self._queue(queue_id).entries() if entry.result is not None]
+        return _attachment("transcripts.zip", zip_of_all(results, subtitles=subtitles), "application/zip")
+
+    def _queue(self, queue_id: str) -> RecordingQueue:
+        queue = self._runner.find(queue_id)
+        if queue is None:
+            raise HTTPException(404)
+        return queue
+
+    def _result(self, queue_id: str, entry_id: str) -> Result:
+        entry = self._queue(queue_id).find(entry_id)
+        if entry is None or entry.result is None:
+            raise HTTPException(404)
+        return entry.result
+
+
+def _texts(request: Request) -> Texts:
+    return Texts(preferred_language(request.headers.get("accept-language", "")))
+
+
+def _attachment(name: str, content: bytes, media_type: str) -> Response:
+    headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}", "cache-control": "no-store"}
+    return Response(content, media_type=media_type, headers=headers)

@@ -1,0 +1,149 @@
+"""The page as a web application: Gradio's Blocks, the API and the scripts' routes behind the doors; ui/serve.py puts it on a port."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gradio as gr
+from fastapi import FastAPI
+
+from ui.api.http_api import ANYTHING_ELSE, http_api
+from ui.context import PageContext
+from ui.http.access.credentials import Credentials
+from ui.http.access.managing import Managing
+from ui.http.forwarded import GradioAddress
+from ui.http.gradio_guard import GradioGuard
+from ui.http.methods import Methods
+from ui.http.middleware import checks, hang_doors
+from ui.http.reach import Reach
+from ui.limits import Limits
+from ui.live.routes import live_routes
+from ui.live.sessions import LiveSessions
+from ui.models.state import ModelState
+from ui.page import build_page
+from ui.scheduling.queue_runner import QueueRunner
+from ui.scheduling.run_slots import RunSlots
+from ui.scheduling.storage import Storage, StorageGuard, sweep_on_schedule
+from ui.status.health import Health
+from ui.status.metrics import Metrics
+from ui.status.run_log import RunLog
+from ui.status.server_state import ServerState
+from ui.text.texts import browser_translations
+from ui.theme import FAVICON, STYLE_SHEETS, build_theme, head
+from ui.transcribe.queue_routes import queue_routes
+from ui.widgets.recording_form import EXAMPLES_FOLDER
+
+if TYPE_CHECKING:
+    from engine.speech_engine import SpeechEngine
+
+_SESSIONS_KEPT = 200
+
+
+def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
+    engine: SpeechEngine,
+    *,
+    files: Path,
+    host: str,
+    port: int,
+    limits: Limits,
+    managing: Managing | None,
+    credentials: Credentials,
+    show_text: bool,
+    reach: Reach,
+) -> FastAPI:
+    """The page at ``/``, the API, what the page's scripts ask, and ``GET /healthz``; arguments as those of ``ui.serve.build_app``."""
+    managing = managing or Managing()
+    slots = RunSlots(limits.concurrent_runs, most_waiting=limits.waiting_runs)
+    state, health = ServerState(engine), Health(engine, slots)
+    metrics = Metrics(
+        {
+            "runs_running": ("Runs that have a place on the engine.", slots.running),
+            "runs_waiting": ("Callers that wait for a place.", slots.waiting),
+            "recordings_waiting": ("Recordings and requests that wait or run, over all pages and programs.", state.queue_length),
+            "live_streams": ("Live streams that run.", lambda: live.running()),  # noqa: PLW0108 - live is made later: it counts its runs here
+            "lightweight": ("1 while lightweight mode is on.", lambda: float(engine.lightweight)),
+            "ready": ("1 once the models are loaded.", lambda: float(health.is_loaded())),
+        }
+    )
+    runs = RunLog(count=metrics.count_run, show_text=show_text)
+    live = LiveSessions(engine, max_duration_s=limits.duration_s, slots=RunSlots(limits.concurrent_live), runs=runs)
+    context = PageContext(
+        engine=engine,
+        state=state,
+        exports=files / "exports",
+        requests=files / "requests",
+        limits=limits,
+        models=ModelState(engine, managing.workshop),
+        recordings=QueueRunner(engine, slots=slots, folder=files / "recordings", limits=limits, runs=runs),
+        slots=slots,
+        runs=runs,
+        managers=managing.managers(host),
+    )
+    context.state.add_queue(context.recordings.length)
+
+    storage = Storage(files, most_mb=limits.stored_mb)
+
+    def sweep() -> None:
+        context.recordings.forget_unseen()
+        storage.sweep(keep=(files / "recordings", context.requests))  # which lie there as long as their page, or their request
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        sweeping = asyncio.create_task(sweep_on_schedule(sweep))
+        yield
+        sweeping.cancel()
+        live.close()  # whoever still speaks holds the models open
+
+    async def build() -> FastAPI:
+        # ui/api/docs.py has its own documentation: FastAPI's asks another machine
+        app = FastAPI(title="LightVoice", docs_url=None, redoc_url=None, lifespan=lifespan)
+        for path, answer in checks(metrics, health).items():
+            app.add_api_route(path, answer, methods=["GET"], response_model=None)
+        routes = list(app.routes)
+        for router in (queue_routes(context.recordings), live_routes(live), http_api(context)):
+            app.include_router(router)
+            routes += [route for route in router.routes if getattr(route, "path", None) != ANYTHING_ELSE]
+        _mount(build_page(context), app, limits, host=host, port=port)
+        app.add_middleware(GradioAddress)
+        app.add_middleware(Methods, routes=routes)
+        app.add_middleware(GradioGuard, files=files, examples=EXAMPLES_FOLDER)
+        app.add_middleware(StorageGuard, storage=storage, most_upload_bytes=limits.upload_bytes)
+        hang_doors(app, credentials=credentials, metrics=metrics, reach=reach)
+        app.state.slots = slots
+        return app
+
+    # Gradio opens an event loop for every lock that it makes outside of one, and never closes it: make them inside of one.
+    return asyncio.run(build())
+
+
+def _mount(blocks: gr.Blocks, app: FastAPI, limits: Limits, *, host: str, port: int) -> None:
+    """Put the page under whatever the application does not answer itself."""
+    blocks.state_session_capacity = _SESSIONS_KEPT
+    gr.mount_gradio_app(
+        app,
+        blocks,
+        path="/",
+        server_name=host,
+        server_port=port,
+        footer_links=[],
+        run_history=False,
+        allowed_paths=[str(EXAMPLES_FOLDER)],
+        favicon_path=str(FAVICON),
+        show_error=False,
+        max_file_size=limits.upload_bytes,
+        ssr_mode=False,
+        enable_monitoring=False,
+        pwa=False,
+        mcp_server=False,
+        i18n=browser_translations(),
+        theme=build_theme(),
+        css_paths=list(STYLE_SHEETS),
+        head=head(),
+    )
+    # Mounting, unlike launch(), leaves this unset, and with it unset Gradio does not check that a path which a client sends is
+    # one that it uploaded: any file of this machine could be named (tests/ui/test_serve.py).
+    blocks.has_launched = True
