@@ -137,11 +137,11 @@ def test_files_and_samples_are_sent_as_they_are(cluster: Cluster, remote: Remote
 
 def test_samples_say_that_they_are_and_what_decoding_took(tmp_path: Path) -> None:
     with sent_recording(Waveform(np.zeros(0, np.float32), name="empty", decode_s=0.5)) as sent:
-        assert (sent.name, sent.size_bytes, sent.about) == ("empty", 0, {"samples": True, "decode_s": 0.5})
+        assert (sent.name, sent.size_bytes, sent.about) == ("empty", 0, {"samples": True, "decode_s": 0.5, "warnings": []})
     stream = AudioStream(recording(1), name="minute")
     with sent_recording(stream) as sent:
         assert (sent.name, sent.size_bytes) == ("minute", 60 * SAMPLE_RATE_HZ * 4)
-        assert sent.about == {"samples": True, "decode_s": stream.decode_s}
+        assert sent.about == {"samples": True, "decode_s": stream.decode_s, "warnings": []}
     with pytest.raises(AudioNotFoundError), sent_recording(tmp_path / "gone.wav"):
         pass
 
