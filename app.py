@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from engine.audio.piped import as_file, check_once, is_piped
 from engine.audio.read_options import CHANNELS, ReadOptions, parse_channel
 from engine.audio.sandbox.decoder import DecodeLimits, Decoder
+from engine.audio.tracks import Track
+from engine.audio.waveform import AudioStream
 from engine.bundle import MANIFEST, Bundle, find_bundles, resolve_bundle
 from engine.bundle_roots import STARTER, bundle_roots
 from engine.errors import AudioError, LightVoiceError, OptionError, OutputError, UnknownFormatError, first_line
@@ -332,7 +334,8 @@ def _transcribe_one(
 ) -> bool:
     try:
         with as_file(file) as path:
-            transcript = _transcript(engine, path, arguments, named=file)
+            transcript, tracks = _transcript(engine, path, arguments, named=file)
+            _say_track(file, tracks, arguments.track)
             for warning in transcript.warnings:
                 print(f"{printable(file)}: warning: {warning.message}", file=sys.stderr)
             text = render(transcript, arguments.format, subtitles=chosen_subtitles(arguments))
@@ -351,13 +354,28 @@ def _transcribe_one(
     return True
 
 
-def _transcript(engine: SpeechEngine, path: Path, arguments: argparse.Namespace, *, named: str) -> Transcript:
+def _transcript(engine: SpeechEngine, path: Path, arguments: argparse.Namespace, *, named: str) -> tuple[Transcript, tuple[Track, ...]]:
+    """What a recording becomes, and the audio tracks that its file holds."""
     read = _read_options(arguments)
-    # A recording that is to be read as usual is opened by the engine: one on a cluster is sent the file as it is.
-    recording = path if read == ReadOptions() else engine.open_recording(path, read=read)
-    return engine.transcribe(
+    recording: Path | AudioStream = path
+    if engine.address is not None and read == ReadOptions():  # a cluster is sent the file as it is
+        found = engine.probe(path)
+        tracks = () if found is None else found.tracks
+    else:
+        recording = engine.open_recording(path, read=read)
+        tracks = recording.tracks
+    transcript = engine.transcribe(
         recording, language=arguments.language, itn=arguments.itn, ban_emo_unknown=arguments.ban_emo_unknown, file=printable(named)
     )
+    return transcript, tracks
+
+
+def _say_track(file: str, tracks: Sequence[Track], chosen: int | None) -> None:
+    """Which of several audio tracks was read, where nobody chose one."""
+    read = next((track for track in tracks if track.default), None)
+    if chosen is None and read is not None and len(tracks) > 1:
+        said = f"{len(tracks)} audio tracks, of which {read.description!r} was read; --track N reads another, --list-tracks lists them"
+        print(f"{printable(file)}: {said}", file=sys.stderr)
 
 
 def _read_options(arguments: argparse.Namespace) -> ReadOptions:

@@ -188,43 +188,44 @@ class OptionError(LightVoiceError, ValueError):
     """A value a person chose is not one of those on offer."""
 
 
-def _choices(values: Iterable[str]) -> str:
-    return ", ".join(values)
+def listed(value: Any) -> Any:
+    """Several values as a message has them, one after the other; anything else as it is."""
+    return value if isinstance(value, str) or not isinstance(value, Iterable) else ", ".join(map(str, value))
 
 
 class UnknownLanguageError(OptionError):
     """A language code that no prompt exists for."""
 
     def __init__(self, *, language: object, known: Iterable[str]) -> None:
-        super().__init__(f"unknown language {language!r}; choose one of {_choices(known)}")
+        super().__init__(f"unknown language {language!r}; choose one of {listed(known)}")
 
 
 class UnknownPrecisionError(OptionError):
     """A precision (variant) this bundle does not hold."""
 
     def __init__(self, *, precision: object, known: Iterable[str]) -> None:
-        super().__init__(f"unknown precision {precision!r}; this bundle holds {_choices(known)}")
+        super().__init__(f"unknown precision {precision!r}; this bundle holds {listed(known)}")
 
 
 class UnknownFormatError(OptionError):
     """An output format that is not written."""
 
     def __init__(self, *, output_format: object, known: Iterable[str]) -> None:
-        super().__init__(f"unknown format {output_format!r}; choose one of {_choices(known)}")
+        super().__init__(f"unknown format {output_format!r}; choose one of {listed(known)}")
 
 
 class UnknownBundleError(OptionError):
     """No bundle by this name or at this path."""
 
     def __init__(self, *, bundle: object, known: Iterable[str]) -> None:
-        super().__init__(f"no bundle {bundle!r}; give a folder that holds bundle.json, or one of {_choices(known)}")
+        super().__init__(f"no bundle {bundle!r}; give a folder that holds bundle.json, or one of {listed(known)}")
 
 
 class UnknownChannelError(OptionError):
     """A way to take a recording's channels that there is not."""
 
     def __init__(self, *, channel: object, known: Iterable[str]) -> None:
-        super().__init__(f"unknown channel {channel!r}; choose one of {_choices(known)}")
+        super().__init__(f"unknown channel {channel!r}; choose one of {listed(known)}")
 
 
 class OptionRangeError(OptionError):

@@ -164,7 +164,12 @@ def test_tracks_are_listed_and_chosen(film: Path, tmp_path: Path) -> None:
     ]
     assert [track["number"] for track in one["tracks"]] == [1]
     assert none["error"]["type"] == "AudioDecodeError"
-    assert json.loads(run(film).stdout)["text"] == json.loads(run(film, "--track", "2").stdout)["text"] == TEXT
+    unasked, asked = run(film, DIGITS), run(film, "--track", "2")
+    assert json.loads(unasked.stdout.splitlines()[0])["text"] == json.loads(asked.stdout)["text"] == TEXT
+    assert unasked.stderr == (
+        f"{film}: 2 audio tracks, of which '2: The talk, chi, flac, mono' was read; --track N reads another, --list-tracks lists them\n"
+    )
+    assert asked.stderr == ""
     assert json.loads(run(film, "--track", "1").stdout)["text"] == ""
     wrong = run(film, "--track", "3")
     assert wrong.returncode == 1

@@ -10,6 +10,7 @@ warning; a recording is refused where hardly anything of it can be read.
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +22,10 @@ from engine.audio.read_options import ReadOptions
 from engine.audio.reading.av_container import RECKONED, UnreadableError, audio_track, container_s, opened
 from engine.audio.reading.av_reading import read_piece
 from engine.audio.reading.file_pieces import FileWindow, Piece, pieces_of
-from engine.audio.reading.promised_length import has_unwritten_size, missing_share
+from engine.audio.reading.flac_frames import first_flac_frame
+from engine.audio.reading.promised_length import ID3_HEADER_BYTES, has_unwritten_size, id3_bytes, missing_share
 from engine.audio.reading.reading_report import ReadingReport
-from engine.audio.reading.reading_warnings import ReadingWarning
+from engine.audio.reading.reading_warnings import ReadingWarning, WarningType
 from engine.audio.resampling import Mixdown, Sink, check_rate
 from engine.audio.tracks import Track, tracks_of
 from engine.errors import AudioDecodeError, EmptyAudioError
@@ -76,6 +78,12 @@ def decode(
             try:
                 return _read_sound_file(path, file, mixdown())
             except soundfile.LibsndfileError:
+                sink.start_over()
+        frame = _first_frame(path, file, pieces) if known is None else None
+        if frame:
+            try:
+                return _read_from(path, file, frame, mixdown(), track=read.track)
+            except AudioDecodeError:
                 sink.start_over()
         try:
             return _read_pieces(path, file, pieces, mixdown(), track=read.track)
@@ -163,6 +171,27 @@ def _read_sound_file(path: Path, file: BinaryIO, mixdown: Mixdown) -> tuple[Read
     promised_s = None if missing is None or missing >= 1 else reached_s / (1 - missing)
     report.piece_ended(promised_s=promised_s, reached_s=reached_s, at_s=reached_s, exact=True, is_last=True)
     return report.warnings(mixdown)
+
+
+def _first_frame(path: Path, file: BinaryIO, pieces: list[Piece]) -> int | None:
+    """Where the frames of a FLAC begin whose header neither library knows; None for any other file.
+
+    FFmpeg finds them too, but with the header in front of them it loses the first ones, and mistakes the times of the others.
+    """
+    if path.suffix.lower() != ".flac":
+        return None
+    file.seek(0)
+    file.seek(id3_bytes(file.read(ID3_HEADER_BYTES)))
+    if file.read(4) == b"fLaC":
+        return None
+    found = _probe_pieces(path, file, pieces)
+    return first_flac_frame(file) if found is None or found.container == "flac" else None
+
+
+def _read_from(path: Path, file: BinaryIO, begin: int, mixdown: Mixdown, *, track: int | None) -> tuple[ReadingWarning, ...]:
+    """Read a recording from a place behind its header on, which is said."""
+    warnings = _read_pieces(path, file, [Piece(begin, file.seek(0, io.SEEK_END))], mixdown, track=track)
+    return (ReadingWarning(type=WarningType.LEFT_OUT, values={"bytes": begin, "from_byte": 0}), *warnings)
 
 
 def _read_pieces(path: Path, file: BinaryIO, pieces: list[Piece], mixdown: Mixdown, *, track: int | None) -> tuple[ReadingWarning, ...]:

@@ -22,6 +22,7 @@ from engine.audio.read_options import ReadOptions
 from engine.audio.reading.reading_report import ReadingReport
 from engine.audio.reading.reading_warnings import ReadingWarning
 from engine.audio.resampling import HIGHEST_RATE_HZ, LOWEST_RATE_HZ, QUALITY, SAMPLE_RATE_HZ, Look, Mixdown, check_rate
+from engine.audio.tracks import Track
 from engine.errors import AudioDecodeError, AudioNotFoundError, EmptyAudioError
 from engine.files.file_names import printable
 
@@ -84,7 +85,8 @@ class AudioStream:
     ``read_samples`` and ``decode_s`` grow with it; ``expected_s`` is what its header promises, None where it promises nothing.
     ``warnings`` is complete once it has been read.
     ``watch`` is told every block, mono. With several ``columns`` the channels are kept apart: parts and blocks are (N, columns);
-    None is a recording that is mixed down. What reading ``parts`` raises, reading the stream raises.
+    None is a recording that is mixed down. ``tracks`` are the file's audio tracks, as far as they are known, whichever is read. What
+    reading ``parts`` raises, reading the stream raises.
     """
 
     def __init__(
@@ -96,8 +98,9 @@ class AudioStream:
         watch: Callable[[Floats], None] | None = None,
         columns: int | None = None,
         warnings: Sequence[ReadingWarning] = (),
+        tracks: Sequence[Track] = (),
     ) -> None:
-        self.name, self.expected_s, self.columns = name, expected_s, columns
+        self.name, self.expected_s, self.columns, self.tracks = name, expected_s, columns, tuple(tracks)
         self._warnings = warnings
         self._parts, self._watch = parts, watch
         self.read_samples = 0

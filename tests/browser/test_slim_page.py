@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -83,6 +84,16 @@ def test_an_mp3_is_refused_with_the_remedy_and_the_page_goes_on(
     expect(alert).to_have_count(0)
 
 
+def test_each_channel_s_speaker_is_named(open_slim: Callable[..., Any], microphone_wav: Path, tmp_path: Path) -> None:
+    samples = load_audio(microphone_wav).samples
+    soundfile.write(tmp_path / "call.wav", np.stack([samples, np.roll(samples, 24_000)], axis=1), 16_000)
+    page = open_slim(locale="zh-CN")
+    page.get_by_label("声道").select_option(label="每个声道一位说话人")
+    speakers = transcribe(page, tmp_path / "call.wav").locator(".lv-speaker")
+    expect(speakers.first).to_be_visible(timeout=PATIENCE_MS)
+    assert set(speakers.all_inner_texts()) == {"说话人 1", "说话人 2"}
+
+
 def test_there_is_no_microphone_no_live_tab_and_no_comparison(open_slim: Callable[..., Any]) -> None:
     page = open_slim()
     expect(page.get_by_role("tab")).to_have_count(0)
@@ -133,7 +144,7 @@ def test_the_keyboard_alone_is_enough(open_slim: Callable[..., Any], microphone_
     for _ in range(10):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id"))
-    assert {"slim-light", "slim-file", "slim-language", "slim-itn", "slim-run", "slim-measure"} <= set(reached)
+    assert {"slim-light", "slim-file", "slim-language", "slim-channel", "slim-itn", "slim-run", "slim-measure"} <= set(reached)
     page.locator("#slim-run").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#slim-result .lv-segment")).to_have_count(2, timeout=PATIENCE_MS)

@@ -57,7 +57,8 @@
       result.firstChild.textContent = form.dataset.missing;
       return;
     }
-    const query = new URLSearchParams({ name: file.name, language: place("language").value, itn: place("itn").checked });
+    const chosen = { language: place("language").value, channel: place("channel").value, itn: place("itn").checked };
+    const query = new URLSearchParams({ name: file.name, ...chosen });
     place("subtitles").querySelectorAll("input").forEach((field) => query.set(field.name, field.value));
     busy(place("run"), form.dataset.working, async () => {
       offer({});

@@ -42,7 +42,8 @@ def comparison_html(comparison: Mapping[str, Any], texts: Texts) -> str:
     """Draw a comparison; ``comparison`` is what ``Comparison.to_dict()`` gives, both transcripts included."""
     names = side_names(comparison)
     same = f'<p class="lv-note">{escape(texts("compare.same"))}</p>' if is_same_variant(comparison) else ""
-    notes = reading_notes_html(warnings_from_wire(comparison["left"].get("warnings", ())), texts)
+    left, right = (comparison[side].get("warnings", ()) for side in ("left", "right"))
+    notes = reading_notes_html(warnings_from_wire([*left, *(one for one in right if one not in left)]), texts)
     return (
         f'<section class="lv-comparison" aria-live="polite">{same}{notes}{_text(comparison, names, texts)}'
         f'<div class="lv-grid">{_time(comparison, names, texts)}{_memory(comparison["memory"], names, texts)}</div>'

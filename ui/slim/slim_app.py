@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from engine.audio.read_options import Channel, ReadOptions, parse_channel
 from engine.audio.waveform import Look
 from engine.errors import OnlyWavError
 from engine.runtime.session import release_memory, rss_mb
@@ -128,7 +129,7 @@ class _SlimPage:
         return JSONResponse(self._state(_texts(request)))
 
     async def transcribe(self, request: Request) -> Response:
-        """A recording, the body, with ``name``, ``language``, ``itn`` and the subtitles' options in the query: as HTML and as files."""
+        """A recording, the body; ``name``, ``language``, ``channel``, ``itn`` and the subtitles' options in the query: HTML and files."""
         texts, name = _texts(request), request.query_params.get("name", "recording.wav")
         folder = self._uploads / uuid.uuid4().hex
         try:
@@ -172,8 +173,9 @@ class _SlimPage:
         if (found := self._engine.probe(path)) is None or found.container not in WAV_FORMATS:
             raise OnlyWavError(path=name)
         subtitles = subtitle_options(wishes)
+        read = ReadOptions(channel=parse_channel(wishes.get("channel", Channel.AUTO)))
         transcript = self._engine.transcribe(
-            self._engine.open_recording(path, max_duration_s=self._limits.duration_s, look=look),
+            self._engine.open_recording(path, max_duration_s=self._limits.duration_s, look=look, read=read),
             language=wishes.get("language", "auto"),
             itn=wishes.get("itn") != "false",
             file=Path(name).name,

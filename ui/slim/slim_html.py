@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.audio.read_options import CHANNELS
 from engine.subtitles.options import SubtitleOptions
 from engine.tags import LANGUAGE_CHOICES
 from engine.transcript import Transcript
@@ -108,10 +109,19 @@ def _form(texts: Texts) -> str:
         f'<small id="slim-file-info" class="lv-muted">{escape(texts("slim.file_info"))}</small>'
         f'<label for="slim-language">{escape(texts("form.language"))}</label>'
         f'<select id="slim-language" title="{escape(texts("form.language_info"), quote=True)}">{options}</select>'
+        f"{_channels(texts)}"
         f'<label class="slim-check" title="{escape(texts("form.itn_info"), quote=True)}"><input type="checkbox" id="slim-itn" checked> '
         f"{escape(texts('form.itn'))}</label>"
         f'{_subtitles(texts)}<button id="slim-run" type="submit">{escape(texts("form.run"))}</button></form>'
         f'<div id="slim-downloads" class="lv-tools" {downloads}></div>'
+    )
+
+
+def _channels(texts: Texts) -> str:
+    options = "".join(f'<option value="{name}">{escape(texts(f"form.channel_{name}"))}</option>' for name in CHANNELS)
+    return (
+        f'<label for="slim-channel">{escape(texts("form.channel"))}</label>'
+        f'<select id="slim-channel" title="{escape(texts("form.channel_info"), quote=True)}">{options}</select>'
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.errors import AudioNotFoundError, LightVoiceError, StorageFullError
+from engine.errors import AudioNotFoundError, LightVoiceError, StorageFullError, listed
 from ui.text.texts import TEXTS, Texts
 
 _log = logging.getLogger(__name__)
@@ -69,8 +69,8 @@ def _cause(values: dict[str, Any], texts: Texts) -> dict[str, str]:
 
 
 def _said(values: dict[str, Any]) -> dict[str, Any]:
-    """Values as a person reads them: of a path its name."""
-    return {name: Path(value).name if name == "path" else value for name, value in values.items()}
+    """Values as a person reads them: of a path its name, of several choices a list."""
+    return {name: Path(value).name if name == "path" else listed(value) for name, value in values.items()}
 
 
 def title_of(kind: type[LightVoiceError], texts: Texts) -> str:

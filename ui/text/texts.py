@@ -627,6 +627,16 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{path} lasts {duration_s:.0f} s or more; the limit is {limit_s:.0f} s, so split the recording",
         "{path} 时长达到或超过 {duration_s:.0f} 秒，上限为 {limit_s:.0f} 秒；请拆分录音",
     ),
+    "reason.UnknownChannelError": ("unknown channel {channel!r}; choose one of {known}", "未知的声道选项 {channel!r}；可选：{known}"),
+    "reason.UnknownLanguageError": ("unknown language {language!r}; choose one of {known}", "未知的语言 {language!r}；可选：{known}"),
+    "reason.UnknownPrecisionError": (
+        "unknown precision {precision!r}; this bundle holds {known}",
+        "未知的精度 {precision!r}；此模型提供：{known}",
+    ),
+    "reason.UnknownFormatError": (
+        "unknown format {output_format!r}; choose one of {known}",
+        "未知的输出格式 {output_format!r}；可选：{known}",
+    ),
     "reason.OptionRangeError": (
         "{name} is {value!r}; it must lie between {lowest:g} and {highest:g}",
         "{name} 的值为 {value!r}，必须在 {lowest:g} 与 {highest:g} 之间",

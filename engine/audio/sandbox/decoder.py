@@ -122,6 +122,7 @@ class Decoder:
             watch=watch,
             warnings=warnings,
             columns=columns if read.channel is Channel.SPLIT else None,
+            tracks=() if said is None else said.tracks,
         )
 
     def probe(self, source: str | Path) -> Probe | None:

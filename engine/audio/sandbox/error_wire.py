@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import engine.errors
-from engine.errors import LightVoiceError
+from engine.errors import LightVoiceError, listed
 
 Family = TypeVar("Family", bound=LightVoiceError)
 
 
 def error_to_wire(error: LightVoiceError) -> dict[str, Any]:
-    """``{"type", "message", "values"}`` for JSON; a value that is no number goes as text."""
-    values = {name: value if isinstance(value, int | float) else str(value) for name, value in error.values.items()}
+    """``{"type", "message", "values"}`` for JSON; a value that is no number goes as text, several as a list in words."""
+    values = {name: value if isinstance(value, int | float) else str(listed(value)) for name, value in error.values.items()}
     return {"type": type(error).__name__, "message": str(error), "values": values}
 
 

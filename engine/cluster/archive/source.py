@@ -22,7 +22,12 @@ MANIFEST_SUFFIXES = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
 PATH_COLUMNS = ("path", "file", "audio_filepath", "url")
 #: What a folder's files are taken for recordings by; a manifest may name any file.
 AUDIO_SUFFIXES = frozenset(
-    ".wav .flac .mp3 .ogg .oga .opus .m4a .aac .wma .aif .aiff .amr .mp4 .mkv .mov .webm .avi .3gp .ts".split()  # noqa: SIM905 - reads as a list of endings
+    (
+        *(".wav", ".wave", ".w64", ".rf64", ".aif", ".aiff", ".aifc", ".caf", ".au", ".snd", ".flac", ".ogg", ".oga", ".opus", ".spx"),
+        *(".mp2", ".mp3", ".aac", ".ac3", ".m4a", ".m4b", ".wma", ".amr", ".awb", ".mka"),
+        *(".mp4", ".m4v", ".mkv", ".mov", ".webm", ".avi", ".3gp", ".3g2", ".flv", ".wmv", ".asf", ".ogv"),
+        *(".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".vob"),
+    )
 )
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.reading.reading_warnings import warnings_from_wire
+from engine.audio.reading.reading_warnings import ReadingWarning, warnings_from_wire
 from engine.audio.sandbox.error_wire import error_from_wire, error_to_wire
 from engine.audio.waveform import SAMPLE_RATE_HZ, AudioStream, Waveform
 from engine.errors import ClusterError, LightVoiceError
@@ -84,7 +84,8 @@ class Asked:
         vad = options.pop("vad", None)
         wanted = Wanted(**options, vad=None if vad is None else VadOptions(**vad))
         if samples and columns is not None:
-            yield cls(audio=_apart(np.frombuffer(content, "<f4").reshape(-1, int(columns)), name=wanted.file), wanted=wanted)
+            apart = np.frombuffer(content, "<f4").reshape(-1, int(columns))
+            yield cls(audio=_apart(apart, name=wanted.file, decode_s=decode_s, warnings=warnings), wanted=wanted)
             return
         if samples:
             waveform = Waveform(np.frombuffer(content, "<f4"), name=wanted.file, decode_s=decode_s, warnings=warnings)
@@ -100,7 +101,9 @@ class Asked:
         return {name: getattr(self.wanted, name) for name in ("file", "language", "itn", "ban_emo_unknown", "vad", "vad_precision")}
 
 
-def _apart(samples: NDArray[np.float32], *, name: str) -> AudioStream:
-    """Samples (N, columns) as a recording whose channels are kept apart."""
-    duration_s = len(samples) / SAMPLE_RATE_HZ
-    return AudioStream((part for part in (samples,)), name=name, expected_s=duration_s, columns=samples.shape[1])
+def _apart(samples: NDArray[np.float32], *, name: str, decode_s: float, warnings: tuple[ReadingWarning, ...]) -> AudioStream:
+    """Samples (N, columns) as a recording whose channels are kept apart; ``decode_s`` is what decoding them took elsewhere."""
+    duration_s, columns = len(samples) / SAMPLE_RATE_HZ, samples.shape[1]
+    stream = AudioStream((part for part in (samples,)), name=name, expected_s=duration_s, columns=columns, warnings=warnings)
+    stream.decode_s = decode_s
+    return stream

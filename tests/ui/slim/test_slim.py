@@ -94,6 +94,19 @@ def test_uploads_are_gone_when_they_are_read(client: TestClient, tmp_path: Path,
     assert [path for path in (tmp_path / "files").rglob("*") if path.is_file()] == []
 
 
+def test_each_channel_s_speaker_is_named_and_a_wrong_choice_is_said(client: TestClient, tmp_path: Path) -> None:
+    samples = load_audio(DIGITS).samples
+    soundfile.write(tmp_path / "call.wav", np.stack([samples, np.roll(samples, 24_000)], axis=1), 16_000)
+    sound = (tmp_path / "call.wav").read_bytes()
+    told = client.post("/transcribe?name=call.wav&channel=split", content=sound, headers=SOUND_HEADER).json()
+    assert "Speaker 2" in told["html"]
+    assert "Speaker 1: " in told["downloads"]["srt"]["text"] and "<v Speaker 2>" in told["downloads"]["vtt"]["text"]
+    assert "Speaker" not in client.post("/transcribe?name=call.wav", content=sound, headers=SOUND_HEADER).json()["html"]
+    wrong = client.post("/transcribe?channel=middle", content=sound, headers={**SOUND_HEADER, "accept-language": "zh-CN"})
+    assert wrong.status_code == 400
+    assert "未知的声道选项 &#x27;middle&#x27;；可选：auto, mix" in wrong.json()["failure"]
+
+
 def test_a_file_beyond_the_limit_is_refused(client: TestClient) -> None:
     answer = client.post("/transcribe?name=x.wav", content=bytes(1_000_001), headers=SOUND_HEADER)
     assert answer.status_code == 413

@@ -70,6 +70,15 @@ def test_what_could_not_be_read_is_a_note_above_the_text(transcript: Transcript,
     assert said in Reader(slim_transcript_html(replace(transcript, warnings=(early,)), texts)).text
 
 
+def test_a_comparison_notes_what_either_side_says_and_nothing_twice(two_words: Any) -> None:
+    values = FakeEngine().compare(load_audio(two_words)).to_dict()
+    early = ReadingWarning(type=WarningType.ENDS_EARLY, values={"promised_s": 10.0, "read_s": 2.5}).to_dict()
+    untaught = ReadingWarning(type=WarningType.NOT_TAUGHT, values={"segments": 3}).to_dict()
+    values["left"]["warnings"], values["right"]["warnings"] = [early], [early, untaught]
+    shown = Reader(comparison_html(values, ENGLISH)).text
+    assert shown.count("ends early") == shown.count("3 of its segments") == 1
+
+
 def test_a_transcript_shows_text_tags_and_times(transcript: Transcript) -> None:
     shown = " ".join(Reader(transcript_html(transcript, ENGLISH)).text.split())
     for word in ("three one four", "one five nine", "English", "Neutral", "Happy", "Speech", "FP32", "0:00.5"):

@@ -192,6 +192,22 @@ def test_a_stream_that_begins_within_a_frame_is_read_from_its_next_one(tmp_path:
         assert 3.3 < load_audio(tmp_path / f"late.{ending}").duration_s < 4.4
 
 
+@pytest.mark.parametrize("seconds", [0.2, 0.5, 3.0])
+def test_a_flac_whose_header_is_damaged_is_read_from_its_first_frame(tmp_path: Path, seconds: float) -> None:
+    whole = made(tmp_path, "flac", seconds=seconds, rate=16_000)
+    expected = load_audio(whole)
+    content = bytearray(whole.read_bytes())
+    content[3:6] = b"K\xff\xff"
+    whole.write_bytes(content)
+    found = load_audio(whole)
+    assert found.duration_s == pytest.approx(expected.duration_s, abs=0.01)
+    assert np.allclose(found.samples, expected.samples, atol=1e-3)
+    assert said(found) == {"left_out"}
+    whole.write_bytes(b"fLaK" + bytes(range(256)) * 40)
+    with pytest.raises(AudioDecodeError):
+        load_audio(whole)
+
+
 def test_hardly_anything_readable_is_refused_in_words_that_a_person_understands(tmp_path: Path) -> None:
     whole = made(tmp_path, "m4a", seconds=6)
     content = bytearray(whole.read_bytes())

@@ -32,6 +32,13 @@ def test_a_folder_is_read_with_all_below_it(folder):
     assert (sources.others, sources.refused) == (2, ())
 
 
+def test_whatever_the_engine_reads_is_a_recording_by_its_name(tmp_path):
+    names = {"a.caf", "a.w64", "a.TS", "a.flv", "a.mka", "a.m4b", "a.au", "a.awb", "a.ac3", "a.3g2", "a.mpg", "a.wmv", "a.aifc"}
+    for name in names:
+        (tmp_path / name).write_bytes(b"12345")
+    assert {url.rpartition("/")[2] for url in urls(read_sources([str(tmp_path)]))} == names
+
+
 def test_a_file_that_is_named_is_taken_at_its_word(folder):
     assert urls(read_sources([f"{folder}/notes.txt"])) == [f"{folder}/notes.txt"]
 

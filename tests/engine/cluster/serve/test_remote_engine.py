@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from app import main
 from engine.audio.read_options import ReadOptions
 from engine.audio.waveform import load_audio
 from engine.cluster.serve.remote_engine import ATTEMPTS, RemoteEngine
@@ -35,6 +36,7 @@ from engine.errors import (
 from engine.runtime.session_pool import VAD_OFF
 from engine.speech.endpointing import VadOptions
 from tests.engine.cluster.conftest import EXAMPLES, spoken
+from tests.two_tracks import RATE, write_two_tracks
 from ui.serve import build_app
 from ui.text.texts import Texts
 from ui.widgets.banner import header_html
@@ -266,3 +268,29 @@ def test_one_speaker_a_channel_and_a_chosen_channel_reach_the_cluster(served, re
         assert [one.to_dict() for one in found.segments] == [one.to_dict() for one in expected.segments]
         assert [segment.speaker for segment in told] == [segment.speaker for segment in expected.segments]
         assert found.duration_s == expected.duration_s
+
+
+def test_what_could_not_be_read_here_is_known_there_whichever_way_it_was_sent(served, remote, engine, tmp_path):
+    samples = np.tile(load_audio(DIGITS).samples, 2)
+    soundfile.write(tmp_path / "cut.wav", np.stack([samples, np.roll(samples, 24_000)], axis=1), 16_000)
+    content = (tmp_path / "cut.wav").read_bytes()
+    (tmp_path / "cut.wav").write_bytes(content[: len(content) // 2])
+    for channel in ("split", "right", "auto"):
+        recordings = [one.open_recording(tmp_path / "cut.wav", read=ReadOptions(channel=channel)) for one in (engine, remote)]
+        here, there = engine.transcribe(recordings[0]), remote.transcribe(recordings[1])
+        assert [warning.type.value for warning in here.warnings] == ["ends_early"]
+        assert there.warnings == here.warnings
+        assert {one.speaker for one in there.segments} == ({"Speaker 1", "Speaker 2"} if channel == "split" else {None})
+        assert there.timing.decode_s >= recordings[1].decode_s > 0
+    assert remote.transcribe(tmp_path / "cut.wav").warnings == here.warnings
+    assert remote.transcribe(remote.load(tmp_path / "cut.wav")).warnings == here.warnings
+
+
+def test_the_command_line_names_the_track_that_a_cluster_reads(served, serving, tmp_path, capfd):
+    silence, loud = np.zeros(48_000, np.float32), np.repeat(load_audio(DIGITS).samples, RATE // 16_000)
+    film = write_two_tracks(tmp_path / "film.mkv", silence, loud, default=2, codec="flac")
+    assert main(["transcribe", str(film), "--engine", serving[1]]) == 0
+    said = capfd.readouterr()
+    assert json.loads(said.out)["segments"]
+    assert "film.mkv: 2 audio tracks, of which '2: The talk, chi, flac, mono' was read; --track N" in said.err
+    assert "samples" not in served.asked[-1]  # the file went as it is
