@@ -13,6 +13,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import av
@@ -66,7 +67,7 @@ def start_ms(path: Path, *, rounds: int) -> float:
     taken = []
     for _ in range(rounds):
         decoder = Decoder()
-        taken.append(_ms(lambda decoder=decoder: decoder.load(path)))
+        taken.append(_ms(partial(decoder.load, path)))
         decoder.close()
     return statistics.median(taken)
 

@@ -23,11 +23,11 @@ import numpy as np
 
 from engine.audio.waveform import load_audio
 from engine.bundle import Bundle
-from engine.pipeline import Parts
 from engine.runtime.session import Session
 from engine.speech.detector import SpeechDetector
 from engine.speech.endpointing import VadOptions
 from engine.speech.features import fbank
+from engine.speech.parts import Parts
 from models.bundle.manifest import read_manifest, write_manifest
 from models.evaluate.datasets import Purpose, read_recordings, select
 from models.export.export import export_vad

@@ -52,7 +52,8 @@ def funasr_logits(model: Any, speech: torch.Tensor, language: int, textnorm: int
     prompt = [model.embed(torch.tensor([rows])) for rows in ([language], [1, 2], [textnorm])]
     inputs = torch.cat([*prompt, speech], dim=1)
     encoded, _ = model.encoder(inputs, torch.tensor([inputs.shape[1]]))
-    return model.ctc.ctc_lo(encoded)
+    logits: torch.Tensor = model.ctc.ctc_lo(encoded)
+    return logits
 
 
 @torch.inference_mode()

@@ -84,6 +84,7 @@ def table(bundle: Path, evaluation: Evaluation, result: BenchmarkResult) -> str:
         figures, ratios = (row.figures, result.ratios(row)) if row is not None else ({}, {})
         rate = scores.cer
         gap = rate.difference if rate is not None else None
+        agreement = scores.frames.agreement if scores.frames is not None else None
         tags = scores.tags_to_reference
         cells = [
             f"`{variant}`",
@@ -94,7 +95,7 @@ def table(bundle: Path, evaluation: Evaluation, result: BenchmarkResult) -> str:
             _number(ratios.get("asr_p50_ms_10s"), "{:.2f}"),
             "–" if rate is None else f"{100 * rate.interval.estimate:.1f} [{100 * rate.interval.low:.1f}, {100 * rate.interval.high:.1f}]",
             "–" if gap is None else f"{100 * gap.estimate:+.2f} [{100 * gap.low:+.2f}, {100 * gap.high:+.2f}]",
-            "–" if scores.frames is None else f"{100 * scores.frames.agreement:.2f}",
+            "–" if agreement is None else f"{100 * agreement:.2f}",
             "–" if tags is None else " / ".join(f"{100 * (tags[family].rate or 0):.1f}" for family in FAMILIES if family in tags),
             "–" if scores.vad_to_labels is None else _number(scores.vad_to_labels.f1, "{:.3f}"),
             "–" if scores.vad_to_reference is None else _number(scores.vad_to_reference.f1, "{:.4f}"),

@@ -19,7 +19,7 @@ from benchmarks.peers.contenders import contenders
 from benchmarks.peers.measuring import Plan, measure
 from benchmarks.peers.report import plot, to_json, to_markdown
 from benchmarks.peers.result import Row
-from engine.runtime.session import default_threads
+from engine.runtime.cores import default_threads
 from models.benchmark.benchmark import this_machine
 
 PINNED = Path(__file__).resolve().parent.parent / "requirements.txt"

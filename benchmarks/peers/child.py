@@ -13,6 +13,7 @@ import time
 import wave
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,11 +80,15 @@ def _callers(runtime: Runtime, samples: np.ndarray, *, callers: int) -> Figures:
         except Exception as error:  # noqa: BLE001 - whatever a runtime raises under load is its row's reason; raised on below
             failures.append(error)
 
+    def join_all() -> None:
+        for thread in threads:
+            thread.join()
+
     threads = [threading.Thread(target=call) for _ in range(callers)]
     for thread in threads:
         thread.start()
     start.wait()
-    whole_s = _time_s(lambda: [thread.join() for thread in threads])
+    whole_s = _time_s(join_all)
     if failures:
         raise failures[0]
     return {"callers_audio_s_per_s": callers * CALLS_EACH * CALLER_S / whole_s, "callers_p95_ms": 1000 * float(np.percentile(taken, 95))}
@@ -102,7 +107,7 @@ def measure(task: Task) -> Figures:
         clip = clips[duration_s]
         runtime.recognize(clip)  # the first run of a length allocates for it
         computing_s = time.process_time()
-        taken = [_time_s(lambda clip=clip: runtime.recognize(clip)) for _ in range(task.repeats)]
+        taken = [_time_s(partial(runtime.recognize, clip)) for _ in range(task.repeats)]
         figures[f"latency_ms_{duration_s}s"] = 1000 * float(np.median(taken))
         if duration_s == CALLER_S:
             # What it costs all cores together, which a busy machine changes less than the clock on the wall.

@@ -28,7 +28,8 @@ import yaml
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from benchmarks.parity import export_as_funasr
-from benchmarks.real_speech import SAMPLE_RATE_HZ, speech_of
+from benchmarks.real_speech import speech_of
+from engine.audio.waveform import SAMPLE_RATE_HZ
 from engine.speech.features import Cmvn
 from models.bundle.upstream_layout import frontend_metadata, prompt_metadata
 from models.export.assemble import assemble

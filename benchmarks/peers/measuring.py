@@ -37,7 +37,7 @@ class Plan:
     callers: int
 
 
-def measure(contenders: Sequence[Contender], plan: Plan, *, after_round: Callable[[list[Row]], None] | None = None) -> list[Row]:
+def measure(contenders: Sequence[Contender], plan: Plan, *, after_round: Callable[[list[Row]], object] | None = None) -> list[Row]:
     """Every contender ``plan.rounds`` times, in turns; one that failed keeps its reason and is not tried again.
 
     ``after_round`` is told the rows so far, so that a run that is stopped leaves what it had measured.

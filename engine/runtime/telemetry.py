@@ -37,4 +37,4 @@ def leave_out_openvino_telemetry() -> None:
 
     With ``NNCF_CI`` alone NNCF sends nothing, but writes an id of the person into ``~/intel`` when it is imported.
     """
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None there makes an import fail, which typeshed leaves out

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -178,9 +179,9 @@ def _measure(targets: Sequence[_Target], common: Task, *, rounds: int) -> None:
     """Run all processes; what they found is noted in the targets."""
     steps: list[tuple[str, Callable[[], None]]] = []
     for number in range(1, rounds + 1):
-        steps += [(f"{target}, round {number} of {rounds}", lambda t=target: _round(t, common)) for target in targets]
+        steps += [(f"{target}, round {number} of {rounds}", partial(_round, target, common)) for target in targets]
     if common.soak_s > 0:
-        steps += [(f"{target}, soak", lambda t=target: _soak(t, common)) for target in targets]
+        steps += [(f"{target}, soak", partial(_soak, target, common)) for target in targets]
     started_s = time.monotonic()
     for index, (text, step) in enumerate(steps):
         left_s = (time.monotonic() - started_s) / index * (len(steps) - index) if index and not common.soak_s else None

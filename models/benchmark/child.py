@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,14 @@ import onnxruntime  # noqa: F401 - the engine loads it with the first session; h
 from engine.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from engine.bundle import Bundle
 from engine.errors import LightVoiceError
-from engine.pipeline import Engine, Parts
+from engine.pipeline import Engine
 from engine.runtime.resources import ResourceMeter
 from engine.runtime.session import Session, release_memory, rss_mb
 from engine.runtime.session_pool import open_session
 from engine.speech.detector import SpeechDetector
 from engine.speech.endpointing import VadOptions
 from engine.speech.features import fbank
+from engine.speech.parts import Parts
 from engine.speech.recognizer import Recognizer
 from models.benchmark.process_meter import package_temperature_c, peak_rss_mb
 
@@ -83,7 +85,8 @@ class Task:
 
     def samples(self, duration_s: float) -> np.ndarray:
         """The first ``duration_s`` of the clip: (N,) float32."""
-        return np.load(self.clip, mmap_mode="r")[: round(duration_s * SAMPLE_RATE_HZ)].astype(np.float32)
+        clip: np.ndarray = np.load(self.clip, mmap_mode="r")
+        return clip[: round(duration_s * SAMPLE_RATE_HZ)].astype(np.float32)
 
 
 def time_ms(work: Callable[[], object], *, repeats: int) -> list[float]:
@@ -179,7 +182,7 @@ def _asr_latencies(opened: _Opened, task: Task) -> Figures:
     for duration_s in task.durations_s:
         features = opened.parts.frontend.asr_features(fbank(task.samples(duration_s)))
         duration_ms = round(1000 * duration_s)
-        taken = time_ms(lambda f=features, d=duration_ms: opened.recognizer.recognize(f, duration_ms=d), repeats=task.repeats)
+        taken = time_ms(partial(opened.recognizer.recognize, features, duration_ms=duration_ms), repeats=task.repeats)
         figures |= percentiles("asr", taken, f"{duration_s:g}s")
     return figures
 
@@ -240,7 +243,8 @@ def measure_soak(task: Task) -> Figures:
         return {}
     engine = _Opened(task).engine(task)
     waveform = Waveform(task.samples(WHOLE_S))
-    started, seen_c, rtf = time.monotonic(), [before_c], []
+    started, seen_c = time.monotonic(), [before_c]
+    rtf: list[float] = []
     while time.monotonic() - started < task.soak_s or not rtf:
         rtf.append(engine.transcribe(waveform, precision=task.precision).timing.rtf)
         seen_c.append(package_temperature_c() or seen_c[-1])

@@ -7,7 +7,7 @@ down where it was, and always with the reference precision.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from engine.bundle import Bundle
@@ -143,7 +143,11 @@ def _frames(bundle: Bundle, items: Sequence[Item], names: Sequence[str], *, devi
 def _groups(items: Sequence[Item]) -> dict[str, list[int]]:
     """Which items belong to which group: all, then each language and each source."""
     groups: dict[str, list[int]] = {"all": list(range(len(items)))}
-    for title, key in (("language", lambda item: item.recording.language or "unknown"), ("source", lambda item: item.recording.source)):
+    keys: dict[str, Callable[[Item], str]] = {
+        "language": lambda item: item.recording.language or "unknown",
+        "source": lambda item: item.recording.source,
+    }
+    for title, key in keys.items():
         for name in sorted({key(item) for item in items}):
             groups[f"{title} {name}"] = [index for index, item in enumerate(items) if key(item) == name]
     return groups

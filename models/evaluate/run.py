@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from engine.audio.waveform import SAMPLE_RATE_HZ, Waveform, load_audio
 from engine.bundle import Bundle
 from engine.errors import AudioError
-from engine.pipeline import Engine, Parts
+from engine.pipeline import Engine
 from engine.runtime.session_pool import Precision
 from engine.speech.endpointing import SpeechSpan, find_speech, frame_decibels, speech_frames
 from engine.speech.features import fbank
+from engine.speech.parts import Parts
 from engine.tags import Emotion, Event, Language
 from engine.transcript import Segment, Transcript
 from models.evaluate.datasets import Recording

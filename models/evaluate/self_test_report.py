@@ -68,7 +68,7 @@ class SelfTestReport:
     @property
     def passed(self) -> bool:
         """Whether every row passed, and there was one."""
-        rows = (*self.texts, *self.vad)
+        rows: tuple[TextRow | VadRow, ...] = (*self.texts, *self.vad)
         return bool(rows) and all(row.passed for row in rows)
 
     def to_dict(self) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class SelfTestReport:
 
     def to_markdown(self) -> str:
         """The report as text to paste into an issue."""
-        rows = (*self.texts, *self.vad)
+        rows: tuple[TextRow | VadRow, ...] = (*self.texts, *self.vad)
         good = sum(row.passed for row in rows)
         lines = [
             f"### LightVoice self-test: {'passed' if self.passed else 'FAILED'} ({good} of {len(rows)})",

@@ -45,6 +45,8 @@ class ExportError(LightVoiceError):
 class AsrGraph(nn.Module):
     """SenseVoice with decoding's first step inside: see the module's docstring for the outputs."""
 
+    tag_ids: Tensor
+
     def __init__(self, network: SenseVoice, tag_ids: Sequence[int]) -> None:
         super().__init__()
         self.network = network

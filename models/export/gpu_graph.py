@@ -27,6 +27,8 @@ CHECK_LENGTHS = (40, 1, 23, 167)
 class BatchAsrGraph(nn.Module):
     """As :class:`models.export.export.AsrGraph`, for (B, T, 560) features of which ``speech_lengths`` (B,) frames are speech."""
 
+    tag_ids: Tensor
+
     def __init__(self, network: SenseVoice, tag_ids: Sequence[int]) -> None:
         super().__init__()
         self.network = network

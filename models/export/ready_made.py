@@ -245,8 +245,9 @@ def frontend_of(folder: Path, config: Mapping[str, Any] | None, metadata: Mappin
     Raises ExportError, and CmvnShapeError where the CMVN is of another length.
     """
     settings = (config or {}).get("frontend_conf") or ((config or {}).get("WavFrontend") or {}).get("frontend_conf") or {}
-    sizes = (settings.get("lfr_m", metadata.get("lfr_window_size")), settings.get("lfr_n", metadata.get("lfr_window_shift")))
-    if not all(str(size).isdecimal() and int(size) > 0 for size in sizes):
+    given_sizes = (settings.get("lfr_m", metadata.get("lfr_window_size")), settings.get("lfr_n", metadata.get("lfr_window_shift")))
+    sizes = [str(size) for size in given_sizes]
+    if not all(size.isdecimal() and int(size) > 0 for size in sizes):
         raise ExportError(
             f"{folder} does not say how frames are stacked: no lfr_m and lfr_n in {' or '.join(CONFIG_NAMES)}; fetch it again"
         )

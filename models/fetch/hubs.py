@@ -90,10 +90,12 @@ class HuggingFace:
         from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
 
         # Its own errors are OSErrors; a refused connection comes bare, from the HTTP library below, whose base its errors share.
-        bare = tuple(base for base in HfHubHTTPError.__bases__ if base is not OSError)
+        bare = [base for base in HfHubHTTPError.__bases__ if issubclass(base, Exception) and base is not OSError]
+        # ValueError: a login page is no JSON.
+        failures: tuple[type[Exception], ...] = (OSError, EntryNotFoundError, HFValidationError, ValueError, *bare)
         try:
             yield
-        except (OSError, EntryNotFoundError, HFValidationError, ValueError, *bare) as error:  # ValueError: a login page is no JSON
+        except failures as error:
             if getattr(error, "errno", None) is not None and not isinstance(error, ConnectionError):
                 raise  # the disk, not the hub
             raise HubError(source=self.source, host=self.host, reason=_reason(error, what)) from error
@@ -114,7 +116,7 @@ class HuggingFace:
         """Bring one file to ``folder / file.path``; HubError."""
         import httpx2
         from huggingface_hub import constants, get_session, hf_hub_url
-        from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
+        from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]  # public, but not in an __all__
 
         url = hf_hub_url(repo, file.path, endpoint=self._endpoint)
 
@@ -181,7 +183,7 @@ class ModelScope:
 
             stream = sys.stderr
 
-            class Counter(ProgressCallback):
+            class Counter(ProgressCallback):  # type: ignore[misc]  # modelscope publishes no types
                 def update(self, size: int) -> None:
                     with redirect_stderr(stream):
                         on_bytes(size)

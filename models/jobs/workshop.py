@@ -134,8 +134,9 @@ class Job:
         if process is None:
             return
         with process:
-            if process.stdout is not None:
-                for line in iter(lambda: process.stdout.readline(LINE_CHARACTERS), ""):
+            output = process.stdout
+            if output is not None:
+                for line in iter(lambda: output.readline(LINE_CHARACTERS), ""):
                     self._take(line.rstrip("\n"))
             # Reaped here and nowhere else: until then its number belongs to no other process, and its group may be signalled.
             self._exit_code = process.wait()

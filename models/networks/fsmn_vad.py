@@ -35,7 +35,8 @@ class _Affine(nn.Module):
         self.linear = nn.Linear(in_dim, out_dim, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(x)
+        y: Tensor = self.linear(x)
+        return y
 
 
 class _Memory(nn.Module):
@@ -49,7 +50,8 @@ class _Memory(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         columns = x.transpose(1, 2)[..., None]
         padded = nn.functional.pad(columns, (0, 0, self.lorder - 1, 0))
-        return (columns + self.conv_left(padded))[..., 0].transpose(1, 2)
+        remembered: Tensor = columns + self.conv_left(padded)
+        return remembered[..., 0].transpose(1, 2)
 
 
 class _FsmnLayer(nn.Module):
@@ -80,4 +82,5 @@ class FsmnVad(nn.Module):
 
     def forward(self, speech: Tensor) -> Tensor:
         x = torch.relu(self.in_linear2(self.in_linear1(speech)))
-        return self.out_linear2(self.out_linear1(self.fsmn(x)))
+        logits: Tensor = self.out_linear2(self.out_linear1(self.fsmn(x)))
+        return logits

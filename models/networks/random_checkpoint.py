@@ -14,7 +14,7 @@ import torch
 import yaml
 from sentencepiece import sentencepiece_model_pb2
 
-from engine.tags import TAG_POSITIONS, piece_of
+from engine.tags import TAG_POSITIONS, Emotion, Event, TextNorm, piece_of
 from models.bundle.cmvn import write_cmvn
 from models.bundle.disk import require_space
 from models.networks.checkpoint import RANDOM_MARK
@@ -27,7 +27,7 @@ TINY_PIECES = 400
 FULL_TAG_IDS = {"zh": 24884, "en": 24885, "yue": 24888, "ja": 24892, "ko": 24896, "nospeech": 24992}
 FIRST_EVENT_ID, FIRST_EMOTION_ID, FIRST_TEXTNORM_ID = 24993, 25001, 25016
 CHECKPOINT_BYTES = {"full": 940_000_000, "tiny": 4_000_000}
-SIZES: dict[str, dict[str, int]] = {
+SIZES: dict[str, dict[str, Any]] = {
     "full": {"output_size": 512, "attention_heads": 4, "linear_units": 2048, "num_blocks": 50, "tp_blocks": 20, "kernel_size": 11},
     "tiny": {"output_size": 64, "attention_heads": 4, "linear_units": 128, "num_blocks": 2, "tp_blocks": 1, "kernel_size": 11},
 }
@@ -68,17 +68,16 @@ def _tag_ids(pieces: int) -> dict[str, int]:
         tags = [tag for family in TAG_POSITIONS for tag in family]
         return {piece_of(tag): pieces - len(tags) + index for index, tag in enumerate(tags)}
     ids = {f"<|{name}|>": index for name, index in FULL_TAG_IDS.items()}
-    _, emotions, events, norms = TAG_POSITIONS
-    ids |= {piece_of(tag): FIRST_EMOTION_ID + index for index, tag in enumerate(emotions)}
+    ids |= {piece_of(tag): FIRST_EMOTION_ID + index for index, tag in enumerate(Emotion)}
     # Upstream's events lie between 24993 and 25000 and above the emotions; here the overflow goes above them too.
     free = [index for index in range(FIRST_EVENT_ID, FULL_PIECES) if index not in ids.values() and index not in (25016, 25017)]
-    ids |= {piece_of(tag): free[index] for index, tag in enumerate(events)}
-    return ids | {piece_of(tag): FIRST_TEXTNORM_ID + index for index, tag in enumerate(norms)}
+    ids |= {piece_of(tag): free[index] for index, tag in enumerate(Event)}
+    return ids | {piece_of(tag): FIRST_TEXTNORM_ID + index for index, tag in enumerate(TextNorm)}
 
 
 def write_bpe_model(path: Path, *, pieces: int) -> None:
     """Write a sentencepiece model of ``pieces`` pieces: three control pieces, letters and made-up words, the tags."""
-    proto = sentencepiece_model_pb2.ModelProto()
+    proto = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined]  # protobuf makes its classes at import
     proto.trainer_spec.model_type = proto.trainer_spec.BPE
     proto.trainer_spec.vocab_size = pieces
     proto.normalizer_spec.name = "identity"

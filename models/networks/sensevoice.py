@@ -100,12 +100,12 @@ def attend(query: Tensor, key: Tensor, value: Tensor, *, heads: int, mask: Tenso
     """Multi-head attention, inputs and output (B, T, D); ``mask`` is (B, T) bool, True where there is speech."""
     batch, length, size = query.shape
     shape = (batch, length, heads, size // heads)
-    split = [tensor.reshape(shape).transpose(1, 2) for tensor in (query, key, value)]
+    query, key, value = (tensor.reshape(shape).transpose(1, 2) for tensor in (query, key, value))
     attention_mask = None if mask is None else mask[:, None, None, :]
     if torch.is_grad_enabled() and query.device.type == "cpu":
-        mixed = _attend_by_steps(*split, attention_mask)
+        mixed = _attend_by_steps(query, key, value, attention_mask)
     else:
-        mixed = nn.functional.scaled_dot_product_attention(*split, attn_mask=attention_mask)
+        mixed = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=attention_mask)
     return mixed.transpose(1, 2).reshape(batch, length, size)
 
 
@@ -114,7 +114,8 @@ def _attend_by_steps(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | N
     scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
     if mask is not None:
         scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
-    return scores.softmax(-1).to(value.dtype) @ value
+    mixed: Tensor = scores.softmax(-1).to(value.dtype) @ value
+    return mixed
 
 
 class ChannelDropout(nn.Module):
@@ -148,16 +149,17 @@ class SanmAttention(nn.Module):
         if not torch.onnx.is_in_onnx_export():
             attended = attend(query, key, value, heads=self.heads, mask=mask)
         elif mask is None:
-            attended = _FusedAttention.apply(query, key, value, self.heads)
+            attended = _FusedAttention.apply(query, key, value, self.heads)  # type: ignore[no-untyped-call]  # torch gives apply no types
         else:
-            attended = _MaskedAttention.apply(query, key, value, mask.to(torch.int32), self.heads)
+            attended = _MaskedAttention.apply(query, key, value, mask.to(torch.int32), self.heads)  # type: ignore[no-untyped-call]  # torch gives apply no types
         if mask is not None:
             value = value * mask[:, :, None].to(value.dtype)
         memory = self.fsmn_block(value.transpose(1, 2)).transpose(1, 2) + value
         memory = self.dropout(memory)
         if mask is not None:
             memory = memory * mask[:, :, None].to(memory.dtype)
-        return self.linear_out(attended) + memory
+        out: Tensor = self.linear_out(attended) + memory
+        return out
 
 
 class FeedForward(nn.Module):
@@ -171,7 +173,8 @@ class FeedForward(nn.Module):
         self.dropout = ChannelDropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.w_2(self.dropout(self.activation(self.w_1(x))))
+        out: Tensor = self.w_2(self.dropout(self.activation(self.w_1(x))))
+        return out
 
 
 class SanmBlock(nn.Module):
@@ -192,11 +195,14 @@ class SanmBlock(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         attended = self.dropout(self.self_attn(self.norm1(x), mask))
         x = x + attended if self.residual else attended
-        return x + self.dropout(self.feed_forward(self.norm2(x)))
+        out: Tensor = x + self.dropout(self.feed_forward(self.norm2(x)))
+        return out
 
 
 class SanmEncoder(nn.Module):
     """Scale, positions, ``num_blocks`` layers, norm, ``tp_blocks`` layers, norm: (B, T, 560) -> (B, T, D)."""
+
+    positions: Tensor
 
     def __init__(self, config: SenseVoiceConfig, *, dropout: float = 0.0, max_positions: int = 1024) -> None:
         super().__init__()
@@ -223,7 +229,8 @@ class SanmEncoder(nn.Module):
         x = self.after_norm(x)
         for block in self.tp_encoders:
             x = block(x, mask)
-        return self.tp_norm(x)
+        out: Tensor = self.tp_norm(x)
+        return out
 
 
 class CtcHead(nn.Module):
@@ -234,7 +241,8 @@ class CtcHead(nn.Module):
         self.ctc_lo = nn.Linear(size, vocab_size)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.ctc_lo(x)
+        logits: Tensor = self.ctc_lo(x)
+        return logits
 
 
 class SenseVoice(nn.Module):
@@ -252,7 +260,8 @@ class SenseVoice(nn.Module):
         self.ctc = CtcHead(size=config.output_size, vocab_size=config.vocab_size)
 
     def forward(self, speech: Tensor, language: Tensor, textnorm: Tensor, lengths: Tensor | None = None) -> Tensor:
-        return self.ctc(self.encode(speech, language, textnorm, lengths))
+        logits: Tensor = self.ctc(self.encode(speech, language, textnorm, lengths))
+        return logits
 
     def encode(
         self, speech: Tensor, language: Tensor, textnorm: Tensor, lengths: Tensor | None = None, *, taps: dict[int, Tensor] | None = None
@@ -264,4 +273,5 @@ class SenseVoice(nn.Module):
         mask = None
         if lengths is not None:
             mask = torch.arange(x.shape[1], device=x.device)[None] < (lengths + PROMPT_POSITIONS)[:, None]
-        return self.encoder(x, mask, taps=taps)
+        encoded: Tensor = self.encoder(x, mask, taps=taps)
+        return encoded

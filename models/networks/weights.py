@@ -73,7 +73,7 @@ def read_weights(path: Path, *, prefix: str) -> tuple[dict[str, Tensor], list[Te
 def _join_pieces(named: dict[str, Tensor]) -> None:
     """Put ``ctc.ctc_lo.0.weight``, ``….1.weight``, … together to ``ctc.ctc_lo.weight``, and the biases alike, in place."""
     for kind in ("weight", "bias"):
-        pieces = []
+        pieces: list[Tensor] = []
         while (piece := named.pop(f"{HEAD}.{len(pieces)}.{kind}", None)) is not None:
             pieces.append(piece)
         if pieces:

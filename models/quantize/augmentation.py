@@ -89,7 +89,7 @@ def speed(samples: Samples, factor: float) -> Samples:
 def to_level(samples: Samples, level_db: float) -> Samples:
     """Scale to an RMS level in dB of full scale, clipped at full scale."""
     gain = 10 ** (level_db / 20) / max(_level(samples), 1e-9)
-    return np.clip(samples * np.float32(gain), -1.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip(samples * np.float32(gain), -1.0, 1.0), np.float32)
 
 
 def room_noise(length: int, rng: np.random.Generator) -> Samples:

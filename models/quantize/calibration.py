@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 from engine.bundle import Bundle
-from engine.pipeline import Parts
 from engine.speech.features import fbank
+from engine.speech.parts import Parts
 from models.evaluate.datasets import Purpose, Recording, content_sha256, read_recordings, select, starter_recordings
 from models.quantize.augmentation import SHARES, Condition, apply, schedule
 from models.quantize.ranges import CalibrationError

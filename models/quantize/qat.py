@@ -110,7 +110,7 @@ def with_fake_quant(network: Network, ranges: Mapping[str, tuple[float, float]])
     for name, (low, high) in ranges.items():
         parent, _, leaf = name.rpartition(".")
         holder = student.get_submodule(parent)
-        setattr(holder, leaf, FakeQuantLinear(holder.get_submodule(leaf), low=low, high=high))  # type: ignore[arg-type] - by construction
+        setattr(holder, leaf, FakeQuantLinear(holder.get_submodule(leaf), low=low, high=high))  # type: ignore[arg-type]  # linear by construction
     return student
 
 

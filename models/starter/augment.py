@@ -32,7 +32,8 @@ def warp_vocal_tract(frames: np.ndarray, factor: float) -> np.ndarray:
     low = np.floor(places).astype(np.intp)
     high = np.minimum(low + 1, bins - 1)
     share = (places - low).astype(np.float32)[None]
-    return frames[:, low] * (1 - share) + frames[:, high] * share
+    warped: np.ndarray = frames[:, low] * (1 - share) + frames[:, high] * share
+    return warped
 
 
 def add_noise(frames: np.ndarray, noise: np.ndarray, *, snr_db: float) -> np.ndarray:
@@ -43,7 +44,7 @@ def add_noise(frames: np.ndarray, noise: np.ndarray, *, snr_db: float) -> np.nda
     speech_level = np.log(np.mean(np.exp(frames)) + 1e-6)
     noise_level = np.log(np.mean(np.exp(repeated)) + 1e-6)
     gain = speech_level - noise_level - snr_db * np.log(10) / 10
-    return np.logaddexp(frames, repeated + np.float32(gain)).astype(np.float32)
+    return np.asarray(np.logaddexp(frames, repeated + np.float32(gain)), np.float32)
 
 
 def mask(frames: np.ndarray, rng: np.random.Generator, *, fill: np.ndarray) -> np.ndarray:
@@ -68,7 +69,7 @@ def silence(length: int, rng: np.random.Generator, *, like: np.ndarray) -> np.nd
     if rng.random() < DIGITAL_SILENCE_SHARE:
         return np.full((length, like.shape[1]), FLOOR)
     floor = np.percentile(like, 5, axis=0) - rng.uniform(0, 1.5)
-    return (floor + rng.normal(0, 0.8, (length, like.shape[1]))).astype(np.float32)
+    return np.asarray(floor + rng.normal(0, 0.8, (length, like.shape[1])), np.float32)
 
 
 def speech_bounds(frames: np.ndarray) -> tuple[int, int]:

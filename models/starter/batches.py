@@ -47,8 +47,9 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
-        moved = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Batch(**{name: value if value is None else value.to(device, non_blocking=True) for name, value in moved.items()})
+        held: dict[str, Tensor | None] = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved: dict[str, Any] = {name: value if value is None else value.to(device, non_blocking=True) for name, value in held.items()}
+        return Batch(**moved)
 
 
 class BatchMaker:

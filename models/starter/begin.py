@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.networks.sensevoice import SanmBlock, SenseVoice
 from models.starter.corpus import CorpusError
@@ -59,6 +59,7 @@ def _fill(block: SanmBlock, weights: Mapping[str, Tensor], name: str) -> None:
     attention.linear_q_k_v.weight.copy_(torch.cat([weights[f"{name}.attn.{part}.weight"] for part in parts]))
     no_bias = torch.zeros(WIDTH)  # Whisper's keys have none: the softmax takes it out again
     attention.linear_q_k_v.bias.copy_(torch.cat([weights.get(f"{name}.attn.{part}.bias", no_bias) for part in parts]))
+    layers: dict[str, nn.Linear | nn.LayerNorm]
     layers = {"attn.out": attention.linear_out, "mlp.0": block.feed_forward.w_1, "mlp.2": block.feed_forward.w_2}
     layers |= {"attn_ln": block.norm1, "mlp_ln": block.norm2}
     for part, layer in layers.items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -37,7 +38,7 @@ def through_codec(samples: Samples, *, codec: str, rate_hz: int, kbit_s: int) ->
     played = samples if rate_hz == SAMPLE_RATE_HZ else np.asarray(soxr.resample(samples, SAMPLE_RATE_HZ, rate_hz), np.float32)
     encoded = io.BytesIO()
     with av.open(encoded, "w", format=container) as output:
-        stream = output.add_stream(codec, rate=rate_hz, layout="mono")
+        stream = cast("av.AudioStream", output.add_stream(codec, rate=rate_hz, layout="mono"))
         stream.bit_rate = 1000 * kbit_s
         frame = av.AudioFrame.from_ndarray(np.clip(played, -1, 1)[None], format="fltp", layout="mono")
         frame.sample_rate = rate_hz
@@ -46,7 +47,7 @@ def through_codec(samples: Samples, *, codec: str, rate_hz: int, kbit_s: int) ->
             output.mux(stream.encode(part))
         output.mux(stream.encode(None))
     encoded.seek(0)
-    with av.open(encoded) as source:
+    with av.open(encoded, "r") as source:
         resampler = av.AudioResampler(format="fltp", layout="mono", rate=SAMPLE_RATE_HZ)
         frames = [part for frame in source.decode(audio=0) for part in resampler.resample(frame)] + resampler.resample(None)
     decoded = np.concatenate([frame.to_ndarray()[0] for frame in frames]) if frames else np.zeros(0, np.float32)
@@ -64,7 +65,7 @@ def aligned(late: Samples, original: Samples) -> Samples:
 
 def _codec(samples: Samples, rng: np.random.Generator, _: Sequence[Path]) -> Samples:
     codec = str(rng.choice(list(CODECS)))
-    _, rates, speeds = CODECS[codec]
+    rates, speeds = CODECS[codec][1:]
     return through_codec(samples, codec=codec, rate_hz=int(rng.choice(rates)), kbit_s=int(rng.choice(speeds)))
 
 

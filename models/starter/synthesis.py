@@ -140,7 +140,7 @@ def _target(folder: Path, kind: str, number: int, text: str) -> Path:
 
 def mandarin_phrases(count: int, *, words: Sequence[str], rng: random.Random) -> list[str]:
     """Phrases of 1 to 5 words, about 12 characters at most."""
-    phrases = []
+    phrases: list[str] = []
     while len(phrases) < count:
         phrase = "".join(rng.choice(words) for _ in range(rng.randint(1, 5)))
         if len(phrase) <= LONGEST_PHRASE:
@@ -158,11 +158,13 @@ def composed_sentences(count: int, *, texts: Sequence[str], words: Sequence[str]
     for text in texts:
         for word, follower in pairwise(("", *text.split(), "")):
             followers.setdefault(word, []).append(follower)
-    known, sentences = set(texts), []
+    known = set(texts)
+    sentences: list[str] = []
     for _ in range(TRIES_A_SENTENCE * count):
         if len(sentences) == count:
             break
-        chain, word = [], rng.choice(followers[""])
+        chain: list[str] = []
+        word = rng.choice(followers[""])
         while word and len(chain) < LONGEST_SENTENCE:
             chain.append(rng.choice(words) if words and rng.random() < word_share else word)
             word = rng.choice(followers[word])

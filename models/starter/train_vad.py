@@ -92,7 +92,7 @@ class SceneMaker:
         """Five voices at once, as in a canteen: (window, 80) frames that nobody is to understand."""
         window = self.settings["window_frames"]
         voices = [self.store.frames(self.items[self.speech[int(index)]]) for index in rng.integers(0, len(self.speech), 5)]
-        return np.logaddexp.reduce([np.resize(voice, (window, FBANK_BINS)) for voice in voices]).astype(np.float32)
+        return np.asarray(np.logaddexp.reduce([np.resize(voice, (window, FBANK_BINS)) for voice in voices]), np.float32)
 
     def _meeting(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         window = self.settings["window_frames"]

@@ -63,7 +63,7 @@ def pack_folders(data: Path, names: Sequence[str], output: Path, *, piece_mb: fl
 def pack_file(path: Path, output: Path, *, piece_mb: float) -> list[Path]:
     """One file in slices; FileNotFoundError where it is absent."""
     output.mkdir(parents=True, exist_ok=True)
-    pieces = []
+    pieces: list[Path] = []
     with path.open("rb") as handle:
         while content := handle.read(int(piece_mb * MEGABYTE)):
             piece = output / f"piece-{len(pieces):03d}.bin"

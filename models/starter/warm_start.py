@@ -9,6 +9,7 @@ longest known unit that it begins with (``▁seven`` as ``▁s``), less likely, 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -37,7 +38,7 @@ def begin_with(network: SenseVoice, bundle: Path, *, pieces: list[str]) -> None:
     if wrong or known.config.num_blocks > network.config.num_blocks or known.config.tp_blocks != network.config.tp_blocks:
         what = wrong or [f"it has {known.config.num_blocks} + {known.config.tp_blocks} blocks"]
         raise CorpusError(f"a training cannot begin with {bundle}: {'; '.join(what)}; change config.yaml or train without --init")
-    for block in list(network.encoder.encoders)[known.config.num_blocks - 1 :]:
+    for block in cast("list[SanmBlock]", list(network.encoder.encoders))[known.config.num_blocks - 1 :]:
         _silence(block)
     weights = network.state_dict()
     for name, before in known.state_dict().items():

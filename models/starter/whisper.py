@@ -231,7 +231,7 @@ class WhisperEncoder:
             return value.view(1, -1, HEADS, WIDTH // HEADS).transpose(1, 2)
 
         y = norm(x, "attn_ln")
-        parts = [split(linear(y, f"attn.{part}")) for part in ("query", "key", "value")]
-        attended = functional.scaled_dot_product_attention(*parts).transpose(1, 2).reshape(1, -1, WIDTH)
+        query, key, value = (split(linear(y, f"attn.{part}")) for part in ("query", "key", "value"))
+        attended = functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(1, -1, WIDTH)
         x = x + linear(attended, "attn.out").float()
         return x + linear(functional.gelu(linear(norm(x, "mlp_ln"), "mlp.0")), "mlp.2").float()

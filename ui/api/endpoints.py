@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 from gradio.data_classes import FileData
 from gradio.events import api
 from gradio.utils import get_upload_folder
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 
 from engine.audio.read_options import ReadOptions, parse_channel
 from engine.audio.waveform import Look
@@ -123,6 +124,7 @@ async def _answered(
         keeping = kept_file(path, context.requests)
         kept = await run_in_threadpool(keeping.__enter__)
         try:
-            return await in_turn(context.slots, caller_of(request.request), gone(request.session_hash), partial(run, kept, name))
+            caller = caller_of(cast("Request", request.request))  # its type is optional, yet Gradio sets it in every call
+            return await in_turn(context.slots, caller, gone(request.session_hash), partial(run, kept, name))
         finally:
             await run_in_threadpool(keeping.__exit__, None, None, None)

@@ -7,7 +7,7 @@ from a pipe or from memory. A part that is called ``file`` is the recording in a
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
@@ -95,7 +95,7 @@ async def read_away(request: Request, limits: Limits) -> None:
         return
 
 
-async def _within(request: Request, most_bytes: int) -> AsyncIterator[bytes]:
+async def _within(request: Request, most_bytes: int) -> AsyncGenerator[bytes, None]:
     """The body's chunks. Twice the limit is read before the answer, so that a client which is still sending gets to see it."""
     read_bytes = 0
     try:

@@ -48,7 +48,7 @@ class CompareActions:
         texts = texts_for(request)
         note = gr.HTML(f'<p class="lv-note">{escape(texts("compare.one_variant"))}</p>', visible=len(offered) == 1)
         # A value that still stands is not sent back: the person may have chosen another one meanwhile.
-        chosen = [
+        chosen: list[dict[str, Any]] = [
             {} if value in known else {"value": default} for value, default in zip((left, right), self._choices.defaults(), strict=True)
         ]
         return [*(gr.Dropdown(choices=offered, **value) for value in chosen), note]

@@ -50,7 +50,7 @@ def comparison_markdown(report: Mapping[str, Any], texts: Texts) -> str:
 def _figures(report: Mapping[str, Any], names: tuple[str, str], texts: Texts) -> str:
     time, memory, rounds, tags = report["time"], report["memory"], report["rounds"], report["tags"]
     timed = texts("compare.time") if rounds["count"] == 1 else texts("compare.time_median", rounds=rounds["count"])
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (timed, *_both(seconds, time["left_s"], time["right_s"])),
         (texts("compare.rtf"), *_both(rtf, time["left_rtf"], time["right_rtf"])),
         (texts("compare.memory"), *_both(megabytes, memory["left_mb"], memory["right_mb"])),

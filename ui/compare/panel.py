@@ -53,7 +53,7 @@ def build_compare_panel(context: PageContext, installed: InstalledBundles | None
     # The path of the last comparison's JSON file: a reference that is pasted later is scored without running anything again.
     last = gr.State(None)
     scores, result, _, _, *files = results
-    hidden = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+    hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
     for button, rounds in ((run, 1), (run_often, ROUNDS)):
         begun = button.click(actions.begin, outputs=[run, run_often, cancel], **hidden)
         answered = begun.then(

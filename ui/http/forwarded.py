@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+from typing import TYPE_CHECKING, cast
 
 from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse
@@ -16,6 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from ui.http.reach import is_prefix
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +36,10 @@ class Forwarded:
     def __init__(self, app: ASGIApp, *, root_path: str = "") -> None:
         self._root_path = root_path
         self._has_warned = False
-        self._inside = ProxyHeadersMiddleware(app, trusted_hosts=os.environ.get("FORWARDED_ALLOW_IPS", _TRUSTED))
+        trusted = os.environ.get("FORWARDED_ALLOW_IPS", _TRUSTED)
+        # Uvicorn and Starlette have their own types for the same ASGI.
+        self._proxy_headers = ProxyHeadersMiddleware(cast("ASGI3Application", app), trusted_hosts=trusted)
+        self._inside = cast("ASGIApp", self._proxy_headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on; who asks for the prefix without its last slash is sent to the page, whose links are relative."""
@@ -55,7 +62,7 @@ class Forwarded:
         prefix, sender = "".join(values), (scope.get("client") or ("unknown",))[0]
         if not prefix:
             return ""
-        if sender in self._inside.trusted_hosts and is_prefix(prefix):
+        if sender in self._proxy_headers.trusted_hosts and is_prefix(prefix):
             return prefix
         if not self._has_warned:  # once: whoever may send headers may send many
             self._has_warned = True

@@ -53,6 +53,7 @@ def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, str]]:
     """What the name stands for: of ``localhost`` all that this machine says, of any other name the first, as connecting to it would."""
     if host == IPV6:
         return [(socket.AF_INET6, IPV6), (socket.AF_INET, IPV4)]
+    found: list[tuple[socket.AddressFamily, str]]
     found = [(family, str(address[0])) for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     return list(dict.fromkeys(found)) if host == LOCALHOST else found[:1]
 

@@ -63,7 +63,7 @@ class ModelsPanel:
         lists: list[Any] = [gr.skip()] * 5
         if list_changed:
             choices = _choices(installed)
-            chosen = {"value": next((value for _, value in choices if is_open(_of(installed, value), opened)), None)}
+            chosen: dict[str, Any] = {"value": next((value for _, value in choices if is_open(_of(installed, value), opened)), None)}
             picked = chosen if bundle_changed else {}
             lists = [
                 cards_html(installed, opened, texts),

@@ -40,7 +40,8 @@ async def in_turn(slots: RunSlots, caller: str, gone: Coroutine[Any, Any, object
     ticket = slots.ask(caller)
     try:
         granted = asyncio.wrap_future(ticket)
-        await asyncio.wait({granted, lookout}, return_when=asyncio.FIRST_COMPLETED)
+        awaited: set[asyncio.Future[Any]] = {granted, lookout}
+        await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
         if not granted.done():
             granted.add_done_callback(_unheard)
             raise CallerLeftError

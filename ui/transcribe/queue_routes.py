@@ -5,7 +5,8 @@ A queue's id is its key: 32 random hexadecimal digits that only the page which m
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
@@ -39,14 +40,14 @@ def queue_routes(runner: QueueRunner) -> APIRouter:
     """The routes of every queue of ``runner``; 404 for a queue or an entry that is not there (any more)."""
     router = APIRouter(prefix=f"/{PREFIX}/{{queue_id}}", include_in_schema=False)
     answers = _Answers(runner)
-    asked = {
+    asked: dict[str, Callable[..., Any]] = {
         "": answers.look,
         "/all.zip": answers.all_transcripts,
         "/{entry_id}/result": answers.result,
         "/{entry_id}/audio": answers.audio,
         "/{entry_id}.{output_format}": answers.one_transcript,
     }
-    done = {
+    done: dict[str, Callable[..., Any]] = {
         "/cancel-all": answers.cancel_all,
         "/leave": answers.leave,
         "/{entry_id}/segments/{index}": answers.edit,

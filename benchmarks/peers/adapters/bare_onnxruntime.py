@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -22,9 +23,10 @@ class Graph:
         self.input_names = [entry.name for entry in self._session.get_inputs()]
         self.output_names = [entry.name for entry in self._session.get_outputs()]
 
-    def run(self, output_names: Sequence[str] | None, feeds: Mapping[str, NDArray]) -> list[NDArray[np.float32]]:
+    def run(self, output_names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[np.float32]]:
         """Named inputs to a list of outputs."""
-        return self._session.run(output_names, dict(feeds))
+        outputs: list[NDArray[np.float32]] = self._session.run(output_names, dict(feeds))
+        return outputs
 
 
 def open_runtime(folder: Path, *, model: str, threads: int) -> BareRuntime:

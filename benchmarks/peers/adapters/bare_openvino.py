@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import openvino
@@ -33,7 +34,7 @@ class _Graph:
         self.input_names = [entry.get_any_name() for entry in self._model.inputs]
         self.output_names = [entry.get_any_name() for entry in self._model.outputs]
 
-    def run(self, output_names: Sequence[str] | None, feeds: Mapping[str, NDArray]) -> list[NDArray[np.float32]]:
+    def run(self, output_names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[np.float32]]:
         if not hasattr(self._own, "request"):
             self._own.request = self._model.create_infer_request()
         answers = self._own.request.infer(dict(feeds), share_inputs=True)

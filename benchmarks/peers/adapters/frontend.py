@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ def find_speech(file: Path, vad: RunsGraph, frontend: Frontend) -> tuple[Wavefor
 class BareRuntime:
     """A runtime that only runs graphs: ``logits`` takes FunASR's inputs and gives (1, T, V); ``vad`` runs the bundle's FSMN-VAD."""
 
-    def __init__(self, folder: Path, *, logits: Callable[[dict[str, NDArray]], Floats], vad: RunsGraph) -> None:
+    def __init__(self, folder: Path, *, logits: Callable[[dict[str, NDArray[Any]]], Floats], vad: RunsGraph) -> None:
         self._logits, self._vad, self._frontend = logits, vad, frontend_of(folder)
         lines = (folder / "bundle" / "tokens.txt").read_text(encoding="utf-8").splitlines()
         self._pieces = [line.rsplit(" ", 1)[0] for line in lines]

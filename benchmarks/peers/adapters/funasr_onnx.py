@@ -17,7 +17,8 @@ class _FunasrOnnx:
         self._model, self._vad = model, vad
 
     def recognize(self, samples: NDArray[np.float32]) -> str:
-        return self._model(samples, language="auto", textnorm="withitn")[0]
+        text: str = self._model(samples, language="auto", textnorm="withitn")[0]
+        return text
 
     def transcribe(self, file: Path) -> int:
         samples, _ = soundfile.read(file, dtype="float32")

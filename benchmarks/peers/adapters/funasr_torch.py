@@ -22,12 +22,14 @@ class _FunasrTorch:
 
     def recognize(self, samples: NDArray[np.float32]) -> str:
         with self._precision():
-            return self._model.inference(torch.from_numpy(samples), **SPOKEN)[0]["text"]
+            text: str = self._model.inference(torch.from_numpy(samples), **SPOKEN)[0]["text"]
+        return text
 
     def transcribe(self, file: Path) -> int:
         with self._precision():
             found = self._model.generate(input=str(file), cache={}, batch_size_s=60, merge_vad=True, merge_length_s=15, **SPOKEN)
-        return found[0]["text"].count("<|withitn|>")
+        text: str = found[0]["text"]
+        return text.count("<|withitn|>")
 
 
 def open_runtime(folder: Path, *, model: str, threads: int) -> _FunasrTorch:

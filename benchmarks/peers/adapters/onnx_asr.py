@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx_asr as runtime
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 
 
 class _OnnxAsr:
-    def __init__(self, model: object) -> None:
+    def __init__(self, model: Any) -> None:
         self._model = model
 
     def recognize(self, samples: NDArray[np.float32]) -> str:
-        return self._model.recognize(samples)
+        text: str = self._model.recognize(samples)
+        return text
 
     def transcribe(self, file: Path) -> int:
         self._model.recognize(soundfile.read(file, dtype="float32")[0])

@@ -22,7 +22,8 @@ class _Sherpa:
         stream = self._recognizer.create_stream()
         stream.accept_waveform(SAMPLE_RATE_HZ, samples)
         self._recognizer.decode_stream(stream)
-        return stream.result.text
+        text: str = stream.result.text
+        return text
 
     def transcribe(self, file: Path) -> int:
         waveform, _, spans = find_speech(file, self._vad, self._frontend)

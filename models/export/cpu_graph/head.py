@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import onnx
@@ -119,7 +120,7 @@ def _store(graph: onnx.GraphProto, name: str, value: NDArray[np.generic]) -> Non
     graph.initializer.append(numpy_helper.from_array(value, name))
 
 
-def _node(operator: str, inputs: Sequence[str], outputs: Sequence[str], **options: object) -> onnx.NodeProto:
+def _node(operator: str, inputs: Sequence[str], outputs: Sequence[str], **options: Any) -> onnx.NodeProto:
     return helper.make_node(operator, inputs, outputs, name=f"/head/{outputs[0]}", **options)
 
 
