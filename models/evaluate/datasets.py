@@ -192,8 +192,8 @@ def starter_recordings(data: Path) -> dict[Purpose, list[Recording]]:
     """
     import yaml
 
-    from models.starter.corpus import CorpusError, read_corpus
-    from models.starter.public_sets import READERS
+    from models.starter.corpus import CorpusError
+    from models.starter.public_sets import READERS, read_corpus
 
     config = yaml.safe_load(STARTER_CONFIG.read_text(encoding="utf-8"))
     recordings = read_recordings(Path(data).resolve())
