@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from engine.runtime.session import BYTES_PER_MB, SLOW_FUSIONS, rss_mb
+from engine.files.sizes import BYTES_PER_MB
+from engine.runtime.session import SLOW_FUSIONS, rss_mb
 
 FORMS = ("as shipped", "optimized", "packed")
 MIN_EXTERNAL_BYTES = 65_536

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.tags import Emotion, Event, Language
+from models.evaluate.labels import LABELS, RecordingsError, labelled_rows
 
 DIGITS_EN = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 DIGITS_ZH = "零一二三四五六七八九"
@@ -66,17 +65,10 @@ def normalize_english(text: str) -> str:
 
 def read_labels(folder: Path) -> list[dict[str, str]]:
     """The rows of ``labels.tsv``, each with its file checked; CorpusError names what is missing."""
-    table = folder / "labels.tsv"
+    table = folder / LABELS
     if not table.is_file():
         raise CorpusError(f"no {table}; fetch the set named in models/starter/README.md into {folder}")
-    with table.open(encoding="utf-8", newline="") as handle:
-        rows = list(csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE))
-    missing = [row["path"] for row in rows if not (folder / row["path"]).is_file()]
-    if missing:
-        raise CorpusError(f"{table} names {len(missing)} files that are not there, the first is {missing[0]}; fetch the set again")
-    return rows
-
-
-def draw(name: str) -> float:
-    """A number in [0, 1) that depends on the name alone, so that a split never moves."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big") / 2**48
+    try:
+        return labelled_rows(folder)
+    except RecordingsError as error:
+        raise CorpusError(str(error)) from error

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.tags import Emotion, Event, Language
+from models.evaluate.labels import draw
 from models.starter.corpus import (
     CJK,
     DIGITS_EN,
@@ -20,7 +21,6 @@ from models.starter.corpus import (
     RAVDESS_EMOTIONS,
     CorpusError,
     Utterance,
-    draw,
     normalize_english,
     read_labels,
 )
