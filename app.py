@@ -6,7 +6,6 @@ Builds an Engine and hands it to the page or to the loop over files. Results go 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import sys
@@ -21,7 +20,7 @@ from engine.audio.read_options import CHANNELS, ReadOptions, parse_channel
 from engine.audio.sandbox.decoder import DecodeLimits, Decoder
 from engine.audio.tracks import Track
 from engine.audio.waveform import AudioStream
-from engine.bundle import MANIFEST, Bundle, find_bundles, resolve_bundle
+from engine.bundle import Bundle, find_bundles, resolve_bundle
 from engine.bundle_roots import STARTER, bundle_roots
 from engine.errors import AudioError, LightVoiceError, OptionError, OutputError, UnknownFormatError, first_line
 from engine.files.batch_journal import BatchJournal, result_paths
@@ -297,8 +296,7 @@ def _transcribe(arguments: argparse.Namespace) -> int:
 
 def _settings(engine: SpeechEngine, arguments: argparse.Namespace) -> dict[str, Any]:
     """All that a result depends on beside the recording."""
-    described = engine.bundle.path(MANIFEST)
-    manifest = hashlib.sha256(described.read_bytes()).hexdigest() if engine.address is None else engine.bundle.version
+    manifest = engine.bundle.manifest_sha256 if engine.address is None else engine.bundle.version
     about_the_run = ("command", "files", "output_dir", "bundle", "threads", "slim", "redo", "max_duration_s", "list_tracks")
     options = {name: value for name, value in vars(arguments).items() if name not in about_the_run}
     return {**options, "precision": engine.precision, "manifest": manifest}

@@ -8,7 +8,6 @@ Each way of sharing runs in turn, round after round, in one process. One caller 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import threading
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.figures_file import write_figures
 from engine.audio.waveform import Waveform, load_audio
 from engine.bundle import Bundle
 from engine.pipeline import Engine
@@ -106,9 +106,8 @@ def main() -> None:
         print(f"{way:15}" + "  ".join(f"{name} {value:8.2f}" for name, value in values.items()))
     measured = figures["one at a time"]["ratio"]
     print(f"{'met' if measured <= MOST_RATIO else 'missed'}: p95 of {arguments.callers} callers over one, {measured:.2f}, bar {MOST_RATIO}")
-    if arguments.json:
-        conditions = {"machine": str(this_machine()), "precision": arguments.precision, "threads": arguments.threads}
-        arguments.json.write_text(json.dumps({**conditions, "ways": figures}, indent=1) + "\n", encoding="utf-8")
+    conditions = {"machine": str(this_machine()), "precision": arguments.precision, "threads": arguments.threads}
+    write_figures(arguments.json, {**conditions, "ways": figures})
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from benchmarks.figures_file import write_figures
 from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 from engine.bundle import Bundle
 from engine.bundle_roots import ROOT
@@ -211,8 +212,7 @@ def main() -> int:
     )
     text = json.dumps(figures, indent=1)
     print(text)
-    if arguments.json is not None:
-        arguments.json.write_text(text + "\n", encoding="utf-8")
+    write_figures(arguments.json, figures)
     return 0 if all(run["identical"] and run["done"] == figures["files"] for run in figures["runs"]) else 1
 
 

@@ -8,7 +8,6 @@ The clip is noise in four containers. ``start_ms`` is a fresh worker's first ans
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
@@ -20,6 +19,7 @@ import av
 import numpy as np
 import soundfile
 
+from benchmarks.figures_file import write_figures
 from engine.audio.sandbox.decoder import Decoder
 from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 
@@ -89,8 +89,7 @@ def main() -> None:
     for name, values in figures.items():
         print(f"{name:5}", "  ".join(f"{key} {value:7.1f}" for key, value in values.items()))
     print(f"start {started:.0f} ms")
-    if arguments.json:
-        arguments.json.write_text(json.dumps({"start_ms": started, **figures}, indent=1) + "\n", encoding="utf-8")
+    write_figures(arguments.json, {"start_ms": started, **figures})
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.figures_file import write_figures
 from engine.audio.waveform import load_audio
 from engine.bundle import Bundle
 from engine.runtime.session import Session
@@ -168,8 +169,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         figures = measure(arguments.data, Path(temporary) / "bundle", recipes=arguments.recipes, clips=arguments.clips)
     print(to_markdown(figures))
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    write_figures(arguments.json, figures)
     return 0
 
 

@@ -10,7 +10,6 @@ long file runs, and in processor time, which a busy machine changes less, on the
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Any
 
 import soundfile
 
+from benchmarks.figures_file import write_figures
 from benchmarks.real_speech import speech_of
 from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 from engine.bundle import Bundle
@@ -122,9 +122,8 @@ def main() -> None:
         print(f"{name:18} {value:.4f}")
     for name, limit, what in BARS:
         print(f"{'met   ' if figures[name] <= limit else 'missed'} {what}: {figures[name]:.4f}, bar {limit:g}")
-    if arguments.json:
-        conditions = {"machine": str(this_machine()), "precision": arguments.precision, "threads": arguments.threads}
-        arguments.json.write_text(json.dumps({**conditions, **figures}, indent=1) + "\n", encoding="utf-8")
+    conditions = {"machine": str(this_machine()), "precision": arguments.precision, "threads": arguments.threads}
+    write_figures(arguments.json, {**conditions, **figures})
 
 
 if __name__ == "__main__":

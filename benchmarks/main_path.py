@@ -9,7 +9,6 @@ machines: trust ratios, and state the machine and the day beside every figure th
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import re
 import statistics
@@ -22,6 +21,7 @@ from typing import Any
 
 from gradio_client import Client, handle_file
 
+from benchmarks.figures_file import write_figures
 from engine.runtime.session import cpu_flags
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,8 +84,7 @@ def main() -> None:
     figures["when"] = datetime.now(UTC).date().isoformat()
     for name, value in figures.items():
         print(f"{name:26} {value}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    write_figures(arguments.json, figures)
 
 
 if __name__ == "__main__":

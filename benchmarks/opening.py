@@ -22,7 +22,9 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from engine.runtime.session import BYTES_PER_MB, SLOW_FUSIONS, rss_mb
+from benchmarks.figures_file import write_figures
+from engine.files.sizes import BYTES_PER_MB
+from engine.runtime.session import SLOW_FUSIONS, rss_mb
 
 FORMS = ("as shipped", "optimized", "packed")
 MIN_EXTERNAL_BYTES = 65_536
@@ -107,8 +109,7 @@ def main() -> None:
         for form, one in every[precision].items():
             cells = f"{one['open_s']:.2f} | {one['first_run_s']:.2f} | {one['rss_mb']:.0f} | {one['disk_mb']:.0f}"
             print(f"| {precision}, {form} | {cells} |", flush=True)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(every, indent=1) + "\n", encoding="utf-8")
+    write_figures(arguments.json, every)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
+from benchmarks.figures_file import write_figures
 from engine.runtime.onnx_operators import FLOAT_PRODUCTS, INTEGER_PRODUCTS
 from engine.runtime.session import SLOW_FUSIONS
 from models.networks.sensevoice import PROMPT_POSITIONS
@@ -181,8 +182,7 @@ def main() -> int:
     settings: dict[str, Any] = {"frames": arguments.frames, "threads": arguments.threads, "runs": arguments.runs}
     profiles = [profile(graph, **settings) for graph in arguments.graphs]
     print(to_markdown(profiles))
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps([asdict(entry) for entry in profiles], indent=1) + "\n", encoding="utf-8")
+    write_figures(arguments.json, [asdict(entry) for entry in profiles])
     return 0
 
 

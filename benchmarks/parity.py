@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.figures_file import write_figures
 from models.bundle.upstream_layout import PROMPT_LANGUAGE, PROMPT_TEXTNORM
 from models.export.export import open_for_check
 from models.networks.checkpoint import Checkpoint, load_sensevoice
@@ -138,8 +139,7 @@ def main() -> int:
         figures["speed"] = compare_speed(arguments.checkpoint, arguments.speed)
     text = json.dumps(figures, indent=1)
     print(text)
-    if arguments.json is not None:
-        arguments.json.write_text(text + "\n", encoding="utf-8")
+    write_figures(arguments.json, figures)
     return 0 if figures["logits"]["within"] else 1
 
 

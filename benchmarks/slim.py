@@ -8,11 +8,11 @@ Each process opens the models, runs them once, builds its page, and reads its ow
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks.figures_file import write_figures
 from ui.slim.memory_probe import Saving, measure_saving
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,8 +42,7 @@ def main() -> None:
     figures = median_of([measure_saving(arguments.bundle.resolve(), arguments.precision) for _ in range(arguments.rounds)])
     for name, value in figures.items():
         print(f"{name:14} {value:.3f}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    write_figures(arguments.json, figures)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from benchmarks.figures_file import write_figures
 from engine.audio.waveform import Waveform, load_audio
 from engine.bundle import Bundle
 from engine.pipeline import Engine
@@ -149,8 +150,7 @@ def main() -> None:
     growth, found = figures["toggling"]["growth"], figures["comparison"]
     _judge("RSS after the last switch over after the second", growth, MOST_GROWTH)
     _judge("peak of a comparison, MB", found["peak_mb"], found["fp32_mb"] + found["int8_mb"] + COMPARISON_MB)
-    if arguments.json:
-        arguments.json.write_text(json.dumps({"machine": str(this_machine()), **figures}, indent=1) + "\n", encoding="utf-8")
+    write_figures(arguments.json, {"machine": str(this_machine()), **figures})
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ modification time and inode, so that a gigabyte is not hashed again at every sta
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -23,11 +22,13 @@ from engine.errors import (
     UnknownBundleError,
     UnknownPrecisionError,
 )
+from engine.files.cache_folder import cache_folder
+from engine.files.content import sha256_of
+from engine.files.sizes import BYTES_PER_MB
 
 MANIFEST = "bundle.json"
 FORMAT = 1
 SAMPLE_RATE_HZ = 16_000
-BYTES_PER_MB = 1_000_000
 #: Who writes numbers as digits when that is asked for: the model itself, or :mod:`engine.speech.itn.itn` after it.
 ITN_BY_MODEL, ITN_BY_LIBRARY = "model", "library"
 
@@ -131,6 +132,11 @@ class Bundle:
         files = self.variant(precision)
         names = {name for graph in (files.asr, files.vad) for name in (graph, f"{graph}.data")}
         return sum(self.file_bytes.get(name, 0) for name in names) / BYTES_PER_MB
+
+    @property
+    def manifest_sha256(self) -> str:
+        """The sha256 of bundle.json, which states the sums of all other files: one exact bundle."""
+        return sha256_of(self.path(MANIFEST))
 
     @property
     def tokens_path(self) -> Path:
@@ -279,8 +285,7 @@ def _build(cls: type[Bundle], folder: Path, fields: _Fields, files: Mapping[str,
 
 
 def _cache_file() -> Path:
-    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(root) / "lightvoice" / "verified.json"
+    return cache_folder() / "verified.json"
 
 
 def _expect_bytes(path: Path, expected: int) -> os.stat_result:
@@ -308,8 +313,7 @@ def _verify(path: Path, *, expected_bytes: int, expected_sha256: str) -> None:
 def _sha256(path: Path, key: str) -> str:
     """The digest of a file; ``key`` changes with the file. Remembered in the process too: a container's home may be read-only."""
     del key
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    return sha256_of(path)
 
 
 def _known(cache: Path) -> dict[str, str]:

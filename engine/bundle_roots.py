@@ -9,7 +9,12 @@ ROOT = Path(__file__).resolve().parent.parent
 STARTER = ROOT / "models" / "starter" / "bundle"
 
 
-def bundle_roots() -> list[Path]:
-    """The embedded bundle, ``bundles/`` here, and ``LIGHTVOICE_BUNDLES`` or the user's cache."""
+def bundles_folder() -> Path:
+    """Where bundles are installed: ``LIGHTVOICE_BUNDLES`` or ``~/.cache/lightvoice/bundles``."""
     own = os.environ.get("LIGHTVOICE_BUNDLES")
-    return [STARTER, ROOT / "bundles", Path(own) if own else Path.home() / ".cache" / "lightvoice" / "bundles"]
+    return Path(own) if own else Path.home() / ".cache" / "lightvoice" / "bundles"
+
+
+def bundle_roots() -> list[Path]:
+    """The embedded bundle, ``bundles/`` here, and :func:`bundles_folder`."""
+    return [STARTER, ROOT / "bundles", bundles_folder()]

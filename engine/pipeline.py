@@ -35,7 +35,7 @@ from engine.speech.features import fbank
 from engine.speech.parts import Parts
 from engine.speech.span_recognizer import Wishes
 from engine.speech.untaught_languages import untaught_warnings
-from engine.speech_engine import Offer, SpeechEngine
+from engine.speech_engine import SpeechEngine
 from engine.tags import parse_language
 from engine.transcript import Segment, Timing, Transcript
 
@@ -66,11 +66,6 @@ class Engine(SpeechEngine):
         self._meter = ResourceMeter()
         self._last_rtf: float | None = None
         self._speeds = SpeedLog()
-
-    @property
-    def offers(self) -> frozenset[Offer]:
-        """Everything."""
-        return frozenset(Offer)
 
     @property
     def address(self) -> str | None:

@@ -1,13 +1,12 @@
 """What the page and the API need of an engine. Two keep this promise: one in this process, and one on a cluster.
 
 :class:`engine.pipeline.Engine` runs the models here; :class:`engine.cluster.serve.remote_engine.RemoteEngine` asks machines elsewhere and
-needs no model. ``offers`` says what an engine can do besides transcribing and comparing; asked for the rest it raises NotOfferedError.
+needs no model. Asked for what it cannot do, the latter raises NotOfferedError.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,22 +28,11 @@ if TYPE_CHECKING:
     from engine.live import LiveStream
     from engine.runtime.bundle_slot import SwitchReport
 
-__all__ = ["Offer", "Progress", "SpeechEngine"]
-
-
-class Offer(StrEnum):
-    """What not every engine can do."""
-
-    LIVE = "live"
-    SWITCHING = "switching"
+__all__ = ["Progress", "SpeechEngine"]
 
 
 class SpeechEngine(Protocol):
     """An engine; each method is described where it is implemented, in :class:`engine.pipeline.Engine`."""
-
-    @property
-    def offers(self) -> frozenset[Offer]:
-        """What it can do besides transcribing and comparing."""
 
     @property
     def address(self) -> str | None:

@@ -1,4 +1,4 @@
-"""The rules of the house, checked on every file: who may import whom, no work at import time, print, except, names.
+"""The rules of the house, checked on every file: who may import whom, no circles, no work at import time, print, except, names.
 
 Each check is also fed something bad, so that a check that has gone blind fails here too.
 """
@@ -6,11 +6,12 @@ Each check is also fed something bad, so that a check that has gone blind fails 
 from __future__ import annotations
 
 import ast
+import graphlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -40,17 +41,22 @@ def product_files() -> list[str]:
     return [path.relative_to(ROOT).as_posix() for path in found]
 
 
+def imports_in(node: ast.AST) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """(module, names taken from it) of this one statement or call."""
+    if isinstance(node, ast.Import):
+        yield from ((alias.name, ()) for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        yield "." * node.level + (node.module or ""), tuple(alias.name for alias in node.names)
+    elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if called in {"import_module", "__import__"}:
+            yield node.args[0].value, ()
+
+
 def imports_of(tree: ast.AST) -> Iterator[tuple[str, tuple[str, ...]]]:
     """(module, names taken from it), also of imports inside functions, for types only, and by name at run time."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, ()) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield "." * node.level + (node.module or ""), tuple(alias.name for alias in node.names)
-        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
-            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            if called in {"import_module", "__import__"}:
-                yield node.args[0].value, ()
+        yield from imports_in(node)
 
 
 def check_imports(path: str, tree: ast.AST) -> Iterator[str]:
@@ -224,6 +230,58 @@ def test_a_file_that_breaks_a_rule_is_named(path, source, said):
 )
 def test_what_is_allowed_passes(path, source):
     assert violations(path, source) == []
+
+
+# ---- no circles ------------------------------------------------------------------------------------------------------
+
+
+def imports_at_run_time(tree: ast.AST) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """As :func:`imports_of`, but without what stands under ``if TYPE_CHECKING``: that is never executed, so it closes no circle."""
+    nodes = [tree]
+    for node in nodes:
+        yield from imports_in(node)
+        for_types = isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
+        nodes += node.orelse if for_types else ast.iter_child_nodes(node)
+
+
+def with_packages(module: str) -> list[str]:
+    """``a.b.c`` -> ``a``, ``a.b``, ``a.b.c``: importing a module loads its packages too."""
+    parts = module.split(".")
+    return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
+
+
+def circle_in(sources: Mapping[str, str]) -> list[str]:
+    """The modules of one import circle, the first one again at the end; empty where there is none. ``sources`` are texts by module."""
+    graph: dict[str, set[str]] = {}
+    for module, source in sources.items():
+        imported = {name for base, names in imports_at_run_time(ast.parse(source)) for name in (base, *(f"{base}.{one}" for one in names))}
+        loaded = {package for name in imported for package in with_packages(name)} & sources.keys()
+        graph[module] = loaded - set(with_packages(module))  # its own packages are loaded already
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    files = [*product_files(), *(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "benchmarks").rglob("*.py")))]
+    names = {path: path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in files}
+    assert circle_in({name: (ROOT / path).read_text(encoding="utf-8") for path, name in names.items()}) == []
+
+
+@pytest.mark.parametrize(
+    "back",
+    ["import a.first", "from a import first", "from a.first import x", "def f():\n    from a.first import x", "import_module('a.first')"],
+)
+def test_a_circle_is_seen(back):
+    sources = {"a": "", "a.first": "from b import second", "b": "", "b.second": "import a.third", "a.third": back}
+    assert set(circle_in(sources)) == {"a.first", "b.second", "a.third"}
+
+
+def test_an_import_for_types_alone_closes_no_circle():
+    assert circle_in({"a": "import b", "b": "if TYPE_CHECKING:\n    from a import x"}) == []
+    assert circle_in({"a": "import b", "b": "if TYPE_CHECKING:\n    pass\nelse:\n    import a"}) != []
 
 
 # ---- no work at import time ------------------------------------------------------------------------------------------

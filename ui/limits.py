@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-BYTES_PER_MB = 1_000_000
+from engine.files.sizes import BYTES_PER_MB
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,10 +20,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.files.sizes import BYTES_PER_MB
+
 if TYPE_CHECKING:
     from benchmarks.peers.adapters import Runtime
 
-BYTES_PER_MB, BYTES_PER_KIB = 1_000_000, 1024
+BYTES_PER_KIB = 1024
 FIRST_S, LATENCIES_S, CALLER_S = 3, (3, 10, 30), 10
 CALLS_EACH = 3
 Figures = dict[str, float]

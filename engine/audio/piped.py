@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from engine.errors import AudioDecodeError, OptionError
 from engine.files.claimed_folder import claimed_folder
+from engine.files.sizes import BYTES_PER_MB
 
 #: How a command line names standard input, and what its results are called.
 STDIN, STDIN_STEM = "-", "stdin"
@@ -66,5 +67,5 @@ def _keep(source: BinaryIO, path: Path) -> None:
         while chunk := source.read(CHUNK_BYTES):
             kept += len(chunk)
             if kept > most:
-                raise AudioDecodeError(path=path, reason=f"more than {most // 1_000_000} MB came, which is all that there is room for")
+                raise AudioDecodeError(path=path, reason=f"more than {most // BYTES_PER_MB} MB came, which is all that there is room for")
             target.write(chunk)

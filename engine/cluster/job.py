@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from engine.bundle import MANIFEST, Bundle, resolve_bundle
+from engine.bundle import Bundle, resolve_bundle
 from engine.bundle_roots import bundle_roots
 from engine.errors import WorkerBundleError
 from engine.speech.endpointing import VadOptions
@@ -27,7 +27,7 @@ class BundleIdentity:
     @classmethod
     def of(cls, bundle: Bundle) -> BundleIdentity:
         """The identity of a bundle of this machine."""
-        return cls(bundle.name, bundle.version, hashlib.sha256(bundle.path(MANIFEST).read_bytes()).hexdigest())
+        return cls(bundle.name, bundle.version, bundle.manifest_sha256)
 
     def __str__(self) -> str:
         return f"{self.name} {self.version} ({self.sha256[:12]})"

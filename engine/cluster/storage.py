@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from engine.errors import SourceError
+from engine.files.content import sha256_of
 
 CHUNK_BYTES = 1 << 20
 #: What pyarrow opens by itself; any other scheme is asked of fsspec.
@@ -144,8 +145,7 @@ def fetched(url: str) -> Iterator[Content]:
     """The file on this machine for as long as the block runs: itself where it lies here, else a copy; OSError as the store raises it."""
     target = place(url)
     if target.local is not None:
-        with target.local.open("rb") as stream:
-            yield Content(target.local, hashlib.file_digest(stream, "sha256").hexdigest())
+        yield Content(target.local, sha256_of(target.local))
         return
     with TemporaryDirectory(prefix="lightvoice-") as folder:
         copy, digest = Path(folder) / PurePosixPath(target.path).name, hashlib.sha256()

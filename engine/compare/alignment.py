@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.speech.unspaced import HAN, KANA, RADICALS_AND_MARKS
+
 Costs = NDArray[np.int32]
 
-_CJK = r"\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_CJK = f"{RADICALS_AND_MARKS}{KANA}{HAN}"
 _UNSPACED = re.compile(f"[{_CJK}]")
 _UNITS = re.compile(rf"[{_CJK}]|[^\s{_CJK}]+")
 #: Beyond this many cells the texts are cut at equal stretches first: an hour against an hour would need gigabytes.

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.compare.alignment import edit_steps
+from engine.speech.unspaced import HAN_OF_ALL_PLANES, KANA
 
-_CJK = r"\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_CJK = f"々-〇{KANA}{HAN_OF_ALL_PLANES}"
 _SPACE_AT_CJK = re.compile(rf"(?<=[{_CJK}]) | (?=[{_CJK}])")
 _UNSPACED = re.compile(f"[{_CJK}]")
 _APOSTROPHES = re.compile("['’ʼ]")

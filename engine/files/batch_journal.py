@@ -16,15 +16,11 @@ from typing import Any
 
 from engine.audio.piped import STDIN, STDIN_STEM
 from engine.errors import OptionError, OutputError
+from engine.files.cache_folder import cache_folder
 from engine.files.distinct_names import DistinctNames
 from engine.files.file_names import LONGEST_NAME_BYTES
 
 log = logging.getLogger(__name__)
-
-
-def cache_folder() -> Path:
-    """Where this program remembers things: below ``XDG_CACHE_HOME`` or ``~/.cache``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")) / "lightvoice"
 
 
 def result_paths(folder: Path, files: Sequence[str], output_format: str) -> list[Path]:

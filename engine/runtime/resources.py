@@ -11,7 +11,8 @@ from typing import Any
 
 import psutil
 
-from engine.runtime.session import BYTES_PER_MB, Session, rss_mb
+from engine.files.sizes import BYTES_PER_MB
+from engine.runtime.session import Session, rss_mb
 
 GPU_CACHE_S = 5.0
 GPU_TIMEOUT_S = 3.0

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from engine import SILENT
 from engine.errors import GraphContractError, NotQuantizedError, ProviderUnavailableError, SessionError
+from engine.files.sizes import BYTES_PER_MB
 from engine.runtime.cores import default_threads
 from engine.runtime.fifo_lock import Turns
 from engine.runtime.onnx_operators import count_products
 
 log = logging.getLogger(__name__)
 
-BYTES_PER_MB = 1_000_000
 DEVICES = ("cpu", "cuda", "auto")
 _ONNX_RUNTIME_ERRORS_ONLY = 3
 #: On a CPU a norm and an addition cost 45 µs for 171 frames, ONNX Runtime's fusion of both 380: its kernel is not vectorized.

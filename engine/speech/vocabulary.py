@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from engine.errors import BundleFileMissingError, BundleFormatError
+from engine.speech.unspaced import HAN, KANA, RADICALS_AND_MARKS, WIDTH_FORMS
 from engine.tags import Tag, tag_of
 
 WORD_START = "▁"
@@ -19,7 +20,7 @@ BLANK_ID = 0
 _BYTE = re.compile(r"^<0x([0-9A-Fa-f]{2})>$")
 _CONTROL = re.compile(r"^<(\|.*\||blank|blk|unk|s|/s|pad|sos/eos)>$")
 #: Scripts that are written without spaces: a word mark between two of these is dropped.
-_UNSPACED = re.compile(r"[\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef]")
+_UNSPACED = re.compile(f"[{RADICALS_AND_MARKS}{KANA}{HAN}{WIDTH_FORMS}]")
 
 
 class Vocabulary:

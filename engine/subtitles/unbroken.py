@@ -14,13 +14,14 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 from unicodedata import category
 
+from engine.speech.unspaced import HAN_OF_ALL_PLANES
 from engine.subtitles.columns import columns
 from engine.subtitles.mandarin_words import mandarin_words
 
 if TYPE_CHECKING:
     from budoux import Parser
 
-_HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_HAN = f"々〇{HAN_OF_ALL_PLANES}"
 _KANA = "\u3041-\u309f\u30a1-\u30ff\uff66-\uff9f"
 _THAI = "\u0e00-\u0e7f"
 _RUNS = re.compile(f"[{_HAN}{_KANA}]+|[{_THAI}]+|[^\\s{_HAN}{_KANA}{_THAI}]+")

@@ -27,9 +27,10 @@ import psutil
 
 from engine.bundle import Bundle
 from engine.errors import OptionError, OptionRangeError, ProviderUnavailableError
+from engine.files.sizes import BYTES_PER_MB
 from engine.runtime.cores import default_threads
 from engine.runtime.resources import total_memory_mb
-from engine.runtime.session import BYTES_PER_MB, DEVICES, cpu_flags
+from engine.runtime.session import DEVICES, cpu_flags
 from models.benchmark.child import FIRST_S, VAD_S, WHOLE_S, Measure, Task
 from models.benchmark.clip import SYNTHETIC, clip_samples
 from models.benchmark.process_meter import package_temperature_c

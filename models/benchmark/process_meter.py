@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-from engine.runtime.session import BYTES_PER_MB
+from engine.files.sizes import BYTES_PER_MB
 
 #: Sensors of the processor by the names Linux gives their drivers, and the label of the whole package where there are several.
 SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "soc_thermal", "cpu-thermal", "acpitz")

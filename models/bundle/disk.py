@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from engine.errors import LightVoiceError
+from engine.files.sizes import BYTES_PER_MB
 
-BYTES_PER_MB = 1_000_000
 #: What is left free for everybody else on the disk.
 RESERVE_BYTES = 50 * BYTES_PER_MB
 

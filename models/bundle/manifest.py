@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-MANIFEST = "bundle.json"
-CHUNK_BYTES = 1 << 20
-
-
-def sha256_of(path: Path) -> str:
-    """Hex sha256 of a file, read in chunks."""
-    digest = hashlib.sha256()
-    with path.open("rb") as handle:
-        while chunk := handle.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+from engine.bundle import FORMAT, MANIFEST
+from engine.files.content import sha256_of
 
 
 def is_leftover(name: str) -> bool:
@@ -30,7 +20,7 @@ def write_manifest(folder: Path, fields: dict[str, Any]) -> Path:
     """Write ``bundle.json`` with ``fields`` and every file now in the folder; replaced in one step."""
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != MANIFEST and not is_leftover(path.name))
     files = {name: {"sha256": sha256_of(folder / name), "bytes": (folder / name).stat().st_size} for name in names}
-    return _replace(folder, {"format": 1, **fields, "files": files})
+    return _replace(folder, {"format": FORMAT, **fields, "files": files})
 
 
 def withdraw_files(folder: Path, names: Collection[str]) -> dict[str, Any]:

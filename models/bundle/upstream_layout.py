@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from engine.bundle import SAMPLE_RATE_HZ
 from engine.speech.features import Cmvn
 from engine.tags import TextNorm
 
@@ -14,6 +16,28 @@ PROMPT_TEXTNORM = {TextNorm.WITHITN: 14, TextNorm.WOITN: 15}
 
 #: The prompt as ``bundle.json`` writes it.
 PROMPT = {"language": PROMPT_LANGUAGE, "textnorm": {norm.value: row for norm, row in PROMPT_TEXTNORM.items()}}
+
+
+LICENCE = "FunASR Model Open Source License Agreement (weights); Apache-2.0 (LightVoice code)"
+RANDOM = "Random weights in SenseVoice-Small's shape: for measuring size, speed and memory. Its text means nothing."
+
+
+def full_size_fields(*, name: str, description: str, is_random: bool, **own: Any) -> dict[str, Any]:
+    """What ``bundle.json`` says of a SenseVoice-Small of full size, with the fields that only this one has."""
+    return {
+        "name": name,
+        "kind": "sensevoice-small",
+        "version": "1",
+        "title": name,
+        "description": RANDOM if is_random else description,
+        "weights": "random" if is_random else "trained",
+        "licence": LICENCE,
+        "languages": ["zh", "en", "yue", "ja", "ko"],
+        "sample_rate": SAMPLE_RATE_HZ,
+        "tokens": "tokens.txt",
+        "cmvn": {"asr": "asr.mvn", "vad": "vad.mvn"},
+        **own,
+    }
 
 
 def write_tokens(path: Path, pieces: Sequence[str]) -> None:

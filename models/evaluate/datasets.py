@@ -1,4 +1,4 @@
-"""Folders of recordings → Recording lists, each set aside for calibration, tuning or test, and checked to be disjoint.
+"""Folders of recordings → Recording lists, each set aside for calibration, tuning or test.
 
 What a recording is for depends on a hash of its speaker alone (of its file where a set has one speaker, or names none):
 it never moves when recordings are added, and no speaker calibrates a model and judges it as well.
@@ -6,11 +6,9 @@ it never moves when recordings are added, and no speaker calibrates a model and 
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -19,25 +17,19 @@ from typing import TYPE_CHECKING
 import soundfile
 
 from engine.audio.waveform import load_audio
-from engine.errors import LightVoiceError
+from models.evaluate.labels import LABELS, RecordingsError, draw, labelled_rows
 
 if TYPE_CHECKING:
     from models.starter.corpus import Utterance
 
-LABELS = "labels.tsv"
 AUDIO_SUFFIXES = frozenset({".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".mp4", ".ogg", ".opus", ".wav", ".webm"})
 CALIBRATION_SHARE = 0.3
 TUNING_SHARE = 0.2
 #: Where the speakers are named that the starter bundle (``models.starter``) never learnt from.
 STARTER_CONFIG = Path(__file__).resolve().parent.parent / "starter" / "config.yaml"
 
-_CHUNK_BYTES = 1 << 20
 _TONED_SYLLABLES = re.compile(r"[a-zü:]+[1-5]( [a-zü:]+[1-5])*")
 _SPOKEN = re.compile(r"(?:^|;)text=([^;]+)")
-
-
-class RecordingsError(LightVoiceError, ValueError):
-    """A folder holds no recordings, its labels do not fit, or two sets share a recording."""
 
 
 class Purpose(StrEnum):
@@ -87,17 +79,7 @@ def read_recordings(folder: Path) -> list[Recording]:
 
 
 def _labelled(folder: Path) -> list[Recording]:
-    table = folder / LABELS
-    try:
-        with table.open(encoding="utf-8", newline="") as handle:
-            rows = list(csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE, restval=""))
-    except UnicodeDecodeError as error:
-        raise RecordingsError(f"{table} is not UTF-8 text ({error.reason}); save it as UTF-8") from error
-    if rows and "path" not in rows[0]:
-        raise RecordingsError(f"{table} has no column 'path'; its first line names the columns, separated by tabs")
-    missing = [row["path"] for row in rows if not (folder / row["path"]).is_file()]
-    if missing:
-        raise RecordingsError(f"{table} names {len(missing)} files that are not there, the first is {missing[0]}; fetch the set again")
+    rows = labelled_rows(folder)
     has_turns = (folder / "rttm").is_dir()  # its labels point at the turns
     return _grouped(_recording(folder, row, has_turns=has_turns) for row in rows)
 
@@ -169,19 +151,14 @@ def _grouped(recordings: Iterable[Recording]) -> list[Recording]:
     ]
 
 
-def _draw(name: str) -> float:
-    """A number in [0, 1) that depends on the name alone."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big") / 2**48
-
-
 def purpose_of(recording: Recording) -> Purpose:
     """What a recording may be used for: 30 % of the groups calibrate, 20 % tune, 50 % test."""
     if recording.purpose is not None:
         return recording.purpose
-    draw = _draw(recording.group or f"{recording.source}/{recording.speaker or recording.path.name}")
-    if draw < CALIBRATION_SHARE:
+    drawn = draw(recording.group or f"{recording.source}/{recording.speaker or recording.path.name}")
+    if drawn < CALIBRATION_SHARE:
         return Purpose.CALIBRATION
-    return Purpose.TUNING if draw < CALIBRATION_SHARE + TUNING_SHARE else Purpose.TEST
+    return Purpose.TUNING if drawn < CALIBRATION_SHARE + TUNING_SHARE else Purpose.TEST
 
 
 def starter_recordings(data: Path) -> dict[Purpose, list[Recording]]:
@@ -192,8 +169,8 @@ def starter_recordings(data: Path) -> dict[Purpose, list[Recording]]:
     """
     import yaml
 
-    from models.starter.corpus import CorpusError, read_corpus
-    from models.starter.public_sets import READERS
+    from models.starter.corpus import CorpusError
+    from models.starter.public_sets import READERS, read_corpus
 
     config = yaml.safe_load(STARTER_CONFIG.read_text(encoding="utf-8"))
     recordings = read_recordings(Path(data).resolve())
@@ -233,7 +210,7 @@ def _as_learnt(recording: Recording, *, held_out: bool, by_file: bool) -> Record
     group = f"{recording.source}/{recording.path.name}" if by_file else recording.group
     if not held_out:
         return replace(recording, group=group, purpose=Purpose.CALIBRATION)
-    tunes = _draw(group) < TUNING_SHARE / (1 - CALIBRATION_SHARE)
+    tunes = draw(group) < TUNING_SHARE / (1 - CALIBRATION_SHARE)
     return replace(recording, group=group, purpose=Purpose.TUNING if tunes else Purpose.TEST)
 
 
@@ -250,7 +227,7 @@ def select(recordings: Sequence[Recording], purpose: Purpose, *, limit: int | No
             strata[recording.source][recording.language, recording.label or ""].append(recording)
     for labels in strata.values():
         for stratum in labels.values():
-            stratum.sort(key=lambda recording: _draw(f"{seed}/{recording.source}/{recording.path.name}"))
+            stratum.sort(key=lambda recording: draw(f"{seed}/{recording.source}/{recording.path.name}"))
     chosen = _take_turns([_take_turns([labels[name] for name in sorted(labels)]) for _, labels in sorted(strata.items())])
     return chosen[:limit]
 
@@ -259,32 +236,3 @@ def _take_turns(queues: Sequence[Sequence[Recording]]) -> list[Recording]:
     """The first of every queue, then the second of every one, …"""
     longest = max((len(queue) for queue in queues), default=0)
     return [queue[turn] for turn in range(longest) for queue in queues if turn < len(queue)]
-
-
-def content_sha256(path: Path) -> str:
-    """The sha256 of a file's bytes, in hex: under whatever name a recording comes, it is known again."""
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as handle:
-        while chunk := handle.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def check_disjoint(**sets: Sequence[Recording]) -> None:
-    """Raise RecordingsError naming the first recording whose bytes or whose speaker occur in two of the sets."""
-    owner: dict[str, tuple[str, Recording]] = {}
-    for name, recordings in sets.items():
-        for recording in recordings:
-            for key, what in _identities(recording):
-                first, other = owner.setdefault(key, (name, recording))
-                if first != name:
-                    raise RecordingsError(
-                        f"{recording.path} of the {name} set has {what} of {other.path} in the {first} set; "
-                        "sets must not share recordings: leave one of the two out"
-                    )
-
-
-def _identities(recording: Recording) -> Iterator[tuple[str, str]]:
-    yield f"content {content_sha256(recording.path)}", "the content"
-    if recording.group:
-        yield f"group {recording.group}", "the speaker"

@@ -13,12 +13,14 @@ from pathlib import Path
 from engine.bundle import Bundle
 from engine.compare.compare import pair_segments
 from engine.errors import UnknownPrecisionError
+from engine.files.content import sha256_of
 from engine.runtime.session_pool import Precision
 from engine.transcript import Segment
 from models.bundle.manifest import read_manifest
-from models.evaluate.datasets import Purpose, Recording, RecordingsError, content_sha256, read_recordings, select, starter_recordings
+from models.evaluate.datasets import Purpose, Recording, read_recordings, select, starter_recordings
 from models.evaluate.evaluation import FAMILIES, ErrorRate, Evaluation, Scores
 from models.evaluate.frame_agreement import FrameAgreement, agreements
+from models.evaluate.labels import RecordingsError
 from models.evaluate.metrics import (
     UNSPACED,
     BoundaryErrors,
@@ -109,7 +111,7 @@ def recordings_that_may_judge(
     shared = starter_recordings(data) if bundle.kind == "starter" else {Purpose.TEST: read_recordings(data)}
     purposes = {sha256: str(purpose) for purpose, sums in used.items() for sha256 in sums}
     everything = [recording for recordings in shared.values() for recording in recordings]
-    known = {recording.path: purposes.get(content_sha256(recording.path)) for recording in everything} if purposes else {}
+    known = {recording.path: purposes.get(sha256_of(recording.path)) for recording in everything} if purposes else {}
     groups = {recording.group: known[recording.path] for recording in everything if known.get(recording.path)}
     kept: list[Recording] = []
     left_out: list[str] = []

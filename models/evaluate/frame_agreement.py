@@ -1,4 +1,4 @@
-"""Two precisions of one graph, frame by frame: same token, same distribution, same speech decision?
+"""Two precisions of one graph, frame by frame: same token, same distribution?
 
 The deployed ASR graphs keep their logits inside. A temporary copy of the graph hands them out as well; it shares the weights, and one
 clip's logits are in memory at a time (30 s at 25 055 tokens: 50 MB a side).
@@ -6,7 +6,7 @@ clip's logits are in memory at a time (30 s at 25 055 tokens: 50 MB a side).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 
 from engine.errors import GraphContractError
 from engine.runtime.session import Session, release_memory
-from engine.speech.endpointing import VadOptions, speech_frames
 from engine.speech.recognizer import PROMPT_POSITIONS
 from engine.tags import TextNorm
 from models.bundle.upstream_layout import PROMPT_LANGUAGE, PROMPT_TEXTNORM
-from models.evaluate.metrics import VadScores, argmax_agreement, blank_frames, frame_kl, top_margin, vad_scores
+from models.evaluate.metrics import argmax_agreement, blank_frames, frame_kl, top_margin
 from models.export.cpu_graph.head import logits_of
 from models.export.probe import probe_graph
 
@@ -42,7 +41,6 @@ class FrameAgreement:
     same: int = 0
     clear_frames: int = 0
     clear_same: int = 0
-    left_blanks: int = 0
     right_blanks: int = 0
     kl_sum: float = 0.0
     max_kl: float = 0.0
@@ -67,11 +65,6 @@ class FrameAgreement:
         return _share(self.kl_sum, self.frames)
 
     @property
-    def left_blank_rate(self) -> float | None:
-        """Share of frames that the left graph leaves blank."""
-        return _share(self.left_blanks, self.frames)
-
-    @property
     def right_blank_rate(self) -> float | None:
         """Share of frames that the right graph leaves blank."""
         return _share(self.right_blanks, self.frames)
@@ -88,7 +81,6 @@ def compare_logits(left: NDArray[np.float32], right: NDArray[np.float32]) -> Fra
         same=int(same.sum()),
         clear_frames=int(clear.sum()),
         clear_same=int((same & clear).sum()),
-        left_blanks=blank_frames(left),
         right_blanks=blank_frames(right),
         kl_sum=float(divergences.sum()),
         max_kl=float(divergences.max()),
@@ -97,19 +89,6 @@ def compare_logits(left: NDArray[np.float32], right: NDArray[np.float32]) -> Fra
 
 def _share(part: float, whole: int) -> float | None:
     return part / whole if whole else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class VadAgreement:
-    """The right VAD graph's speech decisions against the left one's, which count as the truth."""
-
-    scores: VadScores
-    max_difference: float
-
-    @property
-    def agreement(self) -> float | None:
-        """Share of frames with the same decision; None without frames."""
-        return _share(self.scores.hits + self.scores.rejections, self.scores.frames)
 
 
 @contextmanager
@@ -161,29 +140,3 @@ def _logits(session: Session, clip: Features) -> NDArray[np.float32]:
         feeds["speech_lengths"] = np.array([len(clip)], np.int32)
     (logits,) = session.run([LOGITS], feeds)
     return np.asarray(logits[0, PROMPT_POSITIONS:], np.float32)
-
-
-def vad_agreement(
-    left: Path, right: Path, features: Iterable[Features], *, silence_ids: Sequence[int] = (0,), options: VadOptions | None = None
-) -> VadAgreement:
-    """Run two VAD graphs on the same features and compare which frames they call speech: clips of (T, 400) float32 -> VadAgreement.
-
-    A frame is speech as in :func:`engine.speech.endpointing.speech_frames`, without the energy gate.
-    """
-    chosen = options or VadOptions()
-    scores, worst = VadScores(), 0.0
-    with ExitStack() as stack:
-        sessions = []
-        for side, graph in (("left", left), ("right", right)):
-            sessions.append(Session.open(Path(graph), model="vad", precision=side))
-            stack.callback(sessions[-1].close)
-        for clip in features:
-            one, two = (_silence(session, clip, silence_ids) for session in sessions)
-            scores += vad_scores(speech_frames(one, None, chosen), speech_frames(two, None, chosen))
-            worst = max(worst, float(np.abs(one - two).max(initial=0.0)))
-    return VadAgreement(scores=scores, max_difference=worst)
-
-
-def _silence(session: Session, clip: Features, silence_ids: Sequence[int]) -> NDArray[np.float32]:
-    (answer,) = session.run(session.output_names[:1], {session.input_names[0]: clip[None].astype(np.float32)})
-    return np.asarray(answer[0][:, list(silence_ids)].sum(axis=-1), np.float32)

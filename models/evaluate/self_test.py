@@ -6,7 +6,6 @@ character, and so the verdict allows a small character error rate. The report is
 
 from __future__ import annotations
 
-import os
 import platform
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Protocol
 from engine.audio.waveform import Waveform, load_audio
 from engine.bundle import Bundle
 from engine.errors import LightVoiceError
+from engine.files.cache_folder import cache_folder
 from engine.pipeline import Engine
 from engine.runtime.cores import default_threads
 from engine.runtime.session import cpu_flags
@@ -129,7 +129,7 @@ def self_test(bundle: Path, *, recordings: Path | None = None) -> SelfTestReport
 
 def downloads(bundle_name: str) -> list[Path]:
     """Where ``fetch`` keeps what it downloaded: this bundle's folder, then all of them."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lightvoice" / "downloads"
+    cache = cache_folder() / "downloads"
     return [cache / bundle_name, cache]
 
 

@@ -12,7 +12,7 @@ from engine.speech.features import Cmvn
 from engine.tags import TAG_POSITIONS, piece_of
 from models.bundle.disk import require_space
 from models.bundle.manifest import write_manifest
-from models.bundle.upstream_layout import PROMPT, frontend_metadata, prompt_metadata, write_tokens
+from models.bundle.upstream_layout import PROMPT, frontend_metadata, full_size_fields, prompt_metadata, write_tokens
 from models.bundle.variants import add_variant
 from models.export.export import ExportError, export_asr, export_vad
 from models.export.gpu_graph import export_batch
@@ -21,7 +21,6 @@ from models.networks.checkpoint import Checkpoint, load_fsmn_vad, load_sensevoic
 from models.quantize import dynamic
 
 log = logging.getLogger(__name__)
-LICENCE = "FunASR Model Open Source License Agreement (weights); Apache-2.0 (LightVoice code)"
 
 
 def find_vad_folder(asr_folder: Path, vad_folder: Path | None) -> Path:
@@ -93,27 +92,16 @@ def _fill(folder: Path, asr_checkpoint: Checkpoint, vad_checkpoint: Checkpoint, 
     if logits:
         write_logits_folder(folder / "logits", asr, checkpoint=asr_checkpoint.folder, pieces=pieces, frontend=lfr["asr"])
     parameters = {"asr": sum(p.numel() for p in asr.parameters()), "vad": sum(p.numel() for p in vad.parameters())}
-    description = "SenseVoice-Small with FSMN-VAD, exported from a checkpoint in the official layout."
-    if asr_checkpoint.is_random:
-        description = "Random weights in SenseVoice-Small's shape: for measuring size, speed and memory. Its text means nothing."
-    return {
-        "name": name,
-        "kind": "sensevoice-small",
-        "version": "1",
-        "title": name,
-        "description": description,
-        "weights": "random" if asr_checkpoint.is_random else "trained",
-        "source": f"exported from {asr_checkpoint.folder.name} and {vad_checkpoint.folder.name}",
-        "licence": LICENCE,
-        "languages": ["zh", "en", "yue", "ja", "ko"],
-        "sample_rate": 16_000,
-        "lfr": lfr,
-        "prompt": PROMPT,
-        "variants": variants,
-        "tokens": "tokens.txt",
-        "cmvn": {"asr": "asr.mvn", "vad": "vad.mvn"},
-        "parameters": parameters,
-    }
+    return full_size_fields(
+        name=name,
+        description="SenseVoice-Small with FSMN-VAD, exported from a checkpoint in the official layout.",
+        is_random=asr_checkpoint.is_random,
+        source=f"exported from {asr_checkpoint.folder.name} and {vad_checkpoint.folder.name}",
+        lfr=lfr,
+        prompt=PROMPT,
+        variants=variants,
+        parameters=parameters,
+    )
 
 
 def add_dynamic_int8(bundle: Path) -> None:

@@ -17,8 +17,8 @@ from engine.errors import LightVoiceError, first_line
 from engine.files.claimed_folder import claimed_folder
 from models.bundle.disk import require_space
 from models.bundle.manifest import write_manifest
-from models.bundle.upstream_layout import write_tokens
-from models.export.assemble import LICENCE, add_dynamic_int8, assemble
+from models.bundle.upstream_layout import full_size_fields, write_tokens
+from models.export.assemble import add_dynamic_int8, assemble
 from models.export.export import ExportError
 from models.export.imported import INT8, MadeModel, make_asr, make_vad, make_vad_of_checkpoint
 from models.export.ready_made import AsrFolder, Graphs, VadFolder, find_vad, is_official, unknown_layout
@@ -117,23 +117,12 @@ def pair_variants(asr: Mapping[str, str], vad: Mapping[str, str]) -> dict[str, d
 
 def _fields(asr: AsrFolder, vad_name: str, made_asr: MadeModel, made_vad: MadeModel, *, name: str) -> dict[str, Any]:
     made = {"asr": made_asr, "vad": made_vad}
-    description = "SenseVoice-Small with FSMN-VAD, converted from ready-made ONNX graphs."
-    if asr.is_random:
-        description = "Random weights in SenseVoice-Small's shape: for measuring size, speed and memory. Its text means nothing."
-    return {
-        "name": name,
-        "kind": "sensevoice-small",
-        "version": "1",
-        "title": name,
-        "description": description,
-        "weights": "random" if asr.is_random else "trained",
-        "source": f"converted from {asr.title} in {asr.folder.resolve().name} and {vad_name}",
-        "licence": LICENCE,
-        "languages": ["zh", "en", "yue", "ja", "ko"],
-        "sample_rate": 16_000,
-        "lfr": {model: {"m": one.frontend.lfr_m, "n": one.frontend.lfr_n} for model, one in made.items()},
-        "prompt": asr.prompt,
-        "tokens": "tokens.txt",
-        "cmvn": {"asr": "asr.mvn", "vad": "vad.mvn"},
-        "parameters": {model: one.parameters for model, one in made.items() if one.parameters},
-    }
+    return full_size_fields(
+        name=name,
+        description="SenseVoice-Small with FSMN-VAD, converted from ready-made ONNX graphs.",
+        is_random=asr.is_random,
+        source=f"converted from {asr.title} in {asr.folder.resolve().name} and {vad_name}",
+        lfr={model: {"m": one.frontend.lfr_m, "n": one.frontend.lfr_n} for model, one in made.items()},
+        prompt=asr.prompt,
+        parameters={model: one.parameters for model, one in made.items() if one.parameters},
+    )

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.bundle_roots import bundles_folder
 from engine.errors import LightVoiceError
-from models.bundle.disk import BYTES_PER_MB, require_space
-from models.bundle.manifest import sha256_of
+from engine.files.cache_folder import cache_folder
+from engine.files.content import sha256_of
+from engine.files.sizes import BYTES_PER_MB
+from models.bundle.disk import require_space
 from models.fetch.catalog import CatalogModel, Repository, Source, find_model
 from models.fetch.hubs import HUBS, Hub, HubError, RemoteFile, offline_variable
 
@@ -105,15 +107,8 @@ class Progress:
 
 
 def downloads_folder(name: str) -> Path:
-    """Where downloads of a model lie: below ``XDG_CACHE_HOME`` or ``~/.cache``."""
-    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(root) / "lightvoice" / "downloads" / name
-
-
-def bundles_folder() -> Path:
-    """Where bundles are installed: ``LIGHTVOICE_BUNDLES`` or the user's cache, as ``app.py`` looks for them."""
-    own = os.environ.get("LIGHTVOICE_BUNDLES")
-    return Path(own) if own else Path.home() / ".cache" / "lightvoice" / "bundles"
+    """Where downloads of a model lie."""
+    return cache_folder() / "downloads" / name
 
 
 def _build(asr: Path, vad: Path, output: Path, name: str) -> Path:

@@ -40,12 +40,6 @@ class WorkshopCommand:
         return cls(arguments=(*arguments, "--output", _path("output", output)), result=Path(_path("output", output)))
 
     @classmethod
-    def export(cls, checkpoint: Path | str, output: Path | str) -> Self:
-        """Official checkpoint -> bundle."""
-        target = _path("output", output)
-        return cls(arguments=("export", _path("checkpoint", checkpoint), "--output", target), result=Path(target))
-
-    @classmethod
     def import_folder(cls, folder: Path | str, output: Path | str, *, name: str | None = None) -> Self:
         """A folder of weights in any layout that is known -> bundle."""
         target = _path("output", output)
@@ -58,7 +52,6 @@ class WorkshopCommand:
         bundle: Path | str,
         *,
         recipe: str = "dynamic",
-        config: Path | str | None = None,
         clips: int | None = None,
         max_trials: int | None = None,
         as_default: bool = False,
@@ -67,8 +60,6 @@ class WorkshopCommand:
         """Add a variant to a bundle, or to a copy of it at ``output``; ``as_default`` makes it lightweight mode's own."""
         folder = _path("bundle", bundle)
         arguments = ["quantize", folder, "--recipe", _choice("recipe", recipe, RECIPES)]
-        if config is not None:
-            arguments += ["--config", _path("config", config)]
         for option, value in (("--clips", clips), ("--max-trials", max_trials)):
             if value is not None:
                 arguments += [option, _count(option, value)]
@@ -91,25 +82,6 @@ class WorkshopCommand:
             return cls(arguments=tuple(arguments), result=Path(folder))
         target = _path("output", output)
         return cls(arguments=(*arguments, "--output", target), result=Path(target))
-
-    @classmethod
-    def evaluate(cls, bundle: Path | str, data: Path | str, *, json: Path | str | None = None) -> Self:
-        """Accuracy of a bundle's precisions on a folder of recordings; figures go to ``json``."""
-        return cls._measure("evaluate", _path("bundle", bundle), "--data", _path("data", data), json=json)
-
-    @classmethod
-    def benchmark(cls, bundles: Sequence[Path | str], *, json: Path | str | None = None) -> Self:
-        """Size, speed and memory of bundles; figures go to ``json``."""
-        if not bundles:
-            raise WorkshopArgumentError(name="bundles", value=list(bundles), wanted="at least one bundle folder")
-        return cls._measure("benchmark", *(_path("bundle", bundle) for bundle in bundles), json=json)
-
-    @classmethod
-    def _measure(cls, *arguments: str, json: Path | str | None) -> Self:
-        if json is None:
-            return cls(arguments=arguments)
-        target = _path("json", json)
-        return cls(arguments=(*arguments, "--json", target), result=Path(target))
 
 
 def _plain(name: str, value: str) -> str:

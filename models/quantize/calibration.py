@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 from engine.bundle import Bundle
+from engine.files.content import sha256_of
 from engine.speech.features import fbank
 from engine.speech.parts import Parts
-from models.evaluate.datasets import Purpose, Recording, content_sha256, read_recordings, select, starter_recordings
+from models.evaluate.datasets import Purpose, Recording, read_recordings, select, starter_recordings
 from models.quantize.augmentation import SHARES, Condition, apply, schedule
 from models.quantize.ranges import CalibrationError
 
@@ -134,7 +135,7 @@ class CalibrationSet:
 
     def content_sums(self) -> list[str]:
         """The sha256 of every recording used, once each: ``bundle.json`` keeps them, and the evaluation stays away from them."""
-        return sorted({content_sha256(recording.path) for recording, _ in self._plan})
+        return sorted({sha256_of(recording.path) for recording, _ in self._plan})
 
     def coverage(self) -> Coverage:
         """What the set holds; counted once."""

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from engine.errors import LightVoiceError
+from engine.files.sizes import BYTES_PER_MB
 from models.bundle.variants import Source, add_variant
 from models.export.export import save_graph
 from models.quantize import dynamic
@@ -126,7 +127,7 @@ def size_table(bundle: Path) -> dict[str, dict[str, int]]:
     table = {}
     for variant, files in opened.variants.items():
         paths = [opened.path(name) for name in (files.asr, files.vad)]
-        plain = round(opened.size_mb(variant) * 1_000_000)
+        plain = round(opened.size_mb(variant) * BYTES_PER_MB)
         table[variant] = {"bytes": plain, "compressed_bytes": sum(compressed_bytes(path) for path in paths)}
     return table
 

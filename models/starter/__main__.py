@@ -72,8 +72,8 @@ Config = dict[str, Any]
 
 
 def _transcribe(arguments: argparse.Namespace, config: Config) -> None:
-    from models.starter.corpus import read_corpus
     from models.starter.prepare import TEXTS_FILE
+    from models.starter.public_sets import read_corpus
     from models.starter.transcribe_unlabelled import transcribe_unlabelled
 
     transcribe_unlabelled(read_corpus(arguments.data, config), arguments.teacher, arguments.work / TEXTS_FILE)

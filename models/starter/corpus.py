@@ -1,20 +1,13 @@
-"""The recordings the starter bundle learns from, as one list of utterances with text, tags and a split.
-
-The public sets (names and licences in this folder's README) are read in ``public_sets.py``. Speakers are
-disjoint between ``train`` and ``test``.
-"""
+"""One recording of those the starter bundle learns from: text, tags and a split. ``public_sets.py`` reads the sets."""
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from engine.tags import Emotion, Event, Language
+from models.evaluate.labels import LABELS, RecordingsError, labelled_rows
 
 DIGITS_EN = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 DIGITS_ZH = "零一二三四五六七八九"
@@ -31,9 +24,6 @@ RAVDESS_EMOTIONS = {
     "surprised": Emotion.SURPRISED,
 }
 ESC10_EVENTS = {"baby cry": Event.CRY, "person sneeze": Event.SNEEZE}
-#: Sets whose speakers partly occur in another one under another name: what a held-out speaker reads there is left out of the training.
-SAME_VOICES = ("cv61_zh_cn", "cv61_zh_tw", "commonvoice_zh")
-TEXTS_KEPT_APART = SAME_VOICES
 
 
 class CorpusError(Exception):
@@ -75,39 +65,10 @@ def normalize_english(text: str) -> str:
 
 def read_labels(folder: Path) -> list[dict[str, str]]:
     """The rows of ``labels.tsv``, each with its file checked; CorpusError names what is missing."""
-    table = folder / "labels.tsv"
+    table = folder / LABELS
     if not table.is_file():
         raise CorpusError(f"no {table}; fetch the set named in models/starter/README.md into {folder}")
-    with table.open(encoding="utf-8", newline="") as handle:
-        rows = list(csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE))
-    missing = [row["path"] for row in rows if not (folder / row["path"]).is_file()]
-    if missing:
-        raise CorpusError(f"{table} names {len(missing)} files that are not there, the first is {missing[0]}; fetch the set again")
-    return rows
-
-
-def draw(name: str) -> float:
-    """A number in [0, 1) that depends on the name alone, so that a split never moves."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big") / 2**48
-
-
-def read_corpus(data: Path, config: dict[str, Any], *, without: Iterable[str] = ()) -> list[Utterance]:
-    """Every utterance of every set, but those named in ``without``; CorpusError for an unknown name or a set that is not there."""
-    from models.starter.public_sets import READERS
-
-    if not data.is_dir():
-        raise CorpusError(f"no data folder {data}; models/starter/README.md says which public sets belong there")
-    left_out = set(without)
-    if unknown := sorted(left_out - set(READERS)):
-        raise CorpusError(f"there is no set {unknown[0]!r} to leave out; the sets are {', '.join(READERS)}")
-    settings = config["corpus"]
-    limit_s = float(settings["max_duration_s"])
-    utterances = [
-        utterance
-        for name, read in READERS.items()
-        if name not in left_out
-        for utterance in read(data / name, settings)
-        if utterance.duration_s <= limit_s
-    ]
-    held_out = {(u.language, u.text) for u in utterances if u.split == "test" and u.source in TEXTS_KEPT_APART and u.text}
-    return [u for u in utterances if u.split == "test" or u.source not in SAME_VOICES or (u.language, u.text) not in held_out]
+    try:
+        return labelled_rows(folder)
+    except RecordingsError as error:
+        raise CorpusError(str(error)) from error

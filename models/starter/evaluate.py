@@ -36,9 +36,10 @@ from models.evaluate.metrics import (
     tag_agreement,
     vad_scores,
 )
-from models.starter.corpus import Utterance, normalize_english, read_corpus, read_labels
+from models.starter.corpus import Utterance, normalize_english, read_labels
 from models.starter.events import make_events
 from models.starter.meetings import TESTING, read_meetings
+from models.starter.public_sets import read_corpus
 from models.starter.spoiling import CODECS, through_codec
 
 log = logging.getLogger(__name__)

@@ -23,9 +23,10 @@ from tqdm import tqdm
 from engine.audio.waveform import load_audio
 from engine.speech.features import FBANK_BINS, fbank
 from engine.tags import Language, piece_of
-from models.starter.corpus import DIGITS_EN, Utterance, read_corpus
+from models.starter.corpus import DIGITS_EN, Utterance
 from models.starter.events import make_events
 from models.starter.pinyin import sounds_of_pinyin, sounds_of_text
+from models.starter.public_sets import read_corpus
 from models.starter.room import play_at, reverberate
 from models.starter.spoiling import spoil
 from models.starter.synthesis import synthesize

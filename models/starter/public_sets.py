@@ -1,6 +1,7 @@
 """One reader for each public set of recordings: its ``labels.tsv`` to utterances with text, tags and a split.
 
 Whole speakers are held out where a set names its speakers; which ones depends on their names alone, so that a split never moves.
+:func:`read_corpus` reads all of them (names and licences in this folder's README) into one list.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.tags import Emotion, Event, Language
+from models.evaluate.labels import draw
 from models.starter.corpus import (
     CJK,
     DIGITS_EN,
@@ -19,11 +21,12 @@ from models.starter.corpus import (
     RAVDESS_EMOTIONS,
     CorpusError,
     Utterance,
-    draw,
     normalize_english,
     read_labels,
 )
 
+#: Sets whose speakers partly occur in another one under another name: what a held-out speaker reads there is left out of the training.
+SAME_VOICES = ("cv61_zh_cn", "cv61_zh_tw", "commonvoice_zh")
 #: A set's folder and the ``corpus`` settings to its utterances.
 Reader = Callable[[Path, dict[str, Any]], Iterator[Utterance]]
 
@@ -200,3 +203,23 @@ READERS: dict[str, Reader] = {
     "ravdess": _ravdess,
     "esc10": _esc10,
 }
+
+
+def read_corpus(data: Path, config: dict[str, Any], *, without: Iterable[str] = ()) -> list[Utterance]:
+    """Every utterance of every set, but those named in ``without``; CorpusError for an unknown name or a set that is not there."""
+    if not data.is_dir():
+        raise CorpusError(f"no data folder {data}; models/starter/README.md says which public sets belong there")
+    left_out = set(without)
+    if unknown := sorted(left_out - set(READERS)):
+        raise CorpusError(f"there is no set {unknown[0]!r} to leave out; the sets are {', '.join(READERS)}")
+    settings = config["corpus"]
+    limit_s = float(settings["max_duration_s"])
+    utterances = [
+        utterance
+        for name, read in READERS.items()
+        if name not in left_out
+        for utterance in read(data / name, settings)
+        if utterance.duration_s <= limit_s
+    ]
+    held_out = {(u.language, u.text) for u in utterances if u.split == "test" and u.source in SAME_VOICES and u.text}
+    return [u for u in utterances if u.split == "test" or u.source not in SAME_VOICES or (u.language, u.text) not in held_out]

@@ -10,21 +10,16 @@ Each piece is a tar archive of its own or a slice of a file, and names its conte
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from engine.files.content import sha256_of
+from engine.files.sizes import BYTES_PER_MB
 from models.starter.corpus import CorpusError
 
 INDEX = "pieces.json"
-MEGABYTE = 1_000_000
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _groups(files: Sequence[Path], most_bytes: int) -> Iterator[list[Path]]:
@@ -50,7 +45,7 @@ def pack_folders(data: Path, names: Sequence[str], output: Path, *, piece_mb: fl
     files = [path for name in names for path in sorted((data / name).rglob("*")) if path.is_file()]
     output.mkdir(parents=True, exist_ok=True)
     pieces = []
-    for number, group in enumerate(_groups(files, int(piece_mb * MEGABYTE))):
+    for number, group in enumerate(_groups(files, int(piece_mb * BYTES_PER_MB))):
         piece = output / f"piece-{number:03d}.tar"
         with tarfile.open(piece, "w") as archive:
             for path in group:
@@ -65,7 +60,7 @@ def pack_file(path: Path, output: Path, *, piece_mb: float) -> list[Path]:
     output.mkdir(parents=True, exist_ok=True)
     pieces: list[Path] = []
     with path.open("rb") as handle:
-        while content := handle.read(int(piece_mb * MEGABYTE)):
+        while content := handle.read(int(piece_mb * BYTES_PER_MB)):
             piece = output / f"piece-{len(pieces):03d}.bin"
             piece.write_bytes(content)
             pieces.append(piece)
@@ -74,7 +69,7 @@ def pack_file(path: Path, output: Path, *, piece_mb: float) -> list[Path]:
 
 
 def _write_index(output: Path, what: str, pieces: Sequence[Path]) -> None:
-    sums = {piece.name: _digest(piece) for piece in pieces}
+    sums = {piece.name: sha256_of(piece) for piece in pieces}
     (output / INDEX).write_text(json.dumps({"what": what, "pieces": sums}, indent=1) + "\n", encoding="utf-8")
 
 
@@ -86,7 +81,7 @@ def unpack(pieces: Path, output: Path) -> None:
     for name, digest in index["pieces"].items():
         if not (pieces / name).is_file():
             raise CorpusError(f"{name} of {len(index['pieces'])} pieces has not come to {pieces}; send it")
-        if _digest(pieces / name) != digest:
+        if sha256_of(pieces / name) != digest:
             raise CorpusError(f"{pieces / name} is damaged; send it again")
     output.mkdir(parents=True, exist_ok=True)
     if index["what"] == "folders":

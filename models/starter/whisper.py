@@ -7,7 +7,6 @@ formats hold the same numbers: OpenAI's ``base.pt``, ``model.safetensors`` of Hu
 
 from __future__ import annotations
 
-import hashlib
 import re
 import struct
 from pathlib import Path
@@ -19,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.audio.waveform import SAMPLE_RATE_HZ
+from engine.files.content import sha256_of
 from models.starter.corpus import CorpusError
 
 WIDTH, HEADS, BLOCKS, MEL_BINS, HOP = 512, 8, 6, 80, 160
@@ -48,8 +48,7 @@ def read_teacher(path: Path, *, any_file: bool = False) -> dict[str, Tensor]:
     CorpusError where the file is damaged, of another size than base, or (unless ``any_file``) not one of :data:`KNOWN`.
     """
     path = teacher_file(path)
-    with path.open("rb") as handle:
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    digest = sha256_of(path)
     if digest not in KNOWN and not any_file:
         known = "; ".join(f"{name}: {value}" for value, name in KNOWN.items())
         raise CorpusError(f"{path} has the sha256 {digest}, which nobody has checked ({known}); add --any-teacher if you trust it")

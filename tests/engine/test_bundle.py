@@ -67,7 +67,7 @@ def test_a_missing_file_is_named(copy: Path) -> None:
 def test_verified_once_is_not_read_again_until_it_changes(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Bundle.load(copy)
     bundle_module._sha256.cache_clear()
-    monkeypatch.setattr(bundle_module.hashlib, "file_digest", lambda *_: pytest.fail("hashed again"))
+    monkeypatch.setattr(bundle_module, "sha256_of", lambda *_: pytest.fail("hashed again"))
     Bundle.load(copy)
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(copy.parent / "cache"))
@@ -80,7 +80,7 @@ def test_verified_once_is_not_read_again_until_it_changes(copy: Path, monkeypatc
 def test_a_home_that_cannot_be_written_costs_one_hash_and_not_two(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundle_module, "_remember", lambda *_: None)
     bundle = Bundle.load(copy)
-    monkeypatch.setattr(bundle_module.hashlib, "file_digest", lambda *_: pytest.fail("hashed again"))
+    monkeypatch.setattr(bundle_module, "sha256_of", lambda *_: pytest.fail("hashed again"))
     bundle.verify_graph("asr.fp32.onnx")
 
 

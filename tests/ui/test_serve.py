@@ -83,11 +83,11 @@ def drop_file(page: RunningPage, file: dict[str, object], queue_id: str) -> bool
     (listener,) = [each for each in config["dependencies"] if each["api_name"] == "add_files"]
     assert listener["api_visibility"] == "private"
     sent = {"data": [[file], queue_id], "fn_index": listener["id"], "session_hash": "stranger"}
-    joined = httpx.post(f"{page.address}/gradio_api/queue/join", json=sent)
+    joined = httpx.post(f"{page.address}/gradio_api/queue/join", json=sent, timeout=60)
     if joined.status_code == 403:
         return False
     joined.raise_for_status()
-    with httpx.stream("GET", f"{page.address}/gradio_api/queue/data?session_hash=stranger", timeout=20) as answer:
+    with httpx.stream("GET", f"{page.address}/gradio_api/queue/data?session_hash=stranger", timeout=60) as answer:
         assert any("process_completed" in line for line in answer.iter_lines())
     return bool(httpx.get(f"{page.address}/recordings/{queue_id}").json()["rows"])
 

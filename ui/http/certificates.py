@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from engine.errors import OptionError
+from engine.files.cache_folder import cache_folder
 
 FILE_NAME = "self-signed.pem"
 #: Browsers refuse certificates that are valid for longer than about thirteen months.
@@ -44,9 +45,8 @@ class SelfSigned:
 
 
 def certificate_folder() -> Path:
-    """Where certificates are kept: below ``XDG_CACHE_HOME`` or ``~/.cache``."""
-    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(root) / "lightvoice" / "certificates"
+    """Where certificates are kept."""
+    return cache_folder() / "certificates"
 
 
 def names_of_this_machine() -> frozenset[str]:

@@ -17,11 +17,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine.errors import StorageFullError
+from engine.files.sizes import BYTES_PER_MB
 from ui.api.errors import error_answer
 
 _log = logging.getLogger(__name__)
 
-BYTES_PER_MB = 1_000_000
 #: Left free on the disk for everybody else.
 RESERVE_BYTES = 16 * BYTES_PER_MB
 #: Files that no page holds any more are deleted after an hour; looked for every ten minutes.

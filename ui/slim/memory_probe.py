@@ -5,18 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-
-from engine.bundle import Bundle
-from engine.pipeline import Engine
-from engine.runtime.session import rss_mb
-from ui.serve import build_app
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 180
-_CHILD = "import json, sys; from ui.slim.memory_probe import probe; sys.stdout.write(json.dumps(probe(*sys.argv[1:])))"
+#: What each process runs. Not an import: the server imports this module.
+_CHILD = "import json, sys; from ui.slim.server_memory import server_memory; sys.stdout.write(json.dumps(server_memory(*sys.argv[1:])))"
 
 
 class ProbeError(RuntimeError):
@@ -47,18 +42,6 @@ class Saving:
     def share(self) -> float:
         """The same as a share of the full page's memory."""
         return self.saved_mb / self.full.rss_mb
-
-
-def probe(kind: str, folder: str, precision: str) -> dict[str, float]:
-    """Be the server in this process, up to the moment at which it would listen: its Footprint as a dictionary."""
-    engine = Engine(Bundle.load(folder), precision=precision)
-    engine.warm_up()
-    with tempfile.TemporaryDirectory() as files:
-        app = build_app(engine, files=Path(files), slim=kind == "slim")
-        taken = Footprint(rss_mb(), len(sys.modules))
-        del app
-    engine.close()
-    return asdict(taken)
 
 
 def measure_saving(folder: Path, precision: str) -> Saving:

@@ -65,7 +65,7 @@ def _stated(file: Readable) -> tuple[int, int] | None:
         found = _chunk(file, b"data", at=12, head=_RIFF_CHUNK)
         return None if found is None else (found[0], _DS64.unpack_from(begin, 20)[1])
     if begin[:16] == _W64_RIFF:
-        return _w64_data(file)
+        return _chunk(file, _W64_DATA, at=40, head=_W64_CHUNK)
     if begin[:4] == b"FORM":
         return _chunk(file, b"SSND", at=12, head=_IFF_CHUNK)
     if begin[:4] == b"caff":
@@ -94,7 +94,11 @@ def has_unwritten_size(file: Readable) -> bool:
 
 
 def _chunk(file: Readable, name: bytes, *, at: int, head: struct.Struct) -> tuple[int, int] | None:
-    """Where a chunk's content begins and how long it says to be; the chunks before it are passed over."""
+    """Where a chunk's content begins and how long it says to be; the chunks before it are passed over.
+
+    In Sony's Wave64 a chunk's size counts its head, and the next one begins at a multiple of 8.
+    """
+    padded_to = {_CAF_CHUNK: 1, _W64_CHUNK: 8}.get(head, 2)
     size = file.seek(0, io.SEEK_END)
     for _ in range(MOST_CHUNKS):
         if at >= size:  # also where no file could have such a place
@@ -105,29 +109,13 @@ def _chunk(file: Readable, name: bytes, *, at: int, head: struct.Struct) -> tupl
             return None
         kind, length = head.unpack(content)
         at += head.size
+        if head is _W64_CHUNK:
+            length -= head.size
         if kind == name:
             return at, length
-        if length < 0:
+        if length < 0 and head is not _W64_CHUNK:
             return None
-        at += length + (length % 2 if head is not _CAF_CHUNK else 0)
-    return None
-
-
-def _w64_data(file: Readable) -> tuple[int, int] | None:
-    """As :func:`_chunk`, in Sony's Wave64: a chunk's size counts its head, and the next one begins at a multiple of 8."""
-    at = 40
-    size = file.seek(0, io.SEEK_END)
-    for _ in range(MOST_CHUNKS):
-        if at >= size:
-            return None
-        file.seek(at)
-        content = file.read(_W64_CHUNK.size)
-        if len(content) < _W64_CHUNK.size:
-            return None
-        kind, length = _W64_CHUNK.unpack(content)
-        if kind == _W64_DATA:
-            return at + _W64_CHUNK.size, length - _W64_CHUNK.size
-        at += max(_W64_CHUNK.size, -(-length // 8) * 8)
+        at += max(0, -(-length // padded_to) * padded_to)
     return None
 
 

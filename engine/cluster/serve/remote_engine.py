@@ -37,7 +37,7 @@ from engine.runtime.session import rss_mb
 from engine.runtime.session_pool import CURRENT, VAD_AS_REQUEST, Precision, ToggleEffects, ToggleReport
 from engine.runtime.speed import Speed, SpeedLog
 from engine.speech.endpointing import VadOptions
-from engine.speech_engine import Offer, Progress, SpeechEngine
+from engine.speech_engine import Progress, SpeechEngine
 from engine.tags import parse_language
 from engine.transcript import Segment, Transcript
 
@@ -84,11 +84,6 @@ class RemoteEngine(SpeechEngine):
         self._meter, self._speeds = ResourceMeter(), SpeedLog()
         self._sessions_mb: dict[str, float] = {}
         self._last_rtf: float | None = None
-
-    @property
-    def offers(self) -> frozenset[Offer]:
-        """Neither live transcription nor other bundles."""
-        return frozenset()
 
     @property
     def address(self) -> str | None:

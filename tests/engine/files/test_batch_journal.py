@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import OptionError, OutputError
-from engine.files.batch_journal import BatchJournal, cache_folder, result_paths
+from engine.files.batch_journal import BatchJournal, result_paths
+from engine.files.cache_folder import cache_folder
 
 SETTINGS = {"language": "auto", "precision": "fp32"}
 

@@ -14,9 +14,11 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("jiwer")
 
 from engine.errors import UnknownPrecisionError  # noqa: E402 - onnx decides whether this file runs
-from models.evaluate.datasets import Purpose, Recording, RecordingsError, content_sha256, purpose_of, read_recordings  # noqa: E402
+from engine.files.content import sha256_of  # noqa: E402
+from models.evaluate.datasets import Purpose, Recording, purpose_of, read_recordings  # noqa: E402
 from models.evaluate.evaluate import NO_SEGMENT, evaluate  # noqa: E402
 from models.evaluate.evaluation import RANDOM  # noqa: E402
+from models.evaluate.labels import RecordingsError  # noqa: E402
 from models.evaluate.metrics import error_counts  # noqa: E402
 from models.evaluate.run import expected_tags  # noqa: E402
 from tests.tiny_graphs import PIECES, write_manifest  # noqa: E402
@@ -209,7 +211,7 @@ def with_manifest(bundle: Path, folder: Path, **changes: object) -> Path:
 def test_what_calibrated_or_tuned_a_bundle_does_not_judge_it(bundle: Path, data: Path, tmp_path: Path) -> None:
     """One file under another name, and all recordings of another one's speaker, are left out and named."""
     elsewhere = shutil.copy(data / "words" / "0.wav", tmp_path / "renamed.wav")
-    used = {"calibration": [content_sha256(elsewhere)], "tuning": [content_sha256(data / "tagged" / "1.wav")]}
+    used = {"calibration": [sha256_of(elsewhere)], "tuning": [sha256_of(data / "tagged" / "1.wav")]}
     found = evaluate(with_manifest(bundle, tmp_path / "used", used_recordings=used), data, precisions=["fp32"])
     assert found.recordings == 6
     assert sorted(found.left_out) == [
@@ -221,7 +223,7 @@ def test_what_calibrated_or_tuned_a_bundle_does_not_judge_it(bundle: Path, data:
 
 
 def test_a_bundle_that_heard_everything_cannot_be_judged(bundle: Path, data: Path, tmp_path: Path) -> None:
-    used = {"calibration": [content_sha256(recording.path) for recording in read_recordings(data)]}
+    used = {"calibration": [sha256_of(recording.path) for recording in read_recordings(data)]}
     with pytest.raises(RecordingsError, match=r"no recordings in .* that may judge tiny; 9 were used already, as .*used for calibration"):
         evaluate(with_manifest(bundle, tmp_path / "used", used_recordings=used), data)
 
@@ -235,7 +237,7 @@ def test_the_starter_is_judged_by_speakers_held_out_of_its_training(bundle: Path
     starter = with_manifest(bundle, tmp_path / "starter", kind="starter")
     assert evaluate(starter, tmp_path / "data", precisions=["fp32"]).recordings <= 2
     anybody = evaluate(bundle, tmp_path / "data", precisions=["fp32"])
-    used = {"calibration": [content_sha256(table.parent / f"{index}.wav") for index in (3, 4)]}
+    used = {"calibration": [sha256_of(table.parent / f"{index}.wav") for index in (3, 4)]}
     with pytest.raises(RecordingsError, match="may judge"):
         evaluate(with_manifest(bundle, tmp_path / "both", kind="starter", used_recordings=used), tmp_path / "data")
     assert anybody.recordings >= 1

@@ -71,7 +71,8 @@ def test_a_graph_that_computes_something_else_is_refused(exported_bundle: Path, 
 
 
 def test_manifest_describes_every_file(exported_bundle: Path) -> None:
-    from models.bundle.manifest import read_manifest, sha256_of
+    from engine.files.content import sha256_of
+    from models.bundle.manifest import read_manifest
 
     manifest = read_manifest(exported_bundle)
     names = {path.name for path in exported_bundle.iterdir()} - {"bundle.json"}

@@ -254,16 +254,7 @@ def test_commands_are_those_of_the_command_line():
         "huggingface",
     )
     assert WorkshopCommand.fetch("x", output="/b").arguments == ("fetch", "x", "--output", "/b")
-    assert WorkshopCommand.export("/c", "/b").arguments == ("export", "/c", "--output", "/b")
-    assert WorkshopCommand.export("/c", "/b").result == Path("/b")
-    assert WorkshopCommand.quantize("b", recipe="mixed", config="/y").arguments == (
-        "quantize",
-        str(folder / "b"),
-        "--recipe",
-        "mixed",
-        "--config",
-        "/y",
-    )
+    assert WorkshopCommand.quantize("b", recipe="mixed").arguments == ("quantize", str(folder / "b"), "--recipe", "mixed")
     quantize = WorkshopCommand.quantize("/b", recipe="auto", clips=4.0, max_trials=3, as_default=True, output="/copy")
     options = ("--clips", "4", "--max-trials", "3", "--as-default", "--output", "/copy")
     assert quantize.arguments == ("quantize", "/b", "--recipe", "auto", *options)
@@ -271,8 +262,6 @@ def test_commands_are_those_of_the_command_line():
     assert WorkshopCommand.prune("/b", output="/copy").arguments == ("prune", "/b", "--amount", "0.1", "--output", "/copy")
     assert WorkshopCommand.import_folder("/f", "/b", name="mine").arguments == ("import", "/f", "--output", "/b", "--name", "mine")
     assert WorkshopCommand.prune("/b", amount=0.1, then_quantize=True).arguments == ("prune", "/b", "--amount", "0.1", "--then-quantize")
-    assert WorkshopCommand.evaluate("/b", "/d", json="/j").arguments == ("evaluate", "/b", "--data", "/d", "--json", "/j")
-    assert WorkshopCommand.benchmark(["/b", Path("/c")]).arguments == ("benchmark", "/b", "/c")
 
 
 @pytest.mark.parametrize(
@@ -283,24 +272,19 @@ def test_commands_are_those_of_the_command_line():
         lambda: WorkshopCommand.fetch("x", source="ftp"),
         lambda: WorkshopCommand.fetch(""),
         lambda: WorkshopCommand.fetch("a\nb"),
-        lambda: WorkshopCommand.export("-c", "/b"),
-        lambda: WorkshopCommand.export("/c\0", "/b"),
         lambda: WorkshopCommand.quantize("/b", recipe="--help"),
-        lambda: WorkshopCommand.quantize("/b", config="--help"),
         lambda: WorkshopCommand.quantize("/b", clips=0),
         lambda: WorkshopCommand.quantize("/b", clips=1.5),
         lambda: WorkshopCommand.quantize("/b", max_trials=True),
         lambda: WorkshopCommand.quantize("/b", max_trials=math.inf),
         lambda: WorkshopCommand.quantize("/b", output="-o"),
         lambda: WorkshopCommand.import_folder("-f", "/b"),
+        lambda: WorkshopCommand.import_folder("/c\0", "/b"),
         lambda: WorkshopCommand.import_folder("/f", "/b", name="--name"),
         lambda: WorkshopCommand.prune("/b", amount=0),
         lambda: WorkshopCommand.prune("/b", amount=1.0),
         lambda: WorkshopCommand.prune("/b", amount=math.nan),
         lambda: WorkshopCommand.prune("/b", amount=True),
-        lambda: WorkshopCommand.evaluate("/b", "--data"),
-        lambda: WorkshopCommand.benchmark([]),
-        lambda: WorkshopCommand.benchmark(["/b", "--json"]),
     ],
 )
 def test_a_value_that_would_be_an_option_or_is_none_is_refused(build):

@@ -12,7 +12,8 @@ from engine.audio.waveform import load_audio
 from engine.bundle import Bundle
 from engine.pipeline import Parts
 from engine.speech.features import fbank
-from models.evaluate.datasets import Purpose, RecordingsError, read_recordings
+from models.evaluate.datasets import Purpose, read_recordings
+from models.evaluate.labels import RecordingsError
 from models.quantize.augmentation import Condition
 from models.quantize.calibration import LONGEST_S, CalibrationSet
 from models.quantize.ranges import CalibrationError

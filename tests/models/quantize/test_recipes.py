@@ -17,10 +17,11 @@ onnx = pytest.importorskip("onnx")
 from engine.audio.waveform import Waveform  # noqa: E402 - torch decides whether this file runs
 from engine.bundle import Bundle  # noqa: E402
 from engine.errors import LightVoiceError  # noqa: E402
+from engine.files.content import sha256_of  # noqa: E402
 from engine.pipeline import Engine  # noqa: E402
 from engine.runtime.onnx_operators import count_products  # noqa: E402
 from models.bundle.disk import DiskFullError  # noqa: E402
-from models.bundle.manifest import read_manifest, sha256_of  # noqa: E402
+from models.bundle.manifest import read_manifest  # noqa: E402
 from models.bundle.variants import add_variant  # noqa: E402
 from models.quantize import dynamic  # noqa: E402
 from models.quantize.recipes import VARIANTS, Order, RecipeName, run  # noqa: E402

@@ -28,9 +28,10 @@ from models.starter.augment import (  # noqa: E402
     trim,
     warp_vocal_tract,
 )
-from models.starter.corpus import CorpusError, read_corpus, read_labels  # noqa: E402
+from models.starter.corpus import CorpusError, read_labels  # noqa: E402
 from models.starter.events import make_events  # noqa: E402
 from models.starter.pinyin import sounds_of_pinyin, sounds_of_syllable, sounds_of_text  # noqa: E402
+from models.starter.public_sets import read_corpus  # noqa: E402
 from models.starter.room import play_at, reverberate  # noqa: E402
 from models.starter.train_asr import learning_rate  # noqa: E402
 from models.starter.units import EnglishPieces, UnitEncoder, learn_english, learn_units  # noqa: E402
