@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from engine.audio.waveform import AudioStream
 from tests.subtitles import read_srt
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -180,7 +181,7 @@ def test_an_error_that_nobody_foresaw_costs_its_file_alone(monkeypatch, capfdbin
 
     class Odd(app.Engine):
         def transcribe(self, audio, **options):
-            if Path(audio).name == "odd.wav":
+            if (audio.name if isinstance(audio, AudioStream) else Path(audio).name) == "odd.wav":
                 raise MemoryError
             return super().transcribe(audio, **options)
 

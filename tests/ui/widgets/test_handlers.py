@@ -31,7 +31,7 @@ def test_the_toast_carries_the_one_line_message() -> None:
     error = errors.UnknownLanguageError(language="zn", known=("auto", "zh"))
     with pytest.raises(gr.Error) as caught, toasts(Texts("zh")):
         raise error
-    assert "unknown language" in caught.value.message
+    assert "未知的语言" in caught.value.message and "zn" in caught.value.message
     assert Texts("zh")("error.OptionError") in caught.value.message
     assert caught.value.print_exception is False
 
