@@ -47,7 +47,7 @@ def uploaded_file(audio: object) -> tuple[Path, str]:
 
 
 def add_endpoints(context: PageContext) -> None:
-    """Register the endpoints on the Blocks that is being built; their names are the README's ("For programs")."""
+    """Register the endpoints on the Blocks that is being built; their names stand in docs/programs.md."""
 
     async def transcribe(
         audio: FileData,
