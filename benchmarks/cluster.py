@@ -107,7 +107,7 @@ class _StampedListener(Listener):
 
 
 def _job(bundle: str, precision: str) -> Job:
-    return Job(bundle=bundle, identity=BundleIdentity.of(installed(bundle)), precision=precision)
+    return Job(bundle=bundle, identity=BundleIdentity.of(installed(bundle)), options=TranscribeOptions(precision=precision))
 
 
 def run_cluster(archive: Path, output: Path, bundle: str, precision: str, workers: int) -> dict[str, Any]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from engine.errors import OptionRangeError, UnknownChannelError
 
@@ -50,14 +48,5 @@ class ReadOptions:
     def __post_init__(self) -> None:
         """Check what a person chose."""
         object.__setattr__(self, "channel", parse_channel(self.channel))
-        if self.track is not None and not 1 <= self.track <= HIGHEST_TRACK:
+        if self.track is not None and (not isinstance(self.track, int) or not 1 <= self.track <= HIGHEST_TRACK):
             raise OptionRangeError(name="track", value=self.track, lowest=1, highest=HIGHEST_TRACK)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON takes it."""
-        return {"channel": self.channel.value, "track": self.track}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> ReadOptions:
-        """What :meth:`to_dict` made."""
-        return cls(channel=parse_channel(values["channel"]), track=values["track"])

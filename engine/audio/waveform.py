@@ -33,6 +33,7 @@ __all__ = [
     "SAMPLE_RATE_HZ",
     "AudioStream",
     "Look",
+    "Recording",
     "Waveform",
     "existing_file",
     "from_array",
@@ -85,8 +86,9 @@ class AudioStream:
     ``read_samples`` and ``decode_s`` grow with it; ``expected_s`` is what its header promises, None where it promises nothing.
     ``warnings`` is complete once it has been read.
     ``watch`` is told every block, mono. With several ``columns`` the channels are kept apart: parts and blocks are (N, columns);
-    None is a recording that is mixed down. ``tracks`` are the file's audio tracks, as far as they are known, whichever is read. What
-    reading ``parts`` raises, reading the stream raises.
+    None is a recording that is mixed down. ``tracks`` are the file's audio tracks, as far as they are known, whichever is read. ``path`` is
+    the file itself where nothing was asked of its reading: an engine elsewhere may be sent it as it is. What reading ``parts`` raises,
+    reading the stream raises.
     """
 
     def __init__(
@@ -99,8 +101,9 @@ class AudioStream:
         columns: int | None = None,
         warnings: Sequence[ReadingWarning] = (),
         tracks: Sequence[Track] = (),
+        path: Path | None = None,
     ) -> None:
-        self.name, self.expected_s, self.columns, self.tracks = name, expected_s, columns, tuple(tracks)
+        self.name, self.expected_s, self.columns, self.tracks, self.path = name, expected_s, columns, tuple(tracks), path
         self._warnings = warnings
         self._parts, self._watch = parts, watch
         self.read_samples = 0
@@ -135,6 +138,10 @@ class AudioStream:
                 if self._watch is not None:
                     self._watch(block if block.ndim == 1 else block.mean(axis=1, dtype=np.float32))
                 yield block
+
+
+#: What is transcribed: samples that are all there, or that come as they are read.
+Recording = Waveform | AudioStream
 
 
 def _of_equal_length(parts: Iterable[Floats], size: int) -> Iterator[Floats]:

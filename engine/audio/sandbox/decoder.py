@@ -29,6 +29,7 @@ from engine.audio.tracks import MOST_TRACKS, Track
 from engine.audio.waveform import AudioStream, Look, Waveform, existing_file
 from engine.errors import AudioDecodeError, AudioError, AudioTooLongError, DecoderCrashedError, OptionRangeError
 from engine.files.file_names import printable
+from engine.option_fields import flat_fields
 
 Floats = NDArray[np.float32]
 
@@ -123,6 +124,7 @@ class Decoder:
             warnings=warnings,
             columns=columns if read.channel is Channel.SPLIT else None,
             tracks=() if said is None else said.tracks,
+            path=path if read == ReadOptions() and max_duration_s is look is watch is None else None,
         )
 
     def probe(self, source: str | Path) -> Probe | None:
@@ -170,7 +172,7 @@ class Decoder:
         second_bytes = SAMPLE_RATE_HZ * columns * BYTES_PER_SAMPLE
         most_bytes = int((most_s + 1) * second_bytes)
         given = skipped = 0
-        for kind, content in self._messages("decode", path, most_s, read=read.to_dict(), columns=columns):
+        for kind, content in self._messages("decode", path, most_s, read=flat_fields(read), columns=columns):
             if look is not None:
                 look()
             if kind is Kind.DONE:

@@ -100,6 +100,8 @@ def _schema() -> Any:
         [
             ("start_ms", pa.int64()),
             ("end_ms", pa.int64()),
+            ("channel", pa.int64()),
+            ("speaker", pa.string()),
             ("text", pa.string()),
             *tags,
             ("confidence", confidence),
