@@ -67,8 +67,6 @@ def build_page(context: PageContext) -> gr.Blocks:
         def greet(request: gr.Request) -> list[Any]:
             """What depends on the reader's language and is written once, when the page opens."""
             texts = texts_for(request)
-            languages = gr.Dropdown(choices=language_choices(texts))
-            channels = gr.Dropdown(choices=channel_choices(texts, COMPARED_CHANNELS))
             hint = microphone_hint_html(texts)
             return [
                 header_html(texts, context.engine.address),
@@ -77,8 +75,8 @@ def build_page(context: PageContext) -> gr.Blocks:
                 comparison_empty_html(texts),
                 hint,
                 hint,
-                languages,
-                channels,
+                gr.Dropdown(choices=language_choices(texts)),
+                gr.Dropdown(choices=channel_choices(texts, COMPARED_CHANNELS)),
                 *live.greet(texts),
                 *models.greet(texts),
             ]

@@ -66,9 +66,10 @@ def build_app(  # noqa: PLR0913 - the command line's options, keyword-only
     """The web application: the page at ``/``, behind its doors, and ``/healthz``, ``/readyz`` and ``/metrics``.
 
     ``files`` is a folder of this server's own, for uploads and downloads; Gradio reads its place from the environment, which
-    :func:`serve` sets while it runs. ``decoder`` reads the recordings (None: one of the page's own). ``managing`` brings the workshop and
-    says who may use it. ``slim`` is the page that does without Gradio: only what is served is imported. ``credentials`` are who may come in (None: everybody); ``show_text`` puts
-    recognized text into the log; ``reach`` says below which path a proxy shows the page, and which other sites may use ``/v1``.
+    :func:`serve` sets while it runs. ``decoder`` reads the recordings (None: one of the page's own). ``managing`` brings the
+    workshop and says who may use it. ``slim`` is the page that does without Gradio: only what is served is imported.
+    ``credentials`` are who may come in (None: everybody); ``show_text`` puts recognized text into the log; ``reach`` says below
+    which path a proxy shows the page, and which other sites may use ``/v1``.
     ``app.state.slots`` holds the places on the engine.
     """
     limits, credentials, reach = limits or Limits(), credentials or Credentials(), reach or Reach()

@@ -26,7 +26,7 @@ import httpx
 from engine.bundle import Bundle
 from engine.pipeline import Engine
 from tests.servers import ROOT, Server, serving
-from ui.transcribe.run_options import FormOptions
+from ui.transcribe.form_options import FormOptions
 
 DIGITS = ROOT / "ui" / "examples" / "digits-en.flac"
 STARTER = ROOT / "models" / "starter" / "bundle"

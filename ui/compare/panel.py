@@ -65,7 +65,7 @@ def build_compare_panel(context: PageContext, installed: InstalledBundles | None
         begun = button.click(actions.begin, outputs=[run, run_often, cancel], **hidden)
         answered = begun.then(
             actions.comparer(rounds),
-            inputs=[recording.audio, options.language, options.itn, channel, track, left, right, reference],
+            inputs=[recording.audio, left, right, reference, options.language, options.itn, channel, track],
             outputs=[*results, last],
             api_visibility="private",
             concurrency_id=ENGINE_QUEUE,

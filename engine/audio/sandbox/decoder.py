@@ -124,7 +124,7 @@ class Decoder:
             warnings=warnings,
             columns=columns if read.channel is Channel.SPLIT else None,
             tracks=() if said is None else said.tracks,
-            path=path if read == ReadOptions() and max_duration_s is look is watch is None else None,
+            path=path if read == ReadOptions() and max_duration_s is None and look is None and watch is None else None,
         )
 
     def probe(self, source: str | Path) -> Probe | None:
