@@ -25,7 +25,7 @@ def parse_fields(kind: type[OptionsT], values: Mapping[str, Any]) -> OptionsT:
     chosen: dict[str, Any] = {}
     for field in fields(kind):
         nested: Any = field.default_factory
-        if is_dataclass(nested):
+        if isinstance(nested, type) and is_dataclass(nested):
             chosen[field.name] = parse_fields(nested, values)
         elif values.get(field.name) is not None:
             chosen[field.name] = _READERS[str(field.type)](field.name, values[field.name])

@@ -50,7 +50,7 @@ class Contender:
     """A side that can run.
 
     ``ready`` keeps its sessions open and warm for a block and yields the RSS that they take in MB; ``run`` transcribes the
-    recording once and is told where to report its progress.
+    recording once with the progress callback that it is given.
     """
 
     ready: Callable[[], AbstractContextManager[float]]

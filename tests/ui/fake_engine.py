@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from engine.audio.containers import Probe, probe
 from engine.audio.read_options import ReadOptions
 from engine.audio.sandbox.decoder import Decoder
-from engine.audio.waveform import AudioStream, Look, Recording, Waveform, load_audio
+from engine.audio.waveform import AudioStream, CancelCheck, Recording, Waveform, load_audio
 from engine.bundle import FORMAT, SAMPLE_RATE_HZ, Bundle
 from engine.compare.compare import Comparison, Side, Variant
 from engine.errors import NotOfferedError
@@ -80,20 +80,25 @@ class InProcessDecoder(Decoder):
     """Reads files without a worker process: the page's tests start none for a second of sound."""
 
     def load(
-        self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None, read: ReadOptions | None = None
+        self,
+        source: str | Path,
+        *,
+        max_duration_s: float | None = None,
+        cancel_check: CancelCheck | None = None,
+        read: ReadOptions | None = None,
     ) -> Waveform:
-        return load_audio(source, max_duration_s=max_duration_s, look=look, read=read)
+        return load_audio(source, max_duration_s=max_duration_s, cancel_check=cancel_check, read=read)
 
     def open(
         self,
         source: str | Path,
         *,
         max_duration_s: float | None = None,
-        look: Look | None = None,
+        cancel_check: CancelCheck | None = None,
         watch: Callable[[NDArray[np.float32]], None] | None = None,
         read: ReadOptions | None = None,
     ) -> AudioStream:
-        waveform = load_audio(source, max_duration_s=max_duration_s, look=look, read=read)
+        waveform = load_audio(source, max_duration_s=max_duration_s, cancel_check=cancel_check, read=read)
         parts = (part for part in [waveform.samples])
         return AudioStream(parts, name=waveform.name, expected_s=waveform.duration_s, watch=watch, warnings=waveform.warnings)
 

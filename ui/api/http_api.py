@@ -18,7 +18,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Res
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from engine.audio.waveform import Look
+from engine.audio.waveform import CancelCheck
 from engine.bundle import MANIFEST, Bundle
 from engine.formats import render
 from engine.options import CURRENT, TranscribeOptions
@@ -181,13 +181,15 @@ async def _run(
     return await in_turn(context.slots, caller_of(request), hung_up(request), work)
 
 
-def _transcribe(context: PageContext, path: Path, options: TranscribeOptions, on_segment: OnSegment | None, look: Look) -> Transcript:
-    """Decode and recognize; ``look`` is called between steps and may raise."""
+def _transcribe(
+    context: PageContext, path: Path, options: TranscribeOptions, on_segment: OnSegment | None, cancel_check: CancelCheck
+) -> Transcript:
+    """Decode and recognize; ``cancel_check`` is called between steps and may raise."""
     transcript = context.engine.transcribe(
-        context.decoder.open(path, max_duration_s=context.limits.duration_s, look=look, read=options.read),
+        context.decoder.open(path, max_duration_s=context.limits.duration_s, cancel_check=cancel_check, read=options.read),
         options,
         file=path.name,
-        progress=lambda _fraction, _stage: look(),
+        progress=lambda _fraction, _stage: cancel_check(),
         on_segment=on_segment,
     )
     context.runs.record(transcript, source="api")

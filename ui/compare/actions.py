@@ -94,9 +94,11 @@ class CompareActions:
                     options = comparison_options(dict(zip(OPTION_CONTROLS, chosen, strict=True)))
                     sides = [self._choices.find(value, others=others) for value in (left, right)]
                     with kept_file(Path(audio), self._context.requests) as recording, self._place(str(request.session_hash)):
-                        look = partial(report, 0.0, "decode")
+                        cancel_check = partial(report, 0.0, "decode")
                         most_s = self._context.limits.duration_s
-                        waveform = self._context.decoder.load(recording, max_duration_s=most_s, look=look, read=options.read)
+                        waveform = self._context.decoder.load(
+                            recording, max_duration_s=most_s, cancel_check=cancel_check, read=options.read
+                        )
                         name = Path(audio).name
                         comparison = self._context.engine.compare(
                             waveform, options, left=sides[0], right=sides[1], rounds=rounds, file=name, progress=report

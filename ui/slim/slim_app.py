@@ -17,7 +17,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import Route
 
 from engine.audio.sandbox.decoder import Decoder
-from engine.audio.waveform import Look
+from engine.audio.waveform import CancelCheck
 from engine.errors import OnlyWavError
 from engine.options import TranscribeOptions
 from engine.runtime.session import release_memory, rss_mb
@@ -172,16 +172,16 @@ class _SlimPage:
                 await run_in_threadpool(file.write, piece)  # a disk that is slow is waited for by this upload alone
         return True
 
-    def _transcribed(self, path: Path, name: str, query: dict[str, str], texts: Texts, look: Look) -> dict[str, object]:
+    def _transcribed(self, path: Path, name: str, query: dict[str, str], texts: Texts, cancel_check: CancelCheck) -> dict[str, object]:
         if (found := self._decoder.probe(path)) is None or found.container not in WAV_FORMATS:
             raise OnlyWavError(path=name)
         subtitles = subtitle_options(query)
         options = TranscribeOptions.parse({option: query.get(option) for option in ("language", "channel", "itn")})
         transcript = self._engine.transcribe(
-            self._decoder.open(path, max_duration_s=self._limits.duration_s, look=look, read=options.read),
+            self._decoder.open(path, max_duration_s=self._limits.duration_s, cancel_check=cancel_check, read=options.read),
             options,
             file=Path(name).name,
-            progress=lambda _fraction, _stage: look(),
+            progress=lambda _fraction, _stage: cancel_check(),
         )
         release_memory()
         self._runs.record(transcript, source="slim")

@@ -14,7 +14,7 @@ import pytest
 openai = pytest.importorskip("openai")
 
 from engine.errors import SessionError  # noqa: E402 - after the skip
-from engine.options import TranscribeOptions
+from engine.options import TranscribeOptions  # noqa: E402
 from tests.ui.conftest import RunningPage  # noqa: E402
 
 SPOKEN = "three one four one five nine"

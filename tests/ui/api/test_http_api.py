@@ -17,7 +17,7 @@ import soundfile
 openai = pytest.importorskip("openai")
 
 from engine.errors import SessionError  # noqa: E402 - after the skip
-from engine.options import TranscribeOptions
+from engine.options import TranscribeOptions  # noqa: E402
 from tests.subtitles import read_srt, read_vtt  # noqa: E402
 from tests.ui.conftest import RunningPage  # noqa: E402
 from tests.ui.models.fake_workshop import FakeWorkshop  # noqa: E402
