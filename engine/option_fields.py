@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from engine.errors import OptionChoiceError
+from engine.errors import OptionChoiceError, OptionRangeError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -39,6 +39,18 @@ def flat_fields(options: DataclassInstance) -> dict[str, Any]:
         value = getattr(options, field.name)
         flat |= flat_fields(value) if is_dataclass(value) and not isinstance(value, type) else {field.name: value}
     return flat
+
+
+def check_ranges(options: DataclassInstance, ranges: Mapping[str, tuple[float, float]]) -> None:
+    """OptionRangeError for a number of the options that lies outside its range, or is no number of its kind."""
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if field.name not in ranges or (value is None and "None" in str(field.type)):
+            continue
+        lowest, highest = ranges[field.name]
+        kind = float | int if field.type == "float" else int
+        if isinstance(value, bool) or not isinstance(value, kind) or not lowest <= value <= highest:
+            raise OptionRangeError(name=field.name, value=value, lowest=lowest, highest=highest)
 
 
 def _text(_: str, value: Any) -> Any:

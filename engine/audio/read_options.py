@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.errors import OptionRangeError, UnknownChannelError
+from engine.errors import UnknownChannelError
+from engine.option_fields import check_ranges
 
 #: Tracks count from 1; no container in use holds more.
 HIGHEST_TRACK = 999
@@ -27,14 +28,6 @@ class Channel(StrEnum):
 CHANNELS = tuple(channel.value for channel in Channel)
 
 
-def parse_channel(text: str) -> Channel:
-    """The choice that is written so; UnknownChannelError for any other."""
-    try:
-        return Channel(text)
-    except ValueError:
-        raise UnknownChannelError(channel=text, known=CHANNELS) from None
-
-
 @dataclass(frozen=True, kw_only=True)
 class ReadOptions:
     """One recording's reading; ``track`` counts from 1 among the audio tracks, None is the container's default track.
@@ -46,7 +39,7 @@ class ReadOptions:
     track: int | None = None
 
     def __post_init__(self) -> None:
-        """Check what a person chose."""
-        object.__setattr__(self, "channel", parse_channel(self.channel))
-        if self.track is not None and (not isinstance(self.track, int) or not 1 <= self.track <= HIGHEST_TRACK):
-            raise OptionRangeError(name="track", value=self.track, lowest=1, highest=HIGHEST_TRACK)
+        if self.channel not in CHANNELS:
+            raise UnknownChannelError(channel=self.channel, known=CHANNELS)
+        object.__setattr__(self, "channel", Channel(self.channel))
+        check_ranges(self, {"track": (1, HIGHEST_TRACK)})

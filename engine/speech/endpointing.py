@@ -11,13 +11,13 @@ Not here: the reference's noise-level gate, which no default configuration switc
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import OptionRangeError
+from engine.option_fields import check_ranges
 
 Floats = NDArray[np.float32]
 
@@ -57,11 +57,7 @@ class VadOptions:
     min_decibel: float = -100.0
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value: Any = getattr(self, field.name)
-            lowest, highest = RANGES[field.name]
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not lowest <= value <= highest:
-                raise OptionRangeError(name=field.name, value=value, lowest=lowest, highest=highest)
+        check_ranges(self, RANGES)
         if self.silence_to_speech_ms > self.window_ms:
             raise OptionRangeError(name="silence_to_speech_ms", value=self.silence_to_speech_ms, lowest=10, highest=self.window_ms)
         if self.max_end_silence_ms <= self.speech_to_silence_ms:
@@ -106,7 +102,7 @@ class _Window:
 
     def __init__(self, speech: NDArray[np.bool_], options: VadOptions) -> None:
         self.frames = len(speech)
-        self.width = window_frames(options)
+        self.width = options.window_ms // FRAME_MS
         self.on = options.silence_to_speech_ms // FRAME_MS
         self.off = options.speech_to_silence_ms // FRAME_MS
         self._sums = np.concatenate([[0], np.cumsum(speech, dtype=np.int64)])
@@ -146,14 +142,9 @@ class FrameSpan:
     decided_at: int
 
 
-def window_frames(options: VadOptions) -> int:
-    """How many frames the sliding window sees."""
-    return options.window_ms // FRAME_MS
-
-
 def latency_frames(options: VadOptions) -> int:
     """How far before the frame that turns the window on a span may begin."""
-    return window_frames(options) + options.lookback_ms // FRAME_MS
+    return options.window_ms // FRAME_MS + options.lookback_ms // FRAME_MS
 
 
 class Endpointer:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.waveform import BLOCK_S, Recording
+from engine.audio.waveform import Recording
 from engine.speech.detector import CONTEXT_FRAMES, SpeechDetector
 from engine.speech.endpointing import FRAME_MS, Endpointer, FrameSpan, SpeechSpan, VadOptions
 from engine.speech.features import FBANK_BINS
@@ -118,14 +118,9 @@ def find_spans(recording: Recording, detector: SpeechDetector, options: VadOptio
 
 
 def spans_in(new: NewFrames, detector: SpeechDetector, options: VadOptions, *, duration_ms: int) -> tuple[SpeechSpan, ...]:
-    """The speech spans of a recording whose frames are all there, taken in parts as long as the blocks of a recording that is read."""
-    speech, size = SpeechStream(options), BLOCK_S * 1000 // FRAME_MS
-    ended: list[Spoken] = []
-    for start in range(0, len(new.fbank), size):
-        part = slice(start, start + size)
-        ended += speech.add(NewFrames(new.fbank[part], new.decibels[part]), detector)
-    ended += speech.finish(detector, duration_ms=duration_ms)
-    return tuple(spoken.span for spoken in ended)
+    """The speech spans of a recording whose frames are all there."""
+    speech = SpeechStream(options)
+    return tuple(spoken.span for spoken in speech.add(new, detector) + speech.finish(detector, duration_ms=duration_ms))
 
 
 def _cut_out(span: SpeechSpan, frames: Floats, base: int) -> Spoken:

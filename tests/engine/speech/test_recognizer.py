@@ -170,7 +170,7 @@ def test_a_batch_is_padded_masked_and_answered_row_by_row(tiny_bundle: Path) -> 
     batch = [np.zeros((length, 560), np.float32) for length in (5, 2, 3)]
     for features, token in zip(batch, (hello, world, hello), strict=True):
         features[1, 0] = token
-    together = recognizer.recognize_batch(batch, durations_ms=[300, 120, 180], language="en", itn=False)
+    together = recognizer.recognize_batch(batch, TranscribeOptions(language="en", itn=False), durations_ms=[300, 120, 180])
     assert session.fed["speech"].shape == (3, 5, 560)
     assert session.fed["speech_lengths"].tolist() == [5, 2, 3]
     assert session.fed["language"].tolist() == [4, 4, 4]
