@@ -2,6 +2,7 @@
 
 ``GET engine``: ``{"bundle": bundle.json, "precisions": […]}``, the first one for requests that name none. ``POST transcribe?options=…``
 with a recording as the body answers one JSON object a line: ``progress``, ``segment``, and at the end ``transcript`` or ``error``.
+``options`` is a JSON object: those of :class:`TranscribeOptions`, the recording's name (``file``), and what the body is.
 A recording is a file as it is, or the samples of one that is decoded already: float32, little-endian, 16 kHz, mono, or with
 ``columns`` a channel each that are recognized apart.
 """
@@ -47,11 +48,6 @@ def received_error(values: Mapping[str, Any]) -> Exception:
     """The error that was sent: of its own class where it is one of ours, with its own message."""
     known = error_from_wire(values, LightVoiceError) if values["expected"] else None
     return known or ClusterError(f"the engine on the cluster failed ({values['type']}: {values['message']}); see its log")
-
-
-def request_values(options: TranscribeOptions, *, file: str, about: Mapping[str, Any]) -> dict[str, Any]:
-    """What the query of a request holds: the options, the recording's name, and what must be known of the body."""
-    return {**options.to_dict(), "file": file, **about}
 
 
 @dataclass(frozen=True, kw_only=True)

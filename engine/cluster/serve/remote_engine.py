@@ -22,7 +22,7 @@ import numpy as np
 
 from engine.audio.waveform import Recording, Waveform
 from engine.bundle import Bundle
-from engine.cluster.serve.protocol import DESCRIBE, ERROR, PROGRESS, SEGMENT, TRANSCRIBE, TRANSCRIPT, received_error, request_values
+from engine.cluster.serve.protocol import DESCRIBE, ERROR, PROGRESS, SEGMENT, TRANSCRIBE, TRANSCRIPT, received_error
 from engine.cluster.serve.sent_recording import SentRecording, sent_recording
 from engine.cluster.wire import segment_from_wire, transcript_from_wire
 from engine.compare.compare import Comparison, Contender, Variant, take_turns
@@ -129,7 +129,7 @@ class RemoteEngine(SpeechEngine):
             raise UnknownPrecisionError(precision=options.precision, known=(CURRENT, *self._precisions))
         began = time.perf_counter()
         with sent_recording(recording) as sent:
-            request = request_values(replace(options, precision=chosen), file=file or sent.name, about=sent.about)
+            request = {**options.to_dict(), "precision": chosen, "file": file or sent.name, **sent.about}
             told = _Told(progress, on_segment)
             transcript, values = self._answered(f"{TRANSCRIBE}?options={quote(json.dumps(request))}", sent, told)
         self._sessions_mb[chosen] = values["sessions_mb"]
