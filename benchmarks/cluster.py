@@ -31,10 +31,10 @@ from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 from engine.bundle import Bundle
 from engine.bundle_roots import ROOT
 from engine.cluster.archive.archive import transcribe_archive
-from engine.cluster.archive.listener import Listener
 from engine.cluster.archive.ray_workers import RayWorkers, start_ray
 from engine.cluster.archive.results import Done, Results
 from engine.cluster.archive.source import read_sources
+from engine.cluster.archive.speech_finder import SpeechFinder
 from engine.cluster.job import BundleIdentity, Job, installed
 from engine.cluster.storage import Folder
 from engine.options import TranscribeOptions
@@ -101,7 +101,7 @@ def writing_s(transcripts: dict[str, Transcript], folder: Path, job: Job) -> flo
     return time.process_time() - began
 
 
-class _StampedListener(Listener):
+class _StampedFinder(SpeechFinder):
     """Leaves the time at which it was ready to work, as the name of a file."""
 
     def __init__(self, *arguments: Any) -> None:
@@ -124,7 +124,7 @@ def run_cluster(archive: Path, output: Path, bundle: str, precision: str, worker
         start_ray(None, workers=workers)
         started_s, cpu_s = time.time(), time.process_time()
         report = transcribe_archive(
-            read_sources([str(archive)]), job, Folder(str(output)), RayWorkers(workers=workers, listener=_StampedListener)
+            read_sources([str(archive)]), job, Folder(str(output)), RayWorkers(workers=workers, finder=_StampedFinder)
         )
         ended_s = time.time()
         ready_s = min(float(path.name) for path in Path(stamps).iterdir())
