@@ -71,15 +71,9 @@ class _Target:
     def __str__(self) -> str:
         return f"{self.bundle.name} {self.precision}"
 
-    def sizes(self) -> dict[str, int]:
-        """Bytes of its graphs and their external weights, by file name."""
-        files = self.bundle.variant(self.precision)
-        names = [name for graph in (files.asr, files.vad) for name in (graph, f"{graph}.data")]
-        return {name: self.bundle.file_bytes[name] for name in names if name in self.bundle.file_bytes}
-
     def size_figures(self) -> dict[str, float]:
         """Megabytes on disk: ASR, VAD, both."""
-        files, sizes = self.bundle.variant(self.precision), self.sizes()
+        files, sizes = self.bundle.variant(self.precision), self.bundle.sizes(self.precision)
         asr, vad = (sum(sizes.get(name, 0) for name in (graph, f"{graph}.data")) / BYTES_PER_MB for graph in (files.asr, files.vad))
         return {"asr_mb": asr, "vad_mb": vad, "both_mb": sum(sizes.values()) / BYTES_PER_MB}
 
@@ -89,7 +83,7 @@ class _Target:
             bundle=self.bundle.name,
             folder=str(self.bundle.folder),
             precision=self.precision,
-            files=self.sizes(),
+            files=self.bundle.sizes(self.precision),
             rounds=tuple(self.rounds),
             soak=self.soak,
             soak_note=self.soak_note,
@@ -166,9 +160,7 @@ def _targets(bundles: Sequence[Path], precisions: Sequence[str] | None, *, devic
     targets = []
     for folder in dict.fromkeys(Path(bundle).absolute() for bundle in bundles):
         bundle = Bundle.load(folder)
-        unsuited = "int8" if device == "cuda" else "fp16"
-        names = [name for name in bundle.variants if not name.startswith(unsuited)] if precisions is None else list(precisions)
-        for name in dict.fromkeys(names):
+        for name in dict.fromkeys(bundle.precisions_for(device) if precisions is None else precisions):
             bundle.variant(name)
             targets.append(_Target(bundle, name))
     if not targets:

@@ -12,11 +12,9 @@ from pathlib import Path
 
 from engine.bundle import Bundle
 from engine.compare.compare import pair_segments
-from engine.errors import UnknownPrecisionError
 from engine.files.content import sha256_of
 from engine.runtime.session_pool import Precision
 from engine.transcript import Segment
-from models.bundle.manifest import read_manifest
 from models.evaluate.datasets import Purpose, Recording, read_recordings, select, starter_recordings
 from models.evaluate.evaluation import FAMILIES, ErrorRate, Evaluation, Scores
 from models.evaluate.frame_agreement import FrameAgreement, agreements
@@ -63,8 +61,7 @@ def evaluate(
     loaded = Bundle.load(bundle)
     names = _names(loaded, precisions, reference=reference, device=device)
     tell = progress or _silent
-    manifest = read_manifest(Path(bundle))
-    chosen, left_out = recordings_that_may_judge(loaded, data, used=manifest.get("used_recordings", {}), limit=limit, seed=seed)
+    chosen, left_out = recordings_that_may_judge(loaded, data, used=loaded.used_recordings, limit=limit, seed=seed)
     items, unreadable = listen(loaded, chosen, names, data=data, device=device, tell=lambda share, stage: tell(0.8 * share, stage))
     if not items:
         raise RecordingsError(f"none of the {len(chosen)} test recordings in {data} can be read; the first: {unreadable[0]}")
@@ -77,7 +74,7 @@ def evaluate(
         bundle=loaded.name,
         version=loaded.version,
         reference=reference,
-        random_weights=manifest.get("weights") == "random",
+        random_weights=loaded.is_random,
         seed=seed,
         recordings=len(items),
         seconds=sum(item.recording.duration_s for item in items),
@@ -92,12 +89,9 @@ def _silent(share: float, stage: str) -> None:
 
 def _names(bundle: Bundle, precisions: Sequence[str] | None, *, reference: str, device: str) -> list[str]:
     """The reference first, then what was asked for, or every precision that is meant for the device."""
-    other = "int8" if device == "cuda" else "fp16"
-    asked = [name for name in bundle.variants if not name.startswith(other)] if precisions is None else list(precisions)
-    names = list(dict.fromkeys([reference, *asked]))
+    names = list(dict.fromkeys([reference, *(bundle.precisions_for(device) if precisions is None else precisions)]))
     for name in names:
-        if name not in bundle.variants:
-            raise UnknownPrecisionError(precision=name, known=bundle.variants)
+        bundle.variant(name)
     return names
 
 

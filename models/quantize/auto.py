@@ -19,7 +19,6 @@ import onnx
 
 from engine.runtime.telemetry import leave_out_openvino_telemetry
 from engine.speech.vocabulary import Vocabulary
-from models.bundle.manifest import read_manifest
 from models.bundle.variants import Source
 from models.export.export import save_graph
 from models.quantize import dynamic
@@ -85,9 +84,8 @@ def write(
 
     ``clips`` calibrate the static products, ``tuning`` judges every trial.
     """
-    trained = read_manifest(source.bundle.folder).get("weights") != "random"
     texts = tuning.texts()
-    has_cer = trained and any(texts)
+    has_cer = any(texts) and not source.bundle.is_random
     record: dict[str, Any] = {"recipe": "auto", "products": str(options.products), "seed": options.seed}
     for model, graph in (("asr", source.asr), ("vad", source.vad)):
         speech = model == "asr"
@@ -95,7 +93,7 @@ def write(
         feeds = tuning.asr_feeds() if speech else (feed for feed, _ in zip(tuning.vad_feeds(), range(MOST_VAD_CLIPS), strict=False))
         judge = Judge(graph, feeds, texts=texts if vocabulary else None, vocabulary=vocabulary)
         criterion = options.criterion(has_cer=has_cer) if speech else VAD_CRITERION
-        sums = [source.bundle.file_bytes[graph.name], *tuning.content_sums()]
+        sums = [source.bundle.files[graph.name].bytes, *tuning.content_sums()]
         key = search_key(model, source.bundle.name, source.bundle.version, criterion, options.products, options.seed, sums)
         job = _Job(
             model=model,

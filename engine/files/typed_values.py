@@ -1,0 +1,52 @@
+"""Plain values (of JSON or YAML) → checked ones, by msgspec, with errors that name the field and what it holds."""
+
+from __future__ import annotations
+
+import re
+from copy import deepcopy
+from typing import Any, TypeVar
+
+import msgspec
+
+Kind = TypeVar("Kind")
+
+_STEP = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
+_SHOWN_CHARACTERS = 80
+
+
+def typed(values: Any, kind: type[Kind]) -> Kind:
+    """``values`` as ``kind``, nothing converted that is not of the type already; ValueError says which field holds what instead."""
+    try:
+        return msgspec.convert(values, kind)
+    except msgspec.ValidationError as error:
+        raise ValueError(_reason(deepcopy(values), kind, str(error))) from error
+
+
+def _reason(values: Any, kind: type[Any], message: str) -> str:
+    """The message of msgspec with the whole name of the field and its value; the values are taken apart on the way."""
+    said, found, path = message.partition(" - at `$")
+    names, value = [], values
+    for name, index in _STEP.findall(path):
+        key = name or (_failing_key(values, kind, value, message) if index == "..." else int(index))
+        names.append(str(key))
+        value = value[key]
+    if not names:
+        return f"{said}{found}{path}"
+    shown = repr(value)
+    shown = shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[:_SHOWN_CHARACTERS]}…"
+    return f"field {'.'.join(names)!r} is {shown}: {said}"
+
+
+def _failing_key(values: Any, kind: type[Any], table: dict[str, Any], message: str) -> str:
+    """Which entry of a table is wrong, which msgspec does not say: the one without which its message changes."""
+    entries = dict(table)
+    for key in entries:
+        del table[key]
+        try:
+            msgspec.convert(values, kind)
+        except msgspec.ValidationError as error:
+            if str(error) == message:
+                continue
+        break
+    table[key] = entries[key]
+    return key
