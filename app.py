@@ -229,10 +229,10 @@ def _managing(arguments: argparse.Namespace) -> Iterator[Managing | None]:
     if arguments.slim or arguments.engine:
         yield None
         return
-    from models.jobs.page_workshop import PageWorkshop
+    from models.jobs.workshop import Workshop
     from ui.http.access.managing import Managing
 
-    workshop = PageWorkshop(roots=bundle_roots(), embedded=STARTER)
+    workshop = Workshop(roots=bundle_roots(), embedded=STARTER)
     try:
         yield Managing(workshop=workshop, everybody=arguments.manage_models)
     finally:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -32,7 +32,8 @@ MANIFEST = "bundle.json"
 FORMAT = 1
 SAMPLE_RATE_HZ = 16_000
 #: Who writes numbers as digits when that is asked for: the model itself, or :mod:`engine.speech.itn.itn` after it.
-ITN_BY_MODEL, ITN_BY_LIBRARY = "model", "library"
+ITN_BY_MODEL: Final = "model"
+ITN_BY_LIBRARY: Final = "library"
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 

@@ -14,20 +14,20 @@ _STEP = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
 _SHOWN_CHARACTERS = 80
 
 
-def typed(values: Any, kind: type[Kind]) -> Kind:
-    """``values`` as ``kind``, nothing converted that is not of the type already; ValueError says which field holds what instead."""
+def typed(values: Any, kind: type[Kind], *, strict: bool = True) -> Kind:
+    """``values`` as ``kind``; ValueError says which field holds what instead. Without ``strict`` a number may be written as text."""
     try:
-        return msgspec.convert(values, kind)
+        return msgspec.convert(values, kind, strict=strict)
     except msgspec.ValidationError as error:
-        raise ValueError(_reason(deepcopy(values), kind, str(error))) from error
+        raise ValueError(_reason(deepcopy(values), kind, str(error), strict=strict)) from error
 
 
-def _reason(values: Any, kind: type[Any], message: str) -> str:
+def _reason(values: Any, kind: type[Any], message: str, *, strict: bool) -> str:
     """The message of msgspec with the whole name of the field and its value; the values are taken apart on the way."""
     said, found, path = message.partition(" - at `$")
     names, value = [], values
     for name, index in _STEP.findall(path):
-        key = name or (_failing_key(values, kind, value, message) if index == "..." else int(index))
+        key = name or (_failing_key(values, kind, value, message, strict=strict) if index == "..." else int(index))
         names.append(str(key))
         value = value[key]
     if not names:
@@ -37,13 +37,13 @@ def _reason(values: Any, kind: type[Any], message: str) -> str:
     return f"field {'.'.join(names)!r} is {shown}: {said}"
 
 
-def _failing_key(values: Any, kind: type[Any], table: dict[str, Any], message: str) -> str:
+def _failing_key(values: Any, kind: type[Any], table: dict[str, Any], message: str, *, strict: bool) -> str:
     """Which entry of a table is wrong, which msgspec does not say: the one without which its message changes."""
     entries = dict(table)
     for key in entries:
         del table[key]
         try:
-            msgspec.convert(values, kind)
+            msgspec.convert(values, kind, strict=strict)
         except msgspec.ValidationError as error:
             if str(error) == message:
                 continue

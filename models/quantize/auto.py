@@ -10,7 +10,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,13 @@ from engine.speech.vocabulary import Vocabulary
 from models.bundle.variants import Source
 from models.export.export import save_graph
 from models.quantize import dynamic
-from models.quantize.calibration import CalibrationSet
+from models.quantize.calibration import TUNING_CLIPS, CalibrationSet
 from models.quantize.hybrid import Hybrid
 from models.quantize.judge import Judge
 from models.quantize.ranges import CalibrationError
 from models.quantize.rules import block_of
 from models.quantize.search import DEFAULT_LIMITS, Budget, Criterion, Metric, Search, Tolerance, TrialLog, search_key
+from models.quantize.settings import Count, PositiveFloat, RecipeOptions
 
 log = logging.getLogger(__name__)
 
@@ -43,16 +44,22 @@ class Products(StrEnum):
     STATIC = "static"
 
 
-@dataclass(frozen=True, kw_only=True)
-class AutoOptions:
+class AutoOptions(RecipeOptions, frozen=True):
     """What may be lost, and how long to search; ``metric`` None lets the recordings decide."""
 
     metric: Metric | None = None
     limit: float | None = None
     tolerance: Tolerance = Tolerance.ABSOLUTE
-    budget: Budget = field(default_factory=Budget)
+    max_trials: Count = 30
+    timeout_s: PositiveFloat = 3600.0
     products: Products = Products.DYNAMIC
     seed: int = 9527
+    clips: Count = TUNING_CLIPS
+
+    @property
+    def budget(self) -> Budget:
+        """When the search ends."""
+        return Budget(max_trials=self.max_trials, timeout_s=self.timeout_s)
 
     def criterion(self, *, has_cer: bool) -> Criterion:
         """The criterion for SenseVoice; CalibrationError where CER is asked for and cannot be measured."""
@@ -188,7 +195,7 @@ def _search_static(job: _Job, options: AutoOptions, clips: CalibrationSet) -> di
             drop_type=nncf.DropType.ABSOLUTE,
             subset_size=len(feeds),
             ignored_scope=nncf.IgnoredScope(types=others, validate=False),
-            advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(max_num_iterations=options.budget.max_trials),
+            advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(max_num_iterations=options.max_trials),
         )
     dynamic.label_graph(result, job.full, recipe="auto, static")
     save_graph(result, job.target, external=job.model == "asr")

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 #: Longer clips are cut: at full size ten seconds of activations are 170 MB.
 LONGEST_S = 10.0
-DEFAULT_CLIPS = 400
+DEFAULT_CLIPS, TUNING_CLIPS = 400, 100
 #: Short recordings that come with the page, for whoever has none at hand.
 BUILT_IN = Path(__file__).resolve().parents[2] / "ui" / "examples"
 

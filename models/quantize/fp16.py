@@ -23,6 +23,7 @@ from models.export.gpu_graph import check_batch, export_batch
 from models.export.probe import with_outputs
 from models.networks.weights import sensevoice_of
 from models.quantize.calibration import CalibrationSet
+from models.quantize.settings import Count, RecipeOptions
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,12 @@ ALWAYS_FP32 = ("ReduceLogSumExp", "ReduceMax", "Softmax", "ArgMax", "Sub", "Log"
 #: How far log probabilities may move. Half precision keeps 11 bits, and a logit of 16 is then known to 1/64.
 TOLERANCE = 0.1
 CHECK_CLIPS = 12
+
+
+class Fp16Options(RecipeOptions, frozen=True):
+    """How many clips the half-precision graph is compared on."""
+
+    clips: Count = CHECK_CLIPS
 
 
 def write(source: Source, folder: Path, variant: str, *, clips: CalibrationSet) -> Mapping[str, Any]:

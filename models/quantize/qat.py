@@ -13,10 +13,10 @@ import copy
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 import onnx
 import torch
@@ -33,6 +33,7 @@ from models.quantize import static
 from models.quantize.calibration import CalibrationSet
 from models.quantize.ranges import CalibrationError, CalibrationMethod, activation_ranges
 from models.quantize.rules import weight_products
+from models.quantize.settings import Count, PositiveFloat, RecipeOptions
 
 log = logging.getLogger(__name__)
 
@@ -47,18 +48,14 @@ Network = SenseVoice | FsmnVad
 Inputs = tuple[Tensor, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class QatOptions:
-    """How long and how fast to train."""
+class QatOptions(RecipeOptions, frozen=True):
+    """How long and how fast to train, and on how many clips."""
 
-    rounds: int = 6
-    learning_rate: float = 3e-6
-    timeout_s: float = 1800.0
+    rounds: Count = 6
+    learning_rate: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 3e-6
+    timeout_s: PositiveFloat = 1800.0
     seed: int = 9527
-
-    def __post_init__(self) -> None:
-        if self.rounds < 1 or not 0 < self.learning_rate < 1 or not self.timeout_s > 0:
-            raise CalibrationError(f"{self.rounds} rounds at learning rate {self.learning_rate} in {self.timeout_s} s make no training")
+    clips: Count = 160
 
 
 def _round(x: Tensor) -> Tensor:
