@@ -7,34 +7,31 @@ process measures is in :mod:`models.benchmark.child`, what the figures say in :m
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 
+import msgspec
 import numpy as np
-import psutil
+from msgspec.structs import replace
 
 from engine.bundle import Bundle
 from engine.errors import OptionError, OptionRangeError, ProviderUnavailableError
 from engine.files.sizes import BYTES_PER_MB
 from engine.runtime.cores import default_threads
-from engine.runtime.resources import total_memory_mb
-from engine.runtime.session import DEVICES, cpu_flags
-from models.benchmark.child import FIRST_S, VAD_S, WHOLE_S, Measure, Task
+from engine.runtime.session import DEVICES
+from models.benchmark.child import FIRST_S, VAD_S, WHOLE_S, Measure, Outcome, Task
 from models.benchmark.clip import SYNTHETIC, clip_samples
+from models.benchmark.machine import this_machine
 from models.benchmark.process_meter import package_temperature_c
-from models.benchmark.result import BenchmarkResult, Machine, Row
+from models.benchmark.result import BenchmarkResult, Row
 from models.jobs import progress
 
 log = logging.getLogger(__name__)
@@ -47,8 +44,6 @@ ROUNDS = 2
 #: SenseVoice-Small reads at most this much in one piece; the engine cuts at 30 s.
 LONGEST_S = 60.0
 CHILD_LIMIT_S = 1800.0
-#: Flags that decide how fast 8-bit products are, as engine.runtime.advisor names them.
-TELLING_FLAGS = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "asimddp", "i8mm")
 NO_SOAK = "no soak run was asked for"
 NO_SENSOR = "this machine shows no processor temperature (psutil.sensors_temperatures)"
 
@@ -207,7 +202,7 @@ def _run(target: _Target, common: Task, measure: Measure) -> tuple[dict[str, flo
     result = Path(common.result)
     result.unlink(missing_ok=True)
     task = replace(common, measure=measure, bundle=str(target.bundle.folder), precision=target.precision, started_s=time.monotonic())
-    command = [sys.executable, "-m", "models.benchmark.child", task.to_json()]
+    command = [sys.executable, "-m", "models.benchmark.child", msgspec.json.encode(task).decode()]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
     limit_s = CHILD_LIMIT_S + common.soak_s
     try:
@@ -216,46 +211,11 @@ def _run(target: _Target, common: Task, measure: Measure) -> tuple[dict[str, flo
         )
     except subprocess.TimeoutExpired:
         return {}, f"it did not finish within {limit_s:.0f} s"
-    outcome = json.loads(result.read_text(encoding="utf-8")) if result.exists() else {}
-    if done.returncode == 0 and "figures" in outcome:
-        return outcome["figures"], None
+    outcome = msgspec.json.decode(result.read_bytes(), type=Outcome) if result.exists() else Outcome()
+    if done.returncode == 0 and outcome.figures is not None:
+        return outcome.figures, None
     said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
     how = f"ended by signal {-done.returncode}" if done.returncode < 0 else f"ended with {done.returncode}"
-    error = outcome.get("error") or f"its process {how}: {said[-1] if said else 'it said nothing'}"
+    error = outcome.error or f"its process {how}: {said[-1] if said else 'it said nothing'}"
     log.warning("%s: %s", target, error)
     return {}, error
-
-
-def this_machine() -> Machine:
-    """The machine that this process runs on."""
-    flags = cpu_flags()
-    logical = psutil.cpu_count() or 1
-    return Machine(
-        cpu=_cpu_name(),
-        physical_cores=psutil.cpu_count(logical=False) or logical,
-        logical_cores=logical,
-        flags=tuple(flag for flag in TELLING_FLAGS if flag in flags),
-        memory_mb=round(total_memory_mb()),
-        system=f"{platform.system()} {platform.machine()}",
-        python=platform.python_version(),
-        onnxruntime=_onnxruntime_version(),
-        when=datetime.now(UTC).date().isoformat(),
-    )
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or platform.machine())
-
-
-def _onnxruntime_version() -> str:
-    for name in ("onnxruntime-gpu", "onnxruntime"):
-        try:
-            return f"{metadata.version(name)} ({name})"
-        except metadata.PackageNotFoundError:
-            continue
-    return "of unknown version"

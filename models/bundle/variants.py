@@ -22,6 +22,11 @@ MODELS = ("asr", "vad")
 STAGING = ".recipe-"
 
 
+def graph_files(graph: Path) -> list[Path]:
+    """A graph's file, and the one with its external weights: those of them that exist."""
+    return [path for path in (graph, graph.with_name(f"{graph.name}.data")) if path.exists()]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """What a recipe starts from: a bundle's FP32 graphs."""
@@ -51,8 +56,7 @@ class Source:
     @property
     def file_bytes(self) -> int:
         """Size of both graphs with their external weights."""
-        named = [path for graph in (self.asr, self.vad) for path in (graph, graph.with_name(graph.name + ".data"))]
-        return sum(path.stat().st_size for path in named if path.exists())
+        return sum(path.stat().st_size for graph in (self.asr, self.vad) for path in graph_files(graph))
 
 
 #: Writes ``asr.<variant>.onnx`` and ``vad.<variant>.onnx`` into a folder, and answers what ``bundle.json`` is to say of the recipe.

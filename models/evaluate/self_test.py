@@ -6,7 +6,6 @@ character, and so the verdict allows a small character error rate. The report is
 
 from __future__ import annotations
 
-import platform
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,14 +18,12 @@ from engine.errors import LightVoiceError
 from engine.files.cache_folder import cache_folder
 from engine.pipeline import Engine
 from engine.runtime.cores import default_threads
-from engine.runtime.session import cpu_flags
 from engine.speech.endpointing import SpeechSpan
 from engine.transcript import Transcript
+from models.benchmark.machine import this_machine
 from models.evaluate.metrics import error_counts
 from models.evaluate.self_test_report import SelfTestReport, TextRow, VadRow
 
-#: Processor features that decide how INT8 is computed.
-TELLING_FLAGS = frozenset({"avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"})
 SUFFIXES = (".mp3", ".wav")
 WHERE = (
     "zh, en, yue, ja and ko lie in example/ of iic/SenseVoiceSmall (ModelScope) and FunAudioLLM/SenseVoiceSmall (Hugging Face), "
@@ -121,7 +118,8 @@ def self_test(bundle: Path, *, recordings: Path | None = None) -> SelfTestReport
         version=lightvoice_version(),
         bundle=f"{opened.name} {opened.version}".strip(),
         source=opened.source,
-        machine=describe_machine(),
+        machine=this_machine(),
+        threads=default_threads(),
         texts=texts,
         vad=vad,
     )
@@ -218,16 +216,3 @@ def lightvoice_version() -> str:
         return str(project["project"]["version"])
     except (OSError, KeyError, tomllib.TOMLDecodeError):
         return "unknown"
-
-
-def describe_machine() -> dict[str, str]:
-    """What decides speed and rounding: system, processor features, threads, ONNX Runtime."""
-    import onnxruntime
-
-    flags = sorted(cpu_flags() & TELLING_FLAGS)
-    return {
-        "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-        "processor features": ", ".join(flags) or "none that matter, or not readable here",
-        "threads": str(default_threads()),
-        "ONNX Runtime": onnxruntime.__version__,
-    }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
+
+from models.benchmark.machine import Machine
 
 CER_LIMIT = 0.10
 BOUNDARY_LIMIT_MS = 30
@@ -61,7 +62,8 @@ class SelfTestReport:
     version: str
     bundle: str
     source: str
-    machine: Mapping[str, str]
+    machine: Machine
+    threads: int
     texts: tuple[TextRow, ...]
     vad: tuple[VadRow, ...]
 
@@ -78,7 +80,8 @@ class SelfTestReport:
             "version": self.version,
             "bundle": self.bundle,
             "source": self.source,
-            "machine": dict(self.machine),
+            "machine": asdict(self.machine),
+            "threads": self.threads,
             "limits": {"cer": CER_LIMIT, "boundary_ms": BOUNDARY_LIMIT_MS},
             "texts": [row.to_dict() for row in self.texts],
             "vad": [row.to_dict() for row in self.vad],
@@ -91,9 +94,7 @@ class SelfTestReport:
         lines = [
             f"### LightVoice self-test: {'passed' if self.passed else 'FAILED'} ({good} of {len(rows)})",
             "",
-            f"LightVoice {self.version}, bundle {self.bundle} ({self.source})",
-            "",
-            *(f"- {name}: {value}" for name, value in self.machine.items()),
+            f"LightVoice {self.version}, bundle {self.bundle} ({self.source}); {self.threads} threads; {self.machine}",
             "",
             f"Texts (without ITN; the language must be right, CER at most {CER_LIMIT:.2f}):",
             "",

@@ -19,7 +19,7 @@ import onnx
 
 from engine.runtime.telemetry import leave_out_openvino_telemetry
 from engine.speech.vocabulary import Vocabulary
-from models.bundle.variants import Source
+from models.bundle.variants import Source, graph_files
 from models.export.export import save_graph
 from models.quantize import dynamic
 from models.quantize.calibration import TUNING_CLIPS, CalibrationSet
@@ -143,8 +143,8 @@ def _search_dynamic(job: _Job, options: AutoOptions, _: CalibrationSet) -> dict[
     hybrid.write_final(job.target, products_of(best.in_float), recipe="auto", external=job.model == "asr")
     if job.model == "asr":
         dynamic.fuse(job.target)
-    for leftover in (integer, integer.with_name(integer.name + ".data")):
-        leftover.unlink(missing_ok=True)
+    for leftover in graph_files(integer):
+        leftover.unlink()
     return {
         "criterion": _words(job.criterion),
         "met": best.accepted,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from engine.speech.ctc import collapse
 from engine.speech.vocabulary import Vocabulary
-from models.evaluate.metrics import error_counts, total
+from models.evaluate.metrics import error_counts, log_softmax, total
 from models.export.cpu_graph.head import logits_of
 from models.export.export import open_for_check
 from models.export.probe import with_outputs
@@ -67,8 +67,7 @@ def log_posteriors(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Logits or probabilities (T, V) -> log posteriors (T, V)."""
     if values.min() >= 0 and np.allclose(values.sum(axis=-1), 1.0, atol=1e-3):
         return np.log(np.maximum(values, _TINY))
-    shifted = values - values.max(axis=-1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)), np.float32)
+    return np.asarray(log_softmax(values), np.float32)
 
 
 def divergence(full: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:

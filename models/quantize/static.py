@@ -59,7 +59,7 @@ def write(
         "recipe": "static",
         "method": str(options.method),
         "percentile": options.percentile if options.method is CalibrationMethod.PERCENTILE else None,
-        "calibration": clips.coverage().to_dict(),
+        "calibration": clips.coverage(),
         "used_recordings": {"calibration": clips.content_sums()},
     }
 

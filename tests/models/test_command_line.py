@@ -141,11 +141,9 @@ def test_whatever_ends_a_command_is_one_line(error: Exception, said: str, monkey
     def fail(_: argparse.Namespace) -> None:
         raise error
 
-    parser = argparse.ArgumentParser()
-    parser.set_defaults(run=fail)
-    monkeypatch.setattr(command_line, "_parser", lambda: parser)
+    monkeypatch.setitem(command_line.COMMANDS, "advise", fail)
     monkeypatch.setattr(command_line.signal, "signal", lambda *_: None)
-    monkeypatch.setattr("sys.argv", ["models"])
+    monkeypatch.setattr("sys.argv", ["models", "advise"])
     assert command_line.main() == command_line.FAILED
     shown = capsys.readouterr().err
     assert said in shown and shown.count("\n") == 1

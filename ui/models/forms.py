@@ -66,7 +66,7 @@ def build_switch_form() -> SwitchForm:
     return SwitchForm(bundle=bundle, run=gr.Button(label("models.switch"), variant="primary", elem_id="lv-switch-run"))
 
 
-def build_fetch_form(models: Sequence[CatalogModel]) -> FetchForm:
+def build_fetch_form(models: Sequence[CatalogModel], sources: Sequence[str]) -> FetchForm:
     """Lay out the download of a model of the catalog."""
     names = [model.name for model in models]
     with gr.Accordion(label("models.fetch_title"), open=False, elem_id="lv-fetch"):
@@ -75,7 +75,7 @@ def build_fetch_form(models: Sequence[CatalogModel]) -> FetchForm:
             choices=names, value=next(iter(names), None), label=label("models.model"), filterable=False, elem_id="lv-fetch-model"
         )
         source = gr.Dropdown(
-            choices=[("", "")],
+            choices=[("", ""), *((str(name), str(name)) for name in sources)],
             value="",
             label=label("models.hub"),
             info=label("models.hub_info"),

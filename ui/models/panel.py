@@ -143,7 +143,7 @@ def _title(model: CatalogModel, texts: Texts) -> str:
 
 def build_models_panel(context: PageContext, banner: gr.HTML) -> ModelsPanel:
     """Lay the panel out inside the current tab and wire it; ``ui/page.py`` keeps it, and the banner above, fresh."""
-    shown = gr.State(["", "", ""])
+    shown, workshop = gr.State(["", "", ""]), context.models.workshop
     with gr.Row(elem_classes="lv-columns"):
         with gr.Column(scale=3, min_width=280):
             cards = gr.HTML(elem_id="lv-models", apply_default_css=False)
@@ -155,9 +155,9 @@ def build_models_panel(context: PageContext, banner: gr.HTML) -> ModelsPanel:
                 log = gr.Textbox(show_label=False, lines=8, max_lines=8, interactive=False, elem_id="lv-job-log")
             with gr.Column(visible=False, elem_id="lv-models-forms") as forms:
                 switching = build_switch_form()
-                fetching = build_fetch_form(context.models.workshop.catalog if context.models.workshop else ())
+                fetching = build_fetch_form(workshop.catalog if workshop else (), workshop.sources if workshop else ())
                 importing = build_import_form()
-                quantizing = build_quantize_form(recipes_of(context.models.workshop))
+                quantizing = build_quantize_form(recipes_of(workshop))
     outputs = [shown, banner, cards, notice, forms, switching.bundle, quantizing.bundle, job, cancel, log_card, log]
     panel = ModelsPanel(context=context, shown=shown, outputs=outputs, greeted=[quantizing.recipe, fetching.source, fetching.catalog])
     _wire(panel, cancel, _Forms(switching, fetching, importing, quantizing))
