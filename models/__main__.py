@@ -94,7 +94,6 @@ def _prune(arguments: argparse.Namespace) -> None:
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     from models.evaluate.evaluate import evaluate
-    from models.jobs.progress import report
 
     result = evaluate(
         arguments.bundle,
@@ -102,7 +101,6 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         precisions=arguments.precisions,
         reference=arguments.reference,
         limit=arguments.limit,
-        progress=report,
     )
     _write_json(arguments.json, result.to_json())
     _write_text(arguments.markdown, result.to_markdown())
@@ -154,7 +152,7 @@ def _read_json(path: Path) -> Any:
 
 
 def _stop(*_: object) -> None:
-    """A workshop that is told to stop cleans up behind itself."""
+    """SIGTERM ends the command as an exception, so that it removes what it has half made."""
     sys.exit(TERMINATED)
 
 

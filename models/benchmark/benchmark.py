@@ -1,6 +1,6 @@
 """Size, cold start, latency, CPU and memory of bundles: each precision in a fresh process, round after round.
 
-A machine is never quiet for long, so precisions take turns within a round and the ratios are taken within a round as well. What a
+Other work on a machine comes and goes, so a round runs every precision once, and ratios are taken within a round. What a
 process measures is in :mod:`models.benchmark.child`, what the figures say in :mod:`models.benchmark.result`, tables and plots in
 :mod:`models.benchmark.report`.
 """
@@ -98,7 +98,7 @@ def benchmark(  # noqa: PLR0913 - the command's options, keyword-only
     device: str = "cpu",
     audio: Path | None = None,
 ) -> BenchmarkResult:
-    """Measure ``precisions`` of each bundle (all that suit the device, if none are named), taking turns, ``rounds`` times.
+    """Measure ``precisions`` of each bundle (all that suit the device, if none are named), one after the other, ``rounds`` times.
 
     ``audio`` is what is recognized (default: :func:`models.benchmark.clip.synthetic_speech`); ``soak_s`` seconds of work in each
     precision follow where the machine has a temperature sensor. A precision that cannot be measured keeps its error, the others go

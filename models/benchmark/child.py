@@ -184,14 +184,14 @@ def _asr_latencies(opened: _Opened, task: Task) -> Figures:
 def _whole_path(opened: _Opened, task: Task) -> Figures:
     waveform = Waveform(task.samples(WHOLE_S))
     engine = opened.engine(task)
-    heard = engine.transcribe(waveform, precision=task.precision)
+    transcript = engine.transcribe(waveform, precision=task.precision)
     cpu_started_s = time.process_time()  # user and system time of all threads, as psutil's cpu_times, but finer than its 10 ms
     rtf = [engine.transcribe(waveform, precision=task.precision).timing.rtf for _ in range(task.repeats)]
     cpu_s = time.process_time() - cpu_started_s
     return {
         "rtf": float(np.median(rtf)),
         "cpu_s_per_audio_s": cpu_s / (task.repeats * waveform.duration_s),
-        "speech_share": float(np.mean(heard.speech_track >= 0.5)),
+        "speech_share": float(np.mean(transcript.speech_track >= 0.5)),
     }
 
 

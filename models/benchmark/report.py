@@ -85,7 +85,7 @@ def to_markdown(result: BenchmarkResult, *, evaluation: Scores | None = None) ->
 
 #: What the figures count, below the line that names machine and run.
 COUNTED = f"""\
-- Each precision runs in a process of its own, {{rounds}} times, the precisions taking turns. A figure is the median over these rounds, \
+- Each precision runs in a process of its own, {{rounds}} times, in rotation. A figure is the median over these rounds, \
 a ratio the median of the rounds' own ratios. Latencies: {{repeats}} runs after one that is not counted; p50 and p95 within a process.
 - MB are 10⁶ bytes. On disk: graph and external weights. RSS: the whole process with Python and its libraries, after garbage collection \
 and malloc_trim; before opening it holds the libraries alone. Peak: the most the process ever held.
@@ -202,7 +202,7 @@ def _change(how: Change, before: float | None, after: float | None, unit: str, *
 
 # ---- plots -----------------------------------------------------------------------------------------------------------
 
-#: Okabe and Ito's palette, told apart by colour-blind eyes.
+#: Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999")
 DOTS_PER_INCH = 120
 

@@ -95,7 +95,7 @@ def _clear_leftovers(folder: Path) -> None:
 
 
 def record_variant(folder: Path, variant: str, files: Mapping[str, str], record: Mapping[str, Any], *, others: Mapping[str, Any]) -> None:
-    """Name a variant in ``bundle.json``, with its recipe's record and the recordings that the recipe listened to."""
+    """Name a variant in ``bundle.json``, with its recipe's record and the recordings that the recipe used."""
     manifest = read_manifest(folder)
     graphs = {model: name if (folder / name).exists() else f"{model}.fp32.onnx" for model, name in files.items()}
     manifest["variants"] = {**others, variant: graphs}

@@ -1,6 +1,6 @@
 """The official example recordings through every variant of a bundle, against their known texts: for whoever has the real weights.
 
-The texts are what others published for the same files, not what this project heard; published runs differ among themselves by a
+The texts are what others published for the same files, not this project's own output; published runs differ among themselves by a
 character, and so the verdict allows a small character error rate. The report is meant to be pasted into an issue.
 """
 
@@ -91,7 +91,7 @@ class RecordingsMissingError(LightVoiceError):
         super().__init__(f"the self-test lacks {', '.join(names)} (looked in {places}); {WHERE}")
 
 
-class Listener(Protocol):
+class TestedEngine(Protocol):
     """What the self-test needs of an engine."""
 
     def transcribe(self, audio: Waveform, *, language: str, itn: bool, precision: str) -> Transcript: ...
@@ -110,10 +110,10 @@ def self_test(bundle: Path, *, recordings: Path | None = None) -> SelfTestReport
     opened = Bundle.load(bundle)
     found = find_recordings([recordings] if recordings is not None else downloads(opened.name))
 
-    def listen(variant: str) -> Engine:
+    def open_engine(variant: str) -> Engine:
         return Engine(opened, precision=variant)
 
-    texts, vad = examine(listen, tuple(opened.variants), found)
+    texts, vad = examine(open_engine, tuple(opened.variants), found)
     return SelfTestReport(
         version=lightvoice_version(),
         bundle=f"{opened.name} {opened.version}".strip(),
@@ -147,7 +147,7 @@ def find_recordings(places: Sequence[Path]) -> dict[str, Path]:
 
 
 def examine(
-    listen: Callable[[str], Listener], variants: Sequence[str], recordings: Mapping[str, Path]
+    open_engine: Callable[[str], TestedEngine], variants: Sequence[str], recordings: Mapping[str, Path]
 ) -> tuple[tuple[TextRow, ...], tuple[VadRow, ...]]:
     """Run each variant over the recordings: -> a row for every text, and a row for the VAD example, by variant."""
     audio = {stem: load_audio(path) for stem, path in recordings.items()}
@@ -155,16 +155,16 @@ def examine(
     vad: list[VadRow] = []
     for variant in variants:
         try:
-            listener = listen(variant)
+            engine = open_engine(variant)
         except LightVoiceError as error:
             texts += [_failed(known, variant, error) for known in KNOWN_TEXTS]
             vad.append(VadRow(variant=variant, expected=len(KNOWN_SEGMENTS_MS), error=str(error)))
             continue
         try:
-            texts += [_hear(listener, known, audio[known.stem], variant) for known in KNOWN_TEXTS]
-            vad.append(_detect(listener, audio[VAD_EXAMPLE], variant))
+            texts += [_recognize(engine, known, audio[known.stem], variant) for known in KNOWN_TEXTS]
+            vad.append(_detect(engine, audio[VAD_EXAMPLE], variant))
         finally:
-            listener.close()
+            engine.close()
     return tuple(texts), tuple(vad)
 
 
@@ -172,9 +172,9 @@ def _failed(known: KnownText, variant: str, error: LightVoiceError) -> TextRow:
     return TextRow(variant=variant, recording=known.stem, expected_language=known.language, expected=known.texts[0], error=str(error))
 
 
-def _hear(listener: Listener, known: KnownText, audio: Waveform, variant: str) -> TextRow:
+def _recognize(engine: TestedEngine, known: KnownText, audio: Waveform, variant: str) -> TextRow:
     try:
-        transcript = listener.transcribe(audio, language="auto", itn=False, precision=variant)
+        transcript = engine.transcribe(audio, language="auto", itn=False, precision=variant)
     except LightVoiceError as error:
         return _failed(known, variant, error)
     cer, expected = min((character_error_rate(text, transcript.text), text) for text in known.texts)
@@ -185,21 +185,21 @@ def _hear(listener: Listener, known: KnownText, audio: Waveform, variant: str) -
         expected_language=known.language,
         expected=expected,
         language="" if longest is None else longest.language.value,
-        heard=transcript.text,
+        recognized=transcript.text,
         cer=cer,
         tags="" if longest is None else f"{longest.emotion.value} {longest.event.value}",
     )
 
 
-def character_error_rate(expected: str, heard: str) -> float:
+def character_error_rate(expected: str, recognized: str) -> float:
     """CER of normalized texts without their spaces: SenseVoice's pieces part Korean words where writers do not."""
-    rate = error_counts("".join(expected.split()), "".join(heard.split()), characters=True).rate
+    rate = error_counts("".join(expected.split()), "".join(recognized.split()), characters=True).rate
     return 1.0 if rate is None else rate
 
 
-def _detect(listener: Listener, audio: Waveform, variant: str) -> VadRow:
+def _detect(engine: TestedEngine, audio: Waveform, variant: str) -> VadRow:
     try:
-        spans = listener.detect(audio, precision=variant)
+        spans = engine.detect(audio, precision=variant)
     except LightVoiceError as error:
         return VadRow(variant=variant, expected=len(KNOWN_SEGMENTS_MS), error=str(error))
     worst = None

@@ -13,14 +13,14 @@ BOUNDARY_LIMIT_MS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class TextRow:
-    """One recording in one variant: what was expected, what was heard; ``error`` where the variant could not be run."""
+    """One recording in one variant: the text expected and the text recognized; ``error`` where the variant could not be run."""
 
     variant: str
     recording: str
     expected_language: str
     expected: str
     language: str = ""
-    heard: str = ""
+    recognized: str = ""
     cer: float | None = None
     tags: str = ""
     error: str = ""
@@ -98,7 +98,7 @@ class SelfTestReport:
             "",
             f"Texts (without ITN; the language must be right, CER at most {CER_LIMIT:.2f}):",
             "",
-            "| variant | recording | language | CER | tags | heard | verdict |",
+            "| variant | recording | language | CER | tags | recognized | verdict |",
             "|---|---|---|---|---|---|---|",
             *(_text_line(row) for row in self.texts),
             "",
@@ -114,7 +114,7 @@ class SelfTestReport:
 def _text_line(row: TextRow) -> str:
     language = row.language if row.language == row.expected_language else f"{row.language or '–'} (not {row.expected_language})"
     cer = "–" if row.cer is None else f"{row.cer:.3f}"
-    return _line(row.variant, row.recording, language, cer, row.tags, row.error or row.heard, _verdict(row.passed))
+    return _line(row.variant, row.recording, language, cer, row.tags, row.error or row.recognized, _verdict(row.passed))
 
 
 def _vad_line(row: VadRow) -> str:

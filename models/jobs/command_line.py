@@ -109,7 +109,7 @@ def _add_measuring(commands: Any) -> None:
     benchmark.add_argument("--precisions", nargs="+", metavar="V", help="variants to measure (default: all)")
     benchmark.add_argument("--audio", type=Path, help="recording to measure with (default: a synthetic one)")
     benchmark.add_argument("--repeats", type=_positive, default=7, help="runs of each length (default: %(default)s)")
-    benchmark.add_argument("--rounds", type=_positive, default=2, help="processes of each precision, taking turns (default: %(default)s)")
+    benchmark.add_argument("--rounds", type=_positive, default=2, help="processes of each precision (default: %(default)s)")
     benchmark.add_argument("--durations", type=float, nargs="+", default=[3, 5, 10, 30], metavar="SECONDS", help="clip lengths")
     benchmark.add_argument("--soak", type=float, default=0.0, metavar="SECONDS", help="watch the temperature this long (600: ten minutes)")
     benchmark.add_argument("--threads", type=_positive, help="threads of each model (default: physical cores)")

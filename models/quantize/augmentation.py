@@ -1,7 +1,7 @@
-"""What else a microphone hears: noise, music, laughter, applause, a fast or a distant speaker, made from clean recordings.
+"""Other conditions than clean speech: noise, music, laughter, applause, a fast or a distant speaker, made from clean recordings.
 
-Waveforms are mono float32 at 16 kHz in [-1, 1]. Music, laughter and applause are synthesized, because no set at hand may be
-passed on with them; the coverage report of ``models.quantize.calibration`` says so. Everything is drawn from the generator that is given.
+Waveforms are mono float32 at 16 kHz in [-1, 1]. Music, laughter and applause are synthesized, because no data set at hand may be
+redistributed; the coverage report of ``models.quantize.calibration`` says so. All randomness comes from the generator that is passed in.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ QUIET_DB = -45.0
 
 
 class Condition(StrEnum):
-    """One way to hear a recording; the number is dB of signal to noise, or the speaking rate."""
+    """A condition that a recording is brought under; the number is dB of signal to noise, or the speaking rate."""
 
     CLEAN = "clean"
     NOISE_20_DB = "noise 20 dB"
@@ -59,7 +59,7 @@ SHARES: dict[Condition, int] = {
 
 
 def schedule(count: int) -> list[Condition]:
-    """Conditions for ``count`` clips, spread evenly by largest remainder; with too few clips the likeliest come first."""
+    """Conditions for ``count`` clips, spread evenly by largest remainder; with too few clips the most frequent come first."""
     exact = {condition: count * share / 100 for condition, share in SHARES.items()}
     counts = {condition: int(value) for condition, value in exact.items()}
     for condition in sorted(exact, key=lambda name: (counts[name] > 0, counts[name] - exact[name])):
@@ -105,12 +105,12 @@ def music(length: int, rng: np.random.Generator) -> Samples:
     out = np.zeros(length)
     for start in np.arange(0.0, length / SAMPLE_RATE_HZ, 0.5):
         since = seconds - start
-        heard = since >= 0
-        envelope = np.exp(-3.0 * since[heard]) * np.minimum(1.0, since[heard] / 0.01)
+        sounding = since >= 0
+        envelope = np.exp(-3.0 * since[sounding]) * np.minimum(1.0, since[sounding] / 0.01)
         root = 110.0 * 2 ** (rng.integers(0, 24) / 12)
         for interval in (0, 4, 7):
             pitch = root * 2 ** (interval / 12)
-            out[heard] += envelope * sum(np.sin(2 * np.pi * pitch * part * since[heard]) / part for part in range(1, 6))
+            out[sounding] += envelope * sum(np.sin(2 * np.pi * pitch * part * since[sounding]) / part for part in range(1, 6))
     return to_level(out.astype(np.float32), -20.0)
 
 
@@ -160,5 +160,5 @@ _MAKERS: dict[Condition, Callable[[Samples, np.random.Generator], Samples]] = {
 
 
 def apply(condition: Condition, samples: Samples, rng: np.random.Generator) -> Samples:
-    """A recording as it would be heard under a condition: (N,) -> (M,) float32 in [-1, 1]."""
+    """A recording brought under a condition: (N,) -> (M,) float32 in [-1, 1]."""
     return _MAKERS[condition](samples, rng)

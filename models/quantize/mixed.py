@@ -6,7 +6,7 @@ A YAML file (``--config``) says it differently::
     rules:                     # the first that matches decides; what no rule matches stays in FP32
       - pattern: "*/encoders.0/*"
         precision: fp32
-        why: the first block hears the loudest differences
+        why: the first block sees the widest range of inputs
       - pattern: "*/feed_forward/*"
         operators: [MatMul]
         precision: int8

@@ -1,4 +1,4 @@
-"""Quantization-aware training: the network learns to live with its own rounding, by imitating its FP32 self.
+"""Quantization-aware training: the network is trained with its own rounding, to give its FP32 version's outputs.
 
 Every linear layer rounds its input to 8 unsigned bits (one learned range a tensor) and its weights to 8 signed bits (one scale a
 channel) on the way forward; gradients pass through the rounding as if it were not there, and reach the ranges too (LSQ+,
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 ACTIVATION_LEVELS = 255
 WEIGHT_LIMIT = 127
-#: Clips whose gradients are added up before a step: one clip alone is too little to tell noise from need.
+#: Clips whose gradients are added up before a step: one clip alone gives too noisy a gradient.
 CLIPS_PER_STEP = 4
 GRADIENT_CLIP = 1.0
 PERCENTILE = 99.999
@@ -135,7 +135,7 @@ def imitation_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 class Trainer:
-    """Trains one student against its FP32 self."""
+    """Trains one student to give its FP32 teacher's outputs."""
 
     def __init__(self, network: Network, ranges: Mapping[str, tuple[float, float]], options: QatOptions) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -178,7 +178,7 @@ class Trainer:
             if loss < best:
                 best, state = loss, copy.deepcopy(self.student.state_dict())
             if time.monotonic() - started > options.timeout_s:
-                log.warning("the time is up after %d of %d rounds", number, options.rounds)
+                log.warning("the time limit is reached after %d of %d rounds", number, options.rounds)
                 break
         self.student.load_state_dict(state)
         return best

@@ -211,7 +211,7 @@ class Search:
                 continue
             report(number / len(self.blocks), f"what {block} costs in INT8")
             if self.exhausted:
-                log.warning("the time is up: %d of %d blocks were measured", len(self.trial_log.costs), len(self.blocks))
+                log.warning("the time limit is reached: %d of %d blocks were measured", len(self.trial_log.costs), len(self.blocks))
                 break
             cost = self.score([name for name in self.blocks if name != block], SENSITIVITY_CLIPS).divergence
             self.trial_log.costs[block] = cost

@@ -137,12 +137,12 @@ def test_boundaries_decide(change, passes: bool, recordings: Path) -> None:
 def test_a_variant_that_cannot_be_run_fails_its_rows_alone(recordings: Path) -> None:
     broken = NotQuantizedError(path="asr.int8.onnx", integer=0, floating=40)
 
-    def listen(variant: str) -> FakeEngine:
+    def open_engine(variant: str) -> FakeEngine:
         if variant == "int8":
             raise broken
         return FakeEngine(ko=broken) if variant == "int8-static" else FakeEngine()
 
-    texts, vad = examine(listen, ("fp32", "int8", "int8-static"), module.find_recordings([recordings]))
+    texts, vad = examine(open_engine, ("fp32", "int8", "int8-static"), module.find_recordings([recordings]))
     assert {(row.variant, row.recording) for row in texts if row.error} == {("int8", k.stem) for k in KNOWN_TEXTS} | {("int8-static", "ko")}
     assert [row.passed for row in vad] == [True, False, True]
     report = SelfTestReport(version="1", bundle="b", source="", machine=this_machine(), threads=1, texts=texts, vad=vad)
@@ -165,7 +165,7 @@ def test_no_rows_are_no_pass() -> None:
 def test_a_real_engine_is_asked_in_every_variant(tiny_bundle: Path, recordings: Path) -> None:
     report = self_test(tiny_bundle, recordings=recordings)
     assert {row.variant for row in report.texts} == {row.variant for row in report.vad} == {"fp32", "int8"}
-    assert not report.passed  # it never heard the official recordings
+    assert not report.passed  # it was not trained on the official recordings
     assert [row.error for row in (*report.texts, *report.vad)] == [""] * 12
     plain = json.loads(json.dumps(report.to_dict()))
     assert plain["passed"] is False and plain["bundle"] == "tiny 1" and len(plain["texts"]) == 10
