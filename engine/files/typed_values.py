@@ -7,6 +7,7 @@ from copy import deepcopy
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import inspect
 
 Kind = TypeVar("Kind")
 
@@ -34,7 +35,23 @@ def _reason(values: Any, kind: type[Any], message: str, *, strict: bool) -> str:
         return f"{said}{found}{path}"
     shown = repr(value)
     shown = shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[:_SHOWN_CHARACTERS]}…"
+    if said.startswith("Invalid enum value"):
+        said = f"choose one of {', '.join(map(str, _choices(inspect.type_info(kind), names)))}"
     return f"field {'.'.join(names)!r} is {shown}: {said}"
+
+
+def _choices(found: inspect.Type, names: list[str]) -> list[object]:
+    """The values of the closed set that a field's value must be one of."""
+    for name in [*names, ""]:
+        if isinstance(found, inspect.UnionType):  # or None
+            found = next(one for one in found.types if not isinstance(one, inspect.NoneType))
+        if isinstance(found, inspect.StructType | inspect.DataclassType):
+            found = next(field.type for field in found.fields if field.encode_name == name)
+        elif isinstance(found, inspect.DictType):
+            found = found.value_type
+        elif isinstance(found, inspect.VarTupleType | inspect.ListType):
+            found = found.item_type
+    return [one.value for one in found.cls] if isinstance(found, inspect.EnumType) else list(getattr(found, "values", ()))
 
 
 def _failing_key(values: Any, kind: type[Any], table: dict[str, Any], message: str, *, strict: bool) -> str:

@@ -43,10 +43,7 @@ def bundle_to_change(bundle: Path, output: Path | None) -> Iterator[Path]:
         copy.mkdir()
         for name in source.files:
             shutil.copyfile(source.path(name), copy / name)
-        fields = read_manifest(bundle)
-        for own in ("files", "format"):
-            fields.pop(own)
-        write_manifest(copy, {**fields, "name": output.name})
+        write_manifest(copy, {**read_manifest(bundle), "name": output.name})
         yield copy
         copy.rename(output)
     log.info("%s is a copy of %s", output, bundle)

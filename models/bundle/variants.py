@@ -102,11 +102,7 @@ def record_variant(folder: Path, variant: str, files: Mapping[str, str], record:
     kept = {key: value for key, value in record.items() if key != "used_recordings"}
     if kept:
         manifest.setdefault("recipes", {})[variant] = kept
-    used = manifest.setdefault("used_recordings", {})
     for purpose, sums in dict(record.get("used_recordings", {})).items():
+        used = manifest.setdefault("used_recordings", {})
         used[purpose] = sorted({*used.get(purpose, []), *sums})
-    if not used:
-        manifest.pop("used_recordings")
-    manifest.pop("files")
-    manifest.pop("format")
     write_manifest(folder, manifest)

@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import onnx
 
 from engine.runtime.telemetry import leave_out_openvino_telemetry
@@ -150,8 +151,8 @@ def _search_dynamic(job: _Job, options: AutoOptions, _: CalibrationSet) -> dict[
         "met": best.accepted,
         "blocks_in_fp32": list(best.in_float),
         "blocks": len(members),
-        "baseline": job.judge.baseline.to_dict(),
-        "score": best.score.to_dict(),
+        "baseline": msgspec.to_builtins(job.judge.baseline),
+        "score": msgspec.to_builtins(best.score),
         "trials": len(search.trials),
     }
 
@@ -174,8 +175,8 @@ def _search_static(job: _Job, options: AutoOptions, clips: CalibrationSet) -> di
         save_graph(_copy_of(model), path, external=False)
         score = job.judge.score(path)
         path.unlink()
-        scores.append(score.to_dict())
-        job.trial_log.write({"nncf": job.model, "number": len(scores), "score": score.to_dict()})
+        scores.append(msgspec.to_builtins(score))
+        job.trial_log.write({"nncf": job.model, "number": len(scores), "score": scores[-1]})
         return 1.0 - job.criterion.value(score), None  # NNCF wants more to be better, and divides by FP32's own
 
     relative = job.criterion.tolerance is Tolerance.RELATIVE
@@ -207,8 +208,8 @@ def _search_static(job: _Job, options: AutoOptions, clips: CalibrationSet) -> di
         "criterion": _words(job.criterion),
         "met": met,
         "products_in_fp32": dynamic.count_float_products(result.graph),
-        "baseline": baseline.to_dict(),
-        "score": score.to_dict(),
+        "baseline": msgspec.to_builtins(baseline),
+        "score": msgspec.to_builtins(score),
         "trials": len(scores),
     }
 

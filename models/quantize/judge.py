@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -31,17 +32,12 @@ _TINY = 1e-10
 Feeds = Mapping[str, NDArray[Any]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Score:
+class Score(msgspec.Struct, frozen=True, kw_only=True):
     """What one graph costs against FP32; ``cer`` is None where the clips have no texts."""
 
     cer: float | None
     disagreement: float
     divergence: float
-
-    def to_dict(self) -> dict[str, float | None]:
-        """As the trial log keeps it."""
-        return {"cer": self.cer, "disagreement": self.disagreement, "divergence": self.divergence}
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from models.jobs.progress import report
 from models.quantize.judge import Score
 from models.quantize.ranges import CalibrationError
@@ -84,8 +86,7 @@ class Budget:
     timeout_s: float = 3600.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trial:
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """One choice of blocks that stay in float, and what it scored."""
 
     number: int
@@ -93,10 +94,6 @@ class Trial:
     score: Score
     accepted: bool
     seconds: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """A line of the log."""
-        return {**vars(self), "in_float": list(self.in_float), "score": self.score.to_dict()}
 
 
 class TrialLog:
@@ -195,7 +192,7 @@ class Search:
         accepted = self.criterion.accepts(score, self.baseline)
         trial = Trial(number=len(self.trials) + 1, in_float=chosen, score=score, accepted=accepted, seconds=seconds)
         if known is None:
-            self.trial_log.write(trial.to_dict())
+            self.trial_log.write(msgspec.to_builtins(trial))
         self.trials.append(trial)
         verdict = "accepted" if accepted else "too much lost"
         metric, limit = self.criterion.metric, self.budget.max_trials

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
@@ -10,13 +11,21 @@ import pytest
 from engine.files.typed_values import typed
 
 
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
 class Part(msgspec.Struct):
     count: Annotated[int, msgspec.Meta(ge=1)]
+    colours: tuple[Colour, ...] = ()
 
 
 class Whole(msgspec.Struct, forbid_unknown_fields=True):
     parts: dict[str, Part] = {}
     sizes: list[int] = []
+    colour: Colour | None = None
+    format: Literal[1, 2] = 1
 
     def __post_init__(self) -> None:
         if len(self.sizes) > 2:
@@ -38,6 +47,9 @@ def test_values_that_fit_become_the_type() -> None:
         ({"parts": {"a": {}}}, ["'parts.a'", "`count`"]),
         ({"size": 1}, ["unknown field `size`"]),
         ({"sizes": [1, 2, 3]}, ["more than 2 sizes; leave some out"]),
+        ({"colour": "green"}, ["'colour' is 'green': choose one of red, blue"]),
+        ({"format": 3}, ["'format' is 3: choose one of 1, 2"]),
+        ({"parts": {"a": {"count": 1, "colours": ["red", "green"]}}}, ["'parts.a.colours.1' is 'green': choose one of red, blue"]),
         ([], ["`object`", "`array`"]),
         ({"sizes": "x" * 1000}, ["'sizes' is 'xxx", "…"]),
         ({3: 1}, ["`str`"]),

@@ -224,7 +224,7 @@ def test_what_calibrated_or_tuned_a_bundle_does_not_judge_it(bundle: Path, data:
 
 def test_a_bundle_that_heard_everything_cannot_be_judged(bundle: Path, data: Path, tmp_path: Path) -> None:
     used = {"calibration": [sha256_of(recording.path) for recording in read_recordings(data)]}
-    with pytest.raises(RecordingsError, match=r"no recordings in .* left to test tiny with; 9 were used already, as .*used for calibration"):
+    with pytest.raises(RecordingsError, match=r"left to test tiny with; 9 were used already, as .*used for calibration"):
         evaluate(with_manifest(bundle, tmp_path / "used", used_recordings=used), data)
 
 
