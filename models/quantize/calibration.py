@@ -22,7 +22,7 @@ from engine.files.content import sha256_of
 from engine.speech.features import fbank
 from engine.speech.parts import Parts
 from models.evaluate.datasets import Purpose, Recording, read_recordings, select, starter_recordings
-from models.quantize.augmentation import SHARES, Condition, apply, schedule
+from models.quantize.augmentation import Condition, apply, schedule
 from models.quantize.ranges import CalibrationError
 
 log = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ class CalibrationSet:
         languages = Counter(recording.language or "unknown" for recording in spoken)
         conditions = Counter(str(condition) for _, condition in self._plan)
         missing = [f"language {language}" for language in self._bundle.languages if language not in languages]
-        missing += [str(condition) for condition in SHARES if str(condition) not in conditions]
+        missing += [str(condition) for condition in Condition if str(condition) not in conditions]
         # Synthesized stand-ins widen the ranges; they are not the real thing.
         missing += [f"recorded {sound} (synthesized here)" for sound in ("music", "laughter", "applause")]
         return {
