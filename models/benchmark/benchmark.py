@@ -214,8 +214,8 @@ def _run(target: _Target, common: Task, measure: Measure) -> tuple[dict[str, flo
     outcome = msgspec.json.decode(result.read_bytes(), type=Outcome) if result.exists() else Outcome()
     if done.returncode == 0 and outcome.figures is not None:
         return outcome.figures, None
-    said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
     how = f"ended by signal {-done.returncode}" if done.returncode < 0 else f"ended with {done.returncode}"
-    error = outcome.error or f"its process {how}: {said[-1] if said else 'it said nothing'}"
+    error = outcome.error or f"its process {how}: {lines[-1] if lines else 'it wrote nothing'}"
     log.warning("%s: %s", target, error)
     return {}, error

@@ -91,7 +91,7 @@ a ratio the median of the rounds' own ratios. Latencies: {{repeats}} runs after 
 and malloc_trim; before opening it holds the libraries alone. Peak: the most the process ever held.
 - Cold start: from the start of the process until {FIRST_S} s of audio are recognized, the files being in the page cache.
 - ASR latency: graph and decoding, on features computed beforehand. Whole path: features, VAD, recognition of what VAD found. VAD alone: \
-a process that opens that graph only, on features computed beforehand unless the line says otherwise.
+a process that opens that graph only, on features computed beforehand unless the line states otherwise.
 - Machines are noisy: trust ratios before figures."""
 
 
@@ -140,10 +140,10 @@ def _lines_table(result: BenchmarkResult, found: Sequence[Mapping[str, float]], 
 
 
 def _failures(result: BenchmarkResult) -> list[str]:
-    said = [f"- {label} was not measured: {row.error}" for label, row in zip(_labels(result.rows), result.rows, strict=True) if row.error]
+    lines = [f"- {label} was not measured: {row.error}" for label, row in zip(_labels(result.rows), result.rows, strict=True) if row.error]
     notes = dict.fromkeys(row.soak_note for row in result.rows if row.soak is None and row.soak_note)
-    said += [f"- No temperatures: {note}." for note in notes]
-    return ["\n".join(said)] if said else []
+    lines += [f"- No temperatures: {note}." for note in notes]
+    return ["\n".join(lines)] if lines else []
 
 
 def _bars(result: BenchmarkResult) -> str:

@@ -21,7 +21,7 @@ BARS: Mapping[str, tuple[str, float]] = {
     "RSS after opening": ("rss_open_mb", 0.36),
     f"latency at {BAR_DURATION_S} s": (f"asr_p50_ms_{BAR_DURATION_S}s", 0.36),
 }
-#: Figures of which a ratio says nothing: they belong to the process or to the recording.
+#: Figures without a ratio: they belong to the process or to the recording.
 NO_RATIO = frozenset({"rss_base_mb", "vad_rss_base_mb", "speech_share", "soak_s"})
 
 

@@ -105,7 +105,7 @@ def _recording(folder: Path, row: dict[str, str], *, has_turns: bool) -> Recordi
 
 
 def _text_and_label(row: dict[str, str], language: str) -> tuple[str | None, str | None]:
-    """What was said and which class it is: a ``label`` is the transcript, unless ``text`` or the notes have that, or nobody speaks."""
+    """The transcript and the class: a ``label`` is the transcript, unless ``text`` or the notes have that, or there is no speech."""
     label = row.get("label", "").strip() or None
     spoken = _SPOKEN.search(row.get("notes", ""))
     if "text" in row:

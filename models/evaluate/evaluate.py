@@ -203,7 +203,7 @@ class _Scorer:
 
 
 def _has_text(recording: Recording, languages: Sequence[str]) -> bool:
-    """Whether the recording has a text, in a language that the bundle says it knows."""
+    """Whether the recording has a text, in a language that the bundle lists."""
     return bool(recording.text) and (not recording.language or recording.language in languages)
 
 
@@ -221,9 +221,9 @@ def _paired_tags(pairs: Sequence[tuple[Recognized, Recognized]]) -> dict[str, Ta
 
 def _labelled_tags(items: Sequence[Item], name: str) -> dict[str, TagAgreement]:
     """Tags of each recording's longest segment against its labels."""
-    said: dict[str, list[tuple[str, str]]] = {family: [] for family in FAMILIES}
+    pairs: dict[str, list[tuple[str, str]]] = {family: [] for family in FAMILIES}
     for item in items:
         longest = max(item.recognized[name].segments, key=lambda segment: segment.end_ms - segment.start_ms, default=None)
         for family, tag in item.tags.items():
-            said[family].append((tag, _tags(longest)[family]))
-    return {family: tag_agreement([tag for tag, _ in rows], [tag for _, tag in rows]) for family, rows in said.items()}
+            pairs[family].append((tag, _tags(longest)[family]))
+    return {family: tag_agreement([tag for tag, _ in rows], [tag for _, tag in rows]) for family, rows in pairs.items()}

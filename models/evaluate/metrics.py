@@ -23,7 +23,7 @@ Bools = NDArray[np.bool_]
 SEED = 9527
 DRAWS = 1000
 BLANK_ID = 0
-#: Languages written without spaces: a word error rate says nothing there.
+#: Languages written without spaces: a word error rate means nothing there.
 UNSPACED = frozenset({"zh", "yue", "ja"})
 
 _KL_BLOCK_FRAMES = 64  # 25 055 float64 logits a frame: 13 MB a block
@@ -213,7 +213,7 @@ class VadScores(Summed):
 
     @property
     def miss_rate(self) -> float | None:
-        """Misses / frames of speech; None where nobody speaks."""
+        """Misses / frames of speech; None where there is no speech."""
         speech = self.hits + self.misses
         return self.misses / speech if speech else None
 

@@ -114,7 +114,7 @@ def _recognized(engine: Engine, waveform: Waveform, transcript: Transcript) -> R
 def expected_tags(recording: Recording, *, languages: Sequence[str]) -> dict[str, str]:
     """What the labels say of a recording's language (if it is one of ``languages``), emotion and event, in the model's words.
 
-    Families that nobody labelled are not in it.
+    Families without a label are left out.
     """
     label = (recording.label or "").lower()
     expected: dict[str, str] = {}

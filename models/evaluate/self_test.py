@@ -1,4 +1,4 @@
-"""The official example recordings through every variant of a bundle, against their known texts: for whoever has the real weights.
+"""The official example recordings through every variant of a bundle, against their known texts: a check of the real weights.
 
 The texts are what others published for the same files, not this project's own output; published runs differ among themselves by a
 character, and so the verdict allows a small character error rate. The report is meant to be pasted into an issue.

@@ -47,7 +47,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def report(fraction: float | None, text: str, eta_s: float | None = None) -> None:
-    """Report how far the command is: ``fraction`` in [0, 1], or None where nobody knows. Cheap; may be called for every block of a file."""
+    """Report how far the command is: ``fraction`` in [0, 1], or None where unknown. Cheap: may be called for every block of a file."""
     share = None if fraction is None else min(1.0, max(0.0, fraction))
     _writer().write(Progress(text=" ".join(text.split()), fraction=share, eta_s=eta_s))
 

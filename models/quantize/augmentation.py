@@ -1,7 +1,7 @@
 """Other conditions than clean speech: noise, music, laughter, applause, a fast or a distant speaker, made from clean recordings.
 
 Waveforms are mono float32 at 16 kHz in [-1, 1]. Music, laughter and applause are synthesized, because no data set at hand may be
-redistributed; the coverage report of ``models.quantize.calibration`` says so. All randomness comes from the generator that is passed in.
+redistributed; the coverage report of ``models.quantize.calibration`` states it. All randomness comes from the generator that is passed in.
 """
 
 from __future__ import annotations

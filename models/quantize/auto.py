@@ -1,7 +1,7 @@
 """Accuracy-aware INT8 of a whole bundle: ``models.quantize.search`` over dynamic INT8, or NNCF's search over static INT8.
 
-The criterion speaks about SenseVoice: CER where the tuning recordings have texts and somebody trained the weights, else the share
-of frames that are read differently. FSMN-VAD has no text; its criterion is always that share, of its own frames.
+The criterion is about SenseVoice: CER where the tuning recordings have texts and the weights are trained, else the share of frames
+whose token changes. FSMN-VAD has no text; its criterion is always that share, of its own frames.
 """
 
 from __future__ import annotations
@@ -140,7 +140,9 @@ def _search_dynamic(job: _Job, options: AutoOptions, _: CalibrationSet) -> dict[
         remedy = f"allow more than {job.criterion.limit:g}, or stay with fp32"
         raise CalibrationError(f"{job.model}: {_words(job.criterion)} leaves no block in INT8 on these recordings; {remedy}")
     if not best.accepted:
-        log.warning("%s: no trial kept the criterion (%s); the best one is written, and says so", job.model, _words(job.criterion))
+        log.warning(
+            "%s: no trial kept the criterion (%s); the best one is written, and its record states it", job.model, _words(job.criterion)
+        )
     hybrid.write_final(job.target, products_of(best.in_float), recipe="auto", external=job.model == "asr")
     if job.model == "asr":
         dynamic.fuse(job.target)
@@ -203,7 +205,11 @@ def _search_static(job: _Job, options: AutoOptions, clips: CalibrationSet) -> di
     score = job.judge.score(job.target)
     met = job.criterion.accepts(score, baseline)
     if not met:
-        log.warning("%s: NNCF did not reach the criterion (%s); its last graph is written, and says so", job.model, _words(job.criterion))
+        log.warning(
+            "%s: NNCF did not reach the criterion (%s); its last graph is written, and its record states it",
+            job.model,
+            _words(job.criterion),
+        )
     return {
         "criterion": _words(job.criterion),
         "met": met,

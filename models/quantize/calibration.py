@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 #: Longer clips are cut: at full size ten seconds of activations are 170 MB.
 LONGEST_S = 10.0
 DEFAULT_CLIPS, TUNING_CLIPS = 400, 100
-#: Short recordings that come with the page, for whoever has none at hand.
+#: Short recordings that come with the page, used where no folder of recordings is named.
 BUILT_IN = Path(__file__).resolve().parents[2] / "ui" / "examples"
 
 Feeds = dict[str, NDArray[Any]]
@@ -98,7 +98,7 @@ class CalibrationSet:
             yield {"speech": features[None]}
 
     def texts(self) -> list[str]:
-        """What is said in each clip, lower case; empty where nobody wrote it down, or there is only music and noise."""
+        """The text of each clip, lower case; empty where it is unknown, or there is only music and noise."""
         return [
             "" if condition in _WITHOUT_SPEECH or recording.duration_s > LONGEST_S else (recording.text or "").lower()
             for recording, condition in self._plan

@@ -50,7 +50,7 @@ def quantize(
 ) -> None:
     """Write the dynamic INT8 version of an FP32 graph; ``external`` keeps the weights in ``<target>.data``.
 
-    A graph with external weights is fused (:func:`fuse`) unless it is wanted product by product.
+    A graph with external weights is fused (:func:`fuse`) unless ``fused`` is False.
 
     ``keep_float`` names nodes that stay as they are; the graph's metadata counts them, so that a runtime can tell a product
     that was left in float on purpose from one that was forgotten.

@@ -1,4 +1,4 @@
-"""What a graph says about itself, in its metadata."""
+"""The metadata of a graph: its recipe, the ids of the tag tokens, what other runtimes read."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Mixed precision: some products in INT8, the others as they are; by default the feed-forward layers and the vocabulary in INT8.
 
-A YAML file (``--config``) says it differently::
+A YAML file (``--config``) sets other rules::
 
     products: dynamic          # how the INT8 ones are quantized
     rules:                     # the first that matches decides; what no rule matches stays in FP32

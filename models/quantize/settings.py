@@ -1,4 +1,4 @@
-"""What ``--config FILE.yaml`` may say about a recipe, read strictly: a word that means nothing is an error, never ignored."""
+"""The settings of a recipe (``--config FILE.yaml``), read strictly: an unknown setting is an error, never ignored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Options = TypeVar("Options", bound="RecipeOptions")
 
 
 class SettingsError(LightVoiceError):
-    """A configuration file says something that the recipe does not understand."""
+    """A configuration file holds a setting that the recipe does not have, or a value that does not fit."""
 
 
 class RecipeOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
