@@ -149,10 +149,10 @@ def _managing(arguments: argparse.Namespace) -> Iterator[Managing | None]:
     if arguments.slim or arguments.engine:
         yield None
         return
-    from models.jobs.page_workshop import PageWorkshop
+    from models.jobs.workshop import Workshop
     from ui.http.access.managing import Managing
 
-    with closing(PageWorkshop(roots=bundle_roots(), embedded=STARTER)) as workshop:
+    with closing(Workshop(roots=bundle_roots(), embedded=STARTER)) as workshop:
         yield Managing(workshop=workshop, everybody=arguments.manage_models)
 
 

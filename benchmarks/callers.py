@@ -25,7 +25,7 @@ from engine.pipeline import Engine
 from engine.runtime.cores import default_threads
 from engine.runtime.fifo_lock import Turns
 from engine.runtime.session_pool import open_session
-from models.benchmark.benchmark import this_machine
+from models.benchmark.machine import this_machine
 
 CLIP_S = 10
 CALLS_EACH = 4

@@ -36,7 +36,8 @@ from models.export.export import export_vad
 from models.networks.weights import fsmn_vad_of
 from models.quantize import dynamic
 from models.quantize.prune import prune_graph
-from models.quantize.recipes import VARIANTS, Order, RecipeName, run
+from models.quantize.recipe_names import RecipeName
+from models.quantize.recipes import QuantizeOptions, run
 
 STARTER = Path(__file__).resolve().parent.parent / "models" / "starter" / "bundle"
 RECIPES = ("dynamic", "static", "mixed", "qat", "prune")
@@ -69,8 +70,8 @@ def add_recipe(bundle: Path, recipe: str, data: Path, *, clips: int) -> Path:
         return bundle / "vad.int8-pruned.onnx"
     name = RecipeName(recipe)
     if name is not RecipeName.DYNAMIC:
-        run(Order(bundle=bundle, recipe=name, data=data, clips=clips))
-    return bundle / f"vad.{VARIANTS[name]}.onnx"
+        run(QuantizeOptions(bundle=bundle, recipe=name, data=data, clips=clips))
+    return bundle / f"vad.{name.variant}.onnx"
 
 
 class Detector:

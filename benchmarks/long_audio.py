@@ -26,7 +26,7 @@ from engine.bundle import Bundle
 from engine.pipeline import Engine
 from engine.runtime.cores import default_threads
 from engine.transcript import Segment, Transcript
-from models.benchmark.benchmark import this_machine
+from models.benchmark.machine import this_machine
 from models.benchmark.process_meter import peak_rss_mb
 
 WARM_S, SHORT_S = 10, 120

@@ -25,7 +25,8 @@ from models.bundle.manifest import read_manifest
 from models.evaluate.evaluate import evaluate
 from models.evaluate.evaluation import FAMILIES, Evaluation
 from models.quantize.prune import prune, size_table
-from models.quantize.recipes import VARIANTS, Order, RecipeName, run
+from models.quantize.recipe_names import RecipeName
+from models.quantize.recipes import QuantizeOptions, run
 
 STARTER = Path(__file__).resolve().parent.parent / "models" / "starter" / "bundle"
 PRUNED_AMOUNT = 0.1
@@ -36,22 +37,22 @@ Make = Callable[[Path, Path], object]
 
 
 def _recipe(name: RecipeName, **options: Any) -> Make:
-    return lambda bundle, data: run(Order(bundle=bundle, recipe=name, data=data, **options))
+    return lambda bundle, data: run(QuantizeOptions(bundle=bundle, recipe=name, data=data, **options))
 
 
 def _auto(bundle: Path, data: Path) -> None:
     config = bundle.parent / "auto.yaml"
     # Dynamic INT8 keeps the CER, so the criterion is a stricter one: three frames in a thousand may be read differently.
     config.write_text(f"metric: disagreement\nlimit: {AUTO_LIMIT}\n", encoding="utf-8")
-    run(Order(bundle=bundle, recipe=RecipeName.AUTO, data=data, config=config))
+    run(QuantizeOptions(bundle=bundle, recipe=RecipeName.AUTO, data=data, config=config))
 
 
 #: Variant -> what makes it.
 RECIPES: Mapping[str, Make] = {
-    VARIANTS[RecipeName.STATIC]: _recipe(RecipeName.STATIC),
-    VARIANTS[RecipeName.MIXED]: _recipe(RecipeName.MIXED),
-    VARIANTS[RecipeName.AUTO]: _auto,
-    VARIANTS[RecipeName.QAT]: _recipe(RecipeName.QAT),
+    RecipeName.STATIC.variant: _recipe(RecipeName.STATIC),
+    RecipeName.MIXED.variant: _recipe(RecipeName.MIXED),
+    RecipeName.AUTO.variant: _auto,
+    RecipeName.QAT.variant: _recipe(RecipeName.QAT),
     "int8-pruned": lambda bundle, _: prune(bundle, amount=PRUNED_AMOUNT, then_quantize=True),
 }
 #: In the table's order; fp16 is for GPUs and is left out on a CPU.

@@ -22,7 +22,7 @@ from engine.audio.waveform import Waveform, load_audio
 from engine.bundle import Bundle
 from engine.pipeline import Engine
 from engine.runtime.session import rss_mb
-from models.benchmark.benchmark import this_machine
+from models.benchmark.machine import this_machine
 from models.benchmark.process_meter import peak_rss_mb
 
 ROOT = Path(__file__).resolve().parent.parent

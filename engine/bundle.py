@@ -7,12 +7,13 @@ modification time and inode, so that a gigabyte is not hashed again at every sta
 from __future__ import annotations
 
 import functools
-import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
 
 from engine.errors import (
     BundleError,
@@ -25,99 +26,183 @@ from engine.errors import (
 from engine.files.cache_folder import cache_folder
 from engine.files.content import sha256_of
 from engine.files.sizes import BYTES_PER_MB
+from engine.files.typed_values import typed
 
 MANIFEST = "bundle.json"
 FORMAT = 1
 SAMPLE_RATE_HZ = 16_000
 #: Who writes numbers as digits when that is asked for: the model itself, or :mod:`engine.speech.itn.itn` after it.
-ITN_BY_MODEL, ITN_BY_LIBRARY = "model", "library"
+ITN_BY_MODEL: Final = "model"
+ITN_BY_LIBRARY: Final = "library"
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
-@dataclass(frozen=True)
-class VariantFiles:
-    """The graphs of one precision, by file name."""
+class ModelFiles(msgspec.Struct, frozen=True):
+    """A file name for each of the two models: the graphs of one precision, or the CMVN files."""
 
     asr: str
     vad: str
 
 
-@dataclass(frozen=True)
-class Lfr:
+class Lfr(msgspec.Struct, frozen=True):
     """Low frame rate stacking of one model."""
 
-    m: int
-    n: int
+    m: Positive
+    n: Positive
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bundle:
-    """Everything one model family needs, in one folder."""
+class LfrOfModels(msgspec.Struct, frozen=True):
+    """The stacking of each of the two models."""
+
+    asr: Lfr
+    vad: Lfr
+
+
+class Prompt(msgspec.Struct, frozen=True):
+    """Rows of the prompt table by language and by text norm."""
+
+    language: dict[str, int]
+    textnorm: dict[str, int]
+
+
+class VadSettings(msgspec.Struct, frozen=True):
+    """Which units of the VAD graph are silence."""
+
+    sil_pdf_ids: Annotated[tuple[int, ...], msgspec.Meta(min_length=1)] = (0,)
+
+
+class FileEntry(msgspec.Struct, frozen=True):
+    """What a file of the bundle must be."""
+
+    sha256: str
+    bytes: int
+
+
+class Bundle(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything one model family needs, in one folder: the fields of ``bundle.json``, and where it lies."""
 
     folder: Path
     name: str
     kind: str
-    version: str
-    title: str
-    description: str
-    descriptions: Mapping[str, str]
-    source: str
-    licence: str
-    languages: tuple[str, ...]
-    lfr: Mapping[str, Lfr]
-    language_rows: Mapping[str, int]
-    textnorm_rows: Mapping[str, int]
-    itn: str
-    variants: Mapping[str, VariantFiles]
+    version: str = ""
+    title: str = ""
+    description: str = ""
+    descriptions: dict[str, str] = {}
+    source: str = ""
+    licence: str = ""
+    #: "random" where nobody trained them.
+    weights: str = "trained"
+    languages: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    sample_rate: Literal[16_000]
+    lfr: LfrOfModels
+    prompt: Prompt
+    itn: Literal["model", "library"] = ITN_BY_MODEL
+    variants: Annotated[dict[str, ModelFiles], msgspec.Meta(min_length=1)]
     tokens: str
-    cmvn: Mapping[str, str]
-    silence_ids: tuple[int, ...]
-    parameters: Mapping[str, int]
-    metrics: Mapping[str, Any]
-    recipes: Mapping[str, Any]
-    file_bytes: Mapping[str, int]
-    file_sha256: Mapping[str, str]
+    cmvn: ModelFiles
+    vad: VadSettings = VadSettings()
+    parameters: dict[str, int] = {}
+    metrics: dict[str, Any] = {}
+    recipes: dict[str, Any] = {}
+    #: sha256 sums of the recordings that calibrated or tuned a variant, by purpose.
+    used_recordings: dict[str, list[str]] = {}
+    files: dict[str, FileEntry]
+
+    def __post_init__(self) -> None:
+        """Every name is that of a file in the folder, and ``files`` lists every file that is used."""
+        if not self.title:
+            msgspec.structs.force_setattr(self, "title", self.name)
+        graphs = [name for files in self.variants.values() for name in (files.asr, files.vad)]
+        used = [self.tokens, self.cmvn.asr, self.cmvn.vad, *graphs]
+        for name in (*self.files, *used):
+            if name in ("", ".", "..") or Path(name).name != name or "\\" in name or "\0" in name:
+                raise ValueError(f"it names {name!r}, which is not a plain file name")
+        lost = [name for name in used if name not in self.files]
+        if lost:
+            raise ValueError(f"{lost[0]} is used but not among its files")
 
     @classmethod
     def load(cls, folder: str | Path, *, verify: bool = True) -> Bundle:
         """Read a bundle; with ``verify`` every file must have the size and sha256 that bundle.json states."""
         folder = Path(folder)
-        manifest = folder / MANIFEST
-        fields = _Fields(manifest, _read_json(manifest))
-        fields.expect_format()
-        files = fields.files()
-        bundle = _build(cls, folder, fields, files)
-        for name, entry in files.items():
-            path = folder / name
-            if not path.is_file():
-                raise BundleFileMissingError(path=path)
+        bundle = cls._of(_read_json(folder / MANIFEST), folder)
+        for name in bundle.files:
+            if not bundle.path(name).is_file():
+                raise BundleFileMissingError(path=bundle.path(name))
             if verify:
-                _verify(path, expected_bytes=entry["bytes"], expected_sha256=entry["sha256"])
+                bundle.verify(name)
         return bundle
 
     @classmethod
     def elsewhere(cls, values: Any, *, at: str) -> Bundle:
         """A bundle whose files lie on other machines: what its bundle.json says; BundleFormatError as :meth:`load`."""
-        fields = _Fields(Path(at) / MANIFEST, values)
-        fields.expect_format()
-        return _build(cls, Path(at), fields, fields.files())
+        return cls._of(values, Path(at))
+
+    @classmethod
+    def _of(cls, values: Any, folder: Path) -> Bundle:
+        path = folder / MANIFEST
+        if not isinstance(values, dict):
+            raise BundleFormatError(path=path, reason="it is not a JSON object")
+        if values.get("format") != FORMAT:
+            raise BundleFormatError(path=path, reason=f"format {values.get('format')!r} is not {FORMAT}, the one this version reads")
+        try:
+            return typed({**values, "folder": folder}, cls)
+        except ValueError as error:
+            raise BundleFormatError(path=path, reason=str(error)) from error
+
+    @property
+    def language_rows(self) -> Mapping[str, int]:
+        """The row of the prompt table for each language."""
+        return self.prompt.language
+
+    @property
+    def textnorm_rows(self) -> Mapping[str, int]:
+        """The row of the prompt table for each text norm."""
+        return self.prompt.textnorm
+
+    @property
+    def silence_ids(self) -> tuple[int, ...]:
+        """The units of the VAD graph that are silence."""
+        return self.vad.sil_pdf_ids
+
+    @property
+    def is_random(self) -> bool:
+        """Whether nobody trained its weights."""
+        return self.weights == "random"
 
     def verify_graph(self, name: str) -> None:
         """Verify a graph and its external weights again, as they are opened: BundleTamperedError for files that changed since, or that
         bundle.json does not know. Costs a look at each file while size, times and inode are those that were verified.
         """
         weights = f"{name}.data"
-        for one in (name, weights) if weights in self.file_sha256 or self.path(weights).exists() else (name,):
-            if one not in self.file_sha256:
+        for one in (name, weights) if weights in self.files or self.path(weights).exists() else (name,):
+            if one not in self.files:
                 raise BundleTamperedError(path=self.path(one), expected="no such file", got="a file of unknown origin")
             if not self.path(one).is_file():
                 raise BundleFileMissingError(path=self.path(one))
-            _verify(self.path(one), expected_bytes=self.file_bytes[one], expected_sha256=self.file_sha256[one])
+            self.verify(one)
+
+    def verify(self, name: str) -> None:
+        """BundleTamperedError unless a file has the size and sha256 that bundle.json states."""
+        path, entry = self.path(name), self.files[name]
+        status = _expect_bytes(path, entry.bytes)
+        resolved = path.resolve()
+        key = f"{resolved}|{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}|{status.st_ino}"
+        cache = _cache_file()
+        known = _known(cache)
+        if known.get(key) == entry.sha256:
+            return
+        digest = _sha256(resolved, key)
+        if digest != entry.sha256:
+            raise BundleTamperedError(path=path, expected=f"sha256 {entry.sha256[:12]}…", got=f"{digest[:12]}…")
+        _remember(cache, known | {key: digest})
 
     def path(self, name: str) -> Path:
         """The full path of one of the bundle's files."""
         return self.folder / name
 
-    def variant(self, precision: str) -> VariantFiles:
+    def variant(self, precision: str) -> ModelFiles:
         """The graphs of a precision; UnknownPrecisionError if the bundle has no such variant."""
         if precision not in self.variants:
             raise UnknownPrecisionError(precision=precision, known=self.variants)
@@ -129,9 +214,18 @@ class Bundle:
 
     def size_mb(self, precision: str) -> float:
         """Megabytes on disk of one precision's graphs, external weights included."""
-        files = self.variant(precision)
-        names = {name for graph in (files.asr, files.vad) for name in (graph, f"{graph}.data")}
-        return sum(self.file_bytes.get(name, 0) for name in names) / BYTES_PER_MB
+        return sum(self.sizes(precision).values()) / BYTES_PER_MB
+
+    def sizes(self, precision: str) -> dict[str, int]:
+        """Bytes of one precision's graphs and of their external weights, by file name."""
+        graphs = self.variant(precision)
+        names = [name for graph in (graphs.asr, graphs.vad) for name in (graph, f"{graph}.data")]
+        return {name: self.files[name].bytes for name in names if name in self.files}
+
+    def precisions_for(self, device: str) -> list[str]:
+        """The variants that are meant for a device: FP16 is slow on a CPU, INT8 on a GPU."""
+        unsuited = "int8" if device == "cuda" else "fp16"
+        return [name for name in self.variants if not name.startswith(unsuited)]
 
     @property
     def manifest_sha256(self) -> str:
@@ -146,142 +240,11 @@ class Bundle:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return msgspec.json.decode(path.read_bytes())
     except FileNotFoundError:
         raise BundleFileMissingError(path=path) from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
         raise BundleFormatError(path=path, reason=f"it is not readable JSON ({type(error).__name__})") from error
-
-
-class _Fields:
-    """Typed access to bundle.json; every complaint names the field."""
-
-    def __init__(self, path: Path, values: Any) -> None:
-        self.path = path
-        if not isinstance(values, dict):
-            raise BundleFormatError(path=path, reason="it is not a JSON object")
-        self.values: dict[str, Any] = values
-
-    def fail(self, name: str, wanted: str) -> BundleFormatError:
-        return BundleFormatError(path=self.path, reason=f"field {name!r} is missing or not {wanted}")
-
-    def expect_format(self) -> None:
-        if self.values.get("format") != FORMAT:
-            raise BundleFormatError(
-                path=self.path, reason=f"format {self.values.get('format')!r} is not {FORMAT}, the one this version reads"
-            )
-
-    def text(self, name: str, default: str | None = None) -> str:
-        value = self.values.get(name, default)
-        if not isinstance(value, str):
-            raise self.fail(name, "text")
-        return value
-
-    def choice(self, name: str, known: tuple[str, ...]) -> str:
-        """One of the known words; the first where the field is not there."""
-        value = self.values.get(name, known[0])
-        if value not in known:
-            raise self.fail(name, " or ".join(known))
-        return str(value)
-
-    def table(self, name: str, default: dict[str, Any] | None = None) -> dict[str, Any]:
-        value = self.values.get(name, default)
-        if not isinstance(value, dict):
-            raise self.fail(name, "an object")
-        return value
-
-    def texts(self, name: str) -> dict[str, str]:
-        values = self.table(name, {})
-        if not all(isinstance(value, str) for value in values.values()):
-            raise self.fail(name, "an object of texts")
-        return values
-
-    def numbers(self, name: str, values: Any) -> dict[str, int]:
-        if not isinstance(values, dict) or not all(isinstance(value, int) and not isinstance(value, bool) for value in values.values()):
-            raise self.fail(name, "an object of whole numbers")
-        return dict(values)
-
-    def file_name(self, name: str, value: Any) -> str:
-        if not isinstance(value, str) or not value or value in (".", "..") or Path(value).name != value or "\\" in value or "\0" in value:
-            raise BundleFormatError(path=self.path, reason=f"field {name!r} names {value!r}, which is not a plain file name")
-        return value
-
-    def files(self) -> dict[str, dict[str, Any]]:
-        entries = self.table("files")
-        for name, entry in entries.items():
-            self.file_name("files", name)
-            sound = isinstance(entry, dict) and isinstance(entry.get("sha256"), str) and isinstance(entry.get("bytes"), int)
-            if not sound:
-                raise self.fail(f"files.{name}", "an object with sha256 and bytes")
-        return entries
-
-    def languages(self) -> tuple[str, ...]:
-        value = self.values.get("languages")
-        if not isinstance(value, list) or not value or not all(isinstance(entry, str) for entry in value):
-            raise self.fail("languages", "a list of language codes")
-        return tuple(value)
-
-
-def _lfr(fields: _Fields, model: str) -> Lfr:
-    numbers = fields.numbers(f"lfr.{model}", fields.table("lfr").get(model))
-    if numbers.get("m", 0) < 1 or numbers.get("n", 0) < 1:
-        raise fields.fail(f"lfr.{model}", "m and n of at least 1")
-    return Lfr(m=numbers["m"], n=numbers["n"])
-
-
-def _variants(fields: _Fields, files: Mapping[str, Any]) -> dict[str, VariantFiles]:
-    variants = {}
-    for name, entry in fields.table("variants").items():
-        if not isinstance(entry, dict):
-            raise fields.fail(f"variants.{name}", "an object with asr and vad")
-        graphs = [fields.file_name(f"variants.{name}.{model}", entry.get(model)) for model in ("asr", "vad")]
-        for graph in graphs:
-            if graph not in files:
-                raise BundleFormatError(path=fields.path, reason=f"variant {name!r} uses {graph}, which is not among its files")
-        variants[name] = VariantFiles(*graphs)
-    if not variants:
-        raise fields.fail("variants", "at least one precision")
-    return variants
-
-
-def _build(cls: type[Bundle], folder: Path, fields: _Fields, files: Mapping[str, Any]) -> Bundle:
-    if fields.values.get("sample_rate") != SAMPLE_RATE_HZ:
-        raise fields.fail("sample_rate", str(SAMPLE_RATE_HZ))
-    prompt = fields.table("prompt")
-    vad = fields.table("vad", {})
-    silence = vad.get("sil_pdf_ids", [0])
-    if not isinstance(silence, list) or not silence or not all(isinstance(entry, int) for entry in silence):
-        raise fields.fail("vad.sil_pdf_ids", "a list of whole numbers")
-    cmvn = fields.table("cmvn")
-    bundle = cls(
-        folder=folder,
-        name=fields.text("name"),
-        kind=fields.text("kind"),
-        version=fields.text("version", ""),
-        title=fields.text("title", fields.text("name")),
-        description=fields.text("description", ""),
-        descriptions=fields.texts("descriptions"),
-        source=fields.text("source", ""),
-        licence=fields.text("licence", ""),
-        languages=fields.languages(),
-        lfr={model: _lfr(fields, model) for model in ("asr", "vad")},
-        language_rows=fields.numbers("prompt.language", prompt.get("language")),
-        textnorm_rows=fields.numbers("prompt.textnorm", prompt.get("textnorm")),
-        itn=fields.choice("itn", (ITN_BY_MODEL, ITN_BY_LIBRARY)),
-        variants=_variants(fields, files),
-        tokens=fields.file_name("tokens", fields.values.get("tokens")),
-        cmvn={model: fields.file_name(f"cmvn.{model}", cmvn.get(model)) for model in ("asr", "vad")},
-        silence_ids=tuple(silence),
-        parameters=fields.numbers("parameters", fields.table("parameters", {})),
-        metrics=fields.table("metrics", {}),
-        recipes=fields.table("recipes", {}),
-        file_bytes={name: entry["bytes"] for name, entry in files.items()},
-        file_sha256={name: entry["sha256"] for name, entry in files.items()},
-    )
-    for name in (bundle.tokens, *bundle.cmvn.values()):
-        if name not in files:
-            raise BundleFormatError(path=fields.path, reason=f"{name} is used but not among its files")
-    return bundle
 
 
 def _cache_file() -> Path:
@@ -295,20 +258,6 @@ def _expect_bytes(path: Path, expected: int) -> os.stat_result:
     return status
 
 
-def _verify(path: Path, *, expected_bytes: int, expected_sha256: str) -> None:
-    status = _expect_bytes(path, expected_bytes)
-    resolved = path.resolve()
-    key = f"{resolved}|{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}|{status.st_ino}"
-    cache = _cache_file()
-    known = _known(cache)
-    if known.get(key) == expected_sha256:
-        return
-    digest = _sha256(resolved, key)
-    if digest != expected_sha256:
-        raise BundleTamperedError(path=path, expected=f"sha256 {expected_sha256[:12]}…", got=f"{digest[:12]}…")
-    _remember(cache, known | {key: digest})
-
-
 @functools.lru_cache(maxsize=256)
 def _sha256(path: Path, key: str) -> str:
     """The digest of a file; ``key`` changes with the file. Remembered in the process too: a container's home may be read-only."""
@@ -318,17 +267,16 @@ def _sha256(path: Path, key: str) -> str:
 
 def _known(cache: Path) -> dict[str, str]:
     try:
-        values = json.loads(cache.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return msgspec.json.decode(cache.read_bytes(), type=dict[str, str])
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError):
         return {}  # no cache, or a damaged one: everything is hashed again
-    return values if isinstance(values, dict) else {}
 
 
 def _remember(cache: Path, values: Mapping[str, str]) -> None:
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
         partial = cache.with_name(f"{cache.name}.{os.getpid()}")
-        partial.write_text(json.dumps(dict(list(values.items())[-500:])), encoding="utf-8")
+        partial.write_bytes(msgspec.json.encode(dict(list(values.items())[-500:])))
         partial.replace(cache)
     except OSError:
         return  # a read-only home costs a hash per start, nothing more
@@ -348,8 +296,8 @@ def survey_bundles(roots: Iterable[Path]) -> tuple[Bundle | BrokenBundle, ...]:
     for folder in _installed(roots):
         try:
             bundle = Bundle.load(folder, verify=False)
-            for name, expected in bundle.file_bytes.items():
-                _expect_bytes(bundle.path(name), expected)
+            for name, entry in bundle.files.items():
+                _expect_bytes(bundle.path(name), entry.bytes)
             found[folder] = bundle
         except (BundleError, OSError) as error:
             found[folder] = BrokenBundle(folder=folder, reason=str(error))

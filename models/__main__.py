@@ -1,4 +1,4 @@
-"""`python -m models`: the workshop that fetches official checkpoints, turns them into bundles the page can load, and measures them."""
+"""`python -m models`: runs one command of :mod:`models.jobs.command_line`."""
 
 from __future__ import annotations
 
@@ -13,106 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import LightVoiceError, OptionError, first_line
+from models.jobs.command_line import parser
 
 DONE, FAILED, INTERRUPTED, TERMINATED = 0, 1, 130, 143
-RECIPES = ("dynamic", "static", "mixed", "auto", "qat", "fp16")
-
-Run = Callable[[argparse.Namespace], Any]
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m models", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_fetching, _add_making, _add_quantizing, _add_measuring):
-        add(commands)
-    return parser
-
-
-def _command(commands: Any, name: str, run: Run, text: str) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    command.set_defaults(run=run)
-    return command
-
-
-def _add_fetching(commands: Any) -> None:
-    fetch = _command(commands, "fetch", _fetch, "download a known model and make a bundle of it")
-    fetch.add_argument("name", help="sensevoice-small, or another name of the catalog (`fetch list` shows them)")
-    fetch.add_argument("--source", choices=("modelscope", "huggingface"), help="hub to ask (default: ModelScope, then Hugging Face)")
-    fetch.add_argument("--output", type=Path, help="bundle folder to write (default: among the installed bundles)")
-    bring = _command(commands, "import", _import, "make a bundle of a local folder: official checkpoint, FunASR's or sherpa-onnx's ONNX")
-    bring.add_argument("folder", type=Path)
-    bring.add_argument("--output", type=Path, required=True, help="bundle folder to write")
-    bring.add_argument("--vad", type=Path, help="folder with FSMN-VAD (default: vad/ in the first folder, or beside it)")
-    bring.add_argument("--name", help="name in bundle.json (default: after the folder's layout)")
-    test = _command(commands, "self-test", _self_test, "transcribe the official example recordings and compare with their known texts")
-    test.add_argument("bundle", type=Path)
-    test.add_argument("--recordings", type=Path, help="folder with the examples (default: where fetch left them)")
-    test.add_argument("--json", type=Path, help="write the figures here")
-
-
-def _add_making(commands: Any) -> None:
-    random = _command(commands, "random-checkpoint", _random_checkpoint, "write a checkpoint in the official layout with random weights")
-    random.add_argument("folder", type=Path)
-    random.add_argument("--size", choices=("full", "tiny"), default="full", help="full: SenseVoice-Small's 234 M parameters (default)")
-    export = _command(commands, "export", _export, "official checkpoint → bundle with FP32 graphs, each checked against its network")
-    export.add_argument("checkpoint", type=Path, help="folder with SenseVoice-Small's model.pt, config.yaml, am.mvn and bpe model")
-    export.add_argument("--vad", type=Path, help="folder with FSMN-VAD's checkpoint (default: vad/ in the first folder)")
-    export.add_argument("--output", type=Path, required=True, help="bundle folder to write")
-    export.add_argument("--name", default="sensevoice-small", help="name in bundle.json (default: %(default)s)")
-    export.add_argument("--logits", action="store_true", help="add logits/, which sherpa-onnx and funasr-onnx load")
-    export.add_argument("--gpu", action="store_true", help="add the variant fp32-batch, which masks batches of unequal lengths")
-
-
-def _add_quantizing(commands: Any) -> None:
-    quantize = _command(commands, "quantize", _quantize, "add a smaller variant to a bundle")
-    quantize.add_argument("bundle", type=Path)
-    quantize.add_argument("--recipe", choices=RECIPES, default="dynamic", help="how (default: %(default)s, the one lightweight mode uses)")
-    quantize.add_argument("--config", type=Path, metavar="FILE.yaml", help="settings of the recipe; models/README.md lists them")
-    quantize.add_argument("--data", type=Path, help="folder of recordings to calibrate, tune or train with (default: the page's examples)")
-    quantize.add_argument("--clips", type=_positive, help="how many clips to listen to")
-    quantize.add_argument("--max-trials", type=_positive, help="auto: how many graphs to try (default: 30)")
-    quantize.add_argument("--conv", action="store_true", help="mixed: convolutions in INT8 too, which costs time")
-    quantize.add_argument("--as-default", action="store_true", help="write it as `int8`, so that lightweight mode uses it")
-    prune = _command(commands, "prune", _prune, "add a variant whose smallest weights are zero; it compresses better and runs no faster")
-    prune.add_argument("bundle", type=Path)
-    prune.add_argument("--amount", type=float, default=0.1, help="share of each layer's weights, between 0 and 1 (default: %(default)s)")
-    prune.add_argument("--then-quantize", action="store_true", help="add its dynamic INT8 version too")
-    for command in (quantize, prune):
-        command.add_argument("--output", type=Path, help="leave BUNDLE as it is, and write a copy with the new variant here")
-        command.add_argument("--json", type=Path, help="write the record here")
-
-
-def _add_measuring(commands: Any) -> None:
-    evaluate = _command(commands, "evaluate", _evaluate, "error rates, tags and VAD of a bundle's variants on recordings set aside for it")
-    evaluate.add_argument("bundle", type=Path)
-    evaluate.add_argument("--data", type=Path, required=True, help="folder with labels.tsv, or folder of such folders")
-    evaluate.add_argument("--precisions", nargs="+", metavar="V", help="variants to compare (default: all)")
-    evaluate.add_argument("--reference", default="fp32", help="variant the others are compared with (default: %(default)s)")
-    evaluate.add_argument("--limit", type=_positive, help="at most this many recordings")
-    evaluate.add_argument("--json", type=Path, help="write the figures here")
-    evaluate.add_argument("--markdown", type=Path, help="write the table here")
-    benchmark = _command(commands, "benchmark", _benchmark, "size, cold start, latency, RTF and memory, each precision in a fresh process")
-    benchmark.add_argument("bundles", type=Path, nargs="+", metavar="BUNDLE")
-    benchmark.add_argument("--precisions", nargs="+", metavar="V", help="variants to measure (default: all)")
-    benchmark.add_argument("--audio", type=Path, help="recording to measure with (default: a synthetic one)")
-    benchmark.add_argument("--repeats", type=_positive, default=7, help="runs of each length (default: %(default)s)")
-    benchmark.add_argument("--rounds", type=_positive, default=2, help="processes of each precision, taking turns (default: %(default)s)")
-    benchmark.add_argument("--durations", type=float, nargs="+", default=[3, 5, 10, 30], metavar="SECONDS", help="clip lengths")
-    benchmark.add_argument("--soak", type=float, default=0.0, metavar="SECONDS", help="watch the temperature this long (600: ten minutes)")
-    benchmark.add_argument("--threads", type=_positive, help="threads of each model (default: physical cores)")
-    benchmark.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    benchmark.add_argument("--evaluation", type=Path, metavar="FILE.json", help="what `evaluate --json` wrote, for the rows on accuracy")
-    benchmark.add_argument("--json", type=Path, help="write the figures here")
-    benchmark.add_argument("--markdown", type=Path, help="write the tables here")
-    benchmark.add_argument("--plots", type=Path, help="write PNG files into this folder")
-    _command(commands, "advise", _advise, "which precision suits this machine, and why")
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not at least 1")
-    return value
 
 
 def _fetch(arguments: argparse.Namespace) -> None:
@@ -166,37 +69,31 @@ def _export(arguments: argparse.Namespace) -> None:
 
 def _quantize(arguments: argparse.Namespace) -> None:
     from models.bundle.copy import bundle_to_change
-    from models.quantize.recipes import Order, RecipeName, run
+    from models.quantize.recipe_names import RecipeName
+    from models.quantize.recipes import QuantizeOptions, run
 
+    names = ("config", "data", "clips", "max_trials", "conv", "as_default")
     with bundle_to_change(arguments.bundle, arguments.output) as folder:
-        order = Order(
-            bundle=folder,
-            recipe=RecipeName(arguments.recipe),
-            config=arguments.config,
-            data=arguments.data,
-            clips=arguments.clips,
-            max_trials=arguments.max_trials,
-            conv=arguments.conv,
-            as_default=arguments.as_default,
-        )
-        record = run(order)
+        options = {name: getattr(arguments, name) for name in names}
+        record = run(QuantizeOptions(bundle=folder, recipe=RecipeName(arguments.recipe), **options))
     _write_json(arguments.json, record)
     _made(arguments.output or arguments.bundle)
 
 
 def _prune(arguments: argparse.Namespace) -> None:
     from models.bundle.copy import bundle_to_change
+    from models.jobs.progress import report_result
     from models.quantize.prune import prune, to_markdown
 
     with bundle_to_change(arguments.bundle, arguments.output) as folder:
         record = prune(folder, amount=arguments.amount, then_quantize=arguments.then_quantize)
     _write_json(arguments.json, record)
+    report_result(arguments.output or arguments.bundle)
     print(to_markdown(record))
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     from models.evaluate.evaluate import evaluate
-    from models.jobs.progress import report
 
     result = evaluate(
         arguments.bundle,
@@ -204,7 +101,6 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         precisions=arguments.precisions,
         reference=arguments.reference,
         limit=arguments.limit,
-        progress=report,
     )
     _write_json(arguments.json, result.to_json())
     _write_text(arguments.markdown, result.to_markdown())
@@ -256,7 +152,7 @@ def _read_json(path: Path) -> Any:
 
 
 def _stop(*_: object) -> None:
-    """A workshop that is told to stop cleans up behind itself."""
+    """SIGTERM ends the command as an exception, so that it removes what it has half made."""
     sys.exit(TERMINATED)
 
 
@@ -277,13 +173,27 @@ def _words(error: OSError) -> str:
     return first_line(error) if str(error).strip() else f"the system refused something and gave no reason ({first_line(error)})"
 
 
+COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
+    "fetch": _fetch,
+    "import": _import,
+    "self-test": _self_test,
+    "random-checkpoint": _random_checkpoint,
+    "export": _export,
+    "quantize": _quantize,
+    "prune": _prune,
+    "evaluate": _evaluate,
+    "benchmark": _benchmark,
+    "advise": _advise,
+}
+
+
 def main() -> int:
     """Run one command: 0 when done, 1 with one line when it failed."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     signal.signal(signal.SIGTERM, _stop)
     try:
-        arguments = _parser().parse_args()
-        code = arguments.run(arguments)
+        arguments = parser().parse_args()
+        code = COMMANDS[arguments.command](arguments)
     except ModuleNotFoundError as error:
         print(f"this command needs {error.name}, which a slim install lacks; complete it with ./run.sh --full-install", file=sys.stderr)
         return FAILED

@@ -20,7 +20,7 @@ from benchmarks.peers.measuring import Plan, measure
 from benchmarks.peers.report import plot, to_json, to_markdown
 from benchmarks.peers.result import Row
 from engine.runtime.cores import default_threads
-from models.benchmark.benchmark import this_machine
+from models.benchmark.machine import this_machine
 
 PINNED = Path(__file__).resolve().parent.parent / "requirements.txt"
 FILE_S = 600

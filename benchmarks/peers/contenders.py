@@ -62,13 +62,11 @@ def _variants(folder: Path) -> tuple[str, ...]:
 
 
 def _of_ours(bundle: Bundle, variant: str) -> Contender:
-    files = bundle.variant(variant)
-    named = [name for graph in (files.asr, files.vad) for name in (graph, f"{graph}.data") if name in bundle.file_bytes]
     return Contender(
         name=f"ours {variant}",
         adapter="ours",
         model=variant,
         precision="fp32" if variant == "fp32" else "int8",
-        files=tuple(f"bundle/{name}" for name in named),
+        files=tuple(f"bundle/{name}" for name in bundle.sizes(variant)),
         python=OURS,
     )

@@ -35,7 +35,8 @@ from models.bundle.upstream_layout import frontend_metadata, prompt_metadata
 from models.export.assemble import assemble
 from models.networks.random_checkpoint import write_random_checkpoint
 from models.networks.weights import fsmn_vad_of
-from models.quantize.recipes import Order, RecipeName, run
+from models.quantize.recipe_names import RecipeName
+from models.quantize.recipes import QuantizeOptions, run
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ def _bundle(path: Path, *, checkpoint: Path, data: Path) -> None:
     assemble(checkpoint, path, logits=True)
     for recipe in RECIPES:
         log.info("quantizing: %s", recipe)
-        run(Order(bundle=path, recipe=recipe, data=data, clips=CALIBRATION_CLIPS))
+        run(QuantizeOptions(bundle=path, recipe=recipe, data=data, clips=CALIBRATION_CLIPS))
 
 
 def _vad(path: Path, *, data: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.bundle import Bundle
+from engine.bundle import Bundle, Lfr
 from engine.runtime.session_pool import SessionSet
 from engine.speech.detector import SpeechDetector
 from engine.speech.features import FBANK_BINS, Cmvn, FrameStack, Frontend
@@ -22,14 +22,16 @@ class Parts:
     @classmethod
     def load(cls, bundle: Bundle) -> Parts:
         """Read vocabulary and CMVN of a bundle."""
-        return cls(bundle, Vocabulary.load(bundle.tokens_path), Frontend(asr=_stack(bundle, "asr"), vad=_stack(bundle, "vad")))
+        return cls(bundle, Vocabulary.load(bundle.tokens_path), _frontend(bundle))
 
     def detector(self, sessions: SessionSet) -> SpeechDetector:
         """A speech detector on a lease's VAD session."""
         return SpeechDetector(sessions.vad, self.frontend, silence_ids=self.bundle.silence_ids)
 
 
-def _stack(bundle: Bundle, model: str) -> FrameStack:
-    lfr = bundle.lfr[model]
-    path = bundle.path(bundle.cmvn[model])
-    return FrameStack(lfr_m=lfr.m, lfr_n=lfr.n, cmvn=Cmvn.load(path, expected_dim=FBANK_BINS * lfr.m))
+def _frontend(bundle: Bundle) -> Frontend:
+    return Frontend(asr=_stack(bundle, bundle.lfr.asr, bundle.cmvn.asr), vad=_stack(bundle, bundle.lfr.vad, bundle.cmvn.vad))
+
+
+def _stack(bundle: Bundle, lfr: Lfr, cmvn: str) -> FrameStack:
+    return FrameStack(lfr_m=lfr.m, lfr_n=lfr.n, cmvn=Cmvn.load(bundle.path(cmvn), expected_dim=FBANK_BINS * lfr.m))

@@ -78,7 +78,7 @@ class Recognizer:
         for family in (Language, Emotion, Event):
             if not any(isinstance(tag, family) for tag in self._tags):
                 raise GraphContractError(path=session.path, reason=f"no {family.__name__.lower()} tag is among its tag_token_ids")
-        self._frame_ms = bundle.lfr["asr"].n * FRAME_SHIFT_MS
+        self._frame_ms = bundle.lfr.asr.n * FRAME_SHIFT_MS
 
     def recognize(self, features: Floats, options: TranscribeOptions = DEFAULT_OPTIONS, *, duration_ms: int) -> Recognition:
         """Recognize features (T, 560) that last ``duration_ms``; UnknownLanguageError for a language without a prompt row.

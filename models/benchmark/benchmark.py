@@ -1,40 +1,37 @@
 """Size, cold start, latency, CPU and memory of bundles: each precision in a fresh process, round after round.
 
-A machine is never quiet for long, so precisions take turns within a round and the ratios are taken within a round as well. What a
+Other work on a machine comes and goes, so a round runs every precision once, and ratios are taken within a round. What a
 process measures is in :mod:`models.benchmark.child`, what the figures say in :mod:`models.benchmark.result`, tables and plots in
 :mod:`models.benchmark.report`.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 
+import msgspec
 import numpy as np
-import psutil
+from msgspec.structs import replace
 
 from engine.bundle import Bundle
 from engine.errors import OptionError, OptionRangeError, ProviderUnavailableError
 from engine.files.sizes import BYTES_PER_MB
 from engine.runtime.cores import default_threads
-from engine.runtime.resources import total_memory_mb
-from engine.runtime.session import DEVICES, cpu_flags
-from models.benchmark.child import FIRST_S, VAD_S, WHOLE_S, Measure, Task
+from engine.runtime.session import DEVICES
+from models.benchmark.child import FIRST_S, VAD_S, WHOLE_S, Measure, Outcome, Task
 from models.benchmark.clip import SYNTHETIC, clip_samples
+from models.benchmark.machine import this_machine
 from models.benchmark.process_meter import package_temperature_c
-from models.benchmark.result import BenchmarkResult, Machine, Row
+from models.benchmark.result import BenchmarkResult, Row
 from models.jobs import progress
 
 log = logging.getLogger(__name__)
@@ -47,8 +44,6 @@ ROUNDS = 2
 #: SenseVoice-Small reads at most this much in one piece; the engine cuts at 30 s.
 LONGEST_S = 60.0
 CHILD_LIMIT_S = 1800.0
-#: Flags that decide how fast 8-bit products are, as engine.runtime.advisor names them.
-TELLING_FLAGS = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "asimddp", "i8mm")
 NO_SOAK = "no soak run was asked for"
 NO_SENSOR = "this machine shows no processor temperature (psutil.sensors_temperatures)"
 
@@ -71,15 +66,9 @@ class _Target:
     def __str__(self) -> str:
         return f"{self.bundle.name} {self.precision}"
 
-    def sizes(self) -> dict[str, int]:
-        """Bytes of its graphs and their external weights, by file name."""
-        files = self.bundle.variant(self.precision)
-        names = [name for graph in (files.asr, files.vad) for name in (graph, f"{graph}.data")]
-        return {name: self.bundle.file_bytes[name] for name in names if name in self.bundle.file_bytes}
-
     def size_figures(self) -> dict[str, float]:
         """Megabytes on disk: ASR, VAD, both."""
-        files, sizes = self.bundle.variant(self.precision), self.sizes()
+        files, sizes = self.bundle.variant(self.precision), self.bundle.sizes(self.precision)
         asr, vad = (sum(sizes.get(name, 0) for name in (graph, f"{graph}.data")) / BYTES_PER_MB for graph in (files.asr, files.vad))
         return {"asr_mb": asr, "vad_mb": vad, "both_mb": sum(sizes.values()) / BYTES_PER_MB}
 
@@ -89,7 +78,7 @@ class _Target:
             bundle=self.bundle.name,
             folder=str(self.bundle.folder),
             precision=self.precision,
-            files=self.sizes(),
+            files=self.bundle.sizes(self.precision),
             rounds=tuple(self.rounds),
             soak=self.soak,
             soak_note=self.soak_note,
@@ -109,7 +98,7 @@ def benchmark(  # noqa: PLR0913 - the command's options, keyword-only
     device: str = "cpu",
     audio: Path | None = None,
 ) -> BenchmarkResult:
-    """Measure ``precisions`` of each bundle (all that suit the device, if none are named), taking turns, ``rounds`` times.
+    """Measure ``precisions`` of each bundle (all that suit the device, if none are named), one after the other, ``rounds`` times.
 
     ``audio`` is what is recognized (default: :func:`models.benchmark.clip.synthetic_speech`); ``soak_s`` seconds of work in each
     precision follow where the machine has a temperature sensor. A precision that cannot be measured keeps its error, the others go
@@ -166,9 +155,7 @@ def _targets(bundles: Sequence[Path], precisions: Sequence[str] | None, *, devic
     targets = []
     for folder in dict.fromkeys(Path(bundle).absolute() for bundle in bundles):
         bundle = Bundle.load(folder)
-        unsuited = "int8" if device == "cuda" else "fp16"
-        names = [name for name in bundle.variants if not name.startswith(unsuited)] if precisions is None else list(precisions)
-        for name in dict.fromkeys(names):
+        for name in dict.fromkeys(bundle.precisions_for(device) if precisions is None else precisions):
             bundle.variant(name)
             targets.append(_Target(bundle, name))
     if not targets:
@@ -215,7 +202,7 @@ def _run(target: _Target, common: Task, measure: Measure) -> tuple[dict[str, flo
     result = Path(common.result)
     result.unlink(missing_ok=True)
     task = replace(common, measure=measure, bundle=str(target.bundle.folder), precision=target.precision, started_s=time.monotonic())
-    command = [sys.executable, "-m", "models.benchmark.child", task.to_json()]
+    command = [sys.executable, "-m", "models.benchmark.child", msgspec.json.encode(task).decode()]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
     limit_s = CHILD_LIMIT_S + common.soak_s
     try:
@@ -224,46 +211,11 @@ def _run(target: _Target, common: Task, measure: Measure) -> tuple[dict[str, flo
         )
     except subprocess.TimeoutExpired:
         return {}, f"it did not finish within {limit_s:.0f} s"
-    outcome = json.loads(result.read_text(encoding="utf-8")) if result.exists() else {}
-    if done.returncode == 0 and "figures" in outcome:
-        return outcome["figures"], None
-    said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    outcome = msgspec.json.decode(result.read_bytes(), type=Outcome) if result.exists() else Outcome()
+    if done.returncode == 0 and outcome.figures is not None:
+        return outcome.figures, None
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
     how = f"ended by signal {-done.returncode}" if done.returncode < 0 else f"ended with {done.returncode}"
-    error = outcome.get("error") or f"its process {how}: {said[-1] if said else 'it said nothing'}"
+    error = outcome.error or f"its process {how}: {lines[-1] if lines else 'it wrote nothing'}"
     log.warning("%s: %s", target, error)
     return {}, error
-
-
-def this_machine() -> Machine:
-    """The machine that this process runs on."""
-    flags = cpu_flags()
-    logical = psutil.cpu_count() or 1
-    return Machine(
-        cpu=_cpu_name(),
-        physical_cores=psutil.cpu_count(logical=False) or logical,
-        logical_cores=logical,
-        flags=tuple(flag for flag in TELLING_FLAGS if flag in flags),
-        memory_mb=round(total_memory_mb()),
-        system=f"{platform.system()} {platform.machine()}",
-        python=platform.python_version(),
-        onnxruntime=_onnxruntime_version(),
-        when=datetime.now(UTC).date().isoformat(),
-    )
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or platform.machine())
-
-
-def _onnxruntime_version() -> str:
-    for name in ("onnxruntime-gpu", "onnxruntime"):
-        try:
-            return f"{metadata.version(name)} ({name})"
-        except metadata.PackageNotFoundError:
-            continue
-    return "of unknown version"

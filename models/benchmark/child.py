@@ -6,16 +6,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
 import onnxruntime  # noqa: F401 - the engine loads it with the first session; here its 0.2 s are to count as import, not as opening
 
@@ -53,8 +51,7 @@ class Measure(StrEnum):
     SOAK = "soak"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Task:
+class Task(msgspec.Struct, frozen=True, kw_only=True):
     """One process's work: ``clip`` is an .npy of float32 samples at 16 kHz, ``started_s`` the ``time.monotonic()`` at its start.
 
     That clock is the same for all processes of a system.
@@ -72,16 +69,6 @@ class Task:
     soak_s: float
     started_s: float
 
-    def to_json(self) -> str:
-        """As the command line takes it."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Task:
-        """Back from the command line."""
-        fields = json.loads(text)
-        return cls(**{**fields, "measure": Measure(fields["measure"]), "durations_s": tuple(fields["durations_s"])})
-
     def open(self, bundle: Bundle, model: str) -> Session:
         """One of the bundle's graphs, as the engine opens it."""
         return open_session(bundle, model=model, precision=self.precision, device=self.device, threads=self.threads)
@@ -90,6 +77,13 @@ class Task:
         """The first ``duration_s`` of the clip: (N,) float32."""
         clip: np.ndarray = np.load(self.clip, mmap_mode="r")
         return clip[: round(duration_s * SAMPLE_RATE_HZ)].astype(np.float32)
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What a process writes into its result file: its figures, or why there are none."""
+
+    figures: Figures | None = None
+    error: str | None = None
 
 
 def time_ms(work: Callable[[], object], *, repeats: int) -> list[float]:
@@ -193,14 +187,14 @@ def _asr_latencies(opened: _Opened, task: Task) -> Figures:
 def _whole_path(opened: _Opened, task: Task) -> Figures:
     waveform = Waveform(task.samples(WHOLE_S))
     engine = opened.engine(task)
-    heard = engine.transcribe(waveform, TranscribeOptions(precision=task.precision))
+    transcript = engine.transcribe(waveform, TranscribeOptions(precision=task.precision))
     cpu_started_s = time.process_time()  # user and system time of all threads, as psutil's cpu_times, but finer than its 10 ms
     rtf = [engine.transcribe(waveform, TranscribeOptions(precision=task.precision)).timing.rtf for _ in range(task.repeats)]
     cpu_s = time.process_time() - cpu_started_s
     return {
         "rtf": float(np.median(rtf)),
         "cpu_s_per_audio_s": cpu_s / (task.repeats * waveform.duration_s),
-        "speech_share": float(np.mean(heard.speech_track >= 0.5)),
+        "speech_share": float(np.mean(transcript.speech_track >= 0.5)),
     }
 
 
@@ -270,13 +264,13 @@ MEASURES: Mapping[Measure, Callable[[Task], Figures]] = {
 
 def main() -> int:
     """Measure and write: 0, or 1 with the reason in the result file."""
-    task = Task.from_json(sys.argv[1])
+    task = msgspec.json.decode(sys.argv[1], type=Task)
     try:
-        outcome: dict[str, Any] = {"figures": MEASURES[task.measure](task)}
+        outcome = Outcome(figures=MEASURES[task.measure](task))
     except LightVoiceError as error:
-        outcome = {"error": str(error)}
-    Path(task.result).write_text(json.dumps(outcome), encoding="utf-8")
-    return 1 if "error" in outcome else 0
+        outcome = Outcome(error=str(error))
+    Path(task.result).write_bytes(msgspec.json.encode(outcome))
+    return 0 if outcome.error is None else 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The samples a benchmark runs on: a recording, repeated until it is long enough, or a sound made up like speech."""
+"""The samples a benchmark runs on: a recording, repeated until it is long enough, or a synthesized sound like speech."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def clip_samples(audio: Path | None, *, duration_s: float) -> Floats:
 
 
 def synthetic_speech(duration_s: float) -> Floats:
-    """Voiced syllables in phrases with pauses, the same at every call: (N,) float32. FSMN-VAD takes it for speech; nobody else would."""
+    """Voiced syllables in phrases with pauses, the same at every call: (N,) float32. FSMN-VAD detects speech in it."""
     return np.resize(_synthetic_period(), round(duration_s * SAMPLE_RATE_HZ))
 
 

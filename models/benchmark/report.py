@@ -85,13 +85,13 @@ def to_markdown(result: BenchmarkResult, *, evaluation: Scores | None = None) ->
 
 #: What the figures count, below the line that names machine and run.
 COUNTED = f"""\
-- Each precision runs in a process of its own, {{rounds}} times, the precisions taking turns. A figure is the median over these rounds, \
+- Each precision runs in a process of its own, {{rounds}} times, in rotation. A figure is the median over these rounds, \
 a ratio the median of the rounds' own ratios. Latencies: {{repeats}} runs after one that is not counted; p50 and p95 within a process.
 - MB are 10⁶ bytes. On disk: graph and external weights. RSS: the whole process with Python and its libraries, after garbage collection \
 and malloc_trim; before opening it holds the libraries alone. Peak: the most the process ever held.
 - Cold start: from the start of the process until {FIRST_S} s of audio are recognized, the files being in the page cache.
 - ASR latency: graph and decoding, on features computed beforehand. Whole path: features, VAD, recognition of what VAD found. VAD alone: \
-a process that opens that graph only, on features computed beforehand unless the line says otherwise.
+a process that opens that graph only, on features computed beforehand unless the line states otherwise.
 - Machines are noisy: trust ratios before figures."""
 
 
@@ -140,10 +140,10 @@ def _lines_table(result: BenchmarkResult, found: Sequence[Mapping[str, float]], 
 
 
 def _failures(result: BenchmarkResult) -> list[str]:
-    said = [f"- {label} was not measured: {row.error}" for label, row in zip(_labels(result.rows), result.rows, strict=True) if row.error]
+    lines = [f"- {label} was not measured: {row.error}" for label, row in zip(_labels(result.rows), result.rows, strict=True) if row.error]
     notes = dict.fromkeys(row.soak_note for row in result.rows if row.soak is None and row.soak_note)
-    said += [f"- No temperatures: {note}." for note in notes]
-    return ["\n".join(said)] if said else []
+    lines += [f"- No temperatures: {note}." for note in notes]
+    return ["\n".join(lines)] if lines else []
 
 
 def _bars(result: BenchmarkResult) -> str:
@@ -202,7 +202,7 @@ def _change(how: Change, before: float | None, after: float | None, unit: str, *
 
 # ---- plots -----------------------------------------------------------------------------------------------------------
 
-#: Okabe and Ito's palette, told apart by colour-blind eyes.
+#: Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999")
 DOTS_PER_INCH = 120
 

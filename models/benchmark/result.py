@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from engine.runtime.session_pool import Precision
+from models.benchmark.machine import Machine
 
 FULL_PRECISION = Precision.FP32.value
 #: Bars are for SenseVoice-Small: 234 M parameters are 936 MB in FP32. Smaller bundles are mostly library and start-up.
@@ -20,30 +21,8 @@ BARS: Mapping[str, tuple[str, float]] = {
     "RSS after opening": ("rss_open_mb", 0.36),
     f"latency at {BAR_DURATION_S} s": (f"asr_p50_ms_{BAR_DURATION_S}s", 0.36),
 }
-#: Figures of which a ratio says nothing: they belong to the process or to the recording.
+#: Figures without a ratio: they belong to the process or to the recording.
 NO_RATIO = frozenset({"rss_base_mb", "vad_rss_base_mb", "speech_share", "soak_s"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Machine:
-    """Where and when the figures were taken."""
-
-    cpu: str
-    physical_cores: int
-    logical_cores: int
-    flags: tuple[str, ...]
-    memory_mb: int
-    system: str
-    python: str
-    onnxruntime: str
-    when: str
-
-    def __str__(self) -> str:
-        flags = " ".join(self.flags) or "no 8-bit instructions"
-        return (
-            f"{self.cpu}, {self.physical_cores} cores ({self.logical_cores} logical), {flags}, {self.memory_mb} MB, {self.system}, "
-            f"Python {self.python}, ONNX Runtime {self.onnxruntime}, {self.when}"
-        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,16 @@ counted on our side. Nothing is carried over from a claim into a figure of ours.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
+import yaml
+
+from engine.files.typed_values import typed
 from models.benchmark.result import FULL_PRECISION, BenchmarkResult
 
 Scores = Mapping[str, Any]
@@ -55,148 +60,11 @@ class Claim:
     counted: str
 
 
-_ASR, _VAD = Tutorial.QUANTIZATION, Tutorial.VAD
-
-CLAIMS: tuple[Claim, ...] = (
-    Claim(tutorial=_ASR, row="model size", unit="MB", before=1800, after=460, figure="asr_mb", counted="the ASR graph with its weights"),
-    Claim(
-        tutorial=_ASR,
-        row="cold start",
-        unit="s",
-        before=8.2,
-        after=3.1,
-        figure="cold_start_s",
-        digits=2,
-        counted="process start, imports, opening, a first clip of 3 s; files in the page cache",
-    ),
-    Claim(
-        tutorial=_ASR,
-        row="10 s of audio",
-        unit="s",
-        before=1.4,
-        after=0.6,
-        figure="asr_p50_ms_10s",
-        scale=0.001,
-        digits=3,
-        counted="ASR graph and decoding, median",
-    ),
-    Claim(
-        tutorial=_ASR,
-        row="GPU memory",
-        unit="GB",
-        before=2.1,
-        after=1.2,
-        figure="gpu_memory_mb",
-        scale=0.001,
-        digits=2,
-        counted="growth of the GPU's used memory; INT8 is a CPU precision here",
-    ),
-    Claim(
-        tutorial=_ASR,
-        row="WER",
-        unit="%",
-        before=8.7,
-        after=9.1,
-        change=Change.DIFFERENCE,
-        score=("wer", "rate"),
-        scale=100,
-        digits=2,
-        counted="on the recordings of the evaluation",
-    ),
-    Claim(
-        tutorial=_VAD, row="model size", unit="MB", stated="−75.7 %", figure="vad_mb", digits=2, counted="the VAD graph with its weights"
-    ),
-    Claim(
-        tutorial=_VAD,
-        row="memory",
-        unit="MB",
-        stated="−62.9 %",
-        figure="vad_rss_open_mb",
-        counted="RSS of a process that opened the VAD graph alone; most of it is Python and ONNX Runtime",
-    ),
-    Claim(
-        tutorial=_VAD,
-        row="CPU use",
-        unit="ms",
-        stated="−60 %",
-        figure="vad_cpu_s_per_audio_s",
-        scale=1000,
-        digits=2,
-        counted="CPU time per second of audio, features included",
-    ),
-    Claim(
-        tutorial=_VAD,
-        row="10 s of audio",
-        unit="s",
-        before=4.72,
-        after=1.18,
-        figure="vad_p50_ms_10s",
-        scale=0.001,
-        digits=4,
-        counted="VAD graph and end-point detection, median",
-    ),
-    Claim(
-        tutorial=_VAD,
-        row="temperature after 10 minutes",
-        unit="°C",
-        before=72,
-        after=58,
-        change=Change.DIFFERENCE,
-        figure="temperature_after_c",
-        counted="processor package at the end of the soak run of the whole path",
-    ),
-    Claim(
-        tutorial=_VAD,
-        row="boundaries that moved at most 10 ms",
-        unit="%",
-        stated="all",
-        change=Change.DIFFERENCE,
-        score=("vad", "boundaries", "within_10_ms"),
-        scale=100,
-        one_sided=True,
-        counted="INT8 against FP32, boundaries without a partner included",
-    ),
-    Claim(
-        tutorial=_VAD,
-        row="VAD F1",
-        unit="%",
-        before=92.4,
-        after=92.1,
-        change=Change.DIFFERENCE,
-        score=("vad", "to_labels", "f1"),
-        scale=100,
-        digits=2,
-        counted="frames against hand-made labels",
-    ),
-    Claim(
-        tutorial=_VAD,
-        row="10 % L1 pruning, then INT8: size",
-        unit="MB",
-        after=38.5,
-        precision="int8-pruned",
-        figure="vad_mb",
-        digits=2,
-        counted="the VAD graph on disk; zeros take as much room as other numbers until a file is compressed",
-    ),
-    Claim(
-        tutorial=_VAD,
-        row="10 % L1 pruning, then INT8: F1",
-        unit="%",
-        after=91.8,
-        change=Change.DIFFERENCE,
-        precision="int8-pruned",
-        score=("vad", "to_labels", "f1"),
-        scale=100,
-        digits=2,
-        counted="frames against hand-made labels",
-    ),
-    Claim(
-        tutorial=_VAD,
-        row="slimmer page (no microphone, WAV only)",
-        stated="−60 MB",
-        counted="a benchmark opens no page; ours keeps the microphone and every format",
-    ),
-)
+@functools.cache
+def published_claims() -> tuple[Claim, ...]:
+    """Every row of both tutorials, in their order, out of ``tutorial_claims.yaml``."""
+    rows = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+    return typed([{**row, "tutorial": tutorial} for tutorial, found in rows.items() for row in found], tuple[Claim, ...])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +79,7 @@ class ClaimBesideOurs:
 
 def beside_ours(result: BenchmarkResult, folder: str, evaluation: Scores | None = None) -> list[ClaimBesideOurs]:
     """Every claim beside one bundle's figures; ``evaluation`` is the JSON of ``python -m models evaluate`` for that bundle."""
-    return [_beside(claim, result, folder, evaluation) for claim in CLAIMS]
+    return [_beside(claim, result, folder, evaluation) for claim in published_claims()]
 
 
 def _beside(claim: Claim, result: BenchmarkResult, folder: str, evaluation: Scores | None) -> ClaimBesideOurs:

@@ -37,16 +37,13 @@ def bundle_to_change(bundle: Path, output: Path | None) -> Iterator[Path]:
         raise BundleExistsError(folder=output)
     source = Bundle.load(bundle)
     output.parent.mkdir(parents=True, exist_ok=True)
-    require_space(output.parent, sum(source.file_bytes.values()))
+    require_space(output.parent, sum(entry.bytes for entry in source.files.values()))
     with claimed_folder(output.parent, ".copy-") as temporary:
         copy = temporary / output.name
         copy.mkdir()
-        for name in source.file_bytes:
+        for name in source.files:
             shutil.copyfile(source.path(name), copy / name)
-        fields = read_manifest(bundle)
-        for own in ("files", "format"):
-            fields.pop(own)
-        write_manifest(copy, {**fields, "name": output.name})
+        write_manifest(copy, {**read_manifest(bundle), "name": output.name})
         yield copy
         copy.rename(output)
     log.info("%s is a copy of %s", output, bundle)

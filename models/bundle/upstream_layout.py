@@ -1,4 +1,4 @@
-"""What every bundle shares with upstream: the rows of the prompt table, the layout of tokens.txt, what a graph says about itself."""
+"""What every bundle shares with upstream: the rows of the prompt table, the layout of tokens.txt, the metadata of graphs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RANDOM = "Random weights in SenseVoice-Small's shape: for measuring size, speed 
 
 
 def full_size_fields(*, name: str, description: str, is_random: bool, **own: Any) -> dict[str, Any]:
-    """What ``bundle.json`` says of a SenseVoice-Small of full size, with the fields that only this one has."""
+    """The fields of ``bundle.json`` for a SenseVoice-Small of full size; ``own`` are those that differ."""
     return {
         "name": name,
         "kind": "sensevoice-small",

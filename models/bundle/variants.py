@@ -22,6 +22,11 @@ MODELS = ("asr", "vad")
 STAGING = ".recipe-"
 
 
+def graph_files(graph: Path) -> list[Path]:
+    """A graph's file, and the one with its external weights: those of them that exist."""
+    return [path for path in (graph, graph.with_name(f"{graph.name}.data")) if path.exists()]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """What a recipe starts from: a bundle's FP32 graphs."""
@@ -51,8 +56,7 @@ class Source:
     @property
     def file_bytes(self) -> int:
         """Size of both graphs with their external weights."""
-        named = [path for graph in (self.asr, self.vad) for path in (graph, graph.with_name(graph.name + ".data"))]
-        return sum(path.stat().st_size for path in named if path.exists())
+        return sum(path.stat().st_size for graph in (self.asr, self.vad) for path in graph_files(graph))
 
 
 #: Writes ``asr.<variant>.onnx`` and ``vad.<variant>.onnx`` into a folder, and answers what ``bundle.json`` is to say of the recipe.
@@ -91,18 +95,14 @@ def _clear_leftovers(folder: Path) -> None:
 
 
 def record_variant(folder: Path, variant: str, files: Mapping[str, str], record: Mapping[str, Any], *, others: Mapping[str, Any]) -> None:
-    """Name a variant in ``bundle.json``, with its recipe's record and the recordings that the recipe listened to."""
+    """Name a variant in ``bundle.json``, with its recipe's record and the recordings that the recipe used."""
     manifest = read_manifest(folder)
     graphs = {model: name if (folder / name).exists() else f"{model}.fp32.onnx" for model, name in files.items()}
     manifest["variants"] = {**others, variant: graphs}
     kept = {key: value for key, value in record.items() if key != "used_recordings"}
     if kept:
         manifest.setdefault("recipes", {})[variant] = kept
-    used = manifest.setdefault("used_recordings", {})
     for purpose, sums in dict(record.get("used_recordings", {})).items():
+        used = manifest.setdefault("used_recordings", {})
         used[purpose] = sorted({*used.get(purpose, []), *sums})
-    if not used:
-        manifest.pop("used_recordings")
-    manifest.pop("files")
-    manifest.pop("format")
     write_manifest(folder, manifest)

@@ -1,7 +1,7 @@
 """Folders of recordings → Recording lists, each set aside for calibration, tuning or test.
 
 What a recording is for depends on a hash of its speaker alone (of its file where a set has one speaker, or names none):
-it never moves when recordings are added, and no speaker calibrates a model and judges it as well.
+it never moves when recordings are added, and no speaker both calibrates and tests a model.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 AUDIO_SUFFIXES = frozenset({".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".mp4", ".ogg", ".opus", ".wav", ".webm"})
 CALIBRATION_SHARE = 0.3
 TUNING_SHARE = 0.2
-#: Where the speakers are named that the starter bundle (``models.starter``) never learnt from.
+#: Where the speakers are named that the starter bundle (``models.starter``) was not trained on.
 STARTER_CONFIG = Path(__file__).resolve().parent.parent / "starter" / "config.yaml"
 
 _TONED_SYLLABLES = re.compile(r"[a-zü:]+[1-5]( [a-zü:]+[1-5])*")
@@ -42,7 +42,7 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """One audio file and what is known of it; None or "" where nobody wrote it down."""
+    """One audio file and what is known of it; None or "" where that is unknown."""
 
     path: Path
     source: str
@@ -105,7 +105,7 @@ def _recording(folder: Path, row: dict[str, str], *, has_turns: bool) -> Recordi
 
 
 def _text_and_label(row: dict[str, str], language: str) -> tuple[str | None, str | None]:
-    """What was said and which class it is: a ``label`` is the transcript, unless ``text`` or the notes have that, or nobody speaks."""
+    """The transcript and the class: a ``label`` is the transcript, unless ``text`` or the notes have that, or there is no speech."""
     label = row.get("label", "").strip() or None
     spoken = _SPOKEN.search(row.get("notes", ""))
     if "text" in row:
@@ -114,7 +114,7 @@ def _text_and_label(row: dict[str, str], language: str) -> tuple[str | None, str
         return spoken.group(1).strip(), label
     if not language:
         return None, label
-    toned = label is not None and _TONED_SYLLABLES.fullmatch(label)  # nothing that a recognizer would write
+    toned = label is not None and _TONED_SYLLABLES.fullmatch(label)  # no text that a recognizer writes
     return (None if toned else label), None
 
 
@@ -162,10 +162,10 @@ def purpose_of(recording: Recording) -> Purpose:
 
 
 def starter_recordings(data: Path) -> dict[Purpose, list[Recording]]:
-    """The recordings for the starter bundle: what it learnt from may calibrate it, only speakers and words it never heard judge it.
+    """The recordings for the starter bundle: what it was trained on may calibrate it, only speakers and words that are new to it test it.
 
-    Of the sets it learnt from, the training part calibrates and the held-out part tunes and tests; sets that it never saw are shared
-    out as for any bundle. Sets that are not there are left out. Raises RecordingsError as :func:`read_recordings`.
+    Of the sets it was trained on, the training part calibrates and the held-out part tunes and tests; sets that are new to it are
+    shared out as for any bundle. Sets that are not there are left out. Raises RecordingsError as :func:`read_recordings`.
     """
     import yaml
 
@@ -177,28 +177,28 @@ def starter_recordings(data: Path) -> dict[Purpose, list[Recording]]:
     root = Path(data).resolve().parent if (Path(data) / LABELS).is_file() else Path(data).resolve()  # one set alone, or a folder of them
     absent = set(READERS) - {recording.source for recording in recordings}
     try:
-        learnt = {utterance.path: utterance for utterance in read_corpus(root, config, without=absent)}
+        trained_on = {utterance.path: utterance for utterance in read_corpus(root, config, without=absent)}
     except CorpusError as error:
         raise RecordingsError(str(error)) from error
     shared: dict[Purpose, list[Recording]] = {purpose: [] for purpose in Purpose}
-    by_file = _drawn_by_file(recordings, learnt)
+    by_file = _drawn_by_file(recordings, trained_on)
     for recording in recordings:
-        utterance = learnt.get(recording.path)
+        utterance = trained_on.get(recording.path)
         if utterance is not None:
             known = replace(recording, text=utterance.text or None)
             recording = _as_learnt(known, held_out=utterance.split == "test", by_file=recording.group in by_file)  # noqa: PLW2901 - the same one, with what the corpus knows of it
         elif recording.source in READERS:
-            continue  # too long, or nothing that its units can spell: neither trained on nor held out
+            continue  # too long, or a text its units cannot write: neither trained on nor held out
         shared[purpose_of(recording)].append(recording)
     return shared
 
 
-def _drawn_by_file(recordings: Iterable[Recording], learnt: Mapping[Path, Utterance]) -> set[str]:
+def _drawn_by_file(recordings: Iterable[Recording], trained_on: Mapping[Path, Utterance]) -> set[str]:
     """Groups that cannot be shared out whole: voices that were trained on too (words were held out), and a set's only held-out voice."""
     trained: set[str] = set()
     held_out: dict[str, set[str]] = defaultdict(set)
     for recording in recordings:
-        utterance = learnt.get(recording.path)
+        utterance = trained_on.get(recording.path)
         if utterance is not None and utterance.split == "train":
             trained.add(recording.group)
         elif utterance is not None:
@@ -215,7 +215,7 @@ def _as_learnt(recording: Recording, *, held_out: bool, by_file: bool) -> Record
 
 
 def select(recordings: Sequence[Recording], purpose: Purpose, *, limit: int | None = None, seed: int = 9527) -> list[Recording]:
-    """The recordings set aside for a purpose, at most ``limit``: sources take turns, and within each its languages and labels.
+    """The recordings set aside for a purpose, at most ``limit``: sources in rotation, and within each its languages and labels.
 
     The order is drawn from the seed and each recording's name: the same folder always gives the same list.
     """
@@ -228,11 +228,11 @@ def select(recordings: Sequence[Recording], purpose: Purpose, *, limit: int | No
     for labels in strata.values():
         for stratum in labels.values():
             stratum.sort(key=lambda recording: draw(f"{seed}/{recording.source}/{recording.path.name}"))
-    chosen = _take_turns([_take_turns([labels[name] for name in sorted(labels)]) for _, labels in sorted(strata.items())])
+    chosen = _in_rotation([_in_rotation([labels[name] for name in sorted(labels)]) for _, labels in sorted(strata.items())])
     return chosen[:limit]
 
 
-def _take_turns(queues: Sequence[Sequence[Recording]]) -> list[Recording]:
+def _in_rotation(queues: Sequence[Sequence[Recording]]) -> list[Recording]:
     """The first of every queue, then the second of every one, …"""
     longest = max((len(queue) for queue in queues), default=0)
     return [queue[turn] for turn in range(longest) for queue in queues if turn < len(queue)]

@@ -1,7 +1,7 @@
 """A bundle's precisions on recordings that neither calibrated nor tuned them, through the engine, one segment at a time as deployed.
 
-Each recording is decoded once and transcribed in every precision. Error rates, tags and speech are compared with what was written
-down where it was, and always with the reference precision.
+Each recording is decoded once and transcribed in every precision. Error rates, tags and speech are compared with
+the labels where there are any, and always with the reference precision.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from pathlib import Path
 
 from engine.bundle import Bundle
 from engine.compare.compare import pair_segments
-from engine.errors import UnknownPrecisionError
 from engine.files.content import sha256_of
 from engine.runtime.session_pool import Precision
 from engine.transcript import Segment
-from models.bundle.manifest import read_manifest
 from models.evaluate.datasets import Purpose, Recording, read_recordings, select, starter_recordings
 from models.evaluate.evaluation import FAMILIES, ErrorRate, Evaluation, Scores
 from models.evaluate.frame_agreement import FrameAgreement, agreements
@@ -35,7 +33,8 @@ from models.evaluate.metrics import (
     total,
     vad_scores,
 )
-from models.evaluate.run import Heard, Item, Progress, listen
+from models.evaluate.run import Item, Recognized, recognize_all
+from models.jobs.progress import report
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +51,6 @@ def evaluate(
     limit: int | None = None,
     seed: int = 9527,
     device: str = "cpu",
-    progress: Progress | None = None,
 ) -> Evaluation:
     """Measure ``precisions`` of a bundle (all that suit the device, if none are named) on the test recordings of a folder.
 
@@ -62,22 +60,20 @@ def evaluate(
     """
     loaded = Bundle.load(bundle)
     names = _names(loaded, precisions, reference=reference, device=device)
-    tell = progress or _silent
-    manifest = read_manifest(Path(bundle))
-    chosen, left_out = recordings_that_may_judge(loaded, data, used=manifest.get("used_recordings", {}), limit=limit, seed=seed)
-    items, unreadable = listen(loaded, chosen, names, data=data, device=device, tell=lambda share, stage: tell(0.8 * share, stage))
+    chosen, left_out = recordings_to_test(loaded, data, used=loaded.used_recordings, limit=limit, seed=seed)
+    items, unreadable = recognize_all(loaded, chosen, names, data=data, device=device)
     if not items:
         raise RecordingsError(f"none of the {len(chosen)} test recordings in {data} can be read; the first: {unreadable[0]}")
-    frames = _frames(loaded, items, names, device=device, tell=lambda share, stage: tell(0.8 + 0.2 * share, stage))
+    frames = _frames(loaded, items, names, device=device)
     groups = _groups(items)
-    judge = _Judge(items, frames, languages=loaded.languages, reference=reference, seed=seed)
-    scores = {name: {group: judge.scores(name, members) for group, members in groups.items()} for name in names}
-    tell(1.0, "done")
+    scorer = _Scorer(items, frames, languages=loaded.languages, reference=reference, seed=seed)
+    scores = {name: {group: scorer.scores(name, members) for group, members in groups.items()} for name in names}
+    report(1.0, "done")
     return Evaluation(
         bundle=loaded.name,
         version=loaded.version,
         reference=reference,
-        random_weights=manifest.get("weights") == "random",
+        random_weights=loaded.is_random,
         seed=seed,
         recordings=len(items),
         seconds=sum(item.recording.duration_s for item in items),
@@ -86,25 +82,18 @@ def evaluate(
     )
 
 
-def _silent(share: float, stage: str) -> None:
-    del share, stage
-
-
 def _names(bundle: Bundle, precisions: Sequence[str] | None, *, reference: str, device: str) -> list[str]:
     """The reference first, then what was asked for, or every precision that is meant for the device."""
-    other = "int8" if device == "cuda" else "fp16"
-    asked = [name for name in bundle.variants if not name.startswith(other)] if precisions is None else list(precisions)
-    names = list(dict.fromkeys([reference, *asked]))
+    names = list(dict.fromkeys([reference, *(bundle.precisions_for(device) if precisions is None else precisions)]))
     for name in names:
-        if name not in bundle.variants:
-            raise UnknownPrecisionError(precision=name, known=bundle.variants)
+        bundle.variant(name)
     return names
 
 
-def recordings_that_may_judge(
+def recordings_to_test(
     bundle: Bundle, data: Path, *, used: Mapping[str, Iterable[str]], limit: int | None, seed: int
 ) -> tuple[list[Recording], list[str]]:
-    """The recordings that may judge a bundle, and a line for each that would but was used: ``used[purpose]`` lists sha256 sums.
+    """The recordings to test a bundle with, and a line for each that is left out because it was used: ``used[purpose]`` lists sha256 sums.
 
     Raises RecordingsError where none remains.
     """
@@ -127,16 +116,16 @@ def recordings_that_may_judge(
         log.warning("%d test recordings left out, the first: %s", len(left_out), left_out[0])
     if not kept:
         reason = f"; {len(left_out)} were used already, as {left_out[0]}" if left_out else ""
-        raise RecordingsError(f"no recordings in {data} that may judge {bundle.name}{reason}; add recordings of other speakers")
+        raise RecordingsError(f"no recordings in {data} left to test {bundle.name} with{reason}; add recordings of other speakers")
     return select(kept, Purpose.TEST, limit=limit, seed=seed), left_out
 
 
-def _frames(bundle: Bundle, items: Sequence[Item], names: Sequence[str], *, device: str, tell: Progress) -> dict[str, list[FrameAgreement]]:
+def _frames(bundle: Bundle, items: Sequence[Item], names: Sequence[str], *, device: str) -> dict[str, list[FrameAgreement]]:
     """Logits of each precision against the reference's (the first name): one FrameAgreement for each item that keeps its features."""
     graphs = {name: bundle.path(bundle.variant(name).asr) for name in names}
     found: dict[str, list[FrameAgreement]] = {}
     for index, name in enumerate(names):
-        tell(index / len(names), "frames")
+        report(0.8 + 0.2 * index / len(names), "compare frames")
         clips = (item.features for item in items if item.features is not None)
         found[name] = list(agreements(graphs[names[0]], graphs[name], clips, device=device))
     return found
@@ -155,7 +144,7 @@ def _groups(items: Sequence[Item]) -> dict[str, list[int]]:
     return groups
 
 
-class _Judge:
+class _Scorer:
     """Scores any precision over any group of items."""
 
     def __init__(
@@ -170,9 +159,9 @@ class _Judge:
         self._items, self._frames, self._reference, self._seed = items, frames, reference, seed
         self._counts = {
             (name, characters): {
-                index: error_counts(str(item.recording.text), item.heard[name].text, characters=characters)
+                index: error_counts(str(item.recording.text), item.recognized[name].text, characters=characters)
                 for index, item in enumerate(items)
-                if _can_be_spelt(item.recording, languages) and (characters or item.recording.language not in UNSPACED)
+                if _has_text(item.recording, languages) and (characters or item.recording.language not in UNSPACED)
             }
             for name in frames
             for characters in (True, False)
@@ -183,8 +172,8 @@ class _Judge:
         items = [self._items[index] for index in members]
         compared = sum((self._frames[name][index] for index in members if index < len(self._frames[name])), FrameAgreement())
         other = name != self._reference
-        pairs = [(item.heard[self._reference], item.heard[name]) for item in items]
-        labelled = [(item.turns, item.heard[name]) for item in items if item.turns is not None]
+        pairs = [(item.recognized[self._reference], item.recognized[name]) for item in items]
+        labelled = [(item.turns, item.recognized[name]) for item in items if item.turns is not None]
         return Scores(
             recordings=len(items),
             cer=self._error_rate(name, members, characters=True),
@@ -195,24 +184,26 @@ class _Judge:
             tags_to_labels=_labelled_tags(items, name),
             vad_to_reference=sum((vad_scores(one.decisions, two.decisions) for one, two in pairs), VadScores()) if other else None,
             boundaries=sum((boundary_errors(one.spans, two.spans) for one, two in pairs), BoundaryErrors()) if other else None,
-            vad_to_labels=sum((vad_scores(turns, heard.detected) for turns, heard in labelled), VadScores()) if labelled else None,
+            vad_to_labels=sum((vad_scores(turns, recognized.detected) for turns, recognized in labelled), VadScores())
+            if labelled
+            else None,
         )
 
     def _error_rate(self, name: str, members: Sequence[int], *, characters: bool) -> ErrorRate | None:
-        counts, reference = self._of(name, members, characters), self._of(self._reference, members, characters)
+        counts, reference = self._counts_of(name, members, characters), self._counts_of(self._reference, members, characters)
         interval = rate_interval(counts, seed=self._seed) if counts else None
         if interval is None:
             return None
         difference = None if name == self._reference else rate_difference(reference, counts, seed=self._seed)
         return ErrorRate(utterances=len(counts), counts=total(counts), interval=interval, difference=difference)
 
-    def _of(self, name: str, members: Sequence[int], characters: bool) -> list[ErrorCounts]:
+    def _counts_of(self, name: str, members: Sequence[int], characters: bool) -> list[ErrorCounts]:
         counts = self._counts[name, characters]
         return [counts[index] for index in members if index in counts]
 
 
-def _can_be_spelt(recording: Recording, languages: Sequence[str]) -> bool:
-    """Whether the recording has a text, in a language that the bundle says it knows."""
+def _has_text(recording: Recording, languages: Sequence[str]) -> bool:
+    """Whether the recording has a text, in a language that the bundle lists."""
     return bool(recording.text) and (not recording.language or recording.language in languages)
 
 
@@ -222,7 +213,7 @@ def _tags(segment: Segment | None) -> dict[str, str]:
     return {"language": segment.language.value, "emotion": segment.emotion.value, "event": segment.event.value}
 
 
-def _paired_tags(pairs: Sequence[tuple[Heard, Heard]]) -> dict[str, TagAgreement]:
+def _paired_tags(pairs: Sequence[tuple[Recognized, Recognized]]) -> dict[str, TagAgreement]:
     """Tags of the segments that overlap most; a segment without partner is paired with none."""
     both = [(_tags(one), _tags(two)) for left, right in pairs for one, two in pair_segments(left.segments, right.segments)]
     return {family: tag_agreement([one[family] for one, _ in both], [two[family] for _, two in both]) for family in FAMILIES}
@@ -230,9 +221,9 @@ def _paired_tags(pairs: Sequence[tuple[Heard, Heard]]) -> dict[str, TagAgreement
 
 def _labelled_tags(items: Sequence[Item], name: str) -> dict[str, TagAgreement]:
     """Tags of each recording's longest segment against its labels."""
-    said: dict[str, list[tuple[str, str]]] = {family: [] for family in FAMILIES}
+    pairs: dict[str, list[tuple[str, str]]] = {family: [] for family in FAMILIES}
     for item in items:
-        longest = max(item.heard[name].segments, key=lambda segment: segment.end_ms - segment.start_ms, default=None)
+        longest = max(item.recognized[name].segments, key=lambda segment: segment.end_ms - segment.start_ms, default=None)
         for family, tag in item.tags.items():
-            said[family].append((tag, _tags(longest)[family]))
-    return {family: tag_agreement([tag for tag, _ in rows], [tag for _, tag in rows]) for family, rows in said.items()}
+            pairs[family].append((tag, _tags(longest)[family]))
+    return {family: tag_agreement([tag for tag, _ in rows], [tag for _, tag in rows]) for family, rows in pairs.items()}

@@ -138,7 +138,7 @@ class Evaluation:
         return values
 
     def to_markdown(self) -> str:
-        """One table, a row for each precision over all recordings, and a line that says what was measured on what."""
+        """One table, a row for each precision over all recordings, and a line about the recordings."""
         titles = [
             "precision",
             "CER % [95 %]",
@@ -157,12 +157,12 @@ class Evaluation:
         ]
         lines = [_row(titles), _row(["---"] * len(titles))]
         lines += [_row([precision, *self._cells(groups["all"])]) for precision, groups in self.scores.items()]
-        said = f"{self.bundle} {self.version}: {self.recordings} test recordings, {self.seconds / 60:.1f} minutes, seed {self.seed}"
+        line = f"{self.bundle} {self.version}: {self.recordings} test recordings, {self.seconds / 60:.1f} minutes, seed {self.seed}"
         if self.random_weights:
-            said += "; the weights are random, so nothing here tells how well it recognizes: only how alike the precisions are"
+            line += "; the weights are random, so the table shows how alike the precisions are, not how well they recognize"
         if self.left_out:
-            said += f"; {len(self.left_out)} left out, the first: {self.left_out[0]}"
-        return "\n".join([*lines, "", f"{said}."])
+            line += f"; {len(self.left_out)} left out, the first: {self.left_out[0]}"
+        return "\n".join([*lines, "", f"{line}."])
 
     def _cells(self, scores: Scores) -> list[str]:
         words = [RANDOM] * 4 if self.random_weights else _error_cells(scores)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from engine.runtime.session import Session, release_memory
 from engine.speech.recognizer import PROMPT_POSITIONS
 from engine.tags import TextNorm
 from models.bundle.upstream_layout import PROMPT_LANGUAGE, PROMPT_TEXTNORM
-from models.evaluate.metrics import argmax_agreement, blank_frames, frame_kl, top_margin
+from models.evaluate.metrics import Summed, argmax_agreement, blank_frames, frame_kl, top_margin
 from models.export.cpu_graph.head import logits_of
 from models.export.probe import probe_graph
 
@@ -34,7 +34,7 @@ Features = NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrameAgreement:
+class FrameAgreement(Summed):
     """The right ASR graph against the left one, in frames; agreements of several clips add up to that of all their frames."""
 
     frames: int = 0
@@ -46,8 +46,7 @@ class FrameAgreement:
     max_kl: float = 0.0
 
     def __add__(self, other: FrameAgreement) -> FrameAgreement:
-        sums = {field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)}
-        return FrameAgreement(**{**sums, "max_kl": max(self.max_kl, other.max_kl)})
+        return replace(super().__add__(other), max_kl=max(self.max_kl, other.max_kl))
 
     @property
     def agreement(self) -> float | None:
@@ -109,13 +108,8 @@ def with_logits(graph: Path) -> Iterator[Path]:
         yield path
 
 
-def agreement(left: Path, right: Path, features: Iterable[Features], *, device: str = "cpu") -> FrameAgreement:
-    """Run two ASR graphs on the same features and compare their logits: clips of (T, 560) float32 -> FrameAgreement over all frames."""
-    return sum(agreements(left, right, features, device=device), FrameAgreement())
-
-
 def agreements(left: Path, right: Path, features: Iterable[Features], *, device: str = "cpu") -> Iterator[FrameAgreement]:
-    """As :func:`agreement`, clip by clip.
+    """Run two ASR graphs on the same features and compare their logits: clips of (T, 560) float32 -> a FrameAgreement each.
 
     The four prompt positions are left out: they hold tags. KL is KL(left ‖ right) in nats. Raises GraphContractError.
     """

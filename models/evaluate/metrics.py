@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol, Self
 
 import jiwer
 import numpy as np
@@ -23,14 +23,22 @@ Bools = NDArray[np.bool_]
 SEED = 9527
 DRAWS = 1000
 BLANK_ID = 0
-#: Languages written without spaces: a word error rate says nothing there.
+#: Languages written without spaces: a word error rate means nothing there.
 UNSPACED = frozenset({"zh", "yue", "ja"})
 
 _KL_BLOCK_FRAMES = 64  # 25 055 float64 logits a frame: 13 MB a block
 
 
+@dataclass(frozen=True)
+class Summed:
+    """Counts that add up field by field."""
+
+    def __add__(self, other: Self) -> Self:
+        return replace(self, **{field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)})
+
+
 @dataclass(frozen=True, kw_only=True)
-class ErrorCounts:
+class ErrorCounts(Summed):
     """Edits that turn references into hypotheses, and how many units the references have."""
 
     substitutions: int = 0
@@ -48,22 +56,13 @@ class ErrorCounts:
         """(S + D + I) / N; None where the references are empty."""
         return self.errors / self.length if self.length else None
 
-    def __add__(self, other: ErrorCounts) -> ErrorCounts:
-        return ErrorCounts(
-            substitutions=self.substitutions + other.substitutions,
-            deletions=self.deletions + other.deletions,
-            insertions=self.insertions + other.insertions,
-            length=self.length + other.length,
-        )
-
 
 def error_counts(reference: str, hypothesis: str, *, characters: bool) -> ErrorCounts:
     """Edits of one utterance, both sides normalized: by character for CER, by word for WER (Levenshtein alignment of jiwer).
 
     The space between two words is a character of a CER.
     """
-    said, heard = normalize_text(reference), normalize_text(hypothesis)
-    aligned = (jiwer.process_characters if characters else jiwer.process_words)(said, heard)
+    aligned = (jiwer.process_characters if characters else jiwer.process_words)(normalize_text(reference), normalize_text(hypothesis))
     return ErrorCounts(
         substitutions=aligned.substitutions,
         deletions=aligned.deletions,
@@ -138,7 +137,7 @@ def _drawn_rates(systems: Sequence[Sequence[ErrorCounts]], *, draws: int, seed: 
 
 
 def blank_frames(logits: Floats, *, blank_id: int = BLANK_ID) -> int:
-    """How many frames say nothing, their arg-max being blank: logits (T, V). Blank rate = blank frames / frames."""
+    """How many frames are blank by their arg-max: logits (T, V). Blank rate = blank frames / frames."""
     return int((logits.argmax(axis=-1) == blank_id).sum())
 
 
@@ -153,7 +152,8 @@ def top_margin(logits: Floats) -> Floats:
     return np.asarray(best[:, 1] - best[:, 0])
 
 
-def _log_softmax(logits: Floats) -> Floats:
+def log_softmax(logits: Floats) -> Floats:
+    """Logits (…, V) -> log probabilities in float64."""
     shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
@@ -166,7 +166,7 @@ def frame_kl(left: Floats, right: Floats) -> Floats:
     divergences = np.empty(len(left))
     for start in range(0, len(left), _KL_BLOCK_FRAMES):
         stop = start + _KL_BLOCK_FRAMES
-        one, two = _log_softmax(left[start:stop]), _log_softmax(right[start:stop])
+        one, two = log_softmax(left[start:stop]), log_softmax(right[start:stop])
         divergences[start:stop] = (np.exp(one) * (one - two)).sum(axis=-1)
     return np.maximum(divergences, 0.0)  # rounding leaves -1e-17 where both are equal
 
@@ -195,21 +195,13 @@ def tag_agreement(left: Sequence[str], right: Sequence[str]) -> TagAgreement:
 
 
 @dataclass(frozen=True, kw_only=True)
-class VadScores:
-    """Frames of speech found, missed and made up; scores of several recordings add up to those of all their frames."""
+class VadScores(Summed):
+    """Frames of speech found, missed and wrongly found; scores of several recordings add up to those of all their frames."""
 
     hits: int = 0
     misses: int = 0
     false_alarms: int = 0
     rejections: int = 0
-
-    def __add__(self, other: VadScores) -> VadScores:
-        return VadScores(
-            hits=self.hits + other.hits,
-            misses=self.misses + other.misses,
-            false_alarms=self.false_alarms + other.false_alarms,
-            rejections=self.rejections + other.rejections,
-        )
 
     @property
     def f1(self) -> float | None:
@@ -221,7 +213,7 @@ class VadScores:
 
     @property
     def miss_rate(self) -> float | None:
-        """Misses / frames of speech; None where nobody speaks."""
+        """Misses / frames of speech; None where there is no speech."""
         speech = self.hits + self.misses
         return self.misses / speech if speech else None
 
@@ -268,14 +260,11 @@ def frames_in(spans: Iterable[Span], count: int) -> Bools:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BoundaryErrors:
+class BoundaryErrors(Summed):
     """How far the boundaries of matched spans lie apart, and how many boundaries found no partner."""
 
     errors_ms: tuple[int, ...] = ()
     unmatched: int = 0
-
-    def __add__(self, other: BoundaryErrors) -> BoundaryErrors:
-        return BoundaryErrors(errors_ms=self.errors_ms + other.errors_ms, unmatched=self.unmatched + other.unmatched)
 
     @property
     def median_ms(self) -> float | None:

@@ -1,8 +1,8 @@
-"""Recordings → how each precision of a bundle hears them, through the engine: decoded once, one segment at a time, as deployed."""
+"""Recordings → what each precision of a bundle recognizes in them, through the engine: decoded once, one segment at a time, as deployed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from engine.tags import Emotion, Event, Language
 from engine.transcript import Segment, Transcript
 from models.evaluate.datasets import Recording
 from models.evaluate.metrics import frames_in
+from models.jobs.progress import report
 from models.starter.corpus import ESC10_EVENTS, RAVDESS_EMOTIONS
 from models.starter.meetings import turns
 
@@ -29,13 +30,12 @@ from models.starter.meetings import turns
 FRAME_CLIPS = 50
 FRAME_CLIP_S = 30
 
-Progress = Callable[[float, str], None]
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heard:
+class Recognized:
     """One recording in one precision: text, segments, and which 10 ms frames (T,) are speech before and after the state machine."""
 
     text: str
@@ -51,18 +51,18 @@ class Heard:
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """One test recording, what its labels say, and how each precision heard it."""
+    """One test recording, what its labels say, and what each precision recognized."""
 
     recording: Recording
     tags: Mapping[str, str]
     turns: Bools | None
-    heard: Mapping[str, Heard]
+    recognized: Mapping[str, Recognized]
     #: (T, 560) for the recordings whose logits are compared.
     features: Floats | None
 
 
-def listen(
-    bundle: Bundle, recordings: Sequence[Recording], names: Sequence[str], *, data: Path, device: str, tell: Progress
+def recognize_all(
+    bundle: Bundle, recordings: Sequence[Recording], names: Sequence[str], *, data: Path, device: str
 ) -> tuple[list[Item], list[str]]:
     """Transcribe recordings in each precision: -> the readable ones, and a line for each that is not.
 
@@ -75,15 +75,15 @@ def listen(
     unreadable: list[str] = []
     try:
         for index, recording in enumerate(recordings):
-            tell(index / len(recordings), "recognize")
+            report(0.8 * index / len(recordings), "recognize")
             try:
                 waveform = load_audio(recording.path)
             except AudioError as error:
                 unreadable.append(str(error))
                 continue
             transcripts = {name: engine.transcribe(waveform, TranscribeOptions(precision=name, itn=False)) for name in names}
-            heard = {name: _heard(waveform, transcript) for name, transcript in transcripts.items()}
-            turns = _turns(recording, data, frames=len(heard[names[0]].decisions))
+            recognized = {name: _recognized(waveform, transcript) for name, transcript in transcripts.items()}
+            turns = _turns(recording, data, frames=len(recognized[names[0]].decisions))
             features = None
             if len(items) < FRAME_CLIPS:
                 features = frontend.asr_features(fbank(waveform.samples[: FRAME_CLIP_S * SAMPLE_RATE_HZ]))
@@ -92,7 +92,7 @@ def listen(
                     recording=recording,
                     tags=expected_tags(recording, languages=bundle.languages),
                     turns=turns,
-                    heard=heard,
+                    recognized=recognized,
                     features=features,
                 )
             )
@@ -101,10 +101,10 @@ def listen(
     return items, unreadable
 
 
-def _heard(waveform: Waveform, transcript: Transcript) -> Heard:
+def _recognized(waveform: Waveform, transcript: Transcript) -> Recognized:
     silence = np.asarray(1.0 - transcript.speech_track, np.float32)
     decibels = frame_decibels(waveform.samples, frames=len(silence))
-    return Heard(
+    return Recognized(
         text=transcript.text,
         segments=transcript.segments,
         decisions=speech_frames(silence, decibels, DEFAULT_OPTIONS.vad),
@@ -115,7 +115,7 @@ def _heard(waveform: Waveform, transcript: Transcript) -> Heard:
 def expected_tags(recording: Recording, *, languages: Sequence[str]) -> dict[str, str]:
     """What the labels say of a recording's language (if it is one of ``languages``), emotion and event, in the model's words.
 
-    Families that nobody labelled are not in it.
+    Families without a label are left out.
     """
     label = (recording.label or "").lower()
     expected: dict[str, str] = {}

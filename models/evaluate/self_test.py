@@ -1,12 +1,11 @@
-"""The official example recordings through every variant of a bundle, against their known texts: for whoever has the real weights.
+"""The official example recordings through every variant of a bundle, against their known texts: a check of the real weights.
 
-The texts are what others published for the same files, not what this project heard; published runs differ among themselves by a
+The texts are what others published for the same files, not this project's own output; published runs differ among themselves by a
 character, and so the verdict allows a small character error rate. The report is meant to be pasted into an issue.
 """
 
 from __future__ import annotations
 
-import platform
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,14 +19,12 @@ from engine.files.cache_folder import cache_folder
 from engine.options import TranscribeOptions
 from engine.pipeline import Engine
 from engine.runtime.cores import default_threads
-from engine.runtime.session import cpu_flags
 from engine.speech.endpointing import SpeechSpan
 from engine.transcript import Transcript
+from models.benchmark.machine import this_machine
 from models.evaluate.metrics import error_counts
 from models.evaluate.self_test_report import SelfTestReport, TextRow, VadRow
 
-#: Processor features that decide how INT8 is computed.
-TELLING_FLAGS = frozenset({"avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"})
 SUFFIXES = (".mp3", ".wav")
 WHERE = (
     "zh, en, yue, ja and ko lie in example/ of iic/SenseVoiceSmall (ModelScope) and FunAudioLLM/SenseVoiceSmall (Hugging Face), "
@@ -95,7 +92,7 @@ class RecordingsMissingError(LightVoiceError):
         super().__init__(f"the self-test lacks {', '.join(names)} (looked in {places}); {WHERE}")
 
 
-class Listener(Protocol):
+class TestedEngine(Protocol):
     """What the self-test needs of an engine."""
 
     def transcribe(self, recording: Waveform, options: TranscribeOptions, /) -> Transcript: ...
@@ -114,15 +111,16 @@ def self_test(bundle: Path, *, recordings: Path | None = None) -> SelfTestReport
     opened = Bundle.load(bundle)
     found = find_recordings([recordings] if recordings is not None else downloads(opened.name))
 
-    def listen(variant: str) -> Engine:
+    def open_engine(variant: str) -> Engine:
         return Engine(opened, precision=variant)
 
-    texts, vad = examine(listen, tuple(opened.variants), found)
+    texts, vad = examine(open_engine, tuple(opened.variants), found)
     return SelfTestReport(
         version=lightvoice_version(),
         bundle=f"{opened.name} {opened.version}".strip(),
         source=opened.source,
-        machine=describe_machine(),
+        machine=this_machine(),
+        threads=default_threads(),
         texts=texts,
         vad=vad,
     )
@@ -150,7 +148,7 @@ def find_recordings(places: Sequence[Path]) -> dict[str, Path]:
 
 
 def examine(
-    listen: Callable[[str], Listener], variants: Sequence[str], recordings: Mapping[str, Path]
+    open_engine: Callable[[str], TestedEngine], variants: Sequence[str], recordings: Mapping[str, Path]
 ) -> tuple[tuple[TextRow, ...], tuple[VadRow, ...]]:
     """Run each variant over the recordings: -> a row for every text, and a row for the VAD example, by variant."""
     audio = {stem: load_audio(path) for stem, path in recordings.items()}
@@ -158,16 +156,16 @@ def examine(
     vad: list[VadRow] = []
     for variant in variants:
         try:
-            listener = listen(variant)
+            engine = open_engine(variant)
         except LightVoiceError as error:
             texts += [_failed(known, variant, error) for known in KNOWN_TEXTS]
             vad.append(VadRow(variant=variant, expected=len(KNOWN_SEGMENTS_MS), error=str(error)))
             continue
         try:
-            texts += [_hear(listener, known, audio[known.stem], variant) for known in KNOWN_TEXTS]
-            vad.append(_detect(listener, audio[VAD_EXAMPLE], variant))
+            texts += [_recognize(engine, known, audio[known.stem], variant) for known in KNOWN_TEXTS]
+            vad.append(_detect(engine, audio[VAD_EXAMPLE], variant))
         finally:
-            listener.close()
+            engine.close()
     return tuple(texts), tuple(vad)
 
 
@@ -175,9 +173,9 @@ def _failed(known: KnownText, variant: str, error: LightVoiceError) -> TextRow:
     return TextRow(variant=variant, recording=known.stem, expected_language=known.language, expected=known.texts[0], error=str(error))
 
 
-def _hear(listener: Listener, known: KnownText, audio: Waveform, variant: str) -> TextRow:
+def _recognize(engine: TestedEngine, known: KnownText, audio: Waveform, variant: str) -> TextRow:
     try:
-        transcript = listener.transcribe(audio, TranscribeOptions(itn=False, precision=variant))
+        transcript = engine.transcribe(audio, TranscribeOptions(itn=False, precision=variant))
     except LightVoiceError as error:
         return _failed(known, variant, error)
     cer, expected = min((character_error_rate(text, transcript.text), text) for text in known.texts)
@@ -188,21 +186,21 @@ def _hear(listener: Listener, known: KnownText, audio: Waveform, variant: str) -
         expected_language=known.language,
         expected=expected,
         language="" if longest is None else longest.language.value,
-        heard=transcript.text,
+        recognized=transcript.text,
         cer=cer,
         tags="" if longest is None else f"{longest.emotion.value} {longest.event.value}",
     )
 
 
-def character_error_rate(expected: str, heard: str) -> float:
+def character_error_rate(expected: str, recognized: str) -> float:
     """CER of normalized texts without their spaces: SenseVoice's pieces part Korean words where writers do not."""
-    rate = error_counts("".join(expected.split()), "".join(heard.split()), characters=True).rate
+    rate = error_counts("".join(expected.split()), "".join(recognized.split()), characters=True).rate
     return 1.0 if rate is None else rate
 
 
-def _detect(listener: Listener, audio: Waveform, variant: str) -> VadRow:
+def _detect(engine: TestedEngine, audio: Waveform, variant: str) -> VadRow:
     try:
-        spans = listener.detect(audio, TranscribeOptions(precision=variant))
+        spans = engine.detect(audio, TranscribeOptions(precision=variant))
     except LightVoiceError as error:
         return VadRow(variant=variant, expected=len(KNOWN_SEGMENTS_MS), error=str(error))
     worst = None
@@ -219,16 +217,3 @@ def lightvoice_version() -> str:
         return str(project["project"]["version"])
     except (OSError, KeyError, tomllib.TOMLDecodeError):
         return "unknown"
-
-
-def describe_machine() -> dict[str, str]:
-    """What decides speed and rounding: system, processor features, threads, ONNX Runtime."""
-    import onnxruntime
-
-    flags = sorted(cpu_flags() & TELLING_FLAGS)
-    return {
-        "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-        "processor features": ", ".join(flags) or "none that matter, or not readable here",
-        "threads": str(default_threads()),
-        "ONNX Runtime": onnxruntime.__version__,
-    }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
+
+from models.benchmark.machine import Machine
 
 CER_LIMIT = 0.10
 BOUNDARY_LIMIT_MS = 30
@@ -12,14 +13,14 @@ BOUNDARY_LIMIT_MS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class TextRow:
-    """One recording in one variant: what was expected, what was heard; ``error`` where the variant could not be run."""
+    """One recording in one variant: the text expected and the text recognized; ``error`` where the variant could not be run."""
 
     variant: str
     recording: str
     expected_language: str
     expected: str
     language: str = ""
-    heard: str = ""
+    recognized: str = ""
     cer: float | None = None
     tags: str = ""
     error: str = ""
@@ -61,7 +62,8 @@ class SelfTestReport:
     version: str
     bundle: str
     source: str
-    machine: Mapping[str, str]
+    machine: Machine
+    threads: int
     texts: tuple[TextRow, ...]
     vad: tuple[VadRow, ...]
 
@@ -78,7 +80,8 @@ class SelfTestReport:
             "version": self.version,
             "bundle": self.bundle,
             "source": self.source,
-            "machine": dict(self.machine),
+            "machine": asdict(self.machine),
+            "threads": self.threads,
             "limits": {"cer": CER_LIMIT, "boundary_ms": BOUNDARY_LIMIT_MS},
             "texts": [row.to_dict() for row in self.texts],
             "vad": [row.to_dict() for row in self.vad],
@@ -91,13 +94,11 @@ class SelfTestReport:
         lines = [
             f"### LightVoice self-test: {'passed' if self.passed else 'FAILED'} ({good} of {len(rows)})",
             "",
-            f"LightVoice {self.version}, bundle {self.bundle} ({self.source})",
-            "",
-            *(f"- {name}: {value}" for name, value in self.machine.items()),
+            f"LightVoice {self.version}, bundle {self.bundle} ({self.source}); {self.threads} threads; {self.machine}",
             "",
             f"Texts (without ITN; the language must be right, CER at most {CER_LIMIT:.2f}):",
             "",
-            "| variant | recording | language | CER | tags | heard | verdict |",
+            "| variant | recording | language | CER | tags | recognized | verdict |",
             "|---|---|---|---|---|---|---|",
             *(_text_line(row) for row in self.texts),
             "",
@@ -113,7 +114,7 @@ class SelfTestReport:
 def _text_line(row: TextRow) -> str:
     language = row.language if row.language == row.expected_language else f"{row.language or '–'} (not {row.expected_language})"
     cer = "–" if row.cer is None else f"{row.cer:.3f}"
-    return _line(row.variant, row.recording, language, cer, row.tags, row.error or row.heard, _verdict(row.passed))
+    return _line(row.variant, row.recording, language, cer, row.tags, row.error or row.recognized, _verdict(row.passed))
 
 
 def _vad_line(row: VadRow) -> str:

@@ -32,6 +32,11 @@ class Source(StrEnum):
     MODELSCOPE = "modelscope"
     HUGGINGFACE = "huggingface"
 
+    @property
+    def label(self) -> str:
+        """As it calls itself."""
+        return {"modelscope": "ModelScope", "huggingface": "Hugging Face"}[self]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Repository:

@@ -1,1 +1,1 @@
-"""One command of the workshop as a subprocess with progress."""
+"""The commands of the workshop, their progress, and one of them as a process for the page."""

@@ -1,23 +1,23 @@
-"""How far a command is, said on stderr: to a person in words, to the page as one line of JSON a step.
+"""How far a command is, on stderr: in words for a person, as one line of JSON a step for the page.
 
-With ``LIGHTVOICE_PROGRESS=json`` in the environment a step is ``@progress {"fraction": 0.41, "text": "model.pt 412 / 936 MB",
-"eta_s": 65}`` and the place of what was made is ``@result {"path": "…"}``; :mod:`models.jobs.workshop` reads both. Without it a person
-reads lines, seldom enough to stay out of the way of the log.
+With ``LIGHTVOICE_PROGRESS=json`` in the environment a step is ``@progress {"text": "model.pt 412 / 936 MB", "fraction": 0.41,
+"eta_s": 65}`` and the place of what was made is ``@result {"path": "…"}``; :mod:`models.jobs.job` reads both. Without it a person
+reads lines, few enough to leave the log readable.
 """
 
 from __future__ import annotations
 
 import functools
-import json
 import math
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, TypeVar
+
+import msgspec
 
 VARIABLE = "LIGHTVOICE_PROGRESS"
 JSON_MODE = "json"
@@ -30,15 +30,15 @@ _CLEAR_LINE = "\r\x1b[2K"
 
 
 Item = TypeVar("Item")
+Note = TypeVar("Note", bound=msgspec.Struct)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """One step: the share done in [0, 1] and the seconds left where they are known, and what is being done."""
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """One step: what is being done, and the share done in [0, 1] and the seconds left where they are known."""
 
     text: str
-    fraction: float | None = None
-    eta_s: float | None = None
+    fraction: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    eta_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
 
     def __str__(self) -> str:
         share = "" if self.fraction is None else f" {100 * self.fraction:.0f} %"
@@ -47,7 +47,7 @@ class Progress:
 
 
 def report(fraction: float | None, text: str, eta_s: float | None = None) -> None:
-    """Say how far the command is: ``fraction`` in [0, 1], or None where nobody knows. Cheap; may be called for every block of a file."""
+    """Report how far the command is: ``fraction`` in [0, 1], or None where unknown. Cheap: may be called for every block of a file."""
     share = None if fraction is None else min(1.0, max(0.0, fraction))
     _writer().write(Progress(text=" ".join(text.split()), fraction=share, eta_s=eta_s))
 
@@ -59,43 +59,40 @@ def track(items: Iterable[Item], total: int, text: str) -> Iterator[Item]:
         yield item
 
 
+class Result(msgspec.Struct, frozen=True):
+    """Where what a command made lies."""
+
+    path: str
+
+
 def report_result(path: Path) -> None:
-    """Name what the command made, where a program listens; a person reads it in the log."""
+    """Name what the command made, where a program reads it; a person reads it in the log."""
     if _for_programs():
-        _write_line(f"{RESULT_MARK}{json.dumps({'path': str(path.absolute())})}\n")
+        _write_line(f"{RESULT_MARK}{_json(Result(str(path.absolute())))}\n")
 
 
 def parse_progress(line: str) -> Progress | None:
     """A line of stderr -> the step it reports; None for a line that is no well-formed step."""
-    fields = _fields(line, PROGRESS_MARK)
-    if fields is None or not isinstance(fields.get("text"), str):
-        return None
-    fraction, eta_s = (_number(fields.get(name)) for name in ("fraction", "eta_s"))
-    if fraction is not None and fraction > 1:
-        return None
-    return Progress(text=fields["text"], fraction=fraction, eta_s=eta_s)
+    return _parsed(line, PROGRESS_MARK, Progress)
 
 
 def parse_result(line: str) -> Path | None:
     """A line of stderr -> the place it names; None for any other line."""
-    fields = _fields(line, RESULT_MARK)
-    return Path(fields["path"]) if fields is not None and isinstance(fields.get("path"), str) else None
+    found = _parsed(line, RESULT_MARK, Result)
+    return None if found is None else Path(found.path)
 
 
-def _fields(line: str, mark: str) -> dict[str, Any] | None:
+def _json(value: msgspec.Struct) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _parsed(line: str, mark: str, kind: type[Note]) -> Note | None:
     if not line.startswith(mark):
         return None
     try:
-        fields = json.loads(line[len(mark) :])
-    except (ValueError, RecursionError):
+        return msgspec.json.decode(line[len(mark) :], type=kind)
+    except (msgspec.DecodeError, RecursionError):
         return None
-    return fields if isinstance(fields, dict) else None
-
-
-def _number(value: Any) -> float | None:
-    """A finite number from 0 up; None for anything else."""
-    sound = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
-    return float(value) if sound else None
 
 
 def _duration(seconds: float) -> str:
@@ -144,8 +141,7 @@ class ProgressWriter:
 
     def _line(self, step: Progress) -> str:
         if _for_programs():
-            fields = {"fraction": step.fraction, "text": step.text, "eta_s": step.eta_s}
-            return f"{PROGRESS_MARK}{json.dumps(fields, ensure_ascii=False)}\n"
+            return f"{PROGRESS_MARK}{_json(step)}\n"
         if not sys.stderr.isatty():
             return f"{step}\n"
         return f"{_CLEAR_LINE}{step}" + ("\n" if step.fraction == 1.0 else "")

@@ -1,35 +1,40 @@
-"""``python -m models …`` for the page: one command at a time in a process of its own, with progress, log and cancel.
+"""What the page may ask of the workshop: names and numbers in, one running job out.
 
-Knows nothing of Gradio and nothing of torch: ``app.py`` hands a Workshop to the page, and a command that dies takes nothing with it.
-What a person typed reaches the command as a list of arguments, never through a shell (:mod:`models.jobs.commands`).
+A job is a command of ``python -m models``: its arguments are checked by the command line's own parser, and no shell reads them.
+``app.py`` hands the workshop to the page. Nothing heavy is loaded here.
 """
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
-import subprocess
+import importlib.util
+import re
 import sys
 import threading
-from collections import deque
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import Self
 
-from engine.errors import LightVoiceError
-from models.jobs.commands import WorkshopCommand
-from models.jobs.progress import JSON_MODE, VARIABLE, Progress, parse_progress, parse_result
+from engine.bundle import MANIFEST, Bundle
+from engine.errors import LightVoiceError, OptionError
+from models.fetch.catalog import CATALOG, CatalogModel, Source
+from models.jobs.command_line import check_arguments
+from models.jobs.job import GRACE_S, Job, JobState
+from models.quantize.recipe_names import RecipeName
 
-log = logging.getLogger(__name__)
+#: What the page's types are made of too.
+__all__ = ["BundleNameError", "CatalogModel", "Job", "RecipeName", "Workshop", "WorkshopClosedError"]
 
-ROOT = Path(__file__).resolve().parents[2]
-LOG_LINES = 500
-LINE_CHARACTERS = 4_000
-REMEMBERED_JOBS = 20
-#: What a command is given to end by itself before it is killed.
-GRACE_S = 5.0
+#: One module of each package that a job needs and a slim install lacks.
+NEEDED = ("torch", "onnx", "sentencepiece", "modelscope", "huggingface_hub")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+#: The command line of this checkout.
+PROGRAM = (sys.executable, "-m", "models")
+
+
+class BundleNameError(OptionError):
+    """A name that no bundle may have, or that another one has."""
+
+    def __init__(self, *, name: str, reason: str) -> None:
+        super().__init__(f"a bundle cannot be called {name!r}: {reason}")
 
 
 class WorkshopClosedError(LightVoiceError):
@@ -39,224 +44,108 @@ class WorkshopClosedError(LightVoiceError):
         super().__init__("the workshop is closed because the server stops; start it again")
 
 
-class JobState(StrEnum):
-    """Where a job stands."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing will change any more."""
-        return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
-
-
-class Job:
-    """One command from the moment it is asked for; its properties may be read from any thread."""
-
-    def __init__(self, command: WorkshopCommand, *, grace_s: float = GRACE_S) -> None:
-        self.command = command
-        self._grace_s = grace_s
-        self._lock = threading.Lock()
-        self._over = threading.Event()
-        self._lines: deque[str] = deque(maxlen=LOG_LINES)
-        self._state = JobState.QUEUED
-        self._progress: Progress | None = None
-        self._result = command.result
-        self._exit_code: int | None = None
-        self._process: subprocess.Popen[str] | None = None
-        self._cancelled = False
-        self._killer: threading.Timer | None = None
-
-    @property
-    def state(self) -> JobState:
-        """Where the job stands."""
-        return self._state
-
-    @property
-    def log(self) -> tuple[str, ...]:
-        """The last lines the command wrote, without its progress."""
-        with self._lock:
-            return tuple(self._lines)
-
-    @property
-    def progress(self) -> Progress | None:
-        """The last step reported; None before the first."""
-        return self._progress
-
-    @property
-    def exit_code(self) -> int | None:
-        """The command's exit code (negative: the signal that ended it); None while it has none."""
-        return self._exit_code
-
-    @property
-    def result(self) -> Path | None:
-        """Where the result lies, once the job is done."""
-        return self._result if self._state is JobState.DONE else None
-
-    @property
-    def error(self) -> str | None:
-        """The last line of a failed command, which names the reason; None for any other."""
-        if self._state is not JobState.FAILED:
-            return None
-        last = next((line for line in reversed(self.log) if line.strip()), "it said nothing")
-        return last if self._exit_code is None or self._exit_code >= 0 else f"ended by signal {-self._exit_code}; last line: {last}"
-
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until the job is over; False when ``timeout_s`` passed first."""
-        return self._over.wait(timeout_s)
-
-    def cancel(self) -> None:
-        """End the command and all it started: politely, and after the grace period by force. Returns at once."""
-        with self._lock:
-            if self._state.over or self._cancelled:
-                return
-            self._cancelled = True
-            if self._process is None:  # it never began, and its thread will see so
-                self._finish(JobState.CANCELLED)
-                return
-            _signal_group(self._process, signal.SIGTERM)
-            self._killer = threading.Timer(self._grace_s, _signal_group, (self._process, getattr(signal, "SIGKILL", signal.SIGTERM)))
-            self._killer.daemon = True
-            self._killer.start()
-
-    def run(self, prefix: Sequence[str]) -> None:
-        """Run the command to its end; for the workshop's thread."""
-        try:
-            process = self._launch(prefix)
-        except OSError as error:
-            self._lines.append(f"cannot start {prefix[0]}: {error.strerror or type(error).__name__}")
-            self._finish(JobState.FAILED)
-            return
-        if process is None:
-            return
-        with process:
-            output = process.stdout
-            if output is not None:
-                for line in iter(lambda: output.readline(LINE_CHARACTERS), ""):
-                    self._take(line.rstrip("\n"))
-            # Reaped here and nowhere else: until then its number belongs to no other process, and its group may be signalled.
-            self._exit_code = process.wait()
-        with self._lock:  # whoever cancels may be setting it at this moment
-            killer = self._killer
-        if killer is not None:
-            killer.cancel()
-            killer.join()
-        ended = JobState.CANCELLED if self._cancelled else JobState.FAILED
-        self._finish(JobState.DONE if self._exit_code == 0 else ended)
-
-    def _launch(self, prefix: Sequence[str]) -> subprocess.Popen[str] | None:
-        with self._lock:
-            if self._cancelled:
-                return None
-            self._process = subprocess.Popen(
-                [*prefix, *self.command.arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                errors="replace",
-                cwd=ROOT,
-                env={**os.environ, VARIABLE: JSON_MODE, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"},
-                start_new_session=True,
-            )
-            self._state = JobState.RUNNING
-            return self._process
-
-    def _take(self, line: str) -> None:
-        step, place = parse_progress(line), parse_result(line)
-        if step is not None:
-            self._progress = step
-        elif place is not None:
-            self._result = place
-        else:
-            with self._lock:
-                self._lines.append(line)
-
-    def settle(self) -> None:
-        """Nobody waits for a job whose thread has ended."""
-        if not self._state.over:
-            self._finish(JobState.FAILED)
-
-    def _finish(self, state: JobState) -> None:
-        self._state = state
-        self._over.set()
-
-
-def _signal_group(process: subprocess.Popen[str], number: int) -> None:
-    """Signal a process that nobody has reaped yet, and everything it started."""
-    if process.returncode is not None:
-        return
-    try:
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, number)
-        else:
-            process.terminate()
-    except ProcessLookupError:
-        log.info("the command had ended already")
-
-
 class Workshop:
-    """Runs commands one after the other, in the order they were asked for; each has a thread that reads what it writes.
+    """Starts jobs. Bundles are installed in the last of ``roots``; the ``embedded`` one is never changed, a copy is.
 
-    ``prefix`` is what stands before a command's arguments; tests pass a program of their own.
+    ``program`` is what stands before a command's arguments; tests pass a program of their own. The calls raise OptionError for what
+    cannot be asked, WorkshopClosedError after :meth:`close`, and JobStartError.
     """
 
-    def __init__(self, *, prefix: Sequence[str] | None = None, grace_s: float = GRACE_S) -> None:
-        self._prefix = tuple(prefix) if prefix is not None else (sys.executable, "-m", "models")
-        self._grace_s = grace_s
-        self._turn = threading.Condition()
-        self._waiting: deque[Job] = deque()
-        self._jobs: deque[Job] = deque(maxlen=REMEMBERED_JOBS)
-        self._threads: list[threading.Thread] = []
+    def __init__(self, *, roots: Sequence[Path], embedded: Path, program: Sequence[str] = PROGRAM, grace_s: float = GRACE_S) -> None:
+        self.roots = tuple(roots)
+        self._installed, self._embedded = self.roots[-1], embedded
+        self._program, self._grace_s = tuple(program), grace_s
+        self._lock = threading.Lock()
+        self._jobs: list[Job] = []
         self._closed = False
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    @property
+    def catalog(self) -> tuple[CatalogModel, ...]:
+        """The models that can be fetched."""
+        return tuple(CATALOG.values())
 
     @property
-    def jobs(self) -> tuple[Job, ...]:
-        """The last jobs, the newest last."""
-        with self._turn:
-            return tuple(self._jobs)
+    def sources(self) -> tuple[Source, ...]:
+        """The hubs they can be fetched from."""
+        return tuple(Source)
 
-    def start(self, command: WorkshopCommand) -> Job:
-        """Run a command, after those that were asked for before it; WorkshopClosedError after :meth:`close`."""
-        with self._turn:
+    @property
+    def recipes(self) -> tuple[RecipeName, ...]:
+        """The recipes of :meth:`quantize`, the default first."""
+        return tuple(RecipeName)
+
+    def missing(self) -> tuple[str, ...]:
+        """The packages that jobs need and this install lacks."""
+        return tuple(name for name in NEEDED if importlib.util.find_spec(name) is None)
+
+    def fetch(self, name: str, *, source: str | None = None) -> Job:
+        """Download a model of the catalog and make a bundle of it, under the model's name."""
+        return self.start("fetch", name, output=self._free(name), source=source)
+
+    def import_folder(self, folder: str, *, name: str) -> Job:
+        """Make a bundle of a folder of this machine."""
+        return self.start("import", _path(folder), output=self._free(name), name=name)
+
+    def quantize(
+        self, bundle: Path, *, recipe: str, clips: int | None = None, max_trials: int | None = None, as_default: bool = False
+    ) -> Job:
+        """Add a variant to a bundle; to a copy of the embedded one."""
+        place, output = self._place(bundle)
+        return self.start("quantize", place, output=output, recipe=recipe, clips=clips, max_trials=max_trials, as_default=as_default)
+
+    def prune(self, bundle: Path, *, amount: float) -> Job:
+        """Add a pruned variant and its INT8 version to a bundle; to a copy of the embedded one."""
+        place, output = self._place(bundle)
+        return self.start("prune", place, output=output, amount=amount, then_quantize=True)
+
+    def start(self, command: str, subject: str | Path, **options: object) -> Job:
+        """Start a command with the options that are neither None nor False: a value is never taken for an option."""
+        arguments = [command]
+        for name, value in options.items():
+            if value is not None and value is not False:
+                option = f"--{name.replace('_', '-')}"
+                arguments.append(option if value is True else f"{option}={_word(value)}")
+        arguments += ["--", _word(subject)]
+        check_arguments(arguments)
+        with self._lock:
             if self._closed:
                 raise WorkshopClosedError
-            job = Job(command, grace_s=self._grace_s)
-            self._waiting.append(job)
-            self._jobs.append(job)
-            thread = threading.Thread(target=self._work, args=(job,), name=f"workshop {command.arguments[0]}", daemon=True)
-            self._threads = [one for one in self._threads if one.is_alive()]
-            self._threads.append(thread)
-            thread.start()
+            job = Job([*self._program, *arguments], grace_s=self._grace_s)
+            self._jobs = [*(one for one in self._jobs if one.state is JobState.RUNNING), job]
         return job
 
     def close(self) -> None:
-        """Cancel everything and wait until it has ended, at most about the grace period; nothing can be started any more."""
-        with self._turn:
+        """End what runs, and wait until it has ended; nothing can be started any more."""
+        with self._lock:
             self._closed = True
-            jobs, threads = tuple(self._waiting), tuple(self._threads)
-        for job in jobs:
+        for job in self._jobs:
             job.cancel()
-        for thread in threads:
-            thread.join()
+        for job in self._jobs:
+            job.close()
 
-    def _work(self, job: Job) -> None:
-        with self._turn:
-            self._turn.wait_for(lambda: self._waiting[0] is job)
-        try:
-            job.run(self._prefix)
-        finally:
-            job.settle()
-            with self._turn:
-                self._waiting.remove(job)
-                self._turn.notify_all()
+    def _free(self, name: str) -> Path:
+        """Where a bundle of a new name is installed; BundleNameError where it cannot be."""
+        if not NAME.fullmatch(name):
+            raise BundleNameError(name=name, reason="take letters, digits, '.', '_' and '-', at most 64, and begin with a letter or digit")
+        folder = self._installed / name
+        if folder.exists():
+            raise BundleNameError(name=name, reason=f"{folder} is there already; take another name, or delete that folder first")
+        return folder
+
+    def _place(self, bundle: Path) -> tuple[Path, Path | None]:
+        """The bundle to work on, and where its copy goes if it must not be changed itself."""
+        if bundle.resolve() != self._embedded.resolve():
+            return bundle, None
+        copy = self._installed / f"{Bundle.load(bundle, verify=False).name}-own"
+        return (copy, None) if (copy / MANIFEST).is_file() else (bundle, copy)
+
+
+def _path(folder: str) -> Path:
+    if not folder.strip():
+        raise OptionError(f"the folder is {folder!r}; name a folder of this machine")
+    return Path(folder).expanduser()
+
+
+def _word(value: object) -> str:
+    """A value as one argument; a job has a working directory of its own."""
+    return str(value.absolute() if isinstance(value, Path) else value)

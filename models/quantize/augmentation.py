@@ -1,7 +1,7 @@
-"""What else a microphone hears: noise, music, laughter, applause, a fast or a distant speaker, made from clean recordings.
+"""Other conditions than clean speech: noise, music, laughter, applause, a fast or a distant speaker, made from clean recordings.
 
-Waveforms are mono float32 at 16 kHz in [-1, 1]. Music, laughter and applause are synthesized, because no set at hand may be
-passed on with them; the coverage report of ``models.quantize.calibration`` says so. Everything is drawn from the generator that is given.
+Waveforms are mono float32 at 16 kHz in [-1, 1]. Music, laughter and applause are synthesized, because no data set at hand may be
+redistributed; the coverage report of ``models.quantize.calibration`` states it. All randomness comes from the generator that is passed in.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ QUIET_DB = -45.0
 
 
 class Condition(StrEnum):
-    """One way to hear a recording; the number is dB of signal to noise, or the speaking rate."""
+    """A condition that a recording is brought under; the number is dB of signal to noise, or the speaking rate."""
 
     CLEAN = "clean"
     NOISE_20_DB = "noise 20 dB"
@@ -40,33 +40,15 @@ class Condition(StrEnum):
     SILENCE = "near silence"
 
 
-#: How a calibration set of 100 is shared out; larger and smaller sets keep the proportions, and every condition occurs.
-SHARES: dict[Condition, int] = {
-    Condition.CLEAN: 34,
-    Condition.NOISE_20_DB: 9,
-    Condition.NOISE_10_DB: 9,
-    Condition.NOISE_0_DB: 6,
-    Condition.SLOW: 7,
-    Condition.FAST: 7,
-    Condition.QUIET: 6,
-    Condition.LOUD: 4,
-    Condition.MUSIC_UNDER: 6,
-    Condition.MUSIC: 3,
-    Condition.LAUGHTER: 3,
-    Condition.APPLAUSE: 3,
-    Condition.SILENCE: 3,
-}
-
-
 def schedule(count: int) -> list[Condition]:
-    """Conditions for ``count`` clips, spread evenly by largest remainder; with too few clips the likeliest come first."""
-    exact = {condition: count * share / 100 for condition, share in SHARES.items()}
+    """Conditions for ``count`` clips, spread evenly by largest remainder; with too few clips the most frequent come first."""
+    exact = {condition: count * share / 100 for condition, (share, _) in CONDITIONS.items()}
     counts = {condition: int(value) for condition, value in exact.items()}
     for condition in sorted(exact, key=lambda name: (counts[name] > 0, counts[name] - exact[name])):
         if sum(counts.values()) < count:
             counts[condition] += 1
     order = [(index / total, condition) for condition, total in counts.items() for index in range(total)]
-    return [condition for _, condition in sorted(order, key=lambda entry: (entry[0], list(SHARES).index(entry[1])))][:count]
+    return [condition for _, condition in sorted(order, key=lambda entry: (entry[0], list(CONDITIONS).index(entry[1])))][:count]
 
 
 def _level(samples: Samples) -> float:
@@ -105,12 +87,12 @@ def music(length: int, rng: np.random.Generator) -> Samples:
     out = np.zeros(length)
     for start in np.arange(0.0, length / SAMPLE_RATE_HZ, 0.5):
         since = seconds - start
-        heard = since >= 0
-        envelope = np.exp(-3.0 * since[heard]) * np.minimum(1.0, since[heard] / 0.01)
+        sounding = since >= 0
+        envelope = np.exp(-3.0 * since[sounding]) * np.minimum(1.0, since[sounding] / 0.01)
         root = 110.0 * 2 ** (rng.integers(0, 24) / 12)
         for interval in (0, 4, 7):
             pitch = root * 2 ** (interval / 12)
-            out[heard] += envelope * sum(np.sin(2 * np.pi * pitch * part * since[heard]) / part for part in range(1, 6))
+            out[sounding] += envelope * sum(np.sin(2 * np.pi * pitch * part * since[sounding]) / part for part in range(1, 6))
     return to_level(out.astype(np.float32), -20.0)
 
 
@@ -142,23 +124,25 @@ def _instead(noise: Callable[[int, np.random.Generator], Samples]) -> Callable[[
     return lambda samples, rng: noise(max(len(samples), SAMPLE_RATE_HZ), rng)
 
 
-_MAKERS: dict[Condition, Callable[[Samples, np.random.Generator], Samples]] = {
-    Condition.CLEAN: lambda samples, _: samples,
-    Condition.NOISE_20_DB: _under(room_noise, 20.0),
-    Condition.NOISE_10_DB: _under(room_noise, 10.0),
-    Condition.NOISE_0_DB: _under(room_noise, 0.0),
-    Condition.SLOW: lambda samples, _: speed(samples, 0.85),
-    Condition.FAST: lambda samples, _: speed(samples, 1.2),
-    Condition.QUIET: lambda samples, _: to_level(samples, QUIET_DB),
-    Condition.LOUD: lambda samples, _: to_level(samples, -8.0),
-    Condition.MUSIC_UNDER: _under(music, 10.0),
-    Condition.MUSIC: _instead(music),
-    Condition.LAUGHTER: _instead(laughter),
-    Condition.APPLAUSE: _instead(applause),
-    Condition.SILENCE: lambda samples, rng: to_level(rng.standard_normal(max(len(samples), SAMPLE_RATE_HZ)).astype(np.float32), -75.0),
+#: How many of a calibration set of 100 are under each condition, and what brings a recording under it. Larger and smaller sets keep the
+#: proportions.
+CONDITIONS: dict[Condition, tuple[int, Callable[[Samples, np.random.Generator], Samples]]] = {
+    Condition.CLEAN: (34, lambda samples, _: samples),
+    Condition.NOISE_20_DB: (9, _under(room_noise, 20.0)),
+    Condition.NOISE_10_DB: (9, _under(room_noise, 10.0)),
+    Condition.NOISE_0_DB: (6, _under(room_noise, 0.0)),
+    Condition.SLOW: (7, lambda samples, _: speed(samples, 0.85)),
+    Condition.FAST: (7, lambda samples, _: speed(samples, 1.2)),
+    Condition.QUIET: (6, lambda samples, _: to_level(samples, QUIET_DB)),
+    Condition.LOUD: (4, lambda samples, _: to_level(samples, -8.0)),
+    Condition.MUSIC_UNDER: (6, _under(music, 10.0)),
+    Condition.MUSIC: (3, _instead(music)),
+    Condition.LAUGHTER: (3, _instead(laughter)),
+    Condition.APPLAUSE: (3, _instead(applause)),
+    Condition.SILENCE: (3, _instead(lambda length, rng: to_level(rng.standard_normal(length).astype(np.float32), -75.0))),
 }
 
 
 def apply(condition: Condition, samples: Samples, rng: np.random.Generator) -> Samples:
-    """A recording as it would be heard under a condition: (N,) -> (M,) float32 in [-1, 1]."""
-    return _MAKERS[condition](samples, rng)
+    """A recording brought under a condition: (N,) -> (M,) float32 in [-1, 1]."""
+    return CONDITIONS[condition][1](samples, rng)

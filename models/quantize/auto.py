@@ -1,7 +1,7 @@
 """Accuracy-aware INT8 of a whole bundle: ``models.quantize.search`` over dynamic INT8, or NNCF's search over static INT8.
 
-The criterion speaks about SenseVoice: CER where the tuning recordings have texts and somebody trained the weights, else the share
-of frames that are read differently. FSMN-VAD has no text; its criterion is always that share, of its own frames.
+The criterion is about SenseVoice: CER where the tuning recordings have texts and the weights are trained, else the share of frames
+whose token changes. FSMN-VAD has no text; its criterion is always that share, of its own frames.
 """
 
 from __future__ import annotations
@@ -10,25 +10,26 @@ import contextlib
 import logging
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import onnx
 
 from engine.runtime.telemetry import leave_out_openvino_telemetry
 from engine.speech.vocabulary import Vocabulary
-from models.bundle.manifest import read_manifest
-from models.bundle.variants import Source
+from models.bundle.variants import Source, graph_files
 from models.export.export import save_graph
 from models.quantize import dynamic
-from models.quantize.calibration import CalibrationSet
+from models.quantize.calibration import TUNING_CLIPS, CalibrationSet
 from models.quantize.hybrid import Hybrid
 from models.quantize.judge import Judge
 from models.quantize.ranges import CalibrationError
 from models.quantize.rules import block_of
 from models.quantize.search import DEFAULT_LIMITS, Budget, Criterion, Metric, Search, Tolerance, TrialLog, search_key
+from models.quantize.settings import Count, PositiveFloat, RecipeOptions
 
 log = logging.getLogger(__name__)
 
@@ -44,16 +45,22 @@ class Products(StrEnum):
     STATIC = "static"
 
 
-@dataclass(frozen=True, kw_only=True)
-class AutoOptions:
+class AutoOptions(RecipeOptions, frozen=True):
     """What may be lost, and how long to search; ``metric`` None lets the recordings decide."""
 
     metric: Metric | None = None
     limit: float | None = None
     tolerance: Tolerance = Tolerance.ABSOLUTE
-    budget: Budget = field(default_factory=Budget)
+    max_trials: Count = 30
+    timeout_s: PositiveFloat = 3600.0
     products: Products = Products.DYNAMIC
     seed: int = 9527
+    clips: Count = TUNING_CLIPS
+
+    @property
+    def budget(self) -> Budget:
+        """When the search ends."""
+        return Budget(max_trials=self.max_trials, timeout_s=self.timeout_s)
 
     def criterion(self, *, has_cer: bool) -> Criterion:
         """The criterion for SenseVoice; CalibrationError where CER is asked for and cannot be measured."""
@@ -85,9 +92,8 @@ def write(
 
     ``clips`` calibrate the static products, ``tuning`` judges every trial.
     """
-    trained = read_manifest(source.bundle.folder).get("weights") != "random"
     texts = tuning.texts()
-    has_cer = trained and any(texts)
+    has_cer = any(texts) and not source.bundle.is_random
     record: dict[str, Any] = {"recipe": "auto", "products": str(options.products), "seed": options.seed}
     for model, graph in (("asr", source.asr), ("vad", source.vad)):
         speech = model == "asr"
@@ -95,7 +101,7 @@ def write(
         feeds = tuning.asr_feeds() if speech else (feed for feed, _ in zip(tuning.vad_feeds(), range(MOST_VAD_CLIPS), strict=False))
         judge = Judge(graph, feeds, texts=texts if vocabulary else None, vocabulary=vocabulary)
         criterion = options.criterion(has_cer=has_cer) if speech else VAD_CRITERION
-        sums = [source.bundle.file_bytes[graph.name], *tuning.content_sums()]
+        sums = [source.bundle.files[graph.name].bytes, *tuning.content_sums()]
         key = search_key(model, source.bundle.name, source.bundle.version, criterion, options.products, options.seed, sums)
         job = _Job(
             model=model,
@@ -134,19 +140,21 @@ def _search_dynamic(job: _Job, options: AutoOptions, _: CalibrationSet) -> dict[
         remedy = f"allow more than {job.criterion.limit:g}, or stay with fp32"
         raise CalibrationError(f"{job.model}: {_words(job.criterion)} leaves no block in INT8 on these recordings; {remedy}")
     if not best.accepted:
-        log.warning("%s: no trial kept the criterion (%s); the best one is written, and says so", job.model, _words(job.criterion))
+        log.warning(
+            "%s: no trial kept the criterion (%s); the best one is written, and its record states it", job.model, _words(job.criterion)
+        )
     hybrid.write_final(job.target, products_of(best.in_float), recipe="auto", external=job.model == "asr")
     if job.model == "asr":
         dynamic.fuse(job.target)
-    for leftover in (integer, integer.with_name(integer.name + ".data")):
-        leftover.unlink(missing_ok=True)
+    for leftover in graph_files(integer):
+        leftover.unlink()
     return {
         "criterion": _words(job.criterion),
         "met": best.accepted,
         "blocks_in_fp32": list(best.in_float),
         "blocks": len(members),
-        "baseline": job.judge.baseline.to_dict(),
-        "score": best.score.to_dict(),
+        "baseline": msgspec.to_builtins(job.judge.baseline),
+        "score": msgspec.to_builtins(best.score),
         "trials": len(search.trials),
     }
 
@@ -169,8 +177,8 @@ def _search_static(job: _Job, options: AutoOptions, clips: CalibrationSet) -> di
         save_graph(_copy_of(model), path, external=False)
         score = job.judge.score(path)
         path.unlink()
-        scores.append(score.to_dict())
-        job.trial_log.write({"nncf": job.model, "number": len(scores), "score": score.to_dict()})
+        scores.append(msgspec.to_builtins(score))
+        job.trial_log.write({"nncf": job.model, "number": len(scores), "score": scores[-1]})
         return 1.0 - job.criterion.value(score), None  # NNCF wants more to be better, and divides by FP32's own
 
     relative = job.criterion.tolerance is Tolerance.RELATIVE
@@ -190,20 +198,24 @@ def _search_static(job: _Job, options: AutoOptions, clips: CalibrationSet) -> di
             drop_type=nncf.DropType.ABSOLUTE,
             subset_size=len(feeds),
             ignored_scope=nncf.IgnoredScope(types=others, validate=False),
-            advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(max_num_iterations=options.budget.max_trials),
+            advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(max_num_iterations=options.max_trials),
         )
     dynamic.label_graph(result, job.full, recipe="auto, static")
     save_graph(result, job.target, external=job.model == "asr")
     score = job.judge.score(job.target)
     met = job.criterion.accepts(score, baseline)
     if not met:
-        log.warning("%s: NNCF did not reach the criterion (%s); its last graph is written, and says so", job.model, _words(job.criterion))
+        log.warning(
+            "%s: NNCF did not reach the criterion (%s); its last graph is written, and its record states it",
+            job.model,
+            _words(job.criterion),
+        )
     return {
         "criterion": _words(job.criterion),
         "met": met,
         "products_in_fp32": dynamic.count_float_products(result.graph),
-        "baseline": baseline.to_dict(),
-        "score": score.to_dict(),
+        "baseline": msgspec.to_builtins(baseline),
+        "score": msgspec.to_builtins(score),
         "trials": len(scores),
     }
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,44 +22,18 @@ from engine.files.content import sha256_of
 from engine.speech.features import fbank
 from engine.speech.parts import Parts
 from models.evaluate.datasets import Purpose, Recording, read_recordings, select, starter_recordings
-from models.quantize.augmentation import SHARES, Condition, apply, schedule
+from models.quantize.augmentation import Condition, apply, schedule
 from models.quantize.ranges import CalibrationError
 
 log = logging.getLogger(__name__)
 
 #: Longer clips are cut: at full size ten seconds of activations are 170 MB.
 LONGEST_S = 10.0
-DEFAULT_CLIPS = 400
-#: Short recordings that come with the page, for whoever has none at hand.
+DEFAULT_CLIPS, TUNING_CLIPS = 400, 100
+#: Short recordings that come with the page, used where no folder of recordings is named.
 BUILT_IN = Path(__file__).resolve().parents[2] / "ui" / "examples"
 
 Feeds = dict[str, NDArray[Any]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Coverage:
-    """What a calibration set holds, in clips, and what it lacks."""
-
-    clips: int
-    seconds: float
-    recordings: int
-    speakers: int
-    languages: dict[str, int]
-    sources: dict[str, int]
-    conditions: dict[str, int]
-    missing: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """As ``bundle.json`` keeps it."""
-        return {**vars(self), "missing": list(self.missing), "seconds": round(self.seconds, 1)}
-
-    def to_markdown(self) -> str:
-        """A table for a report."""
-        rows = [("clips", f"{self.clips} ({self.seconds / 60:.1f} minutes) of {self.recordings} recordings, {self.speakers} speakers")]
-        for title, counts in (("languages", self.languages), ("sources", self.sources), ("conditions", self.conditions)):
-            rows.append((title, ", ".join(f"{name} {count}" for name, count in counts.items())))
-        rows.append(("not covered", ", ".join(self.missing) or "nothing that we look for"))
-        return "\n".join(["| calibration | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
 
 
 class CalibrationSet:
@@ -71,7 +44,6 @@ class CalibrationSet:
             raise CalibrationError("no recording to calibrate with; name a folder of recordings with --data")
         self._bundle, self._plan, self._seed = bundle, tuple(plan), seed
         self._frontend = Parts.load(bundle).frontend
-        self._coverage: Coverage | None = None
 
     @classmethod
     def build(
@@ -86,8 +58,8 @@ class CalibrationSet:
     ) -> CalibrationSet:
         """Choose ``count`` clips of ``data`` that are set aside for ``purpose``; without ``data`` the page's own examples serve.
 
-        ``varied`` plays them under the conditions of ``models.quantize.augmentation``, recordings taking turns; without it each is heard
-        once, as it is. Raises CalibrationError for a count below 1, RecordingsError for a folder without recordings.
+        ``varied`` plays them under the conditions of ``models.quantize.augmentation``, the recordings in rotation; without it each
+        is used once, as it is. Raises CalibrationError for a count below 1, RecordingsError for a folder without recordings.
         """
         if count < 1:
             raise CalibrationError(f"{count} clips are none; choose at least 1, better 300 to 500")
@@ -101,8 +73,7 @@ class CalibrationSet:
     def _samples(self, index: int) -> NDArray[np.float32]:
         recording, condition = self._plan[index]
         samples = load_audio(recording.path).samples[: int(LONGEST_S * SAMPLE_RATE_HZ)]
-        heard = apply(condition, samples, np.random.default_rng(self._seed + index))
-        return heard[: int(LONGEST_S * SAMPLE_RATE_HZ)]
+        return apply(condition, samples, np.random.default_rng(self._seed + index))[: int(LONGEST_S * SAMPLE_RATE_HZ)]
 
     def asr_features(self) -> Iterator[NDArray[np.float32]]:
         """(T, 560) float32 for each clip."""
@@ -110,7 +81,7 @@ class CalibrationSet:
             yield self._frontend.asr_features(fbank(self._samples(index)))
 
     def asr_feeds(self) -> Iterator[Feeds]:
-        """Inputs of the ASR graph, the prompts taking turns through every language and both text norms."""
+        """Inputs of the ASR graph, with every language and both text norms in rotation."""
         languages, norms = sorted(self._bundle.language_rows.values()), sorted(self._bundle.textnorm_rows.values())
         for index, features in enumerate(self.asr_features()):
             language, norm = languages[index % len(languages)], norms[index // len(languages) % len(norms)]
@@ -127,7 +98,7 @@ class CalibrationSet:
             yield {"speech": features[None]}
 
     def texts(self) -> list[str]:
-        """What is said in each clip, lower case; empty where nobody wrote it down, or only music and noise is heard."""
+        """The text of each clip, lower case; empty where it is unknown, or there is only music and noise."""
         return [
             "" if condition in _WITHOUT_SPEECH or recording.duration_s > LONGEST_S else (recording.text or "").lower()
             for recording, condition in self._plan
@@ -137,30 +108,25 @@ class CalibrationSet:
         """The sha256 of every recording used, once each: ``bundle.json`` keeps them, and the evaluation stays away from them."""
         return sorted({sha256_of(recording.path) for recording, _ in self._plan})
 
-    def coverage(self) -> Coverage:
-        """What the set holds; counted once."""
-        if self._coverage is None:
-            self._coverage = self._count()
-        return self._coverage
-
-    def _count(self) -> Coverage:
+    def coverage(self) -> dict[str, Any]:
+        """What the set holds, in clips, and what it lacks, as ``bundle.json`` keeps it."""
         spoken = [recording for recording, condition in self._plan if condition not in _WITHOUT_SPEECH]
         languages = Counter(recording.language or "unknown" for recording in spoken)
         conditions = Counter(str(condition) for _, condition in self._plan)
         missing = [f"language {language}" for language in self._bundle.languages if language not in languages]
-        missing += [str(condition) for condition in SHARES if str(condition) not in conditions]
+        missing += [str(condition) for condition in Condition if str(condition) not in conditions]
         # Synthesized stand-ins widen the ranges; they are not the real thing.
         missing += [f"recorded {sound} (synthesized here)" for sound in ("music", "laughter", "applause")]
-        return Coverage(
-            clips=len(self._plan),
-            seconds=sum(min(LONGEST_S, recording.duration_s) for recording, _ in self._plan),
-            recordings=len({recording.path for recording, _ in self._plan}),
-            speakers=len({(recording.source, recording.speaker) for recording, _ in self._plan}),
-            languages=dict(sorted(languages.items())),
-            sources=dict(sorted(Counter(recording.source for recording, _ in self._plan).items())),
-            conditions=dict(sorted(conditions.items())),
-            missing=tuple(missing),
-        )
+        return {
+            "clips": len(self._plan),
+            "seconds": round(sum(min(LONGEST_S, recording.duration_s) for recording, _ in self._plan), 1),
+            "recordings": len({recording.path for recording, _ in self._plan}),
+            "speakers": len({(recording.source, recording.speaker) for recording, _ in self._plan}),
+            "languages": dict(sorted(languages.items())),
+            "sources": dict(sorted(Counter(recording.source for recording, _ in self._plan).items())),
+            "conditions": dict(sorted(conditions.items())),
+            "missing": missing,
+        }
 
 
 _WITHOUT_SPEECH = frozenset({Condition.MUSIC, Condition.LAUGHTER, Condition.APPLAUSE, Condition.SILENCE})

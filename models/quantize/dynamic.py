@@ -21,6 +21,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from engine.runtime.session import SLOW_FUSIONS
 from models.bundle.variants import Source
 from models.export.export import EXTERNAL_BYTES, save_graph
+from models.quantize.graph_metadata import metadata_of, set_metadata
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def quantize(
 ) -> None:
     """Write the dynamic INT8 version of an FP32 graph; ``external`` keeps the weights in ``<target>.data``.
 
-    A graph with external weights is fused (:func:`fuse`) unless it is wanted product by product.
+    A graph with external weights is fused (:func:`fuse`) unless ``fused`` is False.
 
     ``keep_float`` names nodes that stay as they are; the graph's metadata counts them, so that a runtime can tell a product
     that was left in float on purpose from one that was forgotten.
@@ -89,19 +90,15 @@ def fuse(path: Path) -> None:
         options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "fused.data")
         options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", str(EXTERNAL_BYTES))
         onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=list(SLOW_FUSIONS))
-        metadata = onnx.load(str(path), load_external_data=False).metadata_props
         model = onnx.load(str(fused))
-        del model.metadata_props[:]
-        model.metadata_props.extend(metadata)
+        set_metadata(model, metadata_of(path))
         save_graph(model, path, external=True)
 
 
 def label_graph(model: onnx.ModelProto, source: Path, *, recipe: str) -> None:
     """Copy the source's metadata to a quantized graph, and write its recipe and how many weight products stayed in float."""
-    metadata = {entry.key: entry.value for entry in onnx.load(str(source), load_external_data=False).metadata_props}
-    del model.metadata_props[:]
     counted = {"quantization": recipe, "float_products": str(count_float_products(model.graph))}
-    onnx.helper.set_model_props(model, {**metadata, **counted})
+    set_metadata(model, {**metadata_of(source), **counted})
 
 
 def count_float_products(graph: onnx.GraphProto) -> int:

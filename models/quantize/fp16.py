@@ -23,6 +23,8 @@ from models.export.gpu_graph import check_batch, export_batch
 from models.export.probe import with_outputs
 from models.networks.weights import sensevoice_of
 from models.quantize.calibration import CalibrationSet
+from models.quantize.graph_metadata import metadata_of, set_metadata, tag_ids_of
+from models.quantize.settings import Count, RecipeOptions
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,12 @@ TOLERANCE = 0.1
 CHECK_CLIPS = 12
 
 
+class Fp16Options(RecipeOptions, frozen=True):
+    """How many clips the half-precision graph is compared on."""
+
+    clips: Count = CHECK_CLIPS
+
+
 def write(source: Source, folder: Path, variant: str, *, clips: CalibrationSet) -> Mapping[str, Any]:
     """The recipe for a whole bundle, as :data:`models.bundle.variants.Recipe`; the record names what stayed in FP32.
 
@@ -43,8 +51,8 @@ def write(source: Source, folder: Path, variant: str, *, clips: CalibrationSet) 
     """
     asr, vad = folder / f"asr.{variant}.onnx", folder / f"vad.{variant}.onnx"
     network = sensevoice_of(source.asr)
-    metadata = {entry.key: entry.value for entry in onnx.load(str(source.asr), load_external_data=False).metadata_props}
-    tag_ids = [int(index) for index in metadata["tag_token_ids"].strip("[]").split(",")]
+    metadata = metadata_of(source.asr)
+    tag_ids = tag_ids_of(metadata)
     export_batch(network, asr, tag_ids=tag_ids, metadata=metadata)
     feeds = [{**feed, "speech_lengths": np.array([feed["speech"].shape[1]], np.int32)} for feed in _first(clips.asr_feeds())]
     expected = [open_for_check(asr).run(["token_ids", "log_probs", "tag_probs"], feed) for feed in feeds]
@@ -106,7 +114,7 @@ def convert(source: Path, target: Path, *, kept: Collection[str], external: bool
     converted = convert_float_to_float16(
         model, keep_io_types=True, disable_shape_infer=True, op_block_list=list(ALWAYS_FP32), node_block_list=list(kept)
     )
-    onnx.helper.set_model_props(converted, {entry.key: entry.value for entry in model.metadata_props} | {"quantization": "fp16"})
+    set_metadata(converted, {**metadata_of(source), "quantization": "fp16"})
     save_graph(converted, target, external=external)
 
 

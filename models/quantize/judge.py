@@ -1,4 +1,4 @@
-"""How far a quantized graph is from its FP32 version, on clips set aside for tuning: CER, frames read differently, KL divergence.
+"""How far a quantized graph is from its FP32 version, on clips set aside for tuning: CER, frames that change, KL divergence.
 
 CER needs texts and trained weights. The other two need neither: the share of frames whose arg-max token changed, and the mean
 Kullback–Leibler divergence of the frame posteriors, FP32 from the other, in nats.
@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
 from engine.speech.ctc import collapse
 from engine.speech.vocabulary import Vocabulary
-from models.evaluate.metrics import error_counts, total
+from models.evaluate.metrics import error_counts, log_softmax, total
 from models.export.cpu_graph.head import logits_of
 from models.export.export import open_for_check
 from models.export.probe import with_outputs
@@ -31,21 +32,16 @@ _TINY = 1e-10
 Feeds = Mapping[str, NDArray[Any]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """What one graph costs against FP32; ``cer`` is None where nobody wrote down what is said."""
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """What one graph costs against FP32; ``cer`` is None where the clips have no texts."""
 
     cer: float | None
     disagreement: float
     divergence: float
 
-    def to_dict(self) -> dict[str, float | None]:
-        """As the trial log keeps it."""
-        return {"cer": self.cer, "disagreement": self.disagreement, "divergence": self.divergence}
-
 
 @dataclass(frozen=True)
-class _Heard:
+class _FullAnswer:
     """FP32's answer to one clip: the frame decisions, and their posteriors where the divergence is measured."""
 
     decisions: NDArray[np.int64]
@@ -67,8 +63,7 @@ def log_posteriors(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Logits or probabilities (T, V) -> log posteriors (T, V)."""
     if values.min() >= 0 and np.allclose(values.sum(axis=-1), 1.0, atol=1e-3):
         return np.log(np.maximum(values, _TINY))
-    shifted = values - values.max(axis=-1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)), np.float32)
+    return np.asarray(log_softmax(values), np.float32)
 
 
 def divergence(full: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -87,13 +82,13 @@ class Judge:
         if not self._feeds:
             raise CalibrationError("no clip to compare precisions on; name a folder of recordings with --data")
         self._texts, self._vocabulary = texts, vocabulary
-        self._full: list[_Heard] = []
-        heard_texts = []
+        self._full: list[_FullAnswer] = []
+        texts_of_full = []
         for index, values in enumerate(self._answers(full, len(self._feeds))):
             kept = log_posteriors(values).astype(np.float16) if index < DIVERGENCE_CLIPS else None
-            self._full.append(_Heard(values.argmax(axis=-1), kept))
-            heard_texts.append(self._text(values))
-        self.baseline = Score(cer=self._cer(heard_texts), disagreement=0.0, divergence=0.0)
+            self._full.append(_FullAnswer(values.argmax(axis=-1), kept))
+            texts_of_full.append(self._text(values))
+        self.baseline = Score(cer=self._cer(texts_of_full), disagreement=0.0, divergence=0.0)
 
     def _answers(self, graph: Path, count: int) -> Iterable[NDArray[np.float32]]:
         with with_outputs(graph, self._tensors) as path:
@@ -106,11 +101,11 @@ class Judge:
         changed = frames = 0
         divergences, texts = [], []
         count = len(self._feeds) if clips is None else min(clips, len(self._feeds))
-        for heard, values in zip(self._full[:count], self._answers(graph, count), strict=True):
-            changed += int((values.argmax(axis=-1) != heard.decisions).sum())
+        for full, values in zip(self._full[:count], self._answers(graph, count), strict=True):
+            changed += int((values.argmax(axis=-1) != full.decisions).sum())
             frames += len(values)
-            if heard.posteriors is not None:
-                divergences.append(divergence(heard.posteriors.astype(np.float32), log_posteriors(values)))
+            if full.posteriors is not None:
+                divergences.append(divergence(full.posteriors.astype(np.float32), log_posteriors(values)))
             texts.append(self._text(values))
         cer = self._cer(texts) if count == len(self._feeds) else None
         return Score(cer=cer, disagreement=changed / frames, divergence=float(np.concatenate(divergences).mean()))
@@ -121,8 +116,8 @@ class Judge:
         ids = values[PROMPT_POSITIONS:].argmax(axis=-1).astype(np.int32)
         return self._vocabulary.text(emission.token_id for emission in collapse(ids, np.zeros(len(ids), np.float32)))
 
-    def _cer(self, heard: Sequence[str]) -> float | None:
+    def _cer(self, recognized: Sequence[str]) -> float | None:
         if self._texts is None or self._vocabulary is None:
             return None
-        counts = [error_counts(said, text, characters=True) for said, text in zip(self._texts, heard, strict=True) if said]
+        counts = [error_counts(said, text, characters=True) for said, text in zip(self._texts, recognized, strict=True) if said]
         return total(counts).rate

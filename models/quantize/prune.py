@@ -1,6 +1,6 @@
 """L1 pruning: in every layer the weights of the smallest magnitude become zero.
 
-Said plainly: this makes no kernel faster and no loaded model smaller. Zeros scattered over a dense matrix are multiplied like any other
+This makes no kernel faster and no loaded model smaller. Zeros scattered over a dense matrix are multiplied like any other
 number. What shrinks is the file *after compression*, which is why the report counts compressed bytes; the magnitude criterion is that
 of Han et al., https://arxiv.org/abs/1506.02626.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,10 @@ from onnx import numpy_helper
 
 from engine.errors import LightVoiceError
 from engine.files.sizes import BYTES_PER_MB
-from models.bundle.variants import Source, add_variant
+from models.bundle.variants import Source, add_variant, graph_files
 from models.export.export import save_graph
 from models.quantize import dynamic
+from models.quantize.graph_metadata import metadata_of, set_metadata
 from models.quantize.rules import weight_products
 
 log = logging.getLogger(__name__)
@@ -36,16 +36,6 @@ class PruneError(LightVoiceError):
     """An amount that leaves nothing, or nothing to prune."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class LayerSparsity:
-    """Share of zeros in one layer's weights, before and after."""
-
-    layer: str
-    weights: int
-    zeros_before: float
-    zeros_after: float
-
-
 def prune_weights(values: NDArray[np.float32], amount: float) -> NDArray[np.float32]:
     """Set the ``round(amount * size)`` entries of the smallest magnitude to zero; the shape stays."""
     count = round(amount * values.size)
@@ -56,25 +46,24 @@ def prune_weights(values: NDArray[np.float32], amount: float) -> NDArray[np.floa
     return flat.reshape(values.shape)
 
 
-def prune_graph(source: Path, target: Path, *, amount: float, external: bool) -> list[LayerSparsity]:
-    """Write the pruned version of an FP32 graph: -> what became of each layer. PruneError for an amount outside 0 to 1."""
+def prune_graph(source: Path, target: Path, *, amount: float, external: bool) -> dict[str, tuple[int, float]]:
+    """Write the pruned version of an FP32 graph: -> each layer's number of weights and their share of zeros.
+
+    PruneError for an amount outside 0 to 1.
+    """
     if not 0 < amount < 1:
         raise PruneError(f"amount {amount} is not between 0 and 1; 0.1 prunes a tenth of every layer's weights")
     model = onnx.load(str(source))
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
-    layers = []
+    layers = {}
     for node in weight_products(model.graph):
         tensor = stored[node.input[1]]
-        before = numpy_helper.to_array(tensor)
-        after = prune_weights(before, amount)
-        tensor.CopyFrom(numpy_helper.from_array(after, tensor.name))
-        shares = (float((values == 0).mean()) for values in (before, after))
-        layers.append(
-            LayerSparsity(layer=node.name, weights=before.size, **dict(zip(("zeros_before", "zeros_after"), shares, strict=True)))
-        )
+        values = prune_weights(numpy_helper.to_array(tensor), amount)
+        tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+        layers[node.name] = (values.size, float((values == 0).mean()))
     if not layers:
         raise PruneError(f"{source.name} has no weight products; it is no FP32 graph of this workshop")
-    onnx.helper.set_model_props(model, {entry.key: entry.value for entry in model.metadata_props} | {"pruned": str(amount)})
+    set_metadata(model, {**metadata_of(source), "pruned": str(amount)})
     save_graph(model, target, external=external)
     return layers
 
@@ -82,9 +71,7 @@ def prune_graph(source: Path, target: Path, *, amount: float, external: bool) ->
 def compressed_bytes(path: Path) -> int:
     """Bytes of a graph and its external weights after DEFLATE (as in a zip file), without writing them."""
     total = 0
-    for file in (path, path.with_name(path.name + ".data")):
-        if not file.exists():
-            continue
+    for file in graph_files(path):
         packer = zlib.compressobj(6)
         with file.open("rb") as handle:
             while chunk := handle.read(CHUNK_BYTES):
@@ -107,8 +94,8 @@ def _write(source: Source, folder: Path, variant: str, *, amount: float) -> Mapp
     record: dict[str, Any] = {"recipe": "prune", "amount": amount}
     for model, graph, external in (("asr", source.asr, True), ("vad", source.vad, False)):
         layers = prune_graph(graph, folder / f"{model}.{variant}.onnx", amount=amount, external=external)
-        weights = sum(layer.weights for layer in layers)
-        zeros = sum(layer.weights * layer.zeros_after for layer in layers) / weights
+        weights = sum(count for count, _ in layers.values())
+        zeros = sum(count * share for count, share in layers.values()) / weights
         log.info("%s: %d layers, %.1f %% of %d weights are zero", model, len(layers), 100 * zeros, weights)
         record[model] = {"layers": len(layers), "weights": weights, "zeros": round(zeros, 4)}
     return record
@@ -133,7 +120,7 @@ def size_table(bundle: Path) -> dict[str, dict[str, int]]:
 
 
 def to_markdown(record: Mapping[str, Any]) -> str:
-    """The sizes as a table, with what pruning does not do said below it."""
+    """The sizes as a table, and below it what pruning does not do."""
     rows = ["| variant | MB | MB compressed |", "|---|---|---|"]
     for variant, sizes in record["sizes"].items():
         rows.append(f"| {variant} | {sizes['bytes'] / 1e6:.1f} | {sizes['compressed_bytes'] / 1e6:.1f} |")

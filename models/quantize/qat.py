@@ -1,4 +1,4 @@
-"""Quantization-aware training: the network learns to live with its own rounding, by imitating its FP32 self.
+"""Quantization-aware training: the network is trained with its own rounding, to give its FP32 version's outputs.
 
 Every linear layer rounds its input to 8 unsigned bits (one learned range a tensor) and its weights to 8 signed bits (one scale a
 channel) on the way forward; gradients pass through the rounding as if it were not there, and reach the ranges too (LSQ+,
@@ -13,17 +13,17 @@ import copy
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.bundle.variants import Source
+from models.bundle.variants import Source, graph_files
 from models.export.export import export_asr, export_vad
 from models.jobs.progress import track
 from models.networks.fsmn_vad import FsmnVad
@@ -31,14 +31,16 @@ from models.networks.sensevoice import SenseVoice
 from models.networks.weights import fsmn_vad_of, sensevoice_of
 from models.quantize import static
 from models.quantize.calibration import CalibrationSet
+from models.quantize.graph_metadata import metadata_of, tag_ids_of
 from models.quantize.ranges import CalibrationError, CalibrationMethod, activation_ranges
 from models.quantize.rules import weight_products
+from models.quantize.settings import Count, PositiveFloat, RecipeOptions
 
 log = logging.getLogger(__name__)
 
 ACTIVATION_LEVELS = 255
 WEIGHT_LIMIT = 127
-#: Clips whose gradients are added up before a step: one clip alone is too little to tell noise from need.
+#: Clips whose gradients are added up before a step: one clip alone gives too noisy a gradient.
 CLIPS_PER_STEP = 4
 GRADIENT_CLIP = 1.0
 PERCENTILE = 99.999
@@ -47,18 +49,14 @@ Network = SenseVoice | FsmnVad
 Inputs = tuple[Tensor, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class QatOptions:
-    """How long and how fast to train."""
+class QatOptions(RecipeOptions, frozen=True):
+    """How long and how fast to train, and on how many clips."""
 
-    rounds: int = 6
-    learning_rate: float = 3e-6
-    timeout_s: float = 1800.0
+    rounds: Count = 6
+    learning_rate: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 3e-6
+    timeout_s: PositiveFloat = 1800.0
     seed: int = 9527
-
-    def __post_init__(self) -> None:
-        if self.rounds < 1 or not 0 < self.learning_rate < 1 or not self.timeout_s > 0:
-            raise CalibrationError(f"{self.rounds} rounds at learning rate {self.learning_rate} in {self.timeout_s} s make no training")
+    clips: Count = 160
 
 
 def _round(x: Tensor) -> Tensor:
@@ -118,22 +116,16 @@ def plain_network(student: Network, network: Network) -> tuple[Network, dict[str
     """The student's weights in an ordinary network, and its ranges by layer name."""
     ranges = {name: module.range() for name, module in student.named_modules() if isinstance(module, FakeQuantLinear)}
     result = copy.deepcopy(network)
-    learnt = {
-        name.replace(".linear.weight", ".weight").replace(".linear.bias", ".bias"): value for name, value in _plain_state(student, ranges)
-    }
-    result.load_state_dict(learnt, strict=False)
-    return result, ranges
-
-
-def _plain_state(student: Network, ranges: Mapping[str, object]) -> list[tuple[str, Tensor]]:
-    state = []
+    state = {}
     for name, value in student.state_dict().items():
         owner = next((layer for layer in ranges if name.startswith(f"{layer}.")), None)
-        if owner is None:
-            state.append((name, value))
-        elif name.startswith(f"{owner}.linear."):
-            state.append((f"{owner}.{name.removeprefix(f'{owner}.linear.')}", value))
-    return state
+        own = None if owner is None else name.removeprefix(f"{owner}.")
+        if owner is None or own is None:
+            state[name] = value
+        elif own.startswith("linear."):
+            state[f"{owner}.{own.removeprefix('linear.')}"] = value
+    result.load_state_dict(state)
+    return result, ranges
 
 
 def imitation_loss(student: Tensor, teacher: Tensor) -> Tensor:
@@ -143,7 +135,7 @@ def imitation_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 class Trainer:
-    """Trains one student against its FP32 self."""
+    """Trains one student to give its FP32 teacher's outputs."""
 
     def __init__(self, network: Network, ranges: Mapping[str, tuple[float, float]], options: QatOptions) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -186,7 +178,7 @@ class Trainer:
             if loss < best:
                 best, state = loss, copy.deepcopy(self.student.state_dict())
             if time.monotonic() - started > options.timeout_s:
-                log.warning("the time is up after %d of %d rounds", number, options.rounds)
+                log.warning("the time limit is reached after %d of %d rounds", number, options.rounds)
                 break
         self.student.load_state_dict(state)
         return best
@@ -206,7 +198,7 @@ def write(
     source: Source, folder: Path, variant: str, *, clips: CalibrationSet, tuning: CalibrationSet, options: QatOptions
 ) -> Mapping[str, Any]:
     """The recipe for a whole bundle, as :data:`models.bundle.variants.Recipe`; the record holds the loss of every round."""
-    record: dict[str, Any] = {"recipe": "qat", "calibration": clips.coverage().to_dict()}
+    record: dict[str, Any] = {"recipe": "qat", "calibration": clips.coverage()}
     for model, graph in (("vad", source.vad), ("asr", source.asr)):
         log.info("%s: training", graph.name)
         target = folder / f"{model}.{variant}.onnx"
@@ -233,20 +225,16 @@ def train(model: str, graph: Path, target: Path, *, clips: CalibrationSet, tunin
     best = trainer.run(lambda: (_tensors(feed) for feed in track(feeds(), len(clips), f"{graph.name}: one round")), judged)
     trained, learnt = plain_network(trainer.student.cpu(), network.cpu())
     temporary = target.with_name(f"{model}.trained.onnx")
-    metadata = {entry.key: entry.value for entry in onnx.load(str(graph), load_external_data=False).metadata_props}
+    metadata = metadata_of(graph)
     if isinstance(trained, SenseVoice):
-        export_asr(trained, temporary, tag_ids=_tag_ids(metadata), metadata=metadata)
+        export_asr(trained, temporary, tag_ids=tag_ids_of(metadata), metadata=metadata)
     else:
         export_vad(trained, temporary, metadata=metadata)
     ranges = {node.input[0]: learnt[layer] for layer, node in zip(layers, products, strict=True)}
     static.quantize(temporary, target, ranges, external=speech, recipe="qat")
-    for leftover in (temporary, temporary.with_name(temporary.name + ".data")):
-        leftover.unlink(missing_ok=True)
+    for leftover in graph_files(temporary):
+        leftover.unlink()
     return {"divergence": [round(loss, 6) for loss in trainer.losses], "kept": round(best, 6)}
-
-
-def _tag_ids(metadata: Mapping[str, str]) -> list[int]:
-    return [int(index) for index in metadata["tag_token_ids"].strip("[]").split(",")]
 
 
 def _tensors(feeds: Mapping[str, NDArray[Any]]) -> Inputs:

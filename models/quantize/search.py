@@ -21,6 +21,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from models.jobs.progress import report
 from models.quantize.judge import Score
 from models.quantize.ranges import CalibrationError
@@ -83,13 +85,8 @@ class Budget:
     max_trials: int = 30
     timeout_s: float = 3600.0
 
-    def __post_init__(self) -> None:
-        if self.max_trials < 1 or not self.timeout_s > 0:
-            raise CalibrationError(f"{self.max_trials} trials in {self.timeout_s} s are none; allow at least one")
 
-
-@dataclass(frozen=True, kw_only=True)
-class Trial:
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """One choice of blocks that stay in float, and what it scored."""
 
     number: int
@@ -97,10 +94,6 @@ class Trial:
     score: Score
     accepted: bool
     seconds: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """A line of the log."""
-        return {**vars(self), "in_float": list(self.in_float), "score": self.score.to_dict()}
 
 
 class TrialLog:
@@ -199,7 +192,7 @@ class Search:
         accepted = self.criterion.accepts(score, self.baseline)
         trial = Trial(number=len(self.trials) + 1, in_float=chosen, score=score, accepted=accepted, seconds=seconds)
         if known is None:
-            self.trial_log.write(trial.to_dict())
+            self.trial_log.write(msgspec.to_builtins(trial))
         self.trials.append(trial)
         verdict = "accepted" if accepted else "too much lost"
         metric, limit = self.criterion.metric, self.budget.max_trials
@@ -215,7 +208,7 @@ class Search:
                 continue
             report(number / len(self.blocks), f"what {block} costs in INT8")
             if self.exhausted:
-                log.warning("the time is up: %d of %d blocks were measured", len(self.trial_log.costs), len(self.blocks))
+                log.warning("the time limit is reached: %d of %d blocks were measured", len(self.trial_log.costs), len(self.blocks))
                 break
             cost = self.score([name for name in self.blocks if name != block], SENSITIVITY_CLIPS).divergence
             self.trial_log.costs[block] = cost

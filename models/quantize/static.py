@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 import onnx
 from onnxruntime.quantization import CalibrationMethod as OrtMethod
@@ -23,27 +23,23 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from models.bundle.variants import Source
 from models.export.export import save_graph
 from models.jobs.progress import track
-from models.quantize.calibration import CalibrationSet
+from models.quantize.calibration import DEFAULT_CLIPS, CalibrationSet
 from models.quantize.dynamic import label_graph, quiet_quantizer
-from models.quantize.ranges import CalibrationError, CalibrationMethod, activation_ranges
+from models.quantize.ranges import CalibrationMethod, activation_ranges
 from models.quantize.rules import weight_products
+from models.quantize.settings import Count, RecipeOptions
 
 log = logging.getLogger(__name__)
 
-LOWEST_PERCENTILE = 90.0
 _FEWEST_CLIPS = 300
 
 
-@dataclass(frozen=True, kw_only=True)
-class StaticOptions:
-    """How ranges are chosen."""
+class StaticOptions(RecipeOptions, frozen=True):
+    """How ranges are chosen, and over how many clips."""
 
     method: CalibrationMethod = CalibrationMethod.PERCENTILE
-    percentile: float = 99.999
-
-    def __post_init__(self) -> None:
-        if not LOWEST_PERCENTILE <= self.percentile <= 100:
-            raise CalibrationError(f"percentile {self.percentile} is not within 90 to 100")
+    percentile: Annotated[float, msgspec.Meta(ge=90, le=100)] = 99.999
+    clips: Count = DEFAULT_CLIPS
 
 
 def write(
@@ -63,7 +59,7 @@ def write(
         "recipe": "static",
         "method": str(options.method),
         "percentile": options.percentile if options.method is CalibrationMethod.PERCENTILE else None,
-        "calibration": clips.coverage().to_dict(),
+        "calibration": clips.coverage(),
         "used_recordings": {"calibration": clips.content_sums()},
     }
 

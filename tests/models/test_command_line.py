@@ -97,7 +97,6 @@ def test_from_the_hub_to_the_first_transcript(random_checkpoint: Path, tmp_path:
     [
         (("quantize", "NOWHERE"), "bundle.json"),
         (("fetch", "whisper"), "sensevoice-small-onnx"),
-        (("prune", "STARTER", "--amount", "2"), "amount 2.0 is not between 0 and 1"),
         (("quantize", "STARTER", "--recipe", "static", "--data", "EMPTY"), "no recordings in"),
         (("export", "EMPTY", "--output", "OUT"), "not in the official layout"),
         (("benchmark", "STARTER", "--precisions", "int3"), "int3"),
@@ -142,11 +141,15 @@ def test_whatever_ends_a_command_is_one_line(error: Exception, said: str, monkey
     def fail(_: argparse.Namespace) -> None:
         raise error
 
-    parser = argparse.ArgumentParser()
-    parser.set_defaults(run=fail)
-    monkeypatch.setattr(command_line, "_parser", lambda: parser)
+    monkeypatch.setitem(command_line.COMMANDS, "advise", fail)
     monkeypatch.setattr(command_line.signal, "signal", lambda *_: None)
-    monkeypatch.setattr("sys.argv", ["models"])
+    monkeypatch.setattr("sys.argv", ["models", "advise"])
     assert command_line.main() == command_line.FAILED
     shown = capsys.readouterr().err
     assert said in shown and shown.count("\n") == 1
+
+
+def test_a_bad_option_is_named_with_its_value_before_anything_is_read() -> None:
+    done = run("prune", "nowhere", "--amount", "2")
+    assert done.returncode == 2
+    assert "--amount: '2' is not a share between 0 and 1, such as 0.1" in done.stderr

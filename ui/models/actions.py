@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -13,11 +13,13 @@ from engine.bundle import Bundle
 from engine.errors import UnknownBundleError
 from ui.context import PageContext
 from ui.http.access.managing import require_manager
-from ui.models.forms import FOR_LIGHTWEIGHT, LISTENING, PRUNE, SEARCHING
-from ui.models.workshop import Job, Workshop
+from ui.models.forms import PRUNE, recipe_of
 from ui.text.quantities import seconds
 from ui.text.texts import texts_for
 from ui.widgets.handlers import toasts
+
+if TYPE_CHECKING:
+    from models.jobs.workshop import Job, Workshop
 
 
 class ModelActions:
@@ -64,12 +66,13 @@ class ModelActions:
             def begin(workshop: Workshop) -> Job:
                 if recipe == PRUNE:
                     return workshop.prune(bundle.folder, amount=amount)
+                known = recipe_of(workshop.recipes, recipe)
                 return workshop.quantize(  # an empty number box may send 0
                     bundle.folder,
                     recipe=recipe,
-                    clips=(clips or None) if recipe in LISTENING else None,
-                    max_trials=(trials or None) if recipe in SEARCHING else None,
-                    as_default=as_default and recipe in FOR_LIGHTWEIGHT,
+                    clips=(clips or None) if known and known.takes_clips else None,
+                    max_trials=(trials or None) if known and known.takes_trials else None,
+                    as_default=bool(as_default and known and known.can_be_default),
                 )
 
             self._state.start(PRUNE if recipe == PRUNE else "quantize", f"{bundle.name}: {recipe}", begin)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from ui.models.workshop import CatalogModel
 from ui.text.texts import label
 
+if TYPE_CHECKING:
+    from models.jobs.workshop import CatalogModel, RecipeName
+
 PRUNE = "prune"
-RECIPES = ("dynamic", "static", "mixed", "auto", "qat", "fp16", PRUNE)
-#: Which settings a recipe has on the page; models/README.md lists what the command line has beyond them.
-LISTENING, SEARCHING, FOR_LIGHTWEIGHT = ("static", "auto", "qat", "fp16"), ("auto",), ("static", "mixed", "auto", "qat")
-SOURCES = ("modelscope", "huggingface")
 MOST_AMOUNT = 0.9
 
 
@@ -68,7 +66,7 @@ def build_switch_form() -> SwitchForm:
     return SwitchForm(bundle=bundle, run=gr.Button(label("models.switch"), variant="primary", elem_id="lv-switch-run"))
 
 
-def build_fetch_form(models: Sequence[CatalogModel]) -> FetchForm:
+def build_fetch_form(models: Sequence[CatalogModel], sources: Sequence[str]) -> FetchForm:
     """Lay out the download of a model of the catalog."""
     names = [model.name for model in models]
     with gr.Accordion(label("models.fetch_title"), open=False, elem_id="lv-fetch"):
@@ -77,7 +75,7 @@ def build_fetch_form(models: Sequence[CatalogModel]) -> FetchForm:
             choices=names, value=next(iter(names), None), label=label("models.model"), filterable=False, elem_id="lv-fetch-model"
         )
         source = gr.Dropdown(
-            choices=[("", ""), *((name, name) for name in SOURCES)],
+            choices=[("", ""), *((str(name), str(name)) for name in sources)],
             value="",
             label=label("models.hub"),
             info=label("models.hub_info"),
@@ -97,15 +95,15 @@ def build_import_form() -> ImportForm:
     return ImportForm(folder=folder, name=name, run=run)
 
 
-def build_quantize_form() -> QuantizeForm:
+def build_quantize_form(recipes: Sequence[RecipeName]) -> QuantizeForm:
     """Lay out the recipes with the settings that the page offers."""
     with gr.Accordion(label("models.quantize_title"), open=False, elem_id="lv-quantize"):
         bundle = gr.Dropdown(
             choices=[], label=label("models.bundle"), info=label("models.quantize_info"), filterable=False, elem_id="lv-quantize-bundle"
         )
         recipe = gr.Dropdown(
-            choices=list(RECIPES),
-            value=RECIPES[0],
+            choices=[*recipes, PRUNE],
+            value=next(iter(recipes), PRUNE),
             label=label("models.recipe"),
             info=label("models.recipe_info"),
             filterable=False,
@@ -148,11 +146,17 @@ def build_quantize_form() -> QuantizeForm:
     return QuantizeForm(bundle=bundle, recipe=recipe, clips=clips, trials=trials, amount=amount, as_default=as_default, run=run)
 
 
-def settings_of(recipe: str) -> list[Any]:
-    """Show what a recipe can be told: clips, trials, amount, lightweight mode's own."""
+def recipe_of(recipes: Sequence[RecipeName], name: str) -> RecipeName | None:
+    """The recipe of a name; None for pruning and for a name that is none."""
+    return next((recipe for recipe in recipes if recipe == name), None)
+
+
+def settings_of(recipes: Sequence[RecipeName], name: str) -> list[Any]:
+    """Show the settings that a recipe has: clips, trials, amount, use by lightweight mode."""
+    recipe = recipe_of(recipes, name)
     return [
-        gr.Number(visible=recipe in LISTENING),
-        gr.Number(visible=recipe in SEARCHING),
-        gr.Slider(visible=recipe == PRUNE),
-        gr.Checkbox(visible=recipe in FOR_LIGHTWEIGHT),
+        gr.Number(visible=recipe is not None and recipe.takes_clips),
+        gr.Number(visible=recipe is not None and recipe.takes_trials),
+        gr.Slider(visible=name == PRUNE),
+        gr.Checkbox(visible=recipe is not None and recipe.can_be_default),
     ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from gradio.components import Component
@@ -16,7 +17,7 @@ from ui.http.access.managing import may_manage
 from ui.models.actions import ModelActions
 from ui.models.cards_html import cards_html, is_open, job_html
 from ui.models.forms import (
-    RECIPES,
+    PRUNE,
     FetchForm,
     ImportForm,
     QuantizeForm,
@@ -28,10 +29,12 @@ from ui.models.forms import (
     settings_of,
 )
 from ui.models.state import ModelState
-from ui.models.workshop import CatalogModel, Workshop
 from ui.text.quantities import megabytes
 from ui.text.texts import TEXTS, Texts, label, texts_for
 from ui.widgets.banner import banner_html
+
+if TYPE_CHECKING:
+    from models.jobs.workshop import CatalogModel, RecipeName, Workshop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +49,10 @@ class ModelsPanel:
 
     def greet(self, texts: Texts) -> list[Any]:
         """What is written once, in the reader's language; for :attr:`greeted`."""
-        recipes = [(texts(f"models.recipe.{name}"), name) for name in RECIPES]
-        sources = [(texts("models.source_auto"), ""), ("ModelScope", "modelscope"), ("Hugging Face", "huggingface")]
+        workshop = self.context.models.workshop
+        recipes = [(texts(f"models.recipe.{name}"), name) for name in (*recipes_of(workshop), PRUNE)]
+        hubs = [(source.label, source.value) for source in (workshop.sources if workshop else ())]
+        sources = [(texts("models.source_auto"), ""), *hubs]
         return [gr.Dropdown(choices=recipes), gr.Dropdown(choices=sources), _catalog_html(self.context.models.workshop, texts)]
 
     def update(self, shown: Sequence[str], request: gr.Request) -> list[Any]:
@@ -126,6 +131,11 @@ def _catalog_html(workshop: Workshop | None, texts: Texts) -> str:
     return f'<dl class="lv-editions">{rows}</dl>'
 
 
+def recipes_of(workshop: Workshop | None) -> Sequence[RecipeName]:
+    """The recipes to choose from; none without a workshop."""
+    return workshop.recipes if workshop else ()
+
+
 def _title(model: CatalogModel, texts: Texts) -> str:
     """What a model is, in the reader's language where this page knows it."""
     return texts(f"models.edition.{model.name}") if f"models.edition.{model.name}" in TEXTS else model.title
@@ -133,7 +143,7 @@ def _title(model: CatalogModel, texts: Texts) -> str:
 
 def build_models_panel(context: PageContext, banner: gr.HTML) -> ModelsPanel:
     """Lay the panel out inside the current tab and wire it; ``ui/page.py`` keeps it, and the banner above, fresh."""
-    shown = gr.State(["", "", ""])
+    shown, workshop = gr.State(["", "", ""]), context.models.workshop
     with gr.Row(elem_classes="lv-columns"):
         with gr.Column(scale=3, min_width=280):
             cards = gr.HTML(elem_id="lv-models", apply_default_css=False)
@@ -145,9 +155,9 @@ def build_models_panel(context: PageContext, banner: gr.HTML) -> ModelsPanel:
                 log = gr.Textbox(show_label=False, lines=8, max_lines=8, interactive=False, elem_id="lv-job-log")
             with gr.Column(visible=False, elem_id="lv-models-forms") as forms:
                 switching = build_switch_form()
-                fetching = build_fetch_form(context.models.workshop.catalog if context.models.workshop else ())
+                fetching = build_fetch_form(workshop.catalog if workshop else (), workshop.sources if workshop else ())
                 importing = build_import_form()
-                quantizing = build_quantize_form()
+                quantizing = build_quantize_form(recipes_of(workshop))
     outputs = [shown, banner, cards, notice, forms, switching.bundle, quantizing.bundle, job, cancel, log_card, log]
     panel = ModelsPanel(context=context, shown=shown, outputs=outputs, greeted=[quantizing.recipe, fetching.source, fetching.catalog])
     _wire(panel, cancel, _Forms(switching, fetching, importing, quantizing))
@@ -185,7 +195,7 @@ def _wire(panel: ModelsPanel, cancel: gr.Button, forms: _Forms) -> None:
             show_progress_on=[button],
         )
     quantizing.recipe.input(
-        settings_of,
+        partial(settings_of, recipes_of(panel.context.models.workshop)),
         inputs=quantizing.recipe,
         outputs=[quantizing.clips, quantizing.trials, quantizing.amount, quantizing.as_default],
         api_visibility="private",

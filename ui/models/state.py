@@ -12,18 +12,17 @@ from typing import TYPE_CHECKING
 
 from engine.bundle import BrokenBundle, Bundle, survey_bundles
 from engine.errors import LightVoiceError
-from ui.models.workshop import Job, Workshop
 from ui.text.failures import failure_of
 
 if TYPE_CHECKING:
     from engine.runtime.bundle_slot import SwitchReport
     from engine.speech_engine import SpeechEngine
+    from models.jobs.workshop import Job, Workshop
 
 _log = logging.getLogger(__name__)
 
 #: Pages that ask within this time share one look at the folders.
 SHARED_FOR_S = 2.0
-RUNNING = ("queued", "running")
 
 
 class JobRunningError(LightVoiceError):
@@ -53,7 +52,7 @@ class StartedJob:
     @property
     def runs(self) -> bool:
         """Whether it is not over yet."""
-        return self.job.state in RUNNING
+        return self.job.state == "running"
 
 
 class ModelState:

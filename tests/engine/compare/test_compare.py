@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -158,7 +158,7 @@ def test_stopping_in_the_first_round_leaves_nothing_to_compare() -> None:
 
 def test_a_variant_of_another_bundle_is_opened_for_the_comparison_alone(tiny_bundle: Path) -> None:
     engine = Engine(Bundle.load(tiny_bundle))
-    other = replace(Bundle.load(tiny_bundle), name="other")
+    other = msgspec.structs.replace(Bundle.load(tiny_bundle), name="other")
     sound = Waveform(np.zeros(16_000, np.float32), name="quiet")
     values = engine.compare(sound, left="fp32", right=Variant("int8", other), rounds=2).to_dict()
     assert [(values[side]["bundle"], values[side]["precision"]) for side in ("left", "right")] == [("tiny", "fp32"), ("other", "int8")]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -124,7 +124,7 @@ def test_the_prompt_rows_are_the_bundles(tiny_bundle: Path, language: str, itn: 
 
 
 def test_a_library_writes_the_numbers_of_a_model_that_cannot(tiny_bundle: Path) -> None:
-    bundle = replace(Bundle.load(tiny_bundle), itn=ITN_BY_LIBRARY)
+    bundle = msgspec.structs.replace(Bundle.load(tiny_bundle), itn=ITN_BY_LIBRARY)
     session = Session.open(bundle.path(bundle.variant("fp32").asr), model="asr", precision="fp32")
     words = Vocabulary([{"▁hello": "▁three", "▁world": "▁one"}.get(piece, piece) for piece in PIECES])
     recognizer = Recognizer(session, words, bundle)
@@ -138,7 +138,7 @@ def test_a_library_writes_the_numbers_of_a_model_that_cannot(tiny_bundle: Path) 
 @pytest.mark.parametrize("itn", [True, False])
 def test_such_a_model_is_asked_for_words_in_either_case(tiny_bundle: Path, itn: bool) -> None:
     session = FakeSession()
-    bundle = replace(Bundle.load(tiny_bundle), itn=ITN_BY_LIBRARY)
+    bundle = msgspec.structs.replace(Bundle.load(tiny_bundle), itn=ITN_BY_LIBRARY)
     Recognizer(session, Vocabulary(PIECES), bundle).recognize(np.zeros((3, 560), np.float32), TranscribeOptions(itn=itn), duration_ms=180)
     assert session.fed["textnorm"].tolist() == [15]
 

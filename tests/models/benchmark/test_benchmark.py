@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import numpy as np
 import psutil
 import pytest
@@ -23,13 +24,14 @@ from engine.runtime.session import rss_mb
 from models.benchmark import benchmark as benchmark_module
 from models.benchmark import child as benchmark_child
 from models.benchmark import process_meter
-from models.benchmark.benchmark import NO_SENSOR, NothingToMeasureError, benchmark, this_machine
+from models.benchmark.benchmark import NO_SENSOR, NothingToMeasureError, benchmark
 from models.benchmark.child import Measure, Task, percentiles, time_ms
 from models.benchmark.clip import PAUSE_S, PHRASE_S, clip_samples, synthetic_speech
+from models.benchmark.machine import this_machine
 from models.benchmark.process_meter import package_temperature_c, peak_rss_mb
 from models.benchmark.report import plots, to_json, to_markdown
 from models.benchmark.result import BARS, BenchmarkResult, Row, check_bars
-from models.benchmark.tutorial_claims import CLAIMS, Change, Tutorial, beside_ours
+from models.benchmark.tutorial_claims import Change, Tutorial, beside_ours, published_claims
 from models.bundle.manifest import read_manifest, write_manifest
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -112,7 +114,7 @@ def test_the_json_holds_every_round_and_is_strict(measured):
     assert int8["figures"] == measured.rows[1].figures
     assert int8["ratios_to_fp32"]["both_mb"] == pytest.approx(int8["figures"]["both_mb"] / read["rows"][0]["figures"]["both_mb"])
     assert read["machine"]["cpu"] and read["bars"] == []
-    assert len(read["claims"][read["rows"][0]["folder"]]) == len(CLAIMS)
+    assert len(read["claims"][read["rows"][0]["folder"]]) == len(published_claims())
 
 
 def test_the_measured_process_loads_the_engine_alone():
@@ -143,7 +145,7 @@ def task(tmp_path) -> Task:
 
 
 def test_a_task_survives_the_command_line(task):
-    assert Task.from_json(task.to_json()) == task
+    assert msgspec.json.decode(msgspec.json.encode(task), type=Task) == task
 
 
 def test_vad_is_measured_with_no_other_graph_open(task, monkeypatch):
@@ -178,7 +180,7 @@ def test_a_soak_keeps_the_first_the_last_and_the_highest_temperature(task, monke
 
 
 def test_an_error_of_the_engine_is_written_for_the_parent(task, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["child", replace(task, precision="nope").to_json()])
+    monkeypatch.setattr(sys, "argv", ["child", msgspec.json.encode(msgspec.structs.replace(task, precision="nope")).decode()])
     assert benchmark_child.main() == 1
     assert "nope" in json.loads((tmp_path / "figures.json").read_text())["error"]
 
@@ -296,7 +298,7 @@ def runs(monkeypatch):
     answers = {}
 
     def run(command, **options):
-        task = Task.from_json(command[-1])
+        task = msgspec.json.decode(command[-1], type=Task)
         seen.append((task.precision, task.measure.value))
         answer = answers.get((task.precision, task.measure.value))
         if isinstance(answer, Exception):
@@ -327,7 +329,7 @@ def test_precisions_are_those_asked_for_once(runs):
     [
         (subprocess.CompletedProcess([], -9, "", "loading\n"), "ended by signal 9: loading"),
         (subprocess.CompletedProcess([], 1, "", "Traceback\nMemoryError: 2 GB\n\n"), "ended with 1: MemoryError: 2 GB"),
-        (subprocess.CompletedProcess([], 0, "", ""), "it said nothing"),
+        (subprocess.CompletedProcess([], 0, "", ""), "it wrote nothing"),
         (subprocess.TimeoutExpired([], 1), "did not finish within"),
     ],
 )
@@ -342,7 +344,7 @@ def test_a_process_that_dies_is_a_row_with_a_reason_and_is_not_tried_again(runs,
 def test_a_result_of_an_earlier_process_is_never_taken_for_a_later_one(runs):
     runs.answers["int8", "engine"] = subprocess.CompletedProcess([], 0, "", "")  # ends well and writes nothing
     fp32, int8 = benchmark([STARTER]).rows
-    assert fp32.error is None and "it said nothing" in int8.error
+    assert fp32.error is None and "it wrote nothing" in int8.error
 
 
 def test_without_a_sensor_there_is_no_soak_but_a_reason(runs, monkeypatch):
@@ -433,7 +435,9 @@ def claims(result, evaluation=None) -> dict[str, object]:
 
 
 def test_the_claims_are_those_that_were_published():
-    published = {(one.tutorial.name, one.row): (one.before, one.after, one.unit) if one.stated is None else one.stated for one in CLAIMS}
+    published = {
+        (one.tutorial.name, one.row): (one.before, one.after, one.unit) if one.stated is None else one.stated for one in published_claims()
+    }
     assert published == {
         ("QUANTIZATION", "model size"): (1800, 460, "MB"),
         ("QUANTIZATION", "cold start"): (8.2, 3.1, "s"),
@@ -564,7 +568,7 @@ def test_the_places_of_scores_are_those_an_evaluation_writes():
 
 
 def test_degrees_and_points_are_subtracted_never_divided():
-    assert all((one.change is Change.DIFFERENCE) == (one.unit in ("%", "°C")) for one in CLAIMS)
+    assert all((one.change is Change.DIFFERENCE) == (one.unit in ("%", "°C")) for one in published_claims())
 
 
 # ---- tables and plots ------------------------------------------------------------------------------------------------

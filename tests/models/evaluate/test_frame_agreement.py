@@ -13,7 +13,7 @@ pytest.importorskip("jiwer")
 
 from engine.errors import GraphContractError  # noqa: E402 - onnx decides whether this file runs
 from engine.runtime.session import Session  # noqa: E402
-from models.evaluate.frame_agreement import LOGITS, agreement, agreements, compare_logits, with_logits  # noqa: E402
+from models.evaluate.frame_agreement import LOGITS, FrameAgreement, agreements, compare_logits, with_logits  # noqa: E402
 from tests.tiny_graphs import PIECES  # noqa: E402
 
 FEEDS = {"language": np.array([0], np.int32), "textnorm": np.array([15], np.int32)}
@@ -101,13 +101,13 @@ def test_a_graph_agrees_with_itself(exported_bundle: Path, tmp_path: Path) -> No
     again = tmp_path / "asr.again.onnx"
     onnx.save(onnx.load(str(graph)), str(again))
     for other in (graph, again):
-        found = agreement(graph, other, clips(30, 12))
+        found = sum(agreements(graph, other, clips(30, 12)), FrameAgreement())
         assert (found.frames, found.same, found.agreement, found.mean_kl, found.max_kl) == (42, 42, 1.0, 0.0, 0.0)
     assert sorted(exported_bundle.iterdir()) == before
 
 
 def test_int8_is_near_and_not_equal(exported_bundle: Path) -> None:
-    found = agreement(exported_bundle / "asr.fp32.onnx", exported_bundle / "asr.int8.onnx", clips(100, 50))
+    found = sum(agreements(exported_bundle / "asr.fp32.onnx", exported_bundle / "asr.int8.onnx", clips(100, 50)), FrameAgreement())
     assert found.frames == 150
     assert found.agreement is not None and 0.7 < found.agreement <= 1.0
     assert found.mean_kl is not None and 0.0 < found.mean_kl < 0.05 and found.max_kl >= found.mean_kl
@@ -141,4 +141,4 @@ def test_one_clip_is_held_at_a_time(exported_bundle: Path) -> None:
 
 def test_graphs_of_two_vocabularies_are_refused(exported_bundle: Path, tiny_bundle: Path) -> None:
     with pytest.raises(GraphContractError, match="its logits are"):
-        agreement(exported_bundle / "asr.fp32.onnx", tiny_bundle / "asr.fp32.onnx", clips(5))
+        sum(agreements(exported_bundle / "asr.fp32.onnx", tiny_bundle / "asr.fp32.onnx", clips(5)), FrameAgreement())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.quantize.augmentation import SHARES, Condition, apply, mix, schedule, speed, to_level
+from models.quantize.augmentation import CONDITIONS, Condition, apply, mix, schedule, speed, to_level
 
 
 def level_db(samples: np.ndarray) -> float:
@@ -58,8 +58,8 @@ def test_digital_silence_stays_finite() -> None:
 
 
 def test_the_shares_are_a_whole() -> None:
-    assert sum(SHARES.values()) == 100
-    assert set(SHARES) == set(Condition)
+    assert sum(share for share, _ in CONDITIONS.values()) == 100
+    assert list(CONDITIONS) == list(Condition)
 
 
 @pytest.mark.parametrize("count", [1, 5, 13, 100, 400])
@@ -70,5 +70,5 @@ def test_a_schedule_has_the_length_asked_for(count: int) -> None:
 def test_a_schedule_keeps_the_shares_and_forgets_no_condition() -> None:
     assert set(schedule(40)) == set(Condition)
     chosen = schedule(400)
-    assert {condition: chosen.count(condition) for condition in Condition} == {name: 4 * share for name, share in SHARES.items()}
+    assert {condition: chosen.count(condition) for condition in Condition} == {name: 4 * share for name, (share, _) in CONDITIONS.items()}
     assert chosen[0] is Condition.CLEAN

@@ -70,11 +70,10 @@ def test_coverage_counts_what_is_heard(bundle: Bundle, folder: Path) -> None:
     first, second = read_recordings(folder)[:2]
     plan = [(first, Condition.CLEAN), (second, Condition.QUIET), (second, Condition.MUSIC)]
     coverage = CalibrationSet(bundle, plan).coverage()
-    assert (coverage.clips, coverage.recordings, coverage.speakers, coverage.seconds) == (3, 2, 2, 3.0)
-    assert coverage.languages == {"en": 1, "zh": 1}  # nobody speaks in the music
-    assert coverage.conditions == {"clean": 1, "music": 1, "quiet": 1}
-    assert "applause" in coverage.missing and "clean" not in coverage.missing
-    assert "quiet 1" in coverage.to_markdown() and "not covered" in coverage.to_markdown()
+    assert [coverage[name] for name in ("clips", "recordings", "speakers", "seconds")] == [3, 2, 2, 3.0]
+    assert coverage["languages"] == {"en": 1, "zh": 1}  # nobody speaks in the music
+    assert coverage["conditions"] == {"clean": 1, "music": 1, "quiet": 1}
+    assert "applause" in coverage["missing"] and "clean" not in coverage["missing"]
 
 
 def test_calibration_and_tuning_share_no_speaker(bundle: Bundle, folder: Path) -> None:
@@ -88,8 +87,8 @@ def test_calibration_and_tuning_share_no_speaker(bundle: Bundle, folder: Path) -
 
 def test_without_data_the_examples_stand_in(bundle: Bundle) -> None:
     clips = CalibrationSet.build(bundle, None, count=40)
-    assert len(clips) == 40 and set(clips.coverage().sources) == {"examples"}
-    assert set(clips.coverage().conditions) == {str(condition) for condition in Condition}
+    assert len(clips) == 40 and set(clips.coverage()["sources"]) == {"examples"}
+    assert set(clips.coverage()["conditions"]) == {str(condition) for condition in Condition}
 
 
 def test_bad_requests_are_named(bundle: Bundle, tmp_path: Path) -> None:

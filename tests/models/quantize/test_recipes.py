@@ -27,7 +27,8 @@ from models.bundle.disk import DiskFullError  # noqa: E402
 from models.bundle.manifest import read_manifest  # noqa: E402
 from models.bundle.variants import add_variant  # noqa: E402
 from models.quantize import dynamic  # noqa: E402
-from models.quantize.recipes import VARIANTS, Order, RecipeName, run  # noqa: E402
+from models.quantize.recipe_names import RecipeName  # noqa: E402
+from models.quantize.recipes import QuantizeOptions, run  # noqa: E402
 from models.quantize.search import Search, Trial  # noqa: E402
 
 
@@ -65,12 +66,12 @@ def everything(folder: Path) -> dict[str, str]:
     return {path.name: sha256_of(path) for path in folder.iterdir() if path.is_file()}
 
 
-def order(bundle: Path, recipe: RecipeName, recordings: Path | None, tmp_path: Path, **settings: object) -> Order:
+def order(bundle: Path, recipe: RecipeName, recordings: Path | None, tmp_path: Path, **settings: object) -> QuantizeOptions:
     config = None
     if settings:
         config = tmp_path / "settings.yaml"
         config.write_text(yaml.safe_dump(settings), encoding="utf-8")
-    return Order(bundle=bundle, recipe=recipe, config=config, data=recordings)
+    return QuantizeOptions(bundle=bundle, recipe=recipe, config=config, data=recordings)
 
 
 RUNS = [
@@ -94,7 +95,7 @@ def test_a_recipe_adds_a_variant_that_the_engine_runs(
         pytest.importorskip("nncf")
     before = everything(bundle)
     record = run(order(bundle, recipe, recordings, tmp_path, **settings))
-    variant = VARIANTS[recipe]
+    variant = recipe.variant
     after = everything(bundle)
     assert {name for name in after if name not in before} >= {f"asr.{variant}.onnx", f"vad.{variant}.onnx"}
     assert {name: after[name] for name in before if name != "bundle.json"} == {k: v for k, v in before.items() if k != "bundle.json"}
@@ -148,26 +149,26 @@ def test_the_coverage_report_says_what_is_missing(bundle: Path, recordings: Path
 
 def test_a_recipe_can_become_the_default(bundle: Path, recordings: Path, tmp_path: Path) -> None:
     before = sha256_of(bundle / "asr.int8.onnx")
-    run(Order(bundle=bundle, recipe=RecipeName.STATIC, data=recordings, clips=3, as_default=True))
+    run(QuantizeOptions(bundle=bundle, recipe=RecipeName.STATIC, data=recordings, clips=3, as_default=True))
     assert sha256_of(bundle / "asr.int8.onnx") != before
     assert count_products(bundle / "asr.int8.onnx").floating == 0
     assert set(Bundle.load(bundle).variants) == {"fp32", "int8"}
 
 
 BAD = [
-    (RecipeName.STATIC, {"method": "average"}, "method 'average'"),
-    (RecipeName.STATIC, {"percentile": 12}, "12.0 is not within 90 to 100"),
-    (RecipeName.STATIC, {"clips": -3}, "-3 clips"),
-    (RecipeName.STATIC, {"methud": "minmax"}, "'methud' is no setting"),
-    (RecipeName.DYNAMIC, {"method": "minmax"}, "'method' is no setting"),
+    (RecipeName.STATIC, {"method": "average"}, "'method' is 'average'"),
+    (RecipeName.STATIC, {"percentile": 12}, "'percentile' is 12: Expected `float` >= 90"),
+    (RecipeName.STATIC, {"clips": -3}, "'clips' is -3"),
+    (RecipeName.STATIC, {"methud": "minmax"}, "unknown field `methud`; the recipe knows method, percentile, clips"),
+    (RecipeName.DYNAMIC, {"method": "minmax"}, "unknown field `method`; the recipe knows no setting"),
     (RecipeName.MIXED, {"rules": []}, "no product of the graph would be INT8"),
-    (RecipeName.MIXED, {"rules": [{"pattern": "*", "precision": "int4"}]}, "precision 'int4'"),
+    (RecipeName.MIXED, {"rules": [{"pattern": "*", "precision": "int4"}]}, "'rules.0.precision' is 'int4'"),
     (RecipeName.MIXED, {"rules": [{"pattern": "*", "precision": "int8", "operators": ["Softmax"]}]}, "Softmax"),
-    (RecipeName.MIXED, {"rule": []}, "no list `rules`"),
+    (RecipeName.MIXED, {"rule": []}, "unknown field `rule`"),
     (RecipeName.AUTO, {"metric": "cer"}, "CER needs recordings with texts"),
     (RecipeName.AUTO, {"metric": "disagreement", "tolerance": "relative"}, "say absolute"),
-    (RecipeName.AUTO, {"max_trials": 0}, "allow at least one"),
-    (RecipeName.QAT, {"rounds": 0}, "make no training"),
+    (RecipeName.AUTO, {"max_trials": 0}, "'max_trials' is 0"),
+    (RecipeName.QAT, {"rounds": 0}, "'rounds' is 0"),
 ]
 
 
@@ -201,7 +202,7 @@ def test_an_empty_calibration_folder_is_named(bundle: Path, tmp_path: Path) -> N
     empty.mkdir()
     before = everything(bundle)
     with pytest.raises(LightVoiceError, match=str(empty)):
-        run(Order(bundle=bundle, recipe=RecipeName.STATIC, data=empty))
+        run(QuantizeOptions(bundle=bundle, recipe=RecipeName.STATIC, data=empty))
     assert everything(bundle) == before
 
 
@@ -209,7 +210,7 @@ def test_a_full_disk_is_said_before_anything_is_written(bundle: Path, monkeypatc
     before = everything(bundle)
     monkeypatch.setattr("models.bundle.disk.shutil.disk_usage", lambda _: shutil._ntuple_diskusage(100, 99, 1))  # type: ignore[attr-defined]
     with pytest.raises(DiskFullError, match="MB free"):
-        run(Order(bundle=bundle, recipe=RecipeName.DYNAMIC))
+        run(QuantizeOptions(bundle=bundle, recipe=RecipeName.DYNAMIC))
     assert everything(bundle) == before
 
 

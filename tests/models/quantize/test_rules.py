@@ -13,6 +13,7 @@ from engine.runtime.onnx_operators import count_products  # noqa: E402 - torch d
 from models.quantize import mixed  # noqa: E402
 from models.quantize.rules import (  # noqa: E402
     ATTENTION_IN_FLOAT,
+    CONVOLUTION_IN_INT8,
     FEED_FORWARD_IN_INT8,
     VAD_IN_INT8,
     VOCABULARY_IN_INT8,
@@ -23,6 +24,7 @@ from models.quantize.rules import (  # noqa: E402
     choose,
     weight_products,
 )
+from models.quantize.settings import read_settings  # noqa: E402
 
 BLOCKS = 3  # of the tiny network
 
@@ -51,7 +53,8 @@ def test_the_rules_together_reach_every_product_once(exported_bundle: Path) -> N
 @pytest.mark.parametrize("conv", [False, True])
 def test_attention_stays_in_float_and_convolutions_go_when_asked(exported_bundle: Path, tmp_path: Path, conv: bool) -> None:
     target = tmp_path / "asr.int8-mixed.onnx"
-    counts = mixed.quantize(exported_bundle / "asr.fp32.onnx", target, mixed.default_options(conv=conv).asr, external=True)
+    rules = mixed.MixedOptions().rules + (CONVOLUTION_IN_INT8,) * conv
+    counts = mixed.quantize(exported_bundle / "asr.fp32.onnx", target, rules, external=True)
     nodes = graph_of(target).node
     assert {node.name for node in nodes if node.op_type == "MatMul"} == {
         node.name for node in graph_of(exported_bundle / "asr.fp32.onnx").node if ATTENTION_IN_FLOAT.matches(node)
@@ -69,11 +72,11 @@ def test_a_yaml_file_decides_and_the_first_rule_wins(exported_bundle: Path, tmp_
         'rules:\n- {pattern: "*/encoders0.0/*", precision: fp32}\n- {pattern: "*", operators: [MatMul], precision: int8}\n',
         encoding="utf-8",
     )
-    options = mixed.read_options(config)
-    chosen = choose(graph_of(exported_bundle / "asr.fp32.onnx"), options.asr)
+    options = read_settings(config, mixed.MixedOptions)
+    chosen = choose(graph_of(exported_bundle / "asr.fp32.onnx"), options.rules)
     floats = {name for name, precision in chosen.items() if precision is NodePrecision.FP32}
     assert {block_of(name) for name in floats if not name.endswith("/Conv")} == {"encoders0.0"}
-    assert options.vad == mixed.default_options().vad
+    assert options.vad_rules == (VAD_IN_INT8,)
 
 
 def test_a_rule_that_reaches_nothing_is_an_error(exported_bundle: Path) -> None:

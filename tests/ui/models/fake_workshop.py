@@ -1,4 +1,4 @@
-"""A Workshop whose jobs do what a test tells them to, behind the names that ``ui.models.workshop`` knows."""
+"""A workshop with the names of ``models.jobs.workshop.Workshop`` whose jobs do what a test tells them to."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from models.fetch.catalog import Source
+from models.quantize.recipe_names import RecipeName
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class FakeWorkshop:
 
     def __init__(self, roots: Sequence[Path] = (), missing: Sequence[str] = ()) -> None:
         self.roots, self._missing = tuple(roots), tuple(missing)
-        self.catalog = (FakeModel(),)
+        self.catalog, self.sources, self.recipes = (FakeModel(),), tuple(Source), tuple(RecipeName)
         self.asked: list[tuple[Any, ...]] = []
         self.jobs: list[FakeJob] = []
         self.refusal: Exception | None = None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.bundle import BrokenBundle, Bundle
@@ -22,7 +22,7 @@ def bundle(tiny_bundle: Path) -> Bundle:
 
 
 def other(bundle: Bundle, **changes: object) -> Bundle:
-    return dataclasses.replace(bundle, folder=bundle.folder.parent / "other", name="other", **changes)
+    return msgspec.structs.replace(bundle, folder=bundle.folder.parent / "other", name="other", **changes)
 
 
 def test_the_open_bundle_comes_first_and_says_so(bundle: Bundle) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import gradio as gr
 
 from engine.errors import LightVoiceError
 from ui.http.callers import is_loopback
-from ui.models.workshop import Workshop
+
+if TYPE_CHECKING:
+    from models.jobs.workshop import Workshop
 
 #: What a proxy adds: the browser is then on another machine, whatever address the request comes from.
 _PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-prefix", "x-forwarded-proto", "x-real-ip", "via")
