@@ -19,7 +19,7 @@ from models.bundle.disk import require_space
 from models.bundle.manifest import write_manifest
 from models.bundle.upstream_layout import full_size_fields, write_tokens
 from models.export.assemble import add_dynamic_int8, assemble
-from models.export.export import ExportError
+from models.export.graph_file import ExportError
 from models.export.imported import INT8, MadeModel, make_asr, make_vad, make_vad_of_checkpoint
 from models.export.ready_made import AsrFolder, Graphs, VadFolder, find_vad, is_official, unknown_layout
 from models.networks.checkpoint import VAD_PREFIX

@@ -19,7 +19,8 @@ from engine.errors import first_line
 from engine.speech.features import Cmvn
 from engine.tags import TAG_POSITIONS, TextNorm, piece_of
 from models.bundle.upstream_layout import frontend_metadata
-from models.export.export import ExportError, export_vad, save_graph
+from models.export.export import export_vad
+from models.export.graph_file import ExportError, save_graph
 from models.export.logits_graph import MAX_FRAMES, convert_asr, convert_vad, load_graph
 from models.export.parity import check_asr, check_runs, check_vad, probe_asr, probe_vad
 from models.export.ready_made import AsrFolder, Frontend, Graphs, VadFolder, frontend_of

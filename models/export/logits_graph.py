@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from engine.errors import first_line
-from models.export.export import ExportError, lift_constants
-from models.networks.sensevoice import PROMPT_POSITIONS
+from engine.speech.recognizer import PROMPT_POSITIONS
+from models.export.graph_file import ExportError, lift_constants
 
 #: Frames that an imported graph is stated to reach, and is run at: as many as the network's position table gives our own.
 MAX_FRAMES = 1024 - PROMPT_POSITIONS

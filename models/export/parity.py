@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from engine.errors import LightVoiceError, first_line
 from engine.runtime.session import Session, release_memory
-from models.export.export import MARGIN, PARITY_TOLERANCE, ExportError, open_for_check
+from engine.speech.recognizer import PROMPT_POSITIONS
+from models.export.graph_file import MARGIN, PARITY_TOLERANCE, ExportError, open_for_check
 from models.export.logits_graph import MAX_FRAMES, Ports, vad_inputs
-from models.networks.sensevoice import PROMPT_POSITIONS
 
 log = logging.getLogger(__name__)
 

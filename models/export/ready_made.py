@@ -21,11 +21,11 @@ import yaml
 from engine.bundle import MANIFEST
 from engine.speech.features import FBANK_BINS, Cmvn
 from engine.speech.vocabulary import Vocabulary
+from models.bundle.bpe_pieces import read_pieces
 from models.bundle.cmvn import write_cmvn
-from models.bundle.upstream_layout import PROMPT
-from models.export.export import ExportError
+from models.bundle.upstream_layout import PROMPT, RANDOM_MARK
+from models.export.graph_file import ExportError
 from models.export.logits_graph import FUNASR, Ports, feature_size, inputs_of, load_graph, metadata_of, ports_of
-from models.networks.checkpoint import RANDOM_MARK, read_pieces
 
 FULL_NAMES = ("model.onnx",)
 QUANTIZED_NAMES = ("model_quant.onnx", "model.int8.onnx")

@@ -21,7 +21,7 @@ from engine.runtime.telemetry import leave_out_openvino_telemetry
 from engine.speech.vocabulary import Vocabulary
 from models.bundle.manifest import read_manifest
 from models.bundle.variants import Source
-from models.export.export import save_graph
+from models.export.graph_file import save_graph
 from models.quantize import dynamic
 from models.quantize.calibration import CalibrationSet
 from models.quantize.hybrid import Hybrid

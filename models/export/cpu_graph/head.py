@@ -20,7 +20,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from models.networks.sensevoice import PROMPT_POSITIONS
+from engine.speech.recognizer import PROMPT_POSITIONS
 
 #: Logits of one piece for ten seconds are 2.8 MB: they stay in the caches of a small processor. The starter's vocabulary is one piece.
 PIECE = 4096

@@ -25,7 +25,7 @@ from models.bundle.disk import DiskFullError  # noqa: E402
 from models.export import import_folder as module  # noqa: E402
 from models.export import parity as graph_parity  # noqa: E402
 from models.export.assemble import assemble  # noqa: E402
-from models.export.export import ExportError, open_for_check  # noqa: E402
+from models.export.graph_file import ExportError, open_for_check  # noqa: E402
 from models.export.import_folder import import_folder  # noqa: E402
 from models.export.ready_made import read_ready_pieces  # noqa: E402
 from tests.models.export import ready_made_folders as upstream  # noqa: E402
