@@ -28,7 +28,7 @@ from engine.files.file_names import printable
 from engine.formats import FORMATS, render
 from engine.pipeline import Engine
 from engine.runtime.session import DEVICES
-from engine.runtime.session_pool import Precision
+from engine.runtime.session_pool import Precision, carried_over
 from engine.speech.endpointing import VadOptions
 from engine.speech_engine import SpeechEngine
 from engine.subtitles.command_line import add_subtitle_options, chosen_subtitles
@@ -174,7 +174,7 @@ def build_engine(arguments: argparse.Namespace, *, vad: VadOptions | None = None
 
         return RemoteEngine(arguments.engine, precision=arguments.precision, vad=vad, decoder=Decoder(limits=limits))
     bundle = Bundle.load(resolve_bundle(arguments.bundle, bundle_roots()))
-    precision = arguments.precision or (Precision.INT8 if arguments.slim else Precision.FP32).value
+    precision = arguments.precision or carried_over(Precision.INT8 if arguments.slim else Precision.FP32, bundle.variants)
     return Engine(bundle, precision=precision, device=arguments.device, threads=arguments.threads, vad=vad, decoder=Decoder(limits=limits))
 
 

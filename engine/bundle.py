@@ -120,7 +120,7 @@ class Bundle:
     def variant(self, precision: str) -> VariantFiles:
         """The graphs of a precision; UnknownPrecisionError if the bundle has no such variant."""
         if precision not in self.variants:
-            raise UnknownPrecisionError(precision=precision, known=self.variants)
+            raise UnknownPrecisionError.of(precision, self.variants)
         return self.variants[precision]
 
     def described_in(self, language: str) -> str:

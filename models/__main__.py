@@ -37,12 +37,13 @@ def _command(commands: Any, name: str, run: Run, text: str) -> argparse.Argument
 def _add_fetching(commands: Any) -> None:
     fetch = _command(commands, "fetch", _fetch, "download a known model and make a bundle of it")
     fetch.add_argument("name", help="sensevoice-small, or another name of the catalog (`fetch list` shows them)")
+    fetch.add_argument("--edition", help="of sensevoice-small: int8 (242 MB, for most people), fp32, onnx or sherpa (see `fetch list`)")
     fetch.add_argument("--source", choices=("modelscope", "huggingface"), help="hub to ask (default: ModelScope, then Hugging Face)")
     fetch.add_argument("--output", type=Path, help="bundle folder to write (default: among the installed bundles)")
-    bring = _command(commands, "import", _import, "make a bundle of a local folder: official checkpoint, FunASR's or sherpa-onnx's ONNX")
-    bring.add_argument("folder", type=Path)
+    bring = _command(commands, "import", _import, "make a bundle of a local model: official checkpoint, FunASR's or sherpa-onnx's ONNX")
+    bring.add_argument("path", type=Path, metavar="PATH", help="folder, archive (zip, tar.bz2, tar.gz) or single .onnx file")
     bring.add_argument("--output", type=Path, required=True, help="bundle folder to write")
-    bring.add_argument("--vad", type=Path, help="folder with FSMN-VAD (default: vad/ in the first folder, or beside it)")
+    bring.add_argument("--vad", type=Path, help="folder with FSMN-VAD (default: in the first folder or beside it, else the starter's)")
     bring.add_argument("--name", help="name in bundle.json (default: after the folder's layout)")
     test = _command(commands, "self-test", _self_test, "transcribe the official example recordings and compare with their known texts")
     test.add_argument("bundle", type=Path)
@@ -122,15 +123,15 @@ def _fetch(arguments: argparse.Namespace) -> None:
 
     if arguments.name == "list":
         for model in CATALOG.values():
-            print(f"{model.name}  {model.title}\n  {model.licence}")
+            print(f"{model.name}  (sensevoice-small --edition {model.edition})\n  {model.title}\n  {model.licence}")
         return
-    _made(fetch(arguments.name, source=arguments.source, output=arguments.output, progress=report))
+    _made(fetch(arguments.name, edition=arguments.edition, source=arguments.source, output=arguments.output, progress=report))
 
 
 def _import(arguments: argparse.Namespace) -> None:
     from models.export.import_folder import import_folder
 
-    _made(import_folder(arguments.folder, arguments.output, vad_folder=arguments.vad, name=arguments.name))
+    _made(import_folder(arguments.path, arguments.output, vad_folder=arguments.vad, name=arguments.name))
 
 
 def _self_test(arguments: argparse.Namespace) -> int:

@@ -25,6 +25,10 @@ class ExportError(LightVoiceError):
     """A graph does not compute what its network computes, or a checkpoint cannot be read."""
 
 
+class DifferentAnswersError(ExportError):
+    """A graph answers otherwise than the one it was made of."""
+
+
 def save_graph(model: onnx.ModelProto, path: Path, *, external: bool) -> None:
     """Write a graph, its weights in ``<name>.data`` beside it if ``external``: those are mapped, not copied, when loaded."""
     data = path.with_name(path.name + ".data")
@@ -60,10 +64,12 @@ def lift_constants(model: onnx.ModelProto) -> None:
     model.graph.node.extend(kept)
 
 
-def open_for_check(path: Path) -> Any:
-    """A plain ONNX Runtime session on the CPU, for comparing a graph with its source."""
+def open_for_check(path: Path, *, optimized: bool = True) -> Any:
+    """A plain ONNX Runtime session on the CPU, for comparing a graph with its source; without ``optimized`` it runs node by node."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    if not optimized:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -179,7 +179,7 @@ class _Builder:
             return scale, signed(self.source.array(product.zero_point))
         return scale, np.full(scale.shape, -128 if weight_type == TensorProto.UINT8 else 0, np.int8)
 
-    def _quantized(  # noqa: PLR0913 - what DynamicQuantizeMatMul takes
+    def _quantized(
         self,
         x: str,
         parameter: str,

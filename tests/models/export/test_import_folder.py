@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -149,9 +150,17 @@ def weight_types(path: Path) -> set[int]:
     return {tensor.data_type for tensor in graph.initializer if tensor.name.endswith("_quantized")}
 
 
-def test_our_int8_has_signed_weights_and_upstreams_keeps_its_own(of_funasr: Path) -> None:
-    assert weight_types(of_funasr / "asr.int8.onnx") == {onnx.TensorProto.INT8}
-    assert weight_types(of_funasr / "asr.int8-upstream.onnx") == {onnx.TensorProto.UINT8}
+@pytest.mark.parametrize("made", ["of_funasr", "of_sherpa"])
+@pytest.mark.parametrize("variant", ["int8", "int8-upstream"])
+def test_int8_has_signed_weights_whoever_quantized_it(made: str, variant: str, request: pytest.FixtureRequest) -> None:
+    assert weight_types(request.getfixturevalue(made) / f"asr.{variant}.onnx") == {onnx.TensorProto.INT8}
+
+
+@pytest.mark.parametrize("made", ["of_funasr", "of_sherpa"])
+def test_every_graph_is_our_cpu_graph(made: str, request: pytest.FixtureRequest) -> None:
+    for variant in VARIANTS:
+        operators = Counter(node.op_type for node in onnx.load(str(request.getfixturevalue(made) / f"asr.{variant}.onnx")).graph.node)
+        assert operators["Attention"] == 3 and not operators.keys() & {"Where", "Less", "Range"}, variant
 
 
 def test_upstreams_int8_equals_the_file_it_came_from(of_sherpa: Path, sherpa: Path) -> None:
