@@ -60,7 +60,7 @@ def _inside(folder: Path, *, named: Path | None = None) -> ImportSource:
     found: dict[str, Path] = {}
     for place in _below(folder):
         if (place / MANIFEST).is_file():
-            raise unknown_layout(place)
+            raise unknown_layout(place, named=named)
         kind = _kind(place)
         if kind is not None:
             found.setdefault(kind, place)

@@ -25,7 +25,7 @@ from models.export.lean.published_network import UnmappedGraphError, read_publis
 from models.export.lean.signed_weights import sign_weights
 from models.export.logits_graph import MAX_FRAMES, convert_asr
 from models.export.made_model import FULL, INT8, MadeModel, file_names, is_quantized, labelled, quantize, sources_of, stacking, variant_of
-from models.export.parity import ASR_LENGTHS, FLOAT_LENGTHS, Probe, check_asr, check_runs, check_without_rounding, open_source, probe_asr
+from models.export.parity import FLOAT_LENGTHS, Probe, check_asr, check_runs, check_without_rounding, open_source, probe_asr
 from models.export.ready_made import AsrFolder
 from models.quantize import dynamic
 
@@ -50,7 +50,7 @@ class _Conversion:
             features=self.asr.frontend.features,
             tag_ids=self.tag_ids,
             vocab_size=len(self.asr.pieces),
-            lengths=FLOAT_LENGTHS if without_rounding else ASR_LENGTHS,
+            lengths=FLOAT_LENGTHS if without_rounding else None,
         )
 
 

@@ -193,6 +193,8 @@ def find_vad(folder: Path, vad_folder: Path | None) -> Path:
 def unknown_layout(folder: Path, *, named: Path | None = None) -> ExportError:
     """The error for a folder in no layout we know: what was looked for, and what lies there; ``named`` is what a person calls it."""
     if (folder / MANIFEST).is_file():
+        if named is not None:
+            return ExportError(f"{named} holds a bundle; unpack it, and use its folder with --bundle")
         return ExportError(f"{folder} is a bundle already; use it with --bundle {folder}")
     names = sorted(path.name for path in folder.iterdir()) or ["nothing"]
     more = f" and {len(names) - 12} more" if len(names) > 12 else ""

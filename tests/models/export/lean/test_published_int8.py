@@ -119,7 +119,9 @@ def test_the_engine_runs_what_the_bundle_has_and_says_where_fp32_comes_from(bund
     engine = Engine(bundle)
     try:
         assert engine.precision == "int8"
-        with pytest.raises(FullPrecisionMissingError, match=r"holds .*int8.* and no fp32; fetch it on the Models tab, or with .*--edition fp32"):
+        with pytest.raises(
+            FullPrecisionMissingError, match=r"holds .*int8.* and no fp32; fetch it on the Models tab, or with .*--edition fp32"
+        ):
             engine.transcribe("nothing.wav", precision="fp32")
     finally:
         engine.close()
