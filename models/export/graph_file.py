@@ -71,5 +71,7 @@ def open_for_check(path: Path, *, optimized: bool = True) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if not optimized:
+        # Weights that become float at every run come and go: an arena would keep the room for many of them.
+        options.enable_cpu_mem_arena = options.enable_mem_pattern = False
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from engine.runtime.session import release_memory
 from engine.tags import TAG_POSITIONS, TextNorm, piece_of
 from models.export.graph_file import DifferentAnswersError, ExportError, save_graph, write_types
 from models.export.lean.float_activations import write_with_float_activations
@@ -42,9 +43,8 @@ class _Conversion:
 
     def probes(self, path: Path, *, named: Path, without_rounding: bool = False) -> list[Probe]:
         """What a source graph answers to random features; errors call it ``named``."""
-        session = open_source(path, named=named, optimized=not without_rounding)
-        return probe_asr(
-            session,
+        found = probe_asr(
+            open_source(path, named=named, optimized=not without_rounding),
             self.asr.ports,
             named=named,
             features=self.asr.frontend.features,
@@ -52,6 +52,8 @@ class _Conversion:
             vocab_size=len(self.asr.pieces),
             lengths=FLOAT_LENGTHS if without_rounding else None,
         )
+        release_memory()
+        return found
 
 
 def make_asr(asr: AsrFolder, staging: Path) -> MadeModel:

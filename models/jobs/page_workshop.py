@@ -13,7 +13,8 @@ from typing import Self
 
 from engine.bundle import MANIFEST, Bundle
 from engine.errors import OptionError
-from models.fetch.catalog import CATALOG, CatalogModel
+from models.fetch.catalog import CATALOG, CatalogModel, find_model
+from models.fetch.fetch import is_completed_by
 from models.jobs.commands import WorkshopCommand
 from models.jobs.workshop import Job, Workshop
 
@@ -53,8 +54,11 @@ class PageWorkshop:
         return tuple(name for name in NEEDED if importlib.util.find_spec(name) is None)
 
     def fetch(self, name: str, *, source: str | None = None) -> Job:
-        """Download a model of the catalog and make a bundle of it, under the model's name."""
-        return self._workshop.start(WorkshopCommand.fetch(name, source=source, output=self._free(name)))
+        """Download a model of the catalog and make the bundle of it that it is an edition of, or complete that."""
+        model = find_model(name)
+        held = self._installed / model.bundle
+        output = held if is_completed_by(held, model) else self._free(model.bundle)
+        return self._workshop.start(WorkshopCommand.fetch(name, source=source, output=output))
 
     def import_folder(self, folder: str, *, name: str) -> Job:
         """Make a bundle of a folder of this machine."""

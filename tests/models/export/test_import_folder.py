@@ -44,6 +44,7 @@ def no_collections() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("engine.runtime.session.release_memory", lambda: None)
         patched.setattr(graph_parity, "release_memory", lambda: None)
+        patched.setattr("models.export.imported.release_memory", lambda: None)
         yield
 
 
