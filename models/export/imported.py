@@ -19,6 +19,7 @@ import onnx
 from engine.runtime.session import release_memory
 from engine.tags import TAG_POSITIONS, TextNorm, piece_of
 from models.export.graph_file import DifferentAnswersError, ExportError, save_graph, write_types
+from models.export.large_blocks import return_large_blocks
 from models.export.lean.float_activations import write_with_float_activations
 from models.export.lean.graph_source import GraphSource
 from models.export.lean.lean_graph import write_lean_graph
@@ -96,6 +97,7 @@ def _metadata(asr: AsrFolder, tag_ids: Sequence[int]) -> dict[str, str]:
 def _convert(conversion: _Conversion, path: Path, target: Path) -> tuple[bool, int]:
     """Convert one graph and compare: -> (whether it is our CPU graph now, its number of weights where it tells)."""
     log.info("converting %s", path)
+    return_large_blocks()
     source = GraphSource.open(path)
     if variant_of(target) != FULL and not is_quantized(source.model):
         raise ExportError(f"{path} says that it is quantized and has its weights in float; fetch it again")

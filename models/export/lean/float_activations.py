@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from models.export.lean.graph_source import GraphSource, link_or_copy
 from models.export.lean.published_network import Product, products_of
 
 NAME = "float-activations.onnx"
+#: An initializer: the first of a list, twice.
+_TWO = "float_activations_two"
 
 
 def write_with_float_activations(source: GraphSource, folder: Path) -> Path:
@@ -38,6 +41,7 @@ def _replace_products(graph: onnx.GraphProto, products: Sequence[Product]) -> No
     integer = [product for product in products if product.is_integer]
     gone = {output for product in integer for node in product.nodes for output in node.output}
     new = {product.result: _float_nodes(product, index) for index, product in enumerate(integer)}
+    graph.initializer.append(numpy_helper.from_array(np.zeros(2, np.int64), _TWO))
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
         kept = [] if gone.intersection(node.output) else [node]
@@ -47,9 +51,21 @@ def _replace_products(graph: onnx.GraphProto, products: Sequence[Product]) -> No
 
 
 def _float_nodes(product: Product, index: int) -> list[onnx.NodeProto]:
-    """``source · ((weight - zero point) · scale)``, and the bias where the integer product adds it."""
+    """``source · ((weight - zero point) · scale)``, and the bias where the integer product adds it.
+
+    The weight is given its own shape plus nothing, which is known once ``source`` is: ONNX Runtime would make all weights float before
+    anything else, a gigabyte at once.
+    """
     part = f"float_activations_{index}"
-    nodes = [helper.make_node("Cast", [product.weight], [f"{part}_weight"], to=TensorProto.FLOAT)]
+    nodes = [
+        helper.make_node("Shape", [product.source], [f"{part}_any"]),
+        helper.make_node("Sub", [f"{part}_any", f"{part}_any"], [f"{part}_zeros"]),
+        helper.make_node("Gather", [f"{part}_zeros", _TWO], [f"{part}_nothing"]),
+        helper.make_node("Shape", [product.weight], [f"{part}_shape"]),
+        helper.make_node("Add", [f"{part}_shape", f"{part}_nothing"], [f"{part}_when_ready"]),
+        helper.make_node("Reshape", [product.weight, f"{part}_when_ready"], [f"{part}_integers"]),
+        helper.make_node("Cast", [f"{part}_integers"], [f"{part}_weight"], to=TensorProto.FLOAT),
+    ]
     centred = f"{part}_weight"
     if product.zero_point is not None:
         centred = f"{part}_centred"
