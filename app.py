@@ -29,7 +29,7 @@ from engine.formats import FORMATS, render
 from engine.options import TranscribeOptions
 from engine.pipeline import Engine
 from engine.runtime.session import DEVICES
-from engine.runtime.session_pool import Precision
+from engine.runtime.session_pool import Precision, carried_over
 from engine.speech_engine import SpeechEngine
 from ui.command_line import add_serve_options
 
@@ -98,7 +98,7 @@ def build_engine(arguments: argparse.Namespace) -> SpeechEngine:
 
         return RemoteEngine(arguments.engine, precision=arguments.precision)
     bundle = Bundle.load(resolve_bundle(arguments.bundle, bundle_roots()))
-    precision = arguments.precision or (Precision.INT8 if arguments.slim else Precision.FP32).value
+    precision = arguments.precision or carried_over(Precision.INT8 if arguments.slim else Precision.FP32, bundle.variants)
     return Engine(bundle, precision=precision, device=arguments.device, threads=arguments.threads)
 
 

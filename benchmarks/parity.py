@@ -25,7 +25,7 @@ import torch
 
 from benchmarks.figures_file import write_figures
 from models.bundle.upstream_layout import PROMPT_LANGUAGE, PROMPT_TEXTNORM
-from models.export.export import open_for_check
+from models.export.graph_file import open_for_check
 from models.networks.checkpoint import Checkpoint, load_sensevoice
 
 LENGTHS = (1, 2, 3, 10, 33, 100, 167, 333, 500)

@@ -205,7 +205,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     def variant(self, precision: str) -> ModelFiles:
         """The graphs of a precision; UnknownPrecisionError if the bundle has no such variant."""
         if precision not in self.variants:
-            raise UnknownPrecisionError(precision=precision, known=self.variants)
+            raise UnknownPrecisionError.of(precision, self.variants)
         return self.variants[precision]
 
     def described_in(self, language: str) -> str:

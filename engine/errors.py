@@ -17,6 +17,7 @@
     ├── OptionError (ValueError)              something a person chose
     │   ├── UnknownLanguageError
     │   ├── UnknownPrecisionError
+    │   │   └── FullPrecisionMissingError
     │   ├── UnknownFormatError
     │   ├── UnknownBundleError
     │   ├── UnknownChannelError               none of auto, mix, left, right and split
@@ -50,7 +51,7 @@ Each message is one line: it names the value and the remedy. Callers that talk t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path, PurePath
 from typing import Any, Self
 
@@ -206,6 +207,23 @@ class UnknownPrecisionError(OptionError):
 
     def __init__(self, *, precision: object, known: Iterable[str]) -> None:
         super().__init__(f"unknown precision {precision!r}; this bundle holds {listed(known)}")
+
+    @classmethod
+    def of(cls, precision: object, known: Collection[str]) -> UnknownPrecisionError:
+        """The error for a precision that is not among ``known``: FP32 can be fetched for a bundle that came in INT8 alone."""
+        kind = FullPrecisionMissingError if precision == "fp32" and "int8" in known else cls
+        return kind(precision=precision, known=known)
+
+
+class FullPrecisionMissingError(UnknownPrecisionError):
+    """FP32, of a bundle that came without."""
+
+    def __init__(self, *, precision: object, known: Iterable[str]) -> None:
+        OptionError.__init__(
+            self,
+            f"this bundle holds {listed(known)} and no {precision}; fetch it on the Models tab, or with "
+            "`./run.sh models fetch sensevoice-small --edition fp32`",
+        )
 
 
 class UnknownFormatError(OptionError):

@@ -25,7 +25,7 @@ from engine.recording_run import OnSegment, Progress, RecordingRun, no_progress
 from engine.runtime.bundle_slot import BundleSlot, OpenBundle, SwitchReport
 from engine.runtime.fifo_lock import Turns
 from engine.runtime.resources import ResourceMeter
-from engine.runtime.session_pool import OpenSession, SessionSet, ToggleEffects, ToggleReport, open_session
+from engine.runtime.session_pool import OpenSession, Precision, SessionSet, ToggleEffects, ToggleReport, carried_over, open_session
 from engine.runtime.speed import Speed, SpeedLog
 from engine.speech.endpointing import SpeechSpan
 from engine.speech.features import fbank
@@ -37,19 +37,23 @@ from engine.transcript import Timing, Transcript
 
 
 class Engine(SpeechEngine):
-    """The runtime of one bundle in this process; safe to use from many threads."""
+    """The runtime of one bundle in this process; safe to use from many threads.
+
+    ``precision`` is what requests that name none run in: FP32 unless told, or what a bundle without it has.
+    """
 
     def __init__(
         self,
         bundle: Bundle,
         *,
-        precision: str = "fp32",
+        precision: str | None = None,
         device: str = "cpu",
         threads: int | None = None,
         opener: OpenSession | None = None,
     ) -> None:
         # One processor, whatever is open on it: the sessions of all bundles and precisions take turns with each other.
         opener = opener or partial(open_session, turns=Turns())
+        precision = precision or carried_over(Precision.FP32, bundle.variants)
         self._slot = BundleSlot(bundle, precision=precision, device=device, threads=threads, opener=opener)
         self._meter = ResourceMeter()
         self._last_rtf: float | None = None

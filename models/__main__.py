@@ -25,15 +25,15 @@ def _fetch(arguments: argparse.Namespace) -> None:
 
     if arguments.name == "list":
         for model in CATALOG.values():
-            print(f"{model.name}  {model.title}\n  {model.licence}")
+            print(f"{model.name}  (sensevoice-small --edition {model.edition})\n  {model.title}\n  {model.licence}")
         return
-    _made(fetch(arguments.name, source=arguments.source, output=arguments.output, progress=report))
+    _made(fetch(arguments.name, edition=arguments.edition, source=arguments.source, output=arguments.output, progress=report))
 
 
 def _import(arguments: argparse.Namespace) -> None:
     from models.export.import_folder import import_folder
 
-    _made(import_folder(arguments.folder, arguments.output, vad_folder=arguments.vad, name=arguments.name))
+    _made(import_folder(arguments.path, arguments.output, vad_folder=arguments.vad, name=arguments.name))
 
 
 def _self_test(arguments: argparse.Namespace) -> int:

@@ -141,7 +141,7 @@ class SessionPool:
         opener: OpenSession = open_session,
     ) -> None:
         if precision not in bundle.variants:
-            raise UnknownPrecisionError(precision=precision, known=bundle.variants)
+            raise UnknownPrecisionError.of(precision, bundle.variants)
         self.bundle, self.device, self.threads = bundle, device, threads or default_threads()
         self._open = opener
         self._lightweight = precision == Precision.INT8
@@ -179,7 +179,7 @@ class SessionPool:
         if precision == CURRENT:
             return self.current
         if precision not in self._entries:
-            raise UnknownPrecisionError(precision=precision, known=(CURRENT, *self._entries))
+            raise UnknownPrecisionError.of(precision, (CURRENT, *self._entries))
         return precision
 
     @contextmanager

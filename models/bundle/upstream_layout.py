@@ -18,6 +18,8 @@ PROMPT_TEXTNORM = {TextNorm.WITHITN: 14, TextNorm.WOITN: 15}
 PROMPT = {"language": PROMPT_LANGUAGE, "textnorm": {norm.value: row for norm, row in PROMPT_TEXTNORM.items()}}
 
 
+#: In ``config.yaml`` of a checkpoint that nobody trained.
+RANDOM_MARK = "random_weights"
 LICENCE = "FunASR Model Open Source License Agreement (weights); Apache-2.0 (LightVoice code)"
 RANDOM = "Random weights in SenseVoice-Small's shape: for measuring size, speed and memory. Its text means nothing."
 

@@ -10,14 +10,16 @@ from typing import Any
 from engine.files.claimed_folder import claimed_folder
 from engine.speech.features import Cmvn
 from engine.tags import TAG_POSITIONS, piece_of
+from models.bundle.bpe_pieces import read_pieces
 from models.bundle.disk import require_space
 from models.bundle.manifest import write_manifest
 from models.bundle.upstream_layout import PROMPT, frontend_metadata, full_size_fields, prompt_metadata, write_tokens
 from models.bundle.variants import add_variant
-from models.export.export import ExportError, export_asr, export_vad
+from models.export.export import export_asr, export_vad
 from models.export.gpu_graph import export_batch
+from models.export.graph_file import ExportError
 from models.export.logits import write_logits_folder
-from models.networks.checkpoint import Checkpoint, load_fsmn_vad, load_sensevoice, read_pieces
+from models.networks.checkpoint import Checkpoint, load_fsmn_vad, load_sensevoice
 from models.quantize import dynamic
 
 log = logging.getLogger(__name__)

@@ -19,27 +19,16 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from engine.errors import LightVoiceError
 from models.export.cpu_graph.attention import use_standard_attention
 from models.export.cpu_graph.head import split_head
 from models.export.cpu_graph.memory import widen_memories
+from models.export.graph_file import MARGIN, PARITY_TOLERANCE, ExportError, lift_constants, open_for_check, save_graph, write_types
 from models.networks.fsmn_vad import FsmnVad
 from models.networks.sensevoice import PROMPT_POSITIONS, SenseVoice
 
 log = logging.getLogger(__name__)
 
 OPSET = 17
-PARITY_TOLERANCE = 1e-3
-#: Smaller weights stay in the graph's file: for each that lies in the data file ONNX Runtime opens it anew and looks at every folder of
-#: its path. 284 of 1 061 in SenseVoice-Small's INT8 graph are larger; it opens in 0.49 s instead of 0.56.
-EXTERNAL_BYTES = 65_536
-LIFTED_BYTES = 1024
-#: Two graphs may disagree on an arg-max whose margin is smaller than this.
-MARGIN = 1e-3
-
-
-class ExportError(LightVoiceError):
-    """A graph does not compute what its network computes, or a checkpoint cannot be read."""
 
 
 class AsrGraph(nn.Module):
@@ -125,41 +114,6 @@ def finish_graph(path: Path, *, metadata: dict[str, Any], external: bool, for_cp
         write_types(path)
 
 
-def write_types(path: Path) -> None:
-    """Write the type and shape of every tensor into a graph, which ONNX Runtime would otherwise infer at every opening.
-
-    SenseVoice-Small in FP32 opens in 1.5 s instead of 2.0 (processor time of one thread). Weights are neither read nor moved.
-    """
-    model = onnx.shape_inference.infer_shapes(onnx.load(str(path), load_external_data=False), strict_mode=True)
-    path.write_bytes(model.SerializeToString())
-
-
-def lift_constants(model: onnx.ModelProto) -> None:
-    """Turn large Constant nodes (the position table) into initializers, which can be stored outside the graph."""
-    kept = []
-    for node in model.graph.node:
-        tensor = node.attribute[0].t if node.op_type == "Constant" and node.attribute[0].name == "value" else None
-        if tensor is None or len(tensor.raw_data) < LIFTED_BYTES:
-            kept.append(node)
-            continue
-        tensor.name = node.output[0]
-        model.graph.initializer.append(tensor)
-    del model.graph.node[:]
-    model.graph.node.extend(kept)
-
-
-def save_graph(model: onnx.ModelProto, path: Path, *, external: bool) -> None:
-    """Write a graph, its weights in ``<name>.data`` beside it if ``external``: those are mapped, not copied, when loaded."""
-    data = path.with_name(path.name + ".data")
-    data.unlink(missing_ok=True)
-    if not external:
-        onnx.save(model, str(path))
-        return
-    onnx.save(model, str(path), save_as_external_data=True, all_tensors_to_one_file=True, location=data.name, size_threshold=EXTERNAL_BYTES)
-    if data.exists():  # a tiny graph has no weight that is large enough
-        data.chmod(0o644)
-
-
 def asr_metadata(network: SenseVoice, tag_ids: Sequence[int]) -> dict[str, Any]:
     """What an ASR graph says about itself: which tokens ``tag_probs`` holds, and how many frames its positions reach."""
     return {
@@ -199,15 +153,6 @@ def export_vad(network: FsmnVad, path: Path, *, metadata: dict[str, Any]) -> Non
         worst = float(np.abs(session.run(None, {"speech": sample.numpy()})[0] - expected).max())
         if worst > PARITY_TOLERANCE:
             raise ExportError(f"{path.name}: probabilities differ by {worst:.2e} from the network's at {length} frames")
-
-
-def open_for_check(path: Path) -> Any:
-    """A plain ONNX Runtime session on the CPU, for comparing a graph with its source."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 @torch.inference_mode()

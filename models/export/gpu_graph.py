@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.export.export import MARGIN, PARITY_TOLERANCE, AsrGraph, ExportError, asr_metadata, finish_graph, open_for_check, write_onnx
+from models.export.export import AsrGraph, asr_metadata, finish_graph, write_onnx
+from models.export.graph_file import MARGIN, PARITY_TOLERANCE, ExportError, open_for_check
 from models.networks.sensevoice import PROMPT_POSITIONS, SenseVoice
 
 log = logging.getLogger(__name__)

@@ -67,7 +67,7 @@ def widened(path: Path, folder: Path) -> Path:
     """A graph whose weights are stored in 32 bits: ``path`` itself, or a copy that is written into ``folder``."""
     if not is_stored_as_half(path):
         return path
-    from models.export.export import save_graph
+    from models.export.graph_file import save_graph
 
     model = onnx.load(str(path))
     widen(model)

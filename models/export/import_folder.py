@@ -1,4 +1,4 @@
-"""A local folder of weights → a bundle: official checkpoints are exported, ready-made ONNX graphs are converted.
+"""Local weights → a bundle: official checkpoints are exported, ready-made ONNX graphs are converted.
 
 The bundle appears under its name only when every graph in it ran on the engine's session and equals its source.
 """
@@ -18,11 +18,13 @@ from engine.files.claimed_folder import claimed_folder
 from models.bundle.disk import require_space
 from models.bundle.manifest import write_manifest
 from models.bundle.upstream_layout import full_size_fields, write_tokens
-from models.export.assemble import add_dynamic_int8, assemble
-from models.export.export import ExportError
-from models.export.imported import INT8, MadeModel, make_asr, make_vad, make_vad_of_checkpoint
-from models.export.ready_made import AsrFolder, Graphs, VadFolder, find_vad, is_official, unknown_layout
-from models.networks.checkpoint import VAD_PREFIX
+from models.export.graph_file import ExportError
+from models.export.import_source import ImportSource, opened
+from models.export.imported import make_asr
+from models.export.imported_vad import copy_starters_vad, make_vad, make_vad_of_checkpoint
+from models.export.lean.graph_source import GraphSource
+from models.export.made_model import INT8, MadeModel
+from models.export.ready_made import AsrFolder, Graphs, NoVadError, VadFolder, find_vad, is_official, unknown_layout
 
 log = logging.getLogger(__name__)
 
@@ -30,24 +32,27 @@ log = logging.getLogger(__name__)
 OFFICIAL_NAME, READY_MADE_NAME = "sensevoice-small", "sensevoice-small-onnx"
 #: The graph as converted, our INT8 of it, and the quantizer's own copies.
 COPIES = 3
+#: What the source of a bundle calls the VAD of one that came without.
+STARTERS_VAD = "the embedded starter's VAD (CC BY-NC-SA 4.0)"
 
 
-def import_folder(folder: Path, output: Path, *, vad_folder: Path | None = None, name: str | None = None) -> Path:
-    """Make the bundle ``output`` of a local folder in any of the layouts that :mod:`models.export.ready_made` knows: -> ``output``.
+def import_folder(path: Path, output: Path, *, vad_folder: Path | None = None, name: str | None = None) -> Path:
+    """Make the bundle ``output`` of a folder, an archive or an ``.onnx`` file (:mod:`models.export.import_source`) in any of the layouts
+    that :mod:`models.export.ready_made` knows: -> ``output``.
 
-    FSMN-VAD is taken from ``vad_folder``, or found inside or beside the folder, as a checkpoint or as ONNX. Nothing is left
-    behind by an import that fails. Raises ExportError, DiskFullError, and the engine's errors about tokens and CMVN.
+    FSMN-VAD is taken from ``vad_folder``, or found inside or beside the folder, as a checkpoint or as ONNX; a ready-made SenseVoice
+    that comes without gets the embedded starter's. Nothing is left behind by an import that fails. Raises ExportError, DiskFullError,
+    and the engine's errors about tokens and CMVN.
     """
     if output.exists():
         raise ExportError(f"{output} exists already; choose another --output or delete it")
-    if not folder.is_dir():
-        raise ExportError(f"there is no folder {folder}; check the path")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         with claimed_folder(output.parent, ".import-") as temporary:
             staging = temporary / "bundle"
-            make = _import_official if is_official(folder) else _import_ready_made
-            make(folder, staging, vad_folder, name)
+            with opened(path, temporary) as source:
+                make = _import_official if source.graphs is None and is_official(source.folder) else _import_ready_made
+                make(source, staging, vad_folder or source.vad, name)
             staging.rename(output)
     except LightVoiceError:  # some of ours are OSErrors too, and say more than its words
         raise
@@ -57,8 +62,10 @@ def import_folder(folder: Path, output: Path, *, vad_folder: Path | None = None,
     return output
 
 
-def _import_official(folder: Path, staging: Path, vad_folder: Path | None, name: str | None) -> None:
-    vad = find_vad(folder, vad_folder)
+def _import_official(source: ImportSource, staging: Path, vad_folder: Path | None, name: str | None) -> None:
+    from models.export.assemble import add_dynamic_int8, assemble
+
+    folder, vad = source.folder, find_vad(source.folder, vad_folder)
     if not is_official(vad):
         vad = _checkpoint_of(VadFolder.open(vad), staging.parent)
     assemble(folder, staging, vad_folder=vad, name=name or OFFICIAL_NAME)
@@ -69,6 +76,7 @@ def _checkpoint_of(vad: VadFolder, place: Path) -> Path:
     """A ready-made FSMN-VAD in the official layout, in a folder of the same name in ``place``."""
     import torch
 
+    from models.networks.checkpoint import VAD_PREFIX
     from models.networks.weights import fsmn_vad_of
 
     if vad.graphs.full is None:
@@ -86,28 +94,39 @@ def _checkpoint_of(vad: VadFolder, place: Path) -> Path:
     return folder
 
 
-def _import_ready_made(folder: Path, staging: Path, vad_folder: Path | None, name: str | None) -> None:
-    if not Graphs.of(folder).paths:
-        raise unknown_layout(folder)
-    asr, vad_place = AsrFolder.open(folder), find_vad(folder, vad_folder)
-    vad = None if is_official(vad_place) else VadFolder.open(vad_place)
+def _import_ready_made(source: ImportSource, staging: Path, vad_folder: Path | None, name: str | None) -> None:
+    graphs = source.graphs or Graphs.of(source.folder)
+    if not graphs.paths:
+        raise unknown_layout(source.folder)
+    asr, vad_place = AsrFolder.open(source.folder, graphs=graphs), _find_vad(source.folder, vad_folder)
+    vad = None if vad_place is None or is_official(vad_place) else VadFolder.open(vad_place)
     sources = [*asr.graphs.paths, *(vad.graphs.paths if vad else [])]
-    require_space(staging.parent, COPIES * sum(_file_bytes(path) for path in sources))
+    require_space(staging.parent, COPIES * sum(GraphSource.open(path).size_bytes for path in sources))
     staging.mkdir()
     write_tokens(staging / "tokens.txt", asr.pieces)
-    made_vad = make_vad_of_checkpoint(vad_place, staging) if vad is None else make_vad(vad, staging)
+    if vad_place is None:
+        made_vad = copy_starters_vad(staging)
+    else:
+        made_vad = make_vad_of_checkpoint(vad_place, staging) if vad is None else make_vad(vad, staging)
     made_asr = make_asr(asr, staging)
     variants = pair_variants(made_asr.files, made_vad.files)
     used = {file for files in variants.values() for file in files.values()}
     for path in staging.glob("*.onnx"):
         if path.name not in used:  # the FP32 VAD of an ASR that came quantized alone
             path.unlink()
-    write_manifest(staging, _fields(asr, vad_place.name, made_asr, made_vad, name=name or READY_MADE_NAME) | {"variants": variants})
+    vad_name = STARTERS_VAD if vad_place is None else vad_place.name
+    write_manifest(staging, _fields(asr, vad_name, made_asr, made_vad, name=name or READY_MADE_NAME) | {"variants": variants})
 
 
-def _file_bytes(graph: Path) -> int:
-    """Size of a graph with the weights beside it, whatever they are called."""
-    return sum(path.stat().st_size for path in graph.parent.glob(f"{graph.name}*"))
+def _find_vad(folder: Path, vad_folder: Path | None) -> Path | None:
+    """FSMN-VAD's folder; None where nobody named one and there is none."""
+    try:
+        return find_vad(folder, vad_folder)
+    except NoVadError as error:
+        if vad_folder is not None:
+            raise
+        log.warning("%s; until then the bundle has the embedded starter's VAD", error)
+        return None
 
 
 def pair_variants(asr: Mapping[str, str], vad: Mapping[str, str]) -> dict[str, dict[str, str]]:

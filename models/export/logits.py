@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from engine.speech.features import Cmvn
 from models.bundle.upstream_layout import frontend_metadata, prompt_metadata, write_tokens
-from models.export.export import PARITY_TOLERANCE, ExportError, finish_graph, open_for_check, write_onnx
+from models.export.export import finish_graph, write_onnx
+from models.export.graph_file import PARITY_TOLERANCE, ExportError, open_for_check
 from models.networks.sensevoice import PROMPT_POSITIONS, SenseVoice
 
 log = logging.getLogger(__name__)

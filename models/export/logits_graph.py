@@ -17,9 +17,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from engine.errors import first_line
-from models.export.export import ExportError, lift_constants
-from models.networks.sensevoice import PROMPT_POSITIONS
+from engine.speech.recognizer import PROMPT_POSITIONS
+from models.export.graph_file import ExportError, lift_constants
 
 #: Frames that an imported graph is stated to reach, and is run at: as many as the network's position table gives our own.
 MAX_FRAMES = 1024 - PROMPT_POSITIONS
@@ -48,14 +47,6 @@ class Ports:
 FUNASR = Ports(speech="speech", lengths="speech_lengths", language="language", textnorm="textnorm")
 #: sherpa-onnx's exporter (``scripts/sense-voice/export-onnx.py``).
 SHERPA = Ports(speech="x", lengths="x_length", language="language", textnorm="text_norm")
-
-
-def load_graph(path: Path, *, weights: bool = True) -> onnx.ModelProto:
-    """Read an ONNX file; ExportError where it is none, is cut short, or its external weights are missing."""
-    try:
-        return onnx.load(str(path), load_external_data=weights)
-    except Exception as error:  # protobuf's DecodeError shares no base with anything but Exception
-        raise ExportError(f"{path} cannot be read as an ONNX graph ({first_line(error)[:200]}); fetch it again") from error
 
 
 def inputs_of(model: onnx.ModelProto) -> dict[str, onnx.ValueInfoProto]:

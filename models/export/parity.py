@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 
 from engine.errors import LightVoiceError, first_line
 from engine.runtime.session import Session, release_memory
-from models.export.export import MARGIN, PARITY_TOLERANCE, ExportError, open_for_check
+from engine.speech.recognizer import PROMPT_POSITIONS
+from models.export.graph_file import MARGIN, PARITY_TOLERANCE, DifferentAnswersError, ExportError, open_for_check
 from models.export.logits_graph import MAX_FRAMES, Ports, vad_inputs
-from models.networks.sensevoice import PROMPT_POSITIONS
 
 log = logging.getLogger(__name__)
 
 Floats = NDArray[np.float32]
 
 ASR_LENGTHS = (1, 33, 167, MAX_FRAMES)
+#: Graphs whose weights become float at every run are slow.
+FLOAT_LENGTHS = (1, 33, 300)
 VAD_LENGTHS = (1, 7, 250)
 
 
@@ -37,14 +39,16 @@ class Probe:
     clear: NDArray[np.bool_]
 
 
-def probe_asr(path: Path, ports: Ports, *, features: int, tag_ids: Sequence[int], vocab_size: int) -> list[Probe]:
+def probe_asr(
+    session: Any, ports: Ports, *, named: Path, features: int, tag_ids: Sequence[int], vocab_size: int, lengths: Sequence[int] | None = None
+) -> list[Probe]:
     """Run a ready-made ASR graph on random features of several lengths; ExportError where it does not answer (1, T + 4, vocab_size)."""
-    session, probes = _open_source(path), []
+    path, probes = named, []
     kinds = {entry.name: np.int64 if entry.type == "tensor(int64)" else np.int32 for entry in session.get_inputs()}
     if set(kinds) != set(ports.names):
         raise ExportError(f"{path} takes the inputs {', '.join(kinds)}, not those of the graph beside it: {', '.join(ports.names)}")
     rng = np.random.default_rng(9527)
-    for index, frames in enumerate(ASR_LENGTHS):
+    for index, frames in enumerate(lengths or ASR_LENGTHS):
         speech = rng.standard_normal((1, frames, features), np.float32)
         language, textnorm = np.array([(0, 3, 4, 7)[index % 4]], np.int32), np.array([14 + index % 2], np.int32)
         values = (speech, np.array([frames]), language, textnorm)
@@ -73,9 +77,9 @@ def _answers(logits: Floats, tag_ids: Sequence[int], feeds: Mapping[str, NDArray
     )
 
 
-def probe_vad(path: Path, model: onnx.ModelProto, *, features: int) -> list[tuple[Floats, Floats]]:
+def probe_vad(session: Any, model: onnx.ModelProto, *, named: Path, features: int) -> list[tuple[Floats, Floats]]:
     """Run a ready-made FSMN-VAD graph, its caches empty: -> features (1, T, F) with the answer (1, T, U) to each."""
-    session, pairs = _open_source(path), []
+    path, pairs = named, []
     name, caches = vad_inputs(model, path)
     rng = np.random.default_rng(9527)
     for frames in VAD_LENGTHS:
@@ -87,11 +91,12 @@ def probe_vad(path: Path, model: onnx.ModelProto, *, features: int) -> list[tupl
     return pairs
 
 
-def _open_source(path: Path) -> Any:
+def open_source(path: Path, *, named: Path, optimized: bool = True) -> Any:
+    """A session of a ready-made graph; ExportError, which calls it ``named``, where ONNX Runtime cannot open it."""
     try:
-        return open_for_check(path)
+        return open_for_check(path, optimized=optimized)
     except Exception as error:  # ONNX Runtime's exceptions share no base but Exception
-        raise ExportError(f"{path} cannot be opened by ONNX Runtime ({first_line(error)[:200]}); fetch it again") from error
+        raise ExportError(f"{named} cannot be opened by ONNX Runtime ({first_line(error)[:200]}); fetch it again") from error
 
 
 def _run_source(session: Any, feeds: Mapping[str, NDArray[Any]], path: Path) -> Floats:
@@ -105,23 +110,37 @@ def _run_source(session: Any, feeds: Mapping[str, NDArray[Any]], path: Path) -> 
 
 
 def check_asr(path: Path, probes: Sequence[Probe], *, integer: bool, precision: str) -> float:
-    """Run a converted ASR graph on the engine's own session and compare: -> the worst difference; ExportError above the tolerance."""
-    worst = 0.0
+    """Run a converted ASR graph on the engine's session and compare: -> the worst difference; DifferentAnswersError above the tolerance."""
     session = _open_converted(path, model="asr", precision=precision, integer=integer)
     try:
-        for probe in probes:
-            ids, log_probs, tags = session.run(("token_ids", "log_probs", "tag_probs"), probe.feeds)
-            if ids.shape != probe.token_ids.shape or not np.array_equal(ids[probe.clear], probe.token_ids[probe.clear]):
-                raise ExportError(f"{path.name}: token ids differ from the source graph's at {probe.feeds['speech'].shape[1]} frames")
-            worst = max(worst, float(np.abs(log_probs - probe.log_probs).max()), float(np.abs(tags - probe.tag_probs).max()))
+        return _compare(path, session, probes)
     finally:
         session.close()
         release_memory()
+
+
+def check_without_rounding(path: Path, probes: Sequence[Probe], *, of: Path) -> float:
+    """Compare a graph with float activations (``models.export.lean.float_activations``) with its source's, which stand for ``of`` and its
+    source: -> the worst difference; DifferentAnswersError above the tolerance.
+    """
+    worst = _compare(of, open_for_check(path, optimized=False), probes)
+    release_memory()
+    return worst
+
+
+def _compare(path: Path, session: Any, probes: Sequence[Probe]) -> float:
+    """The worst difference of a session's answers from those of the probes; ExportError above the tolerance."""
+    worst = 0.0
+    for probe in probes:
+        ids, log_probs, tags = session.run(("token_ids", "log_probs", "tag_probs"), probe.feeds)
+        if ids.shape != probe.token_ids.shape or not np.array_equal(ids[probe.clear], probe.token_ids[probe.clear]):
+            raise DifferentAnswersError(f"{path.name}: token ids differ from the source graph's at {probe.feeds['speech'].shape[1]} frames")
+        worst = max(worst, float(np.abs(log_probs - probe.log_probs).max()), float(np.abs(tags - probe.tag_probs).max()))
     return _settle(path, worst)
 
 
 def check_vad(path: Path, pairs: Sequence[tuple[Floats, Floats]], *, integer: bool, precision: str) -> float:
-    """Compare a converted VAD graph with probabilities (1, T, U): -> the worst difference; ExportError above the tolerance."""
+    """Compare a converted VAD graph with probabilities (1, T, U): -> the worst difference; DifferentAnswersError above the tolerance."""
     worst = 0.0
     session = _open_converted(path, model="vad", precision=precision, integer=integer)
     try:
@@ -142,7 +161,7 @@ def _open_converted(path: Path, *, model: str, precision: str, integer: bool) ->
 
 def _settle(path: Path, worst: float) -> float:
     if not worst <= PARITY_TOLERANCE:  # NaN is no agreement
-        raise ExportError(f"{path.name} differs by {worst:.2e} from the graph it was made of (tolerance {PARITY_TOLERANCE:g})")
+        raise DifferentAnswersError(f"{path.name} differs by {worst:.2e} from the graph it was made of (tolerance {PARITY_TOLERANCE:g})")
     log.info("%s equals its source to %.1e", path.name, worst)
     return worst
 

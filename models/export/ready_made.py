@@ -21,14 +21,16 @@ import yaml
 from engine.bundle import MANIFEST
 from engine.speech.features import FBANK_BINS, Cmvn
 from engine.speech.vocabulary import Vocabulary
+from models.bundle.bpe_pieces import read_pieces
 from models.bundle.cmvn import write_cmvn
-from models.bundle.upstream_layout import PROMPT
-from models.export.export import ExportError
-from models.export.logits_graph import FUNASR, Ports, feature_size, inputs_of, load_graph, metadata_of, ports_of
-from models.networks.checkpoint import RANDOM_MARK, read_pieces
+from models.bundle.upstream_layout import PROMPT, RANDOM_MARK
+from models.export.graph_file import ExportError
+from models.export.lean.graph_source import GraphSource
+from models.export.logits_graph import FUNASR, Ports, feature_size, inputs_of, metadata_of, ports_of
 
 FULL_NAMES = ("model.onnx",)
 QUANTIZED_NAMES = ("model_quant.onnx", "model.int8.onnx")
+QUANTIZED_OPERATORS = ("MatMulInteger", "DynamicQuantizeMatMul", "QLinearMatMul", "DequantizeLinear")
 OFFICIAL_FILES = ("model.pt", "config.yaml")
 CONFIG_NAMES = ("config.yaml", "vad.yaml")
 CMVN_NAMES = ("am.mvn", "vad.mvn")
@@ -58,6 +60,12 @@ class Graphs:
         )
         return cls(full=full, quantized=quantized)
 
+    @classmethod
+    def of_file(cls, path: Path) -> Graphs:
+        """One file under any name, as what its operators say it is; ExportError if it is no ONNX file."""
+        quantized = any(node.op_type in QUANTIZED_OPERATORS for node in GraphSource.open(path).model.graph.node)
+        return cls(full=None if quantized else path, quantized=path if quantized else None)
+
     @property
     def paths(self) -> tuple[Path, ...]:
         """The files there are."""
@@ -65,7 +73,7 @@ class Graphs:
 
     def header(self) -> tuple[Path, onnx.ModelProto]:
         """The file that describes the model, without its external weights; ExportError if it is no ONNX file."""
-        return self.paths[0], load_graph(self.paths[0], weights=False)
+        return self.paths[0], GraphSource.open(self.paths[0]).model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,9 +112,11 @@ class AsrFolder:
     is_random: bool
 
     @classmethod
-    def open(cls, folder: Path) -> AsrFolder:
-        """Read a folder in FunASR's or sherpa-onnx's layout; ExportError says what was looked for and what was found."""
-        graphs = Graphs.of(folder)
+    def open(cls, folder: Path, *, graphs: Graphs | None = None) -> AsrFolder:
+        """Read a folder in FunASR's or sherpa-onnx's layout, or ``graphs`` with what lies beside them; ExportError says what was looked
+        for and what was found.
+        """
+        graphs = graphs or Graphs.of(folder)
         if not graphs.paths:
             raise unknown_layout(folder)
         path, header = graphs.header()
@@ -160,29 +170,37 @@ class VadFolder:
         return cls(folder=folder, graphs=graphs, frontend=frontend_of(folder, config_of(folder), {}, given=feature_size(header, name=name)))
 
 
+class NoVadError(ExportError):
+    """No FSMN-VAD where one was looked for."""
+
+
 def is_official(folder: Path) -> bool:
     """Whether a folder holds an official PyTorch checkpoint (graphs that FunASR exported beside it do not matter)."""
     return all((folder / name).is_file() for name in OFFICIAL_FILES)
 
 
 def find_vad(folder: Path, vad_folder: Path | None) -> Path:
-    """The FSMN-VAD of an ASR folder: the folder that was named, or one inside or beside it; ExportError lists where it was looked for."""
+    """The FSMN-VAD of an ASR folder: the folder that was named, or one inside or beside it; NoVadError lists where it was looked for."""
     inside, beside = ([place / name for name in names] for place, names in ((folder, VAD_INSIDE), (folder.absolute().parent, VAD_BESIDE)))
     candidates = [vad_folder] if vad_folder is not None else [*inside, *beside]
     for candidate in candidates:
         if is_official(candidate) or Graphs.of(candidate).paths:
             return candidate
     looked = ", ".join(str(candidate) for candidate in candidates)
-    raise ExportError(f"no FSMN-VAD (model.pt, model.onnx or model_quant.onnx) in {looked}; fetch it, and name its folder with --vad")
+    raise NoVadError(f"no FSMN-VAD (model.pt, model.onnx or model_quant.onnx) in {looked}; fetch it, and name its folder with --vad")
 
 
-def unknown_layout(folder: Path) -> ExportError:
-    """The error for a folder in no layout we know: what was looked for, and what lies there."""
+def unknown_layout(folder: Path, *, named: Path | None = None) -> ExportError:
+    """The error for a folder in no layout we know: what was looked for, and what lies there; ``named`` is what a person calls it."""
     if (folder / MANIFEST).is_file():
+        if named is not None:
+            return ExportError(f"{named} holds a bundle; unpack it, and use its folder with --bundle")
         return ExportError(f"{folder} is a bundle already; use it with --bundle {folder}")
     names = sorted(path.name for path in folder.iterdir()) or ["nothing"]
     more = f" and {len(names) - 12} more" if len(names) > 12 else ""
-    return ExportError(f"{folder} has no layout that can be imported: looked for {'; '.join(LAYOUTS)}; found {', '.join(names[:12])}{more}")
+    return ExportError(
+        f"{named or folder} has no layout that can be imported: looked for {'; '.join(LAYOUTS)}; found {', '.join(names[:12])}{more}"
+    )
 
 
 def read_ready_pieces(folder: Path, *, vocab_size: int) -> list[str]:
@@ -199,7 +217,9 @@ def read_ready_pieces(folder: Path, *, vocab_size: int) -> list[str]:
     elif vocab_size and any(folder.glob("*.model")):
         return read_pieces(folder, vocab_size=vocab_size)
     else:
-        raise ExportError(f"{folder} has no vocabulary (tokens.txt, tokens.json or a bpe model *.model); fetch the model again")
+        raise ExportError(
+            f"{folder} has no vocabulary: put tokens.txt (or tokens.json, or the bpe model *.model) of this very model beside the graph"
+        )
     if vocab_size not in (0, len(pieces)):
         raise ExportError(
             f"{source} holds {len(pieces)} pieces where the graph has {vocab_size} outputs; take the tokens of this very model"

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from engine.bundle import MANIFEST, Bundle
 from engine.errors import LightVoiceError, OptionError
-from models.fetch.catalog import CATALOG, CatalogModel, Source
+from models.fetch.catalog import CATALOG, CatalogModel, Source, find_model
+from models.fetch.fetch import is_completed_by
 from models.jobs.command_line import check_arguments
 from models.jobs.job import GRACE_S, Job, JobState
 from models.quantize.recipe_names import RecipeName
@@ -79,8 +80,11 @@ class Workshop:
         return tuple(name for name in NEEDED if importlib.util.find_spec(name) is None)
 
     def fetch(self, name: str, *, source: str | None = None) -> Job:
-        """Download a model of the catalog and make a bundle of it, under the model's name."""
-        return self.start("fetch", name, output=self._free(name), source=source)
+        """Download a model of the catalog and make the bundle of it that it is an edition of, or complete that."""
+        model = find_model(name)
+        held = self._installed / model.bundle
+        output = held if is_completed_by(held, model) else self._free(model.bundle)
+        return self.start("fetch", name, output=output, source=source)
 
     def import_folder(self, folder: str, *, name: str) -> Job:
         """Make a bundle of a folder of this machine."""

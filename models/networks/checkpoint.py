@@ -1,4 +1,4 @@
-"""Folders in the official layout (``model.pt``, ``config.yaml``, ``am.mvn``, a bpe model) → networks and tokens.
+"""Folders in the official layout (``model.pt``, ``config.yaml``, ``am.mvn``, a bpe model) → networks.
 
 Checkpoints load with ``weights_only=True``: a pickle that wants to run code is refused.
 """
@@ -10,20 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import sentencepiece
 import torch
 import yaml
 from torch import nn
 
 from engine.errors import first_line
-from models.export.export import ExportError
+from models.bundle.upstream_layout import RANDOM_MARK
+from models.export.graph_file import ExportError
 from models.networks.fsmn_vad import FsmnVad, FsmnVadConfig
 from models.networks.sensevoice import SenseVoice, SenseVoiceConfig
 
 SENSEVOICE_PREFIX = ""
 VAD_PREFIX = "encoder."
-#: In ``config.yaml`` of a checkpoint that nobody trained.
-RANDOM_MARK = "random_weights"
 
 
 @dataclass(frozen=True)
@@ -109,14 +107,3 @@ def load_fsmn_vad(checkpoint: Checkpoint) -> FsmnVad:
     network = FsmnVad(FsmnVadConfig(**{name: encoder[name] for name in names}))
     _load(network, checkpoint.weights(prefix=VAD_PREFIX), checkpoint.folder / "model.pt")
     return network.eval()
-
-
-def read_pieces(folder: Path, *, vocab_size: int) -> list[str]:
-    """The vocabulary of an official folder's bpe model, in id order; ExportError if it is not ``vocab_size`` long."""
-    models = sorted(folder.glob("*.model"))
-    if not models:
-        raise ExportError(f"{folder} has no bpe model (*.model); fetch the model again")
-    processor = sentencepiece.SentencePieceProcessor(model_file=str(models[0]))
-    if processor.get_piece_size() != vocab_size:
-        raise ExportError(f"{models[0].name} holds {processor.get_piece_size()} pieces where the checkpoint has {vocab_size} outputs")
-    return [processor.id_to_piece(index) for index in range(vocab_size)]

@@ -17,7 +17,7 @@ from sentencepiece import sentencepiece_model_pb2
 from engine.tags import TAG_POSITIONS, Emotion, Event, TextNorm, piece_of
 from models.bundle.cmvn import write_cmvn
 from models.bundle.disk import require_space
-from models.networks.checkpoint import RANDOM_MARK
+from models.bundle.upstream_layout import RANDOM_MARK
 from models.networks.fsmn_vad import FsmnVad
 from models.networks.sensevoice import SenseVoice, SenseVoiceConfig
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from engine.errors import first_line
 from models.export.cpu_graph.head import LAYER as HEAD
-from models.export.export import ExportError
+from models.export.graph_file import ExportError
 from models.export.half_storage import widen
 from models.networks.fsmn_vad import FsmnVad, FsmnVadConfig
 from models.networks.sensevoice import SenseVoice, SenseVoiceConfig

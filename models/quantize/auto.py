@@ -21,7 +21,7 @@ import onnx
 from engine.runtime.telemetry import leave_out_openvino_telemetry
 from engine.speech.vocabulary import Vocabulary
 from models.bundle.variants import Source, graph_files
-from models.export.export import save_graph
+from models.export.graph_file import save_graph
 from models.quantize import dynamic
 from models.quantize.calibration import TUNING_CLIPS, CalibrationSet
 from models.quantize.hybrid import Hybrid

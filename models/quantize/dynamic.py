@@ -20,7 +20,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from engine.runtime.session import SLOW_FUSIONS
 from models.bundle.variants import Source
-from models.export.export import EXTERNAL_BYTES, save_graph
+from models.export.graph_file import EXTERNAL_BYTES, save_graph
 from models.quantize.graph_metadata import metadata_of, set_metadata
 
 log = logging.getLogger(__name__)

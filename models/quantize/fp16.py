@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from models.bundle.variants import Source
-from models.export.export import AsrGraph, ExportError, open_for_check, save_graph
+from models.export.export import AsrGraph
 from models.export.gpu_graph import check_batch, export_batch
+from models.export.graph_file import ExportError, open_for_check, save_graph
 from models.export.probe import with_outputs
 from models.networks.weights import sensevoice_of
 from models.quantize.calibration import CalibrationSet

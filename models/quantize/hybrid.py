@@ -12,7 +12,7 @@ from pathlib import Path
 
 import onnx
 
-from models.export.export import save_graph
+from models.export.graph_file import save_graph
 from models.export.probe import probe_graph
 from models.quantize.dynamic import label_graph
 from models.quantize.rules import weight_products

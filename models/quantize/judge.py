@@ -20,7 +20,7 @@ from engine.speech.ctc import collapse
 from engine.speech.vocabulary import Vocabulary
 from models.evaluate.metrics import error_counts, log_softmax, total
 from models.export.cpu_graph.head import logits_of
-from models.export.export import open_for_check
+from models.export.graph_file import open_for_check
 from models.export.probe import with_outputs
 from models.quantize.ranges import CalibrationError
 

@@ -21,7 +21,7 @@ from onnx import numpy_helper
 from engine.errors import LightVoiceError
 from engine.files.sizes import BYTES_PER_MB
 from models.bundle.variants import Source, add_variant, graph_files
-from models.export.export import save_graph
+from models.export.graph_file import save_graph
 from models.quantize import dynamic
 from models.quantize.graph_metadata import metadata_of, set_metadata
 from models.quantize.rules import weight_products

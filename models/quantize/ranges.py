@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from onnxruntime.quantization.calibrate import HistogramCollector
 
 from engine.errors import LightVoiceError
-from models.export.export import open_for_check
+from models.export.graph_file import open_for_check
 from models.export.probe import with_outputs
 
 Feeds = Mapping[str, NDArray[Any]]

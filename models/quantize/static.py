@@ -21,7 +21,7 @@ from onnxruntime.quantization.calibrate import TensorData, TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from models.bundle.variants import Source
-from models.export.export import save_graph
+from models.export.graph_file import save_graph
 from models.jobs.progress import track
 from models.quantize.calibration import DEFAULT_CLIPS, CalibrationSet
 from models.quantize.dynamic import label_graph, quiet_quantizer

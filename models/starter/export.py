@@ -18,7 +18,8 @@ from engine.tags import TAG_POSITIONS, piece_of
 from models.bundle.cmvn import write_cmvn
 from models.bundle.manifest import write_manifest
 from models.bundle.upstream_layout import PROMPT, write_tokens
-from models.export.export import PARITY_TOLERANCE, ExportError, export_asr, export_vad, open_for_check, save_graph
+from models.export.export import export_asr, export_vad
+from models.export.graph_file import PARITY_TOLERANCE, ExportError, open_for_check, save_graph
 from models.export.half_storage import LEAST_BYTES, store_as_half
 from models.networks.fsmn_vad import FsmnVad
 from models.networks.sensevoice import SenseVoice

@@ -480,6 +480,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "models.switched": ("{bundle} is open now ({time}).", "已切换到 {bundle}（用时 {time}）。"),
     "models.fetch_title": ("Get SenseVoice-Small", "获取 SenseVoice-Small"),
     "models.weighs": ("{download} to download, {bundle} on the disk", "下载 {download}，占用磁盘 {bundle}"),
+    "models.edition.sensevoice-small-int8": ("INT8 alone, 242 MB: for most people", "仅 INT8，242 MB：适合大多数人"),
     "models.edition.sensevoice-small": (
         "the official PyTorch weights, exported and quantized here; takes longest and is checked most",
         "官方 PyTorch 权重，在本机导出并量化；耗时最长，检查最全",
@@ -633,6 +634,13 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "reason.UnknownPrecisionError": (
         "unknown precision {precision!r}; this bundle holds {known}",
         "未知的精度 {precision!r}；此模型提供：{known}",
+    ),
+    "reason.FullPrecisionMissingError": (
+        (
+            "this bundle holds {known} and no {precision}; fetch it on the Models tab, or with "
+            "`./run.sh models fetch sensevoice-small --edition fp32`"
+        ),
+        "此模型只有 {known}，没有 {precision}；可在“模型”页下载，或运行 `./run.sh models fetch sensevoice-small --edition fp32`",
     ),
     "reason.UnknownFormatError": (
         "unknown format {output_format!r}; choose one of {known}",

@@ -20,7 +20,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from models.networks.sensevoice import PROMPT_POSITIONS
+from engine.speech.recognizer import PROMPT_POSITIONS
 
 #: Logits of one piece for ten seconds are 2.8 MB: they stay in the caches of a small processor. The starter's vocabulary is one piece.
 PIECE = 4096
@@ -45,24 +45,48 @@ def split_head(model: onnx.ModelProto, *, piece: int = PIECE) -> int:
     weight = numpy_helper.to_array(values[product.input[1]])
     bias_name = next(name for name in addition.input if name in values)
     bias = numpy_helper.to_array(values[bias_name])
-    edges = [*range(0, len(bias), piece), len(bias)]
+    edges = edges_of(len(bias), piece=piece)
     if len(edges) == 2:
         return 1
     tag_ids = next(json.loads(entry.value) for entry in model.metadata_props if entry.key == "tag_token_ids")
     source = product.input[0]
     _remove_after(graph, product, needed=source)
+    products: list[onnx.NodeProto] = []
     for index, (start, stop) in enumerate(pairwise(edges)):
         _store(graph, f"{_WEIGHT}.{index}.weight", np.ascontiguousarray(weight[:, start:stop]))
         _store(graph, f"{_WEIGHT}.{index}.bias", bias[start:stop])
-        _store(graph, f"head_offset_{index}", np.array([start], np.int64))
-    _store(graph, _FIRST, np.array([0], np.int64))
-    _store(graph, _PROMPT, np.array([PROMPT_POSITIONS], np.int64))
-    _store(graph, _ONE, np.array([1], np.int64))
-    _store(graph, _LAST, np.array([-1], np.int64))
-    graph.node.extend(_pieces(source, count=len(edges) - 1))
-    graph.node.extend(_whole(len(edges) - 1))
-    graph.node.extend(_tags(graph, tag_ids, edges))
+        products += float_product(source, index)
+    append_head(graph, products, edges=edges, tag_ids=tag_ids)
     return len(edges) - 1
+
+
+def edges_of(vocab_size: int, *, piece: int = PIECE) -> list[int]:
+    """Where the pieces of a vocabulary begin, and where the last one ends."""
+    return [*range(0, vocab_size, piece), vocab_size]
+
+
+def piece_logits(index: int) -> str:
+    """The tensor (1, T, V_n) with the logits of a piece."""
+    return f"head_{index}_logits"
+
+
+def append_head(graph: onnx.GraphProto, products: Sequence[onnx.NodeProto], *, edges: Sequence[int], tag_ids: Sequence[int]) -> None:
+    """Append the answers of an ASR graph, in place; ``products`` compute :func:`piece_logits` of every piece between two ``edges``."""
+    for index, start in enumerate(edges[:-1]):
+        _store(graph, f"head_offset_{index}", np.array([start], np.int64))
+    for name, value in ((_FIRST, 0), (_PROMPT, PROMPT_POSITIONS), (_ONE, 1), (_LAST, -1)):
+        _store(graph, name, np.array([value], np.int64))
+    graph.node.extend([*products, *_pieces(len(edges) - 1), *_whole(len(edges) - 1)])
+    graph.node.extend(_tags(graph, tag_ids, edges))
+
+
+def float_product(source: str, index: int) -> list[onnx.NodeProto]:
+    """The logits of a piece: the weight's product and the bias."""
+    part = f"head_{index}_product"
+    return [
+        helper.make_node("MatMul", [source, f"{_WEIGHT}.{index}.weight"], [part], name=f"{_NODE}/{index}/MatMul"),
+        helper.make_node("Add", [part, f"{_WEIGHT}.{index}.bias"], [piece_logits(index)], name=f"{_NODE}/{index}/Add"),
+    ]
 
 
 def logits_of(graph: onnx.GraphProto) -> list[str]:
@@ -124,17 +148,14 @@ def _node(operator: str, inputs: Sequence[str], outputs: Sequence[str], **option
     return helper.make_node(operator, inputs, outputs, name=f"/head/{outputs[0]}", **options)
 
 
-def _pieces(source: str, *, count: int) -> list[onnx.NodeProto]:
+def _pieces(count: int) -> list[onnx.NodeProto]:
     """Of each piece: its best logit, that one's number in the vocabulary, and its share of the piece."""
     nodes = []
     for index in range(count):
         part = f"head_{index}"
-        product = helper.make_node("MatMul", [source, f"{_WEIGHT}.{index}.weight"], [f"{part}_product"], name=f"{_NODE}/{index}/MatMul")
         nodes += [
-            product,
-            helper.make_node("Add", [f"{part}_product", f"{_WEIGHT}.{index}.bias"], [f"{part}_logits"], name=f"{_NODE}/{index}/Add"),
-            _node("TopK", [f"{part}_logits", _ONE], [f"{part}_best", f"{part}_place"], axis=-1),
-            _node("Softmax", [f"{part}_logits"], [f"{part}_shares"], axis=-1),
+            _node("TopK", [piece_logits(index), _ONE], [f"{part}_best", f"{part}_place"], axis=-1),
+            _node("Softmax", [piece_logits(index)], [f"{part}_shares"], axis=-1),
             _node("GatherElements", [f"{part}_shares", f"{part}_place"], [f"{part}_share"], axis=-1),
             _node("Add", [f"{part}_place", f"head_offset_{index}"], [f"{part}_id"]),
             _node("Slice", [f"{part}_shares", _FIRST, _PROMPT, _ONE], [f"{part}_prompt"]),

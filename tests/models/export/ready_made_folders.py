@@ -18,9 +18,10 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
 from engine.speech.features import Cmvn
+from models.bundle.bpe_pieces import read_pieces
 from models.bundle.upstream_layout import frontend_metadata, prompt_metadata, write_tokens
 from models.export.export import VadGraph
-from models.networks.checkpoint import Checkpoint, load_fsmn_vad, load_sensevoice, read_pieces
+from models.networks.checkpoint import Checkpoint, load_fsmn_vad, load_sensevoice
 from models.networks.sensevoice import SenseVoice
 from models.quantize.dynamic import quiet_quantizer
 

@@ -15,7 +15,8 @@ onnx = pytest.importorskip("onnx")
 
 from engine.tags import TAG_POSITIONS, piece_of  # noqa: E402 - torch decides whether this file runs
 from models.export.assemble import add_dynamic_int8, assemble  # noqa: E402
-from models.export.export import AsrGraph, ExportError, check_asr  # noqa: E402
+from models.export.export import AsrGraph, check_asr  # noqa: E402
+from models.export.graph_file import ExportError  # noqa: E402
 from models.networks.checkpoint import Checkpoint, load_sensevoice  # noqa: E402
 
 

@@ -21,8 +21,9 @@ from engine.runtime.session import Session  # noqa: E402
 from engine.speech.endpointing import VadOptions  # noqa: E402
 from engine.transcript import Segment  # noqa: E402
 from models.export.assemble import assemble  # noqa: E402
-from models.export.export import AsrGraph, ExportError  # noqa: E402
+from models.export.export import AsrGraph  # noqa: E402
 from models.export.gpu_graph import check_batch, unequal_batch  # noqa: E402
+from models.export.graph_file import ExportError  # noqa: E402
 from models.networks.weights import sensevoice_of  # noqa: E402
 from tests.models.export.test_export import session_of  # noqa: E402
 

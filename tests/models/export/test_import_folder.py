@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,17 +19,20 @@ onnx = pytest.importorskip("onnx")
 
 from engine.audio.waveform import Waveform, load_audio  # noqa: E402 - torch decides whether this file runs
 from engine.bundle import Bundle  # noqa: E402
+from engine.bundle_roots import STARTER  # noqa: E402
 from engine.errors import BundleFormatError, CmvnShapeError  # noqa: E402
 from engine.pipeline import Engine  # noqa: E402
 from engine.runtime.onnx_operators import count_products  # noqa: E402
 from engine.runtime.session_pool import open_session  # noqa: E402
 from engine.speech.features import Cmvn  # noqa: E402
 from models.bundle.disk import DiskFullError  # noqa: E402
+from models.export import assemble as assembling  # noqa: E402
 from models.export import import_folder as module  # noqa: E402
 from models.export import parity as graph_parity  # noqa: E402
 from models.export.assemble import assemble  # noqa: E402
-from models.export.export import ExportError, open_for_check  # noqa: E402
+from models.export.graph_file import ExportError, open_for_check  # noqa: E402
 from models.export.import_folder import import_folder  # noqa: E402
+from models.export.lean.published_network import UnmappedGraphError  # noqa: E402
 from models.export.ready_made import read_ready_pieces  # noqa: E402
 from tests.models.export import ready_made_folders as upstream  # noqa: E402
 
@@ -42,6 +46,7 @@ def no_collections() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("engine.runtime.session.release_memory", lambda: None)
         patched.setattr(graph_parity, "release_memory", lambda: None)
+        patched.setattr("models.export.imported.release_memory", lambda: None)
         yield
 
 
@@ -151,9 +156,17 @@ def weight_types(path: Path) -> set[int]:
     return {tensor.data_type for tensor in graph.initializer if tensor.name.endswith("_quantized")}
 
 
-def test_our_int8_has_signed_weights_and_upstreams_keeps_its_own(of_funasr: Path) -> None:
-    assert weight_types(of_funasr / "asr.int8.onnx") == {onnx.TensorProto.INT8}
-    assert weight_types(of_funasr / "asr.int8-upstream.onnx") == {onnx.TensorProto.UINT8}
+@pytest.mark.parametrize("made", ["of_funasr", "of_sherpa"])
+@pytest.mark.parametrize("variant", ["int8", "int8-upstream"])
+def test_int8_has_signed_weights_whoever_quantized_it(made: str, variant: str, request: pytest.FixtureRequest) -> None:
+    assert weight_types(request.getfixturevalue(made) / f"asr.{variant}.onnx") == {onnx.TensorProto.INT8}
+
+
+@pytest.mark.parametrize("made", ["of_funasr", "of_sherpa"])
+def test_every_graph_is_our_cpu_graph(made: str, request: pytest.FixtureRequest) -> None:
+    for variant in VARIANTS:
+        operators = Counter(node.op_type for node in onnx.load(str(request.getfixturevalue(made) / f"asr.{variant}.onnx")).graph.node)
+        assert operators["Attention"] == 3 and not operators.keys() & {"Where", "Less", "Range"}, variant
 
 
 def test_upstreams_int8_equals_the_file_it_came_from(of_sherpa: Path, sherpa: Path) -> None:
@@ -261,7 +274,7 @@ def test_a_quantized_file_alone_becomes_int8(sherpa: Path, vad: Path, tmp_path: 
     made = import_folder(folder, tmp_path / "out", vad_folder=vad)
     bundle = Bundle.load(made)
     assert set(bundle.variants) == {"int8"}
-    assert weight_types(made / "asr.int8.onnx") == {onnx.TensorProto.UINT8}
+    assert weight_types(made / "asr.int8.onnx") == {onnx.TensorProto.INT8}
     assert weight_types(made / "vad.int8.onnx") == {onnx.TensorProto.INT8}
     assert not list(made.glob("*fp32*"))
     engine = Engine(bundle, precision="int8")
@@ -353,10 +366,22 @@ def test_an_existing_output_is_kept(funasr: Path, tmp_path: Path) -> None:
         import_folder(funasr, tmp_path / "out")
 
 
-def test_a_missing_vad_is_named(funasr: Path, tmp_path: Path) -> None:
+def test_a_sensevoice_that_comes_alone_gets_the_starters_vad(
+    sherpa: Path, tmp_path: Path, one_length: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = copied(sherpa, tmp_path / "in" / "asr", without=("model.onnx",))
+    with caplog.at_level("WARNING"):
+        made = import_folder(folder, tmp_path / "out" / "bundle")
+    assert "speech_fsmn_vad_zh-cn-16k-common-onnx" in caplog.text and "until then the bundle has the embedded starter's VAD" in caplog.text
+    assert (made / "vad.int8.onnx").read_bytes() == (STARTER / "vad.int8.onnx").read_bytes()
+    assert "the embedded starter's VAD (CC BY-NC-SA 4.0)" in manifest(made)["source"]
+    engine = Engine(Bundle.load(made))
+    engine.transcribe(Waveform(np.random.default_rng(1).standard_normal(32_000).astype(np.float32) * 0.1))
+    engine.close()
+
+
+def test_a_named_vad_that_is_missing_is_named(funasr: Path, tmp_path: Path) -> None:
     folder = copied(funasr, tmp_path / "in" / "asr")
-    with pytest.raises(ExportError, match=r"no FSMN-VAD .*speech_fsmn_vad_zh-cn-16k-common-onnx.*--vad"):
-        import_folder(folder, tmp_path / "out" / "bundle")
     with pytest.raises(ExportError, match=r"no FSMN-VAD .* in .*nowhere; "):
         import_folder(folder, tmp_path / "out" / "bundle", vad_folder=tmp_path / "nowhere")
     assert nothing_left(tmp_path / "out")
@@ -462,9 +487,14 @@ def test_a_vocabulary_without_tags_is_refused(sherpa: Path, vad: Path, tmp_path:
 def test_a_conversion_that_changes_answers_is_refused(
     funasr: Path, vad: Path, tmp_path: Path, one_length: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from models.export import logits_graph
+    from models.export import imported, logits_graph
 
     tail = logits_graph._tail
+
+    def unmapped(_: object) -> None:
+        raise UnmappedGraphError("built in another way")
+
+    monkeypatch.setattr(imported, "read_published", unmapped)
 
     def wrong(logits: str, *, opset: int):
         nodes = tail(logits, opset=opset)
@@ -480,7 +510,7 @@ def test_a_conversion_that_changes_answers_is_refused(
 def test_a_file_that_only_says_it_is_quantized_is_refused(funasr: Path, vad: Path, tmp_path: Path, one_length: None) -> None:
     folder = copied(funasr, tmp_path / "in")
     shutil.copyfile(folder / "model.onnx", folder / "model_quant.onnx")
-    with pytest.raises(ExportError, match=r"int8-upstream\.onnx cannot be used: .*in float and 0 in integers"):
+    with pytest.raises(ExportError, match=r"model_quant\.onnx says that it is quantized and has its weights in float; fetch it again"):
         import_folder(folder, tmp_path / "out" / "bundle", vad_folder=vad)
     assert nothing_left(tmp_path / "out")
 
@@ -491,9 +521,9 @@ def test_a_full_disk_is_an_answer(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    for name, folder in (("write_manifest", funasr), ("add_dynamic_int8", random_checkpoint)):
+    for place, name, folder in ((module, "write_manifest", funasr), (assembling, "add_dynamic_int8", random_checkpoint)):
         with monkeypatch.context() as patched:
-            patched.setattr(module, name, full)
+            patched.setattr(place, name, full)
             patched.setattr(graph_parity, "ASR_LENGTHS", (9,))
             with pytest.raises(ExportError, match=r"could not be written \(No space left on device\); free some space"):
                 import_folder(folder, tmp_path / "out" / "bundle", vad_folder=vad)

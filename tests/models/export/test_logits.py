@@ -23,7 +23,7 @@ import soundfile  # noqa: E402
 from engine.audio.waveform import load_audio  # noqa: E402
 from engine.speech.features import Cmvn, FrameStack, fbank  # noqa: E402
 from models.export.assemble import assemble  # noqa: E402
-from models.export.export import ExportError, open_for_check  # noqa: E402
+from models.export.graph_file import ExportError, open_for_check  # noqa: E402
 from models.export.logits import BPE_MODEL, LogitsGraph, check_logits  # noqa: E402
 from models.networks.weights import sensevoice_of  # noqa: E402
 

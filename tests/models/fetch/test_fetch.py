@@ -6,6 +6,7 @@ import hashlib
 import random
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,11 @@ pytest.importorskip("huggingface_hub")
 pytest.importorskip("modelscope")
 
 from models.bundle.disk import DiskFullError
+from models.fetch.byte_progress import Progress
 from models.fetch.catalog import CATALOG, Source, UnknownModelError, UnknownSourceError
-from models.fetch.fetch import ChecksumError, FetchError, Progress, downloads_folder, fetch
+from models.fetch.fetch import downloads_folder, fetch
 from models.fetch.hubs import ModelScope
+from models.fetch.wanted import ChecksumError, FetchError
 from tests.models.fetch.hub_double import HubDouble, serve_hub
 
 NAME = "sensevoice-small"
@@ -38,20 +41,11 @@ def contents() -> dict[str, dict[str, bytes]]:
 
 
 @pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubDouble]:
-    """Both hubs on loopback, and every cache in the test's own folder."""
-    for variable in (
-        "HF_HUB_OFFLINE",
-        "TRANSFORMERS_OFFLINE",
-        "LIGHTVOICE_OFFLINE",
-        "HTTP_PROXY",
-        "HTTPS_PROXY",
-        "http_proxy",
-        "https_proxy",
-    ):
-        monkeypatch.delenv(variable, raising=False)
-    for variable in ("HF_HOME", "MODELSCOPE_CACHE", "HOME", "XDG_CACHE_HOME"):
-        monkeypatch.setenv(variable, str(tmp_path / variable.lower()))
+def hub(own_caches: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubDouble]:
+    """Both hubs on loopback, with a model that no hash is known of (test_editions.py has those)."""
+    model = CATALOG[NAME]
+    origins = {source: replace(origin, asr=replace(origin.asr, pins={})) for source, origin in model.origins.items()}
+    monkeypatch.setitem(CATALOG, NAME, replace(model, origins=origins))  # type: ignore[arg-type]  # a dict, called Mapping
     with serve_hub(contents()) as double:
         monkeypatch.setenv("HF_ENDPOINT", double.url)
         monkeypatch.setenv("MODELSCOPE_ENDPOINT", double.url)
@@ -142,7 +136,7 @@ def test_a_hub_that_says_no_is_named_with_what_helps(hub: HubDouble, tmp_path: P
     with pytest.raises(FetchError, match=said) as error:
         run(tmp_path, source)
     text = str(error.value)
-    for word in (hub.url.removeprefix("http://"), "HF_ENDPOINT", "--source", "import FOLDER", "starter"):
+    for word in (hub.url.removeprefix("http://"), "HF_ENDPOINT", "--source", "import FILE", "starter"):
         assert word in text
     assert not (tmp_path / "bundle").exists()
 
@@ -212,7 +206,7 @@ def test_a_download_of_the_same_size_with_other_bytes_is_fetched_again(hub: HubD
 def test_a_stopped_fetch_goes_on_where_it_was_and_leaves_no_final_file(
     hub: HubDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.fetch.fetch.REPORTS_PER_S", 1e9)
+    monkeypatch.setattr("models.fetch.byte_progress.REPORTS_PER_S", 1e9)
     repository = CATALOG[NAME].origins[Source.HUGGINGFACE].asr
     hub.files[repository.repo]["model.pt"] = random.Random(3).randbytes(BIG_BYTES)
 
@@ -271,7 +265,7 @@ def test_an_unfinished_download_is_not_taken_for_a_whole_one(hub: HubDouble, tmp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("models.fetch.fetch._check", killed)
+        patch.setattr("models.fetch.fetch.check_arrived", killed)
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path, Source.HUGGINGFACE)
     monkeypatch.setenv("LIGHTVOICE_OFFLINE", "1")

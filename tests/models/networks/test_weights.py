@@ -10,7 +10,8 @@ import pytest
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from models.export.export import AsrGraph, ExportError, check_asr, export_vad  # noqa: E402 - torch decides whether this file runs
+from models.export.export import AsrGraph, check_asr, export_vad  # noqa: E402 - torch decides whether this file runs
+from models.export.graph_file import ExportError  # noqa: E402 - torch decides whether this file runs
 from models.networks.checkpoint import Checkpoint, load_fsmn_vad, load_sensevoice  # noqa: E402
 from models.networks.weights import fsmn_vad_of, sensevoice_of  # noqa: E402
 from tests.models.export.test_export import session_of  # noqa: E402

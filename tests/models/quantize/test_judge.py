@@ -13,7 +13,7 @@ onnx = pytest.importorskip("onnx")
 
 from engine.runtime.onnx_operators import ProductCount, count_products  # noqa: E402 - torch decides whether this file runs
 from engine.speech.vocabulary import Vocabulary  # noqa: E402
-from models.export.export import open_for_check  # noqa: E402
+from models.export.graph_file import open_for_check  # noqa: E402
 from models.export.probe import with_outputs  # noqa: E402
 from models.quantize import dynamic  # noqa: E402
 from models.quantize.hybrid import Hybrid  # noqa: E402

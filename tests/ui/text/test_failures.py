@@ -25,6 +25,7 @@ WITH_REASON = [
     errors.UnknownChannelError(channel="middle", known=("auto", "mix")),
     errors.UnknownLanguageError(language="zn", known=["auto", "zh"]),
     errors.UnknownPrecisionError(precision="fp8", known={"fp32": 1, "int8": 2}),
+    errors.FullPrecisionMissingError(precision="fp32", known=["int8"]),
     errors.UnknownFormatError(output_format="doc", known=("txt", "srt")),
     errors.OptionChoiceError(name="itn", value="perhaps", known=("true", "false")),
     errors.OptionRangeError(name="max_segment_ms", value=-1, lowest=1000, highest=30_000),

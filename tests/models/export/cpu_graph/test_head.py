@@ -15,7 +15,8 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
 from models.export.cpu_graph.head import logits_of, split_head  # noqa: E402
-from models.export.export import export_asr, open_for_check  # noqa: E402 - torch decides whether this file runs
+from models.export.export import export_asr  # noqa: E402 - torch decides whether this file runs
+from models.export.graph_file import open_for_check  # noqa: E402 - torch decides whether this file runs
 from models.networks.sensevoice import SenseVoice, SenseVoiceConfig  # noqa: E402
 from models.networks.weights import sensevoice_of  # noqa: E402
 from models.quantize import dynamic  # noqa: E402
