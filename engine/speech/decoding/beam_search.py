@@ -23,7 +23,7 @@ from engine.speech.decoding.top_tokens import TopTokens
 
 BEAM = 8
 #: Natural logarithms below a frame's best token at which a token is left out, and below the best prefix at which a prefix is.
-TOKEN_MARGIN, PREFIX_MARGIN = 9.0, 14.0
+TOKEN_MARGIN, PREFIX_MARGIN = 7.0, 10.0
 _IMPOSSIBLE = -math.inf
 #: Beyond this the smaller of two probabilities does not change their sum in double precision.
 _NEGLIGIBLE = 37.0
@@ -81,7 +81,7 @@ def search(
             for prefix in prefixes:
                 prefix.blank, prefix.spoken = plus(prefix.blank, prefix.spoken) + tokens[0][1], _IMPOSSIBLE
             continue
-        reached = _advance(prefixes, tokens, scorer, plus)
+        reached = _advance(prefixes, tokens, scorer, plus, beam)
         prefixes = _prune(reached, beam, prefix_margin, plus)
     return _readings(prefixes, scorer, plus, n_best)
 
@@ -105,10 +105,14 @@ def _frames(top: TopTokens, margin: float) -> list[list[tuple[int, float]]]:
 
 
 def _advance(
-    prefixes: Sequence[_Prefix], tokens: Sequence[tuple[int, float]], scorer: ScorerSum, plus: Callable[[float, float], float]
+    prefixes: Sequence[_Prefix], tokens: Sequence[tuple[int, float]], scorer: ScorerSum, plus: Callable[[float, float], float], beam: int
 ) -> list[_Prefix]:
-    """One frame: -> every prefix that can be reached, each once, with its probabilities after the frame."""
+    """One frame: -> the prefixes that can be reached, each once, with their probabilities after the frame.
+
+    Of new prefixes those are left out that would not be among the best ``beam`` with the most that the scorers can add.
+    """
     reached: dict[int, _Prefix] = {}
+    new: list[tuple[float, float, _Prefix, int]] = []
     for prefix in prefixes:
         blank, spoken, last = prefix.blank, prefix.spoken, prefix.token_id
         both = plus(blank, spoken)
@@ -127,9 +131,18 @@ def _advance(
                 continue
             child = prefix.children.get(token_id)
             if child is None:
-                state, added = scorer.step(prefix.state, token_id)
-                child = prefix.children[token_id] = _Prefix(prefix, token_id, state, prefix.added + added)
+                new.append((before + log_prob + prefix.added, before + log_prob, prefix, token_id))
+                continue
             child.next_token = plus(child.next_token, before + log_prob)
+            reached[id(child)] = child
+    least = _IMPOSSIBLE
+    if len(new) > beam:
+        least = sorted([score for score, *_ in new], reverse=True)[beam - 1] - scorer.most
+    for score, log_prob, prefix, token_id in new:
+        if score >= least:
+            state, added = scorer.step(prefix.state, token_id)
+            child = prefix.children[token_id] = _Prefix(prefix, token_id, state, prefix.added + added)
+            child.next_token = log_prob
             reached[id(child)] = child
     return list(reached.values())
 

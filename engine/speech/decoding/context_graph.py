@@ -34,6 +34,8 @@ class ContextGraph:
         self._children: list[dict[str, int]] = [{}]
         self._failure = [ROOT]
         self._paid, self._secured = [0.0], [0.0]
+        #: The highest weight of a phrase.
+        self.heaviest = 0.0
         for phrase in phrases:
             if phrase.symbols:
                 self._add(phrase)
@@ -44,6 +46,7 @@ class ContextGraph:
 
     def _add(self, phrase: Phrase) -> None:
         node, paid = ROOT, 0.0
+        self.heaviest = max(self.heaviest, phrase.weight)
         for symbol in phrase.symbols:
             paid += phrase.weight * units_of(symbol)
             child = self._children[node].get(symbol)

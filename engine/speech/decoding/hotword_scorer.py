@@ -7,6 +7,8 @@ from collections.abc import Callable, Hashable
 from engine.speech.decoding.context_graph import ROOT, ContextGraph
 from engine.speech.decoding.spelling import END, Speller
 
+#: Of a phrase in one token: most tokens are one character, or a few letters.
+UNITS_A_TOKEN = 2.0
 #: The node of the graph, and whether a word is open.
 State = tuple[int, bool]
 
@@ -16,6 +18,7 @@ class HotwordScorer:
 
     def __init__(self, graph: ContextGraph, speller: Speller, *, sound: Callable[[str], str] | None = None) -> None:
         self._graph, self._speller, self._sound = graph, speller, sound
+        self.most = UNITS_A_TOKEN * graph.heaviest
 
     def start(self) -> Hashable:
         """As :meth:`engine.speech.decoding.scorer.Scorer.start`."""

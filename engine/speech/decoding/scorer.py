@@ -9,6 +9,11 @@ from typing import Any, Protocol
 class Scorer(Protocol):
     """Scores token sequences from left to right; what it knows of the tokens so far is its state. Scores are natural logarithms."""
 
+    @property
+    def most(self) -> float:
+        """About the most that one token adds: a token that would need more is not tried."""
+        ...
+
     def start(self) -> Hashable:
         """The state before the first token."""
         ...
@@ -27,6 +32,7 @@ class ScorerSum:
 
     def __init__(self, scorers: Sequence[Scorer]) -> None:
         self._scorers = tuple(scorers)
+        self.most = sum(scorer.most for scorer in self._scorers)
         self._known: dict[tuple[Hashable, int], tuple[Hashable, float]] = {}
 
     def start(self) -> Hashable:

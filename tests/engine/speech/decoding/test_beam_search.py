@@ -97,6 +97,7 @@ class Favourite:
 
     def __init__(self, token_id: int, bonus: float) -> None:
         self.token_id, self.bonus = token_id, bonus
+        self.most = bonus
 
     def start(self) -> Hashable:
         return ()
