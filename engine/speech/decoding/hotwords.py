@@ -28,7 +28,7 @@ from engine.errors import (
 from engine.speech.unspaced import HAN, WIDTH_FORMS
 
 #: The bonus of a token's worth of text in natural logarithms, where a line states none.
-DEFAULT_WEIGHT = 2.0
+DEFAULT_WEIGHT = 1.5
 LOWEST_WEIGHT, HIGHEST_WEIGHT = 0.1, 10.0
 MOST_HOTWORDS = 10_000
 LONGEST_HOTWORD = 100

@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Hashable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +96,7 @@ class LanguageModel:
 
     def save(self, path: str | Path) -> None:
         """Write the file that :meth:`load` reads."""
-        tables = {
+        tables: dict[str, Any] = {
             f"{kind}_{order}": table
             for kind, own in (("keys", self._keys), ("log_probs", self._log_probs), ("backoffs", self._backoffs))
             for order, table in enumerate(own, start=1)
