@@ -23,6 +23,10 @@
     │   ├── UnknownChannelError               none of auto, mix, left, right and split
     │   ├── OptionChoiceError                 a value that is none of those of its option
     │   ├── OptionRangeError                  a number outside its range
+    │   ├── TooManyHotwordsError              more phrases than a request may have
+    │   ├── HotwordTooLongError               a phrase that is no name any more
+    │   ├── HotwordControlCharacterError      a control character in a phrase
+    │   ├── HotwordsFileError                 a file of phrases that cannot be read
     │   └── PortUnavailableError (OSError)    the page cannot listen where it was told to
     ├── TooManyStreamsError                   no place for one more live stream
     ├── DecoderUnavailableError               no process can be started to decode in
@@ -259,6 +263,34 @@ class OptionRangeError(OptionError):
 
     def __init__(self, *, name: str, value: object, lowest: float, highest: float) -> None:
         super().__init__(f"{name} is {value!r}; it must lie between {lowest:g} and {highest:g}")
+
+
+class TooManyHotwordsError(OptionError):
+    """More hotwords than one request may have."""
+
+    def __init__(self, *, count: int, most: int) -> None:
+        super().__init__(f"{count} hotwords are more than the {most} that one request may have; keep those that this recording may hold")
+
+
+class HotwordTooLongError(OptionError):
+    """A hotword longer than any name."""
+
+    def __init__(self, *, line: int, length: int, most: int) -> None:
+        super().__init__(f"the hotword in line {line} has {length} characters, more than {most}; write one name or phrase a line")
+
+
+class HotwordControlCharacterError(OptionError):
+    """A control character, which no recognizer writes."""
+
+    def __init__(self, *, line: int, code: str) -> None:
+        super().__init__(f"the hotword in line {line} holds the control character {code}; remove it")
+
+
+class HotwordsFileError(OptionError):
+    """A file of hotwords that cannot be read."""
+
+    def __init__(self, *, path: str | Path, reason: str) -> None:
+        super().__init__(f"cannot read hotwords from {path} ({reason}); give a text file in UTF-8 with one phrase a line")
 
 
 class PortUnavailableError(OptionError, OSError):

@@ -40,8 +40,11 @@ def _weight(name: str, values: np.ndarray) -> onnx.TensorProto:
     return numpy_helper.from_array(values, name)
 
 
-def asr_model() -> onnx.ModelProto:
-    """speech (1, T, 560), language (1,), textnorm (1,) -> token_ids (1, T + 4), log_probs (1, T + 4), tag_probs (1, 4, K)."""
+def asr_model(*, searches: bool = True) -> onnx.ModelProto:
+    """speech (1, T, 560), language (1,), textnorm (1,) -> token_ids (1, T + 4), log_probs (1, T + 4), tag_probs (1, 4, K).
+
+    With ``searches`` it also takes top_k (1,) and answers top_ids and top_log_probs (1, T + 4, top_k), which older graphs do not.
+    """
     size = len(PIECES)
     projection = np.zeros((ASR_FEATURES, size), np.float32)
     projection[:size] = np.eye(size, dtype=np.float32) * 8
@@ -85,6 +88,19 @@ def asr_model() -> onnx.ModelProto:
         helper.make_tensor_value_info("log_probs", TensorProto.FLOAT, [1, "P"]),
         helper.make_tensor_value_info("tag_probs", TensorProto.FLOAT, [1, 4, len(TAG_IDS)]),
     ]
+    if searches:
+        weights += [_weight("top_k", np.array([0], np.int64)), _weight("last", np.array([-1], np.int64))]
+        inputs.append(helper.make_tensor_value_info("top_k", TensorProto.INT64, [1]))
+        nodes += [
+            helper.make_node("TopK", ["logits", "top_k"], ["top_logits", "top_places"], axis=-1),
+            helper.make_node("Cast", ["top_places"], ["top_ids"], to=TensorProto.INT32),
+            helper.make_node("Unsqueeze", ["total", "last"], ["totals"]),
+            helper.make_node("Sub", ["top_logits", "totals"], ["top_log_probs"]),
+        ]
+        outputs += [
+            helper.make_tensor_value_info("top_ids", TensorProto.INT32, [1, "P", "top_k"]),
+            helper.make_tensor_value_info("top_log_probs", TensorProto.FLOAT, [1, "P", "top_k"]),
+        ]
     return _model(nodes, inputs, outputs, weights, {"tag_token_ids": json.dumps(TAG_IDS), "max_frames": "1020"})
 
 

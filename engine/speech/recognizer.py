@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from engine.bundle import ITN_BY_LIBRARY, Bundle
 from engine.errors import GraphContractError, UnknownLanguageError
 from engine.options import DEFAULT_OPTIONS, TranscribeOptions
-from engine.speech.ctc import collapse, frame_times_ms
+from engine.speech.ctc import Emission, collapse, frame_times_ms
+from engine.speech.decoding.decoder import Alternative, BeamDecoder
+from engine.speech.decoding.top_tokens import TOKENS_A_FRAME, TOP_K, TOP_OUTPUTS, TopTokens
 from engine.speech.features import FRAME_SHIFT_MS
 from engine.speech.itn.itn import apply_itn
 from engine.speech.vocabulary import Vocabulary
@@ -28,6 +30,11 @@ TagT = TypeVar("TagT", Language, Emotion, Event)
 
 PROMPT_POSITIONS = 4
 OUTPUTS = ("token_ids", "log_probs", "tag_probs")
+#: What to say where hotwords were asked for and the graph answers the best token alone (:attr:`Recognizer.searches`).
+NO_SEARCH = (
+    "{bundle} was made before hotwords existed and is decoded without them; make it again with "
+    "`python -m models export CHECKPOINT --output BUNDLE` or `python -m models import FOLDER --output BUNDLE`"
+)
 
 
 class AsrSession(Protocol):
@@ -61,6 +68,8 @@ class Recognition:
     event: Event
     confidence: TagConfidence
     probabilities: Mapping[str, Mapping[str, float]]
+    #: Other readings with their probabilities, the best first, where a beam search was asked for them.
+    alternatives: tuple[Alternative, ...] = ()
 
 
 class Recognizer:
@@ -80,15 +89,33 @@ class Recognizer:
                 raise GraphContractError(path=session.path, reason=f"no {family.__name__.lower()} tag is among its tag_token_ids")
         self._frame_ms = bundle.lfr.asr.n * FRAME_SHIFT_MS
 
-    def recognize(self, features: Floats, options: TranscribeOptions = DEFAULT_OPTIONS, *, duration_ms: int) -> Recognition:
+    @property
+    def searches(self) -> bool:
+        """Whether the graph answers what a beam search needs; one that does not is decoded greedily whatever is asked for."""
+        return set(TOP_OUTPUTS) <= set(self._session.output_names)
+
+    def recognize(
+        self,
+        features: Floats,
+        options: TranscribeOptions = DEFAULT_OPTIONS,
+        *,
+        duration_ms: int,
+        decoder: BeamDecoder | None = None,
+    ) -> Recognition:
         """Recognize features (T, 560) that last ``duration_ms``; UnknownLanguageError for a language without a prompt row.
 
-        With ``options.itn`` the text has its numbers as digits; the tokens stay as the model emits them.
+        With ``options.itn`` the text has its numbers as digits; the tokens stay as the model emits them. With a ``decoder`` they are
+        searched for with its hotwords, else the best token of each frame is taken.
         """
-        return self.recognize_batch([features], options, durations_ms=[duration_ms])[0]
+        return self.recognize_batch([features], options, durations_ms=[duration_ms], decoder=decoder)[0]
 
     def recognize_batch(
-        self, batch: Sequence[Floats], options: TranscribeOptions = DEFAULT_OPTIONS, *, durations_ms: Sequence[int]
+        self,
+        batch: Sequence[Floats],
+        options: TranscribeOptions = DEFAULT_OPTIONS,
+        *,
+        durations_ms: Sequence[int],
+        decoder: BeamDecoder | None = None,
     ) -> list[Recognition]:
         """As :meth:`recognize`, several features (T, 560) in one run, padded to the longest; more than one needs a graph that masks."""
         rows = self._bundle.language_rows
@@ -96,19 +123,31 @@ class Recognizer:
             raise UnknownLanguageError(language=options.language, known=rows)
         by_library = options.itn and self._bundle.itn == ITN_BY_LIBRARY
         norm = TextNorm.WITHITN if options.itn and not by_library else TextNorm.WOITN
-        token_ids, log_probs, tag_probs = self._run(
-            batch, language_row=rows[options.language], norm_row=self._bundle.textnorm_rows[norm.value]
-        )
+        top_k = min(TOKENS_A_FRAME, len(self._vocabulary)) if decoder is not None and self.searches else 0
+        answers = self._run(batch, language_row=rows[options.language], norm_row=self._bundle.textnorm_rows[norm.value], top_k=top_k)
         found = []
         for row, (features, duration_ms) in enumerate(zip(batch, durations_ms, strict=True)):
             spoken = slice(PROMPT_POSITIONS, PROMPT_POSITIONS + len(features))
-            tokens = self._tokens(token_ids[row, spoken], log_probs[row, spoken], duration_ms)
-            recognition = self._finish(tokens, tag_probs[row], ban_emo_unknown=options.ban_emo_unknown)
-            found.append(replace(recognition, text=apply_itn(recognition.text)) if by_library else recognition)
+            alternatives: tuple[Alternative, ...] = ()
+            if decoder is not None and top_k:
+                decoded = decoder.decode(TopTokens(answers[3][row, spoken], answers[4][row, spoken]))
+                emissions, alternatives = list(decoded.emissions), decoded.alternatives
+            else:
+                emissions = collapse(answers[0][row, spoken], answers[1][row, spoken])
+            tokens = self._tokens(emissions, duration_ms)
+            recognition = self._finish(tokens, answers[2][row], ban_emo_unknown=options.ban_emo_unknown)
+            text = recognition.text
+            if by_library:
+                text = apply_itn(text)
+                alternatives = tuple(replace(one, text=apply_itn(one.text)) for one in alternatives)
+            found.append(replace(recognition, text=text, alternatives=alternatives))
         return found
 
-    def _run(self, batch: Sequence[Floats], *, language_row: int, norm_row: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        """Token ids and log probabilities (B, P), tag probabilities (B, 4, K) of features padded with zeros."""
+    def _run(self, batch: Sequence[Floats], *, language_row: int, norm_row: int, top_k: int = 0) -> list[NDArray[Any]]:
+        """Token ids and log probabilities (B, P), tag probabilities (B, 4, K) of features padded with zeros.
+
+        With ``top_k`` also that many likeliest tokens a position: their ids and log probabilities, (B, P, top_k) each.
+        """
         count, longest = len(batch), max(len(features) for features in batch)
         speech = batch[0][None] if count == 1 else np.stack([np.pad(one, ((0, longest - len(one)), (0, 0))) for one in batch])
         feeds: dict[str, NDArray[Any]] = {
@@ -118,17 +157,23 @@ class Recognizer:
         }
         if "speech_lengths" in self._session.input_names:  # a GPU graph, which masks batches
             feeds["speech_lengths"] = np.array([len(features) for features in batch], np.int32)
-        token_ids, log_probs, tag_probs = self._session.run(OUTPUTS, feeds)
+        if top_k:
+            feeds[TOP_K] = np.array([top_k], np.int64)
+        answers = self._session.run((*OUTPUTS, *TOP_OUTPUTS) if top_k else OUTPUTS, feeds)
+        token_ids, log_probs, tag_probs = answers[:3]
         expected = (count, longest + PROMPT_POSITIONS)
         if token_ids.shape != expected or log_probs.shape != expected or tag_probs.shape != (count, PROMPT_POSITIONS, len(self._tags)):
             raise GraphContractError(
                 path=self._session.path, reason=f"it answers {token_ids.shape} and {tag_probs.shape} for {longest} frames"
             )
-        return token_ids, log_probs, tag_probs
+        if any(answer.shape != (*expected, top_k) for answer in answers[3:]):
+            reason = f"it answers {answers[3].shape} where {top_k} tokens a frame were asked for"
+            raise GraphContractError(path=self._session.path, reason=reason)
+        return answers
 
-    def _tokens(self, token_ids: NDArray[Any], log_probs: NDArray[Any], duration_ms: int) -> list[tuple[int, Token]]:
+    def _tokens(self, emissions: Sequence[Emission], duration_ms: int) -> list[tuple[int, Token]]:
         tokens = []
-        for emission in collapse(token_ids, log_probs):
+        for emission in emissions:
             if self._vocabulary.is_text(emission.token_id):
                 start_ms, end_ms = frame_times_ms(emission, frame_ms=self._frame_ms, duration_ms=duration_ms)
                 piece = self._vocabulary.piece(emission.token_id)

@@ -23,6 +23,7 @@ from models.export.cpu_graph.attention import use_standard_attention
 from models.export.cpu_graph.head import split_head
 from models.export.cpu_graph.memory import widen_memories
 from models.export.graph_file import MARGIN, PARITY_TOLERANCE, ExportError, lift_constants, open_for_check, save_graph, write_types
+from models.export.top_tokens import add_top_tokens
 from models.networks.fsmn_vad import FsmnVad
 from models.networks.sensevoice import PROMPT_POSITIONS, SenseVoice
 
@@ -108,6 +109,8 @@ def finish_graph(path: Path, *, metadata: dict[str, Any], external: bool, for_cp
         use_standard_attention(model)
         widen_memories(model)
         split_head(model)
+    if any(output.name == "token_ids" for output in model.graph.output):
+        add_top_tokens(model)
     path.unlink()
     save_graph(model, path, external=external)
     if for_cpu:

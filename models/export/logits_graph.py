@@ -19,6 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from engine.speech.recognizer import PROMPT_POSITIONS
 from models.export.graph_file import ExportError, lift_constants
+from models.export.top_tokens import add_top_tokens
 
 #: Frames that an imported graph is stated to reach, and is run at: as many as the network's position table gives our own.
 MAX_FRAMES = 1024 - PROMPT_POSITIONS
@@ -107,6 +108,7 @@ def convert_asr(model: onnx.ModelProto, ports: Ports, *, features: int, tag_ids:
             helper.make_tensor_value_info("tag_probs", TensorProto.FLOAT, [1, PROMPT_POSITIONS, len(tag_ids)]),
         ],
     )
+    add_top_tokens(model)
     _finish(model, metadata)
 
 

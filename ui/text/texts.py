@@ -651,6 +651,22 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "{name} is {value!r}; it must lie between {lowest:g} and {highest:g}",
         "{name} 的值为 {value!r}，必须在 {lowest:g} 与 {highest:g} 之间",
     ),
+    "reason.TooManyHotwordsError": (
+        "{count} hotwords are more than the {most} that one request may have; keep those that this recording may hold",
+        "热词共 {count} 个，超过每次请求的上限 {most} 个；请只保留录音中可能出现的热词",
+    ),
+    "reason.HotwordTooLongError": (
+        "the hotword in line {line} has {length} characters, more than {most}; write one name or phrase a line",
+        "第 {line} 行的热词有 {length} 个字符，超过上限 {most} 个；请每行只写一个名称或短语",
+    ),
+    "reason.HotwordControlCharacterError": (
+        "the hotword in line {line} holds the control character {code}; remove it",
+        "第 {line} 行的热词含有控制字符 {code}；请将其删除",
+    ),
+    "reason.HotwordsFileError": (
+        "cannot read hotwords from {path} ({reason}); give a text file in UTF-8 with one phrase a line",
+        "无法从 {path} 读取热词（{reason}）；请提供 UTF-8 文本文件，每行一个短语",
+    ),
     "reason.TooManyStreamsError": (
         "{running} live transcriptions are running already; try again when one of them has stopped",
         "已有 {running} 路实时转写在进行；请等其中一路结束后再试",

@@ -116,3 +116,21 @@ def group(words: Sequence[str]) -> str | None:
     """What may stand beside a point: a cardinal or digits read one by one; None for anything else."""
     value = cardinal(words) if words else None
     return str(value) if value is not None else (read_out(words) or None)
+
+
+def spoken_digits(digits: str) -> str:
+    """How digits are read out: 015 -> zero one five."""
+    names = {value: word for word, value in DIGITS.items()}
+    return " ".join(names[int(digit)] for digit in digits)
+
+
+def spoken_cardinal(value: int) -> str:
+    """How a whole number from 0 to below 10¹⁵ is said, without "and": 2005 -> two thousand five."""
+    names = {number: word for word, number in (*DIGITS.items(), *TEENS.items(), *TENS.items())}
+    if value in names:
+        return names[value]
+    if value < SCALES["hundred"]:
+        return f"{names[value - value % 10]} {names[value % 10]}"
+    word, scale = max(((word, scale) for word, scale in SCALES.items() if scale <= value), key=lambda entry: entry[1])
+    head, rest = divmod(value, scale)
+    return f"{spoken_cardinal(head)} {word}" + (f" {spoken_cardinal(rest)}" if rest else "")

@@ -1,6 +1,6 @@
 """Chinese numerals → digits: 两千零二十六 -> 2026, 三千万 -> 3000万, 一二三 -> 123.
 
-A number is what :func:`_spoken` says for its value and nothing else: 五六十, 一千五十 and 两三百 are malformed, thus estimates or slips.
+A number is what :func:`spoken` says for its value and nothing else: 五六十, 一千五十 and 两三百 are malformed, thus estimates or slips.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def value_of(numerals: str) -> int | None:
         return None
     plain = numerals.replace("两", "二").replace("零十", "零一十")
     value = _loose_value(plain)
-    return value if value and _spoken(value) == plain else None
+    return value if value and spoken(value) == plain else None
 
 
 def written(numerals: str) -> str | None:
@@ -73,7 +73,7 @@ def written_japanese(numerals: str) -> str | None:
     value = _loose_value(body)
     if not value:
         return None
-    said = _spoken(value).replace("零", "").replace("一百", "百").replace("一十", "十")
+    said = spoken(value).replace("零", "").replace("一百", "百").replace("一十", "十")
     return f"{value}{closing}" if said in {body.replace("一百", "百"), re.sub("(?<![一二三四五六七八九])千", "一千", body)} else None
 
 
@@ -95,11 +95,18 @@ def _loose_value(numerals: str) -> int:
     return total + section + digit
 
 
-def _spoken(value: int) -> str:
-    """How Mandarin says a number, with 二 for 两: 10300 -> 一万零三百."""
+def spoken_one_by_one(digits: str) -> str:
+    """How Mandarin reads digits out: 015 -> 零一五."""
+    return "".join(_SPOKEN_DIGITS[int(digit)] for digit in digits)
+
+
+def spoken(value: int) -> str:
+    """How Mandarin says a whole number from 0 on, with 二 for 两: 10300 -> 一万零三百."""
+    if value == 0:
+        return _SPOKEN_DIGITS[0]
     hundred_millions, rest = divmod(value, _YI)
     ten_thousands, ones = divmod(rest, _WAN)
-    said = f"{_spoken(hundred_millions)}亿" if hundred_millions else ""
+    said = f"{spoken(hundred_millions)}亿" if hundred_millions else ""
     for count, scale, skipped in ((ten_thousands, "万", False), (ones, "", not ten_thousands)):
         if count:
             gap = said and (skipped or count < _SMALL_SCALES["千"])

@@ -11,6 +11,7 @@ The sums are taken relative to the best logit of all, so that nothing overflows.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -28,6 +29,7 @@ LAYER = "ctc.ctc_lo"
 _NODE, _WEIGHT = "/network/ctc/ctc_lo", f"network.{LAYER}"
 _FIRST, _PROMPT, _ONE, _LAST = "head_first", "head_prompt", "head_one", "head_last"
 _COMPARING = ("ArgMax", "TopK")
+_PIECE_NUMBER = re.compile(r"^head_(\d+)_logits")
 
 
 def split_head(model: onnx.ModelProto, *, piece: int = PIECE) -> int:
@@ -89,21 +91,31 @@ def float_product(source: str, index: int) -> list[onnx.NodeProto]:
     ]
 
 
-def logits_of(graph: onnx.GraphProto) -> list[str]:
-    """The tensors that hold a graph's logits, (1, T, V_n) each, in the order of the vocabulary: what its best tokens are taken of.
+def comparisons_of(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """The nodes that find the best tokens of a graph's logits, in the order of the file.
 
     Empty for a graph without any. Recipes rename and insert nodes; that the comparisons of logits come before every other one stays.
     """
     after: set[str] = set()
-    found = []
+    found: list[onnx.NodeProto] = []
     for node in graph.node:
         compares = node.op_type in _COMPARING
         later = any(name in after for name in node.input)
         if compares and not later:
-            found.append(str(node.input[0]))
+            found.append(node)
         if compares or later:
             after.update(node.output)
     return found
+
+
+def logits_of(graph: onnx.GraphProto) -> list[str]:
+    """The tensors that hold a graph's logits, (B, T, V_n) each, in the order of the vocabulary; empty for one without any."""
+    names = list(dict.fromkeys(str(node.input[0]) for node in comparisons_of(graph)))
+    numbers = [_PIECE_NUMBER.match(name) for name in names]
+    if not all(numbers):
+        return names
+    # ONNX Runtime writes the nodes of a fused graph in an order of its own.
+    return [name for _, name in sorted((int(number.group(1)), name) for number, name in zip(numbers, names, strict=True) if number)]
 
 
 def _head_of(graph: onnx.GraphProto) -> tuple[onnx.NodeProto, onnx.NodeProto] | None:

@@ -25,6 +25,7 @@ from models.export.cpu_graph.head import append_head, edges_of, float_product, p
 from models.export.graph_file import EXTERNAL_BYTES
 from models.export.lean.graph_source import GraphSource, mark_external
 from models.export.lean.published_network import Block, Norm, Product, PublishedNetwork, UnmappedGraphError
+from models.export.top_tokens import add_top_tokens
 
 MAX_POSITIONS = 1024
 #: Rows of the embedding table that stand for event and emotion, between language and text norm.
@@ -54,6 +55,7 @@ def write_lean_graph(
         producer_name="lightvoice",
     )
     helper.set_model_props(model, {**metadata, "tag_token_ids": json.dumps(list(tag_ids))})
+    add_top_tokens(model)
     target.write_bytes(model.SerializeToString())
     return builder.parameters
 

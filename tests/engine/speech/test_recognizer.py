@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from engine.bundle import ITN_BY_LIBRARY, Bundle
 from engine.errors import GraphContractError, UnknownLanguageError
 from engine.options import TranscribeOptions
 from engine.runtime.session import Session
+from engine.speech.decoding.decoder import BeamDecoder
+from engine.speech.decoding.hotwords import Hotword
 from engine.speech.recognizer import Recognizer
 from engine.speech.vocabulary import Vocabulary
 from engine.tags import Emotion, Event, Language
-from tests.tiny_graphs import PIECES, TAG_IDS
+from tests.tiny_graphs import PIECES, TAG_IDS, asr_model
 
 
 def features_saying(*pieces: str) -> np.ndarray:
@@ -195,3 +198,57 @@ def test_what_a_graph_says_of_the_padding_is_not_heard(tiny_bundle: Path) -> Non
     session.run = run
     batch = [np.zeros((length, 560), np.float32) for length in (5, 2)]
     assert [one.text for one in recognizer_on(session, tiny_bundle).recognize_batch(batch, durations_ms=[300, 120])] == ["", ""]
+
+
+def close_call() -> np.ndarray:
+    """Features that say 你 a little louder than 好, then s."""
+    features = features_saying("你", "<blank>", "s")
+    features[0, PIECES.index("好")] = 0.9
+    return features
+
+
+def test_a_hotword_turns_a_close_decision(recognizer: Recognizer) -> None:
+    assert recognizer.searches
+    assert recognizer.recognize(close_call(), duration_ms=180).text == "你s"
+    decoder = BeamDecoder(Vocabulary(PIECES), [Hotword("好s")], n_best=2)
+    heard = recognizer.recognize(close_call(), duration_ms=180, decoder=decoder)
+    assert heard.text == "好s"
+    assert [(token.text, token.start_ms, token.end_ms) for token in heard.tokens] == [("好", 0, 30), ("s", 90, 150)]
+    assert 0.2 < heard.tokens[0].confidence < 0.5 < heard.tokens[1].confidence
+    assert [one.text for one in heard.alternatives] == ["好s", "你s"]
+    assert heard.language is Language.EN
+
+
+def test_without_hotwords_a_search_says_what_greedy_decoding_says(recognizer: Recognizer) -> None:
+    features = features_saying("<blank>", "▁hello", "▁hello", "s", "<|zh|>", "▁world")
+    greedy = recognizer.recognize(features, duration_ms=400)
+    searched = recognizer.recognize(features, duration_ms=400, decoder=BeamDecoder(Vocabulary(PIECES), beam=1))
+    assert replace(searched, alternatives=()) == greedy
+    assert greedy.alternatives == ()
+
+
+def test_an_older_bundle_is_decoded_greedily(tiny_bundle: Path, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    onnx.save(asr_model(searches=False), str(tmp_path / "asr.onnx"))
+    session = Session.open(tmp_path / "asr.onnx", model="asr", precision="fp32")
+    recognizer = Recognizer(session, Vocabulary(PIECES), Bundle.load(tiny_bundle))
+    assert not recognizer.searches
+    decoder = BeamDecoder(Vocabulary(PIECES), [Hotword("好s")])
+    assert recognizer.recognize(close_call(), duration_ms=180, decoder=decoder).text == "你s"
+
+
+def test_a_graph_that_answers_fewer_tokens_than_asked_for(recognizer: Recognizer) -> None:
+    class Fewer:
+        def __init__(self, inner: Any) -> None:
+            self.inner = inner
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.inner, name)
+
+        def run(self, names: Any, feeds: Any) -> list[np.ndarray]:
+            answers = self.inner.run(names, feeds)
+            return [*answers[:3], *(answer[..., :2] for answer in answers[3:])]
+
+    recognizer._session = Fewer(recognizer._session)
+    with pytest.raises(GraphContractError, match="tokens a frame were asked for"):
+        recognizer.recognize(close_call(), duration_ms=180, decoder=BeamDecoder(Vocabulary(PIECES)))

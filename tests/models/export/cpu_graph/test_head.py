@@ -35,7 +35,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.no_grad():
         network.ctc.ctc_lo.weight.mul_(40.0)  # shares from 1e-30 to nearly 1
     path = tmp_path_factory.mktemp("head") / "asr.fp32.onnx"
-    export_asr(network, path, tag_ids=TAGS, metadata={})
+    with pytest.MonkeyPatch.context() as patch:
+        # The head is split before the outputs of a beam search are added.
+        patch.setattr("models.export.export.add_top_tokens", lambda model: False)
+        export_asr(network, path, tag_ids=TAGS, metadata={})
     return path
 
 
@@ -121,7 +124,8 @@ def test_int8_keeps_the_pieces(whole: Path, pieces: Path, tmp_path: Path) -> Non
         target = tmp_path / f"asr.{name}.onnx"
         dynamic.quantize(source, target, external=True)
         answers.append(open_for_check(target).run(OUTPUTS, feed(40)))
-        assert len(logits_of(onnx.load(str(target), load_external_data=False).graph)) == (1 if name == "whole" else 4)
+        found = logits_of(onnx.load(str(target), load_external_data=False).graph)
+        assert found[:1] if name == "whole" else found == [f"head_{index}_logits" for index in range(4)]
     np.testing.assert_array_equal(answers[1][0], answers[0][0])
     np.testing.assert_allclose(answers[1][1], answers[0][1], atol=1e-3)
 

@@ -1,0 +1,142 @@
+"""Texts → the n-gram model of engine/speech/decoding/language_model.py: interpolated modified Kneser-Ney, pruned by count.
+
+Chen and Goodman 1999 (https://doi.org/10.1006/csla.1999.0128). N-grams are packed into 64-bit numbers, and counted by sorting.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.speech.decoding.language_model import MOST_UNITS, START, STOP, UNIT_BITS, UNKNOWN, LanguageModel, units_of_text
+
+Keys = NDArray[np.uint64]
+Floats = NDArray[np.float64]
+_BITS = np.uint64(UNIT_BITS)
+
+
+def train(
+    texts: Iterable[tuple[str, int]],
+    *,
+    order: int = 3,
+    cutoffs: Sequence[int] = (1, 1, 2),
+    min_count: int = 2,
+    held_out: Iterable[str] = (),
+) -> LanguageModel:
+    """A model of texts, each given with how often it counts.
+
+    N-grams seen less often than ``cutoffs`` says for their order are left out, and texts that are ``held_out``, in whatever spelling. Words
+    seen less often than ``min_count`` become unknown.
+    """
+    kept_out = {tuple(units_of_text(text)) for text in held_out}
+    sentences = [(units, times) for text, times in texts if (units := units_of_text(text)) and tuple(units) not in kept_out]
+    counts: Counter[str] = Counter()
+    for units, times in sentences:
+        for unit in units:
+            counts[unit] += times
+    known = [unit for unit, count in counts.most_common(MOST_UNITS - 3) if count >= min_count]
+    units = [START, STOP, UNKNOWN, *known]
+    ids = {unit: index for index, unit in enumerate(units)}
+    windows = _counted(sentences, ids, order)
+    tables = _kneser_ney(windows, len(units))
+    return _pruned(units, windows, tables, cutoffs)
+
+
+def _counted(sentences: Sequence[tuple[Sequence[str], int]], ids: Mapping[str, int], order: int) -> list[tuple[Keys, Floats]]:
+    """For each order the distinct n-grams, sorted, and how often each occurs."""
+    lengths = np.array([len(units) + 2 for units, _ in sentences], np.int64)
+    unknown = ids[UNKNOWN]
+    stream = np.fromiter(
+        (index for units, _ in sentences for index in (ids[START], *(ids.get(unit, unknown) for unit in units), ids[STOP])),
+        np.uint64,
+        count=int(lengths.sum()),
+    )
+    sentence = np.repeat(np.arange(len(sentences)), lengths)
+    times = np.array([times for _, times in sentences], np.float64)[sentence]
+    found = []
+    packed = stream.copy()
+    for size in range(1, order + 1):
+        if size > 1:
+            packed = packed[:-1] << _BITS | stream[size - 1 :]
+        whole = sentence[size - 1 :] == sentence[: len(sentence) - size + 1]
+        keys, place = np.unique(packed[whole], return_inverse=True)
+        found.append((keys, np.bincount(place, weights=times[size - 1 :][whole], minlength=len(keys))))
+    return found
+
+
+def _kneser_ney(windows: Sequence[tuple[Keys, Floats]], size: int) -> list[Floats]:
+    """The interpolated probability of each n-gram's last unit after the others, by order."""
+    tables: list[Floats] = []
+    for order, (keys, counts) in enumerate(windows, start=1):
+        adjusted = counts if order == len(windows) else _continuations(keys, counts, windows[order][0], order)
+        if order == 1:
+            adjusted[0] = 0.0  # nothing is followed by a start
+        discounts = _discounts(adjusted)
+        taken = discounts[np.minimum(adjusted, 3).astype(np.int64)]
+        first, group = _groups(keys >> _BITS if order > 1 else np.zeros(len(keys), np.uint64))
+        total = np.add.reduceat(adjusted, first)[group]
+        left_over = np.add.reduceat(np.minimum(taken, adjusted), first)[group] / total
+        if order == 1:
+            lower: Floats = np.full(len(keys), 1.0 / (size - 1))
+        else:
+            below = windows[order - 2][0]
+            lower = tables[-1][np.searchsorted(below, keys & np.uint64((1 << UNIT_BITS * (order - 1)) - 1))]
+        tables.append(np.maximum(adjusted - taken, 0.0) / total + left_over * lower)
+    return tables
+
+
+def _continuations(keys: Keys, counts: Floats, longer: Keys, order: int) -> Floats:
+    """How many different units come before each n-gram; for one that begins a sentence, how often it occurs."""
+    mask = np.uint64((1 << UNIT_BITS * order) - 1)
+    before = np.bincount(np.searchsorted(keys, longer & mask), minlength=len(keys)).astype(np.float64)
+    begins = keys >> np.uint64(UNIT_BITS * (order - 1)) == 0  # the id of START
+    return np.where(begins, counts, before)
+
+
+def _discounts(counts: Floats) -> Floats:
+    """What is taken of counts of 0, 1, 2, and 3 or more (Chen and Goodman's D1, D2, D3+)."""
+    ones, twos, threes, fours = (max(1.0, float((counts == number).sum())) for number in (1, 2, 3, 4))
+    rest = ones / (ones + 2 * twos)
+    found = [0.0, 1 - 2 * rest * twos / ones, 2 - 3 * rest * threes / twos, 3 - 4 * rest * fours / threes]
+    return np.clip(np.array(found), [0.0, 0.1, 0.2, 0.3], [0.0, 0.95, 1.9, 2.9])
+
+
+def _groups(contexts: Keys) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where each run of equal contexts begins, and the run of each place."""
+    starts = np.concatenate([[True], contexts[1:] != contexts[:-1]])
+    return np.flatnonzero(starts), np.cumsum(starts) - 1
+
+
+def _pruned(
+    units: Sequence[str], windows: Sequence[tuple[Keys, Floats]], tables: Sequence[Floats], cutoffs: Sequence[int]
+) -> LanguageModel:
+    """Leave out rare n-grams, and let each context give to its shorter one what the n-grams left do not take."""
+    keys: list[Keys] = []
+    shares: list[Floats] = []
+    backoffs: list[Floats] = []
+    for order, ((all_keys, counts), table) in enumerate(zip(windows, tables, strict=True), start=1):
+        kept = counts >= cutoffs[order - 1] if order > 1 else np.ones(len(all_keys), bool)
+        keys.append(all_keys[kept])
+        shares.append(table[kept])
+        backoffs.append(np.ones(int(kept.sum())))
+        if order == 1:
+            keys[0], shares[0] = _every_unit(keys[0], shares[0], len(units))
+            backoffs[0] = np.ones(len(units))
+        elif len(keys[-1]):
+            first, _ = _groups(keys[-1] >> _BITS)
+            places = np.searchsorted(keys[-2], keys[-1][first] >> _BITS)
+            lower = shares[-2][np.searchsorted(keys[-2], keys[-1] & np.uint64((1 << UNIT_BITS * (order - 1)) - 1))]
+            rest = 1 - np.add.reduceat(shares[-1], first), 1 - np.add.reduceat(lower, first)
+            backoffs[-2][places] = np.maximum(rest[0], 1e-6) / np.maximum(rest[1], 1e-6)
+    logs = [np.log(np.maximum(share, 1e-9)).astype(np.float16) for share in shares]
+    return LanguageModel(units, keys, logs, [np.log(backoff).astype(np.float16) for backoff in backoffs])
+
+
+def _every_unit(keys: Keys, shares: Floats, size: int) -> tuple[Keys, Floats]:
+    """Units that no text has after the cut, as the unknown one may be, get what the rarest has."""
+    found = np.full(size, shares[shares > 0].min())
+    found[keys.astype(np.int64)] = np.maximum(shares, 1e-9)
+    return np.arange(size, dtype=np.uint64), found

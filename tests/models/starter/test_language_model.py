@@ -1,0 +1,56 @@
+"""The training of the n-gram model: probabilities that add up to one, what is likelier, and texts that are held out."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from engine.speech.decoding.language_model import LanguageModel
+from models.starter.language_model import train
+
+TEXTS = [("the cat sat on the mat", 1), ("the dog sat on the log", 1), ("a cat and a dog", 2), ("今天天气很好", 3), ("今天是晴天", 1)] * 3
+
+
+def vocabulary_of(model: LanguageModel) -> list[str]:
+    return [unit for unit in model._ids if unit != "<s>"]
+
+
+@pytest.mark.parametrize("cutoffs", [(1, 1, 1), (1, 1, 4), (1, 4, 4)])
+@pytest.mark.parametrize("history", [(), ("<s>",), ("the",), ("the", "cat"), ("今", "天"), ("log", "今"), ("<unk>",)])
+def test_the_probabilities_of_what_may_follow_add_up_to_one(cutoffs: tuple[int, ...], history: tuple[str, ...]) -> None:
+    model = train(TEXTS, cutoffs=cutoffs)
+    ids = tuple(model.unit_id(unit) or 0 for unit in history)
+    total = sum(math.exp(model.log_prob(ids, model.unit_id(unit) or 0)) for unit in vocabulary_of(model))
+    assert total == pytest.approx(1.0, abs=0.02)  # stored in 16 bits
+
+
+def test_what_was_seen_is_likelier() -> None:
+    model = train(TEXTS)
+    assert model.score("the cat sat on the mat") > model.score("the mat sat on the cat")
+    assert model.score("the cat sat on the mat") > model.score("the xyzzy sat on the mat")
+    assert model.score("今天天气") > model.score("今天气天")
+    assert model.score("the cat sat on the log") > model.score("cat the on sat log the")
+
+
+def test_a_text_that_counts_more_is_likelier() -> None:
+    once = train([*TEXTS, ("the cat sat on the log", 1)], min_count=1)
+    often = train([*TEXTS, ("the cat sat on the log", 50)], min_count=1)
+    assert often.score("the cat sat on the log") > once.score("the cat sat on the log")
+
+
+def test_held_out_texts_are_left_out_in_whatever_spelling() -> None:
+    secret = [("the secret sentence is here", 5)]
+    without = train([*TEXTS, *secret], held_out=["The secret SENTENCE, is here!"])
+    assert without.unit_id("secret") is None
+    assert train([*TEXTS, *secret]).unit_id("secret") is not None
+
+
+def test_rare_words_are_unknown_and_rare_n_grams_left_out() -> None:
+    model = train([*TEXTS, ("an aardvark", 1)])
+    assert model.unit_id("aardvark") is None and model.unit_id("cat") is not None
+    assert len(train(TEXTS, cutoffs=(1, 1, 1))) > len(train(TEXTS, cutoffs=(1, 4, 4))) > len(vocabulary_of(model))
+
+
+def test_texts_without_words_are_no_texts() -> None:
+    assert len(train([*TEXTS, ("…", 9), ("", 9)])) == len(train(TEXTS))
