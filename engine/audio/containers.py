@@ -14,8 +14,9 @@ import io
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 
+import msgspec
 import soundfile
 
 from engine.audio.read_options import ReadOptions
@@ -27,7 +28,7 @@ from engine.audio.reading.promised_length import ID3_HEADER_BYTES, has_unwritten
 from engine.audio.reading.reading_report import ReadingReport
 from engine.audio.reading.reading_warnings import ReadingWarning, WarningType
 from engine.audio.resampling import Mixdown, Sink, check_rate
-from engine.audio.tracks import Track, tracks_of
+from engine.audio.tracks import MOST_TRACKS, Track, tracks_of
 from engine.errors import AudioDecodeError, EmptyAudioError
 
 BLOCK_SAMPLES = 1 << 20  # over all channels: 4 MB of float32 a block
@@ -46,7 +47,7 @@ class Probe:
     container: str
     duration_s: float | None
     #: Its audio tracks, in their order.
-    tracks: tuple[Track, ...] = field(default=(), compare=False)
+    tracks: Annotated[tuple[Track, ...], msgspec.Meta(max_length=MOST_TRACKS)] = field(default=(), compare=False)
 
     def channels(self, track: int | None) -> int:
         """The channels of a track, of the default track for None; 1 where nothing is known."""

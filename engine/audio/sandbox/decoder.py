@@ -14,18 +14,18 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.containers import Probe
 from engine.audio.read_options import Channel, ReadOptions
-from engine.audio.reading.reading_warnings import ReadingWarning, warnings_from_wire
+from engine.audio.reading.reading_warnings import ReadingWarning
 from engine.audio.resampling import SAMPLE_RATE_HZ
-from engine.audio.sandbox.messages import Kind
+from engine.audio.sandbox.messages import Kind, Request
 from engine.audio.sandbox.process import BYTES_PER_SAMPLE, DecodeProcess
-from engine.audio.tracks import MOST_TRACKS, Track
+from engine.audio.tracks import Track
 from engine.audio.waveform import AudioStream, Look, Waveform, existing_file
 from engine.errors import AudioDecodeError, AudioError, AudioTooLongError, DecoderCrashedError, OptionRangeError
 from engine.files.file_names import printable
@@ -127,17 +127,14 @@ class Decoder:
 
     def probe(self, source: str | Path) -> Probe | None:
         """What a recording's header says, without decoding it; None for what is no recording or breaks the decoder."""
+        most_s = self.limits.duration_s
         try:
-            answers = [
-                content for kind, content in self._messages("probe", existing_file(source), self.limits.duration_s) if kind is Kind.DONE
-            ]
+            path = existing_file(source).absolute()
+            request = Request(task="probe", path=str(path), max_duration_s=most_s, cpu_s=self.limits.total_s(most_s))
+            *_, (_, found) = self._messages(request, Probe | None)
         except AudioError:
             return None
-        found = answers[-1]
-        if found is None:
-            return None
-        tracks = tuple(Track.from_dict(values) for values in found["tracks"][:MOST_TRACKS])
-        return Probe(container=str(found["container"]), duration_s=found["duration_s"], tracks=tracks)
+        return cast("Probe | None", found)
 
     def tracks(self, source: str | Path) -> tuple[Track, ...]:
         """A recording's audio tracks; AudioNotFoundError, EmptyAudioError, and AudioDecodeError for what has none."""
@@ -170,11 +167,13 @@ class Decoder:
         second_bytes = SAMPLE_RATE_HZ * columns * BYTES_PER_SAMPLE
         most_bytes = int((most_s + 1) * second_bytes)
         given = skipped = 0
-        for kind, content in self._messages("decode", path, most_s, read=read.to_dict(), columns=columns):
+        cpu_s = self.limits.total_s(most_s)
+        request = Request(task="decode", path=str(path.absolute()), max_duration_s=most_s, cpu_s=cpu_s, read=read, columns=columns)
+        for kind, content in self._messages(request, tuple[ReadingWarning, ...]):
             if look is not None:
                 look()
             if kind is Kind.DONE:
-                warnings += _warnings(content, path)
+                warnings += content
             elif kind is Kind.START_OVER:
                 skipped = given
             elif kind is Kind.BLOCK:
@@ -187,18 +186,16 @@ class Decoder:
                 if new:
                     yield new
 
-    def _messages(self, task: str, path: Path, most_s: float, **how: Any) -> Iterator[tuple[Kind, Any]]:
+    def _messages(self, request: Request, kind_of_answer: Any) -> Iterator[tuple[Kind, Any]]:
         """A worker's messages; START_OVER also where a worker that had answered others ended, and a new one begins again."""
-        total_s = self.limits.total_s(most_s)
-        request = {"task": task, "path": str(path.absolute()), "max_duration_s": most_s, "cpu_s": total_s, **how}
         with self._places:
             while True:
                 with self._worker() as worker:
                     was_used = worker.requests > 0
                     try:
-                        yield from worker.ask(request, path=path, stall_s=self.limits.stall_s, total_s=total_s)
+                        yield from worker.ask(request, kind_of_answer, path=Path(request.path), stall_s=self.limits.stall_s)
                     except DecoderCrashedError:
-                        # An earlier file may have left this worker broken, or it had just gone home: a new one decides.
+                        # An earlier file may have left this worker broken, or it had just ended: a new one decides.
                         if not was_used:
                             raise
                     else:
@@ -235,16 +232,6 @@ def _in_columns(parts: Iterator[bytes], columns: int) -> Generator[Floats, None,
         whole = len(rest) - len(rest) % row_bytes
         yield np.frombuffer(rest[:whole], np.float32).reshape(-1, columns)
         rest = rest[whole:]
-
-
-def _warnings(answer: Any, path: Path) -> tuple[ReadingWarning, ...]:
-    """What a worker says of its reading, None for nothing; DecoderCrashedError for an answer that makes no sense."""
-    if answer is None:
-        return ()
-    try:
-        return warnings_from_wire(answer["warnings"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise DecoderCrashedError(path=path, how="an answer that makes no sense") from error
 
 
 def _end_all(workers: list[DecodeProcess]) -> None:

@@ -16,11 +16,11 @@ from urllib.parse import unquote, urlsplit
 
 from engine.cluster.job import Job
 from engine.cluster.storage import Folder
-from engine.cluster.wire import transcript_from_wire, transcript_to_wire
 from engine.files.distinct_names import DistinctNames
 from engine.formats import render
 from engine.subtitles.options import SubtitleOptions
 from engine.transcript import Transcript
+from engine.wire import decoded, encoded
 
 JSONL, PARQUET, REPORT = "transcripts.jsonl", "transcripts.parquet", "report.json"
 ROWS_A_GROUP = 1_000
@@ -47,13 +47,12 @@ class Results:
 
     def keep(self, sha256: str, transcript: Transcript) -> None:
         """Write one content's transcript; SourceError where the folder refuses it."""
-        content = json.dumps(transcript_to_wire(transcript), ensure_ascii=False)
-        self._folder.write(self._name(sha256), content.encode())
+        self._folder.write(self._name(sha256), encoded(transcript).encode())
 
     def transcript(self, done: Done) -> Transcript:
         """What a recording became, under its own name."""
-        values = json.loads(self._folder.read(self._name(done.sha256)))
-        return replace(transcript_from_wire(values), file=done.url)
+        transcript: Transcript = decoded(self._folder.read(self._name(done.sha256)), Transcript)
+        return replace(transcript, file=done.url)
 
     def _name(self, sha256: str) -> str:
         return f"{self._below}/{sha256[:2]}/{sha256}.json"

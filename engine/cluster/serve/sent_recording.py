@@ -12,10 +12,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from engine.audio.reading.reading_warnings import warnings_to_wire
 from engine.audio.waveform import AudioStream, Waveform
 from engine.errors import AudioNotFoundError, StorageFullError
 from engine.recording_run import Recording
+
+BLOCK_BYTES = 1 << 18
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +27,8 @@ class SentRecording:
     size_bytes: int
     #: What a replica must know beside the options (:mod:`engine.cluster.serve.protocol`).
     about: dict[str, Any]
-    #: The body from its beginning, for one attempt: an open file, or the samples in memory.
-    begin: Callable[[], BinaryIO | memoryview]
+    #: The body from its beginning, for one attempt.
+    blocks: Callable[[], Iterator[bytes]]
 
 
 @contextmanager
@@ -39,14 +40,18 @@ def sent_recording(audio: str | Path | Recording) -> Iterator[SentRecording]:
     """
     if isinstance(audio, Waveform):
         samples = np.ascontiguousarray(audio.samples, "<f4").view(np.uint8)
-        about = {"samples": True, "decode_s": audio.decode_s, "warnings": warnings_to_wire(audio.warnings)}
-        yield SentRecording(name=audio.name, size_bytes=samples.nbytes, about=about, begin=lambda: samples.data)
+        about = {"samples": True, "decode_s": audio.decode_s, "warnings": [one.to_dict() for one in audio.warnings]}
+
+        def of_samples() -> Iterator[bytes]:
+            return (samples[start : start + BLOCK_BYTES].tobytes() for start in range(0, samples.nbytes, BLOCK_BYTES))
+
+        yield SentRecording(name=audio.name, size_bytes=samples.nbytes, about=about, blocks=of_samples)
     elif isinstance(audio, AudioStream):
         with tempfile.TemporaryFile(prefix="lightvoice-") as file:
             with closing(audio.blocks()) as blocks:
                 for block in blocks:
                     _write(file, np.ascontiguousarray(block, "<f4").view(np.uint8).data)
-            about = {"samples": True, "decode_s": audio.decode_s, "warnings": warnings_to_wire(audio.warnings)}
+            about = {"samples": True, "decode_s": audio.decode_s, "warnings": [one.to_dict() for one in audio.warnings]}
             if audio.columns is not None:
                 about["columns"] = audio.columns
             yield _of(file, name=audio.name, about=about)
@@ -54,8 +59,8 @@ def sent_recording(audio: str | Path | Recording) -> Iterator[SentRecording]:
         path = Path(audio)
         if not path.is_file():
             raise AudioNotFoundError(path=path)
-        with path.open("rb") as file:
-            yield _of(file, name=path.name, about={})
+        with path.open("rb") as stored:
+            yield _of(stored, name=path.name, about={})
 
 
 def _write(file: BinaryIO, block: memoryview) -> None:
@@ -67,8 +72,9 @@ def _write(file: BinaryIO, block: memoryview) -> None:
 
 
 def _of(file: BinaryIO, *, name: str, about: dict[str, Any]) -> SentRecording:
-    def begin() -> BinaryIO:
+    def blocks() -> Iterator[bytes]:
         file.seek(0)
-        return file
+        while block := file.read(BLOCK_BYTES):
+            yield block
 
-    return SentRecording(name=name, size_bytes=file.seek(0, os.SEEK_END), about=about, begin=begin)
+    return SentRecording(name=name, size_bytes=file.seek(0, os.SEEK_END), about=about, blocks=blocks)

@@ -21,8 +21,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from engine.bundle import MANIFEST
 from engine.cluster.job import installed
-from engine.cluster.serve.protocol import DESCRIBE, MEDIA_TYPE, SEGMENT, TRANSCRIBE, Asked, error_line, line
-from engine.cluster.wire import segment_to_wire, transcript_to_wire
+from engine.cluster.serve.protocol import DESCRIBE, MEDIA_TYPE, TRANSCRIBE, Answer, Asked, error_line
 from engine.errors import UnknownPrecisionError
 from engine.pipeline import Engine
 from engine.runtime.session_pool import CURRENT
@@ -66,7 +65,7 @@ class Replica:
         def look(fraction: float, stage: str) -> None:
             if left.is_set():
                 raise _LeftError
-            put(line("progress", [round(fraction, 4), stage]))
+            put(Answer(progress=(round(fraction, 4), stage)).line())
 
         try:
             with Asked.received(values, content) as asked:
@@ -75,11 +74,10 @@ class Replica:
                     **asked.options(),
                     precision=self._precision,
                     progress=look,
-                    on_segment=lambda segment: put(line(SEGMENT, segment_to_wire(segment))),
+                    on_segment=lambda segment: put(Answer(segment=segment).line()),
                 )
             resources = self._engine.resources()
-            wire = {**transcript_to_wire(transcript), "sessions_mb": sum(one["mb"] for one in resources["sessions"])}
-            put(line("transcript", wire))
+            put(Answer(transcript=transcript, sessions_mb=sum(one["mb"] for one in resources["sessions"])).line())
         except _LeftError:
             log.info("stopped a run that nobody waits for")
         except Exception as error:  # noqa: BLE001 - the last line: whatever it is, the client is told
@@ -132,7 +130,7 @@ class Front:
             count = 0
             try:
                 async for said in replicas.options(stream=True).transcribe.remote(content, values):
-                    if said.startswith(f'{{"{SEGMENT}"'):
+                    if said.startswith('{"segment"'):
                         count += 1
                         if count <= passed:
                             continue
