@@ -80,8 +80,8 @@ class RemoteEngine(SpeechEngine):
             raise OptionError(f"{address!r} is no address of a served engine; write {SCHEME}://HOST:PORT/APPLICATION")
         self._address, self._busy_wait_s, self._vad = address, busy_wait_s, vad
         self._url = f"http://{parts.netloc}{parts.path.rstrip('/')}"
-        # As many requests at a time as the page has: the cluster says when it is full.
-        self._http = httpx.Client(timeout=LONGEST_SILENCE_S, limits=httpx.Limits(max_connections=None))
+        # A connection a request, and as many as the page asks for: the cluster says when it is full.
+        self._http = httpx.Client(timeout=LONGEST_SILENCE_S, limits=httpx.Limits(max_connections=None, max_keepalive_connections=0))
         described = self._retried(self._describe)
         self._precisions = tuple(described["precisions"])
         self._bundle = Bundle.elsewhere(described["bundle"], at=address)
@@ -314,16 +314,16 @@ class RemoteEngine(SpeechEngine):
             raise _LostError(" ".join(str(error).split()) or type(error).__name__) from error
 
     def _retried(self, attempt: Callable[[], Found]) -> Found:
-        """Try again where the connection breaks, a few times, and where there is no place, as long as a request may wait."""
+        """Try again where there is no place, as long as a request may wait, and where the connection breaks, a few times."""
         # Pauses differ from client to client, so that many of them do not come back together.
         pause = wait_exponential(multiplier=_PAUSE_S, max=8 * _PAUSE_S) + wait_random(0, 2 * _PAUSE_S)
-        again = Retrying(retry=retry_if_exception_type(_LostError), stop=stop_after_attempt(ATTEMPTS), wait=pause, reraise=True)
         placed = Retrying(retry=retry_if_exception_type(_BusyError), stop=stop_after_delay(self._busy_wait_s), wait=pause, reraise=True)
-        began_s = time.monotonic()
+        again = Retrying(retry=retry_if_exception_type(_LostError), stop=stop_after_attempt(ATTEMPTS), wait=pause, reraise=True)
         try:
-            found: Found = placed(again, attempt)
+            found: Found = again(placed, attempt)
         except _BusyError as error:
-            raise EngineBusyError(address=self._address, waited_s=time.monotonic() - began_s) from error
+            waited_s = time.monotonic() - float(placed.statistics["start_time"])
+            raise EngineBusyError(address=self._address, waited_s=waited_s) from error
         except _LostError as error:
             raise EngineUnreachableError(address=self._address, reason=str(error)) from error
         return found
