@@ -7,7 +7,6 @@ Each way of sharing runs in turn, round after round, in one process. One caller 
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import threading
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.figures_file import write_figures
+from benchmarks.command_line import figures_parser, print_bar, write_figures
 from engine.audio.waveform import Waveform, load_audio
 from engine.bundle import Bundle
 from engine.pipeline import Engine
@@ -83,16 +82,13 @@ def measure(bundle: Path, audio: Path, *, precision: str, callers: int, threads:
 
 def main() -> None:
     """Measure, print, and write JSON where asked."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.callers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = figures_parser("callers", __doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--audio", type=Path, required=True, help="a recording with ten seconds of speech")
     parser.add_argument("--precision", default="int8")
     parser.add_argument("--callers", type=int, default=8)
     parser.add_argument("--threads", type=int, default=default_threads())
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     figures = measure(
         arguments.bundle,
@@ -104,8 +100,7 @@ def main() -> None:
     )
     for way, values in figures.items():
         print(f"{way:15}" + "  ".join(f"{name} {value:8.2f}" for name, value in values.items()))
-    measured = figures["one at a time"]["ratio"]
-    print(f"{'met' if measured <= MOST_RATIO else 'missed'}: p95 of {arguments.callers} callers over one, {measured:.2f}, bar {MOST_RATIO}")
+    print_bar(f"p95 of {arguments.callers} callers over one", figures["one at a time"]["ratio"], MOST_RATIO)
     conditions = {"machine": str(this_machine()), "precision": arguments.precision, "threads": arguments.threads}
     write_figures(arguments.json, {**conditions, "ways": figures})
 

@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,10 +24,9 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from benchmarks.figures_file import write_figures
+from benchmarks.command_line import figures_parser, run_in_process, write_figures
 from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 from engine.bundle import Bundle
-from engine.bundle_roots import ROOT
 from engine.cluster.archive.archive import transcribe_archive
 from engine.cluster.archive.listener import Listener
 from engine.cluster.archive.ray_workers import RayWorkers, start_ray
@@ -173,19 +171,13 @@ def measure(data: Path, *, hours: float, bundle: str, precision: str, workers: S
 
 
 def _in_a_process(archive: Path, output: Path, bundle: str, precision: str, workers: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.cluster", "--archive", archive, "--output", output]
-    command += ["--bundle", bundle, "--precision", precision, "--workers", str(workers)]
-    done = subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - ourselves
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    options = ("--bundle", bundle, "--precision", precision, "--workers", workers)
+    return run_in_process("-m", "benchmarks.cluster", "--archive", archive, "--output", output, *options)
 
 
 def main() -> int:
     """Print and write the figures: 1 where a text differs or a recording is missing."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.cluster", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = figures_parser("cluster", __doc__)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--hours", type=float, default=2.0)
     parser.add_argument("--bundle", default="starter")
@@ -194,7 +186,6 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--archive", type=Path, help=argparse.SUPPRESS)  # one run, in the process that measure() starts
     parser.add_argument("--output", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     if arguments.archive is not None:
         run = run_cluster(arguments.archive, arguments.output, arguments.bundle, arguments.precision, arguments.workers[0])
@@ -210,8 +201,7 @@ def main() -> int:
         workers=arguments.workers,
         rounds=arguments.rounds,
     )
-    text = json.dumps(figures, indent=1)
-    print(text)
+    print(json.dumps(figures, indent=1))
     write_figures(arguments.json, figures)
     return 0 if all(run["identical"] and run["done"] == figures["files"] for run in figures["runs"]) else 1
 

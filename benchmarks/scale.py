@@ -23,6 +23,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.command_line import markdown_table
+
 SEED = 8
 HOURS_A_DAY = 1_000_000
 DAY_S = 86_400.0
@@ -225,14 +227,6 @@ def tables(prices: Prices) -> str:
     return "\n\n".join([_archive_table(), _limit_table(), _queue_table(), _price_table(prices)])
 
 
-def _row(*cells: object) -> str:
-    return "| " + " | ".join(str(cell) for cell in cells) + " |"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    return "\n".join([_row(*head), _row(*["---"] + ["---:"] * (len(head) - 1)), *(_row(*row) for row in rows)])
-
-
 def _archive_table() -> str:
     rows = []
     for precision, costs in FULL_SIZE.items():
@@ -245,7 +239,7 @@ def _archive_table() -> str:
             rows.append(
                 (precision.upper(), nodes, nodes * 16, f"{a_day:,.0f}", f"{outcome.busy:.0%}", f"{outcome.driver_busy:.0%}", outcome.limit)
             )
-    return _table(("precision", "nodes", "cores", "hours a day", "cores busy", "driver busy", "limit"), rows)
+    return markdown_table(("precision", "nodes", "cores", "hours a day", "cores busy", "driver busy", "limit"), rows)
 
 
 def _limit_table() -> str:
@@ -266,7 +260,7 @@ def _limit_table() -> str:
     for name, (cluster, own) in cases.items():
         outcome = simulate(lengths_s, cluster, own)
         rows.append((name, f"{outcome.speed * 24:,.0f}", f"{outcome.busy:.0%}", outcome.limit))
-    return _table((f"{nodes} nodes × 16 cores, INT8, an hour of 10⁶ hours a day", "hours a day", "cores busy", "limit"), rows)
+    return markdown_table((f"{nodes} nodes × 16 cores, INT8, an hour of 10⁶ hours a day", "hours a day", "cores busy", "limit"), rows)
 
 
 def _queue_table() -> str:
@@ -275,7 +269,7 @@ def _queue_table() -> str:
         for load in (0.5, 0.7, 0.9, 0.97):
             waits = [waiting_s(cores, load=load, costs=costs) for costs in FULL_SIZE.values()]
             rows.append((cores, f"{load:.0%}", *(f"{1000 * median:.0f} / {1000 * high:.0f}" for median, high in waits)))
-    return _table(("replicas (a core each)", "load", "FP32 waits, ms: p50 / p95", "INT8 waits, ms: p50 / p95"), rows)
+    return markdown_table(("replicas (a core each)", "load", "FP32 waits, ms: p50 / p95", "INT8 waits, ms: p50 / p95"), rows)
 
 
 def _price_table(prices: Prices) -> str:
@@ -286,7 +280,7 @@ def _price_table(prices: Prices) -> str:
         cores = HOURS_A_DAY * 3600 * rtf / DAY_S
         rows.append((precision.upper(), f"{1000 * rtf:.1f}", *(f"{one:.2f}" for one in dollars), f"{cores:,.0f}"))
     head = ("precision", "core hours for 1 000 h", "USD, busy 95 %", "USD, 70 %", "USD, 40 %", "cores for 10⁶ h a day")
-    return _table(head, rows)
+    return markdown_table(head, rows)
 
 
 def main() -> int:
@@ -299,7 +293,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.check is not None:
         rows = [list(row.values()) for row in check(json.loads(arguments.check.read_text(encoding="utf-8")))]
-        text = _table(
+        text = markdown_table(
             ("workers", "measured, s", "simulated, s", "off"), [(w, f"{m:.1f}", f"{s:.1f}", f"{off:+.1%}") for w, m, s, off in rows]
         )
     else:

@@ -16,10 +16,10 @@ from pathlib import Path
 from benchmarks.peers.child import Task
 from benchmarks.peers.contenders import OURS, PEERS, Contender
 from benchmarks.peers.result import Row
+from engine.bundle_roots import ROOT
 
 log = logging.getLogger(__name__)
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 CHILD_LIMIT_S = 1200.0
 
 
