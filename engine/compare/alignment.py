@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.speech.unspaced import HAN, KANA, RADICALS_AND_MARKS
+from engine.speech.unspaced import HAN, KANA, RADICALS_AND_MARKS, joined
 
 _CJK = f"{RADICALS_AND_MARKS}{KANA}{HAN}"
 _UNSPACED = re.compile(f"[{_CJK}]")
@@ -49,14 +49,6 @@ def _unit_name(units: Sequence[str]) -> str:
     return "character" if unspaced == len(units) else "mixed"
 
 
-def _join(units: Sequence[str]) -> str:
-    text = ""
-    for unit in units:
-        close = not text or (_UNSPACED.match(text[-1]) and _UNSPACED.match(unit[0]))
-        text += unit if close else f" {unit}"
-    return text
-
-
 def diff_texts(left: str, right: str) -> TextDiff:
     """Align two texts: ``edits`` is minimal, and neighbours of one kind are one part."""
     # Not at the top: a server starts without a comparison, and the library takes 15 ms.
@@ -65,5 +57,5 @@ def diff_texts(left: str, right: str) -> TextDiff:
     a, b = split_units(left), split_units(right)
     steps = [(one.tag, a[one.src_start : one.src_end], b[one.dest_start : one.dest_end]) for one in Levenshtein.opcodes(a, b)]
     edits = sum(max(len(removed), len(added)) for op, removed, added in steps if op != "equal")
-    parts = tuple(DiffPart(op, _join(removed), _join(added)) for op, removed, added in steps)
+    parts = tuple(DiffPart(op, joined(removed, _UNSPACED), joined(added, _UNSPACED)) for op, removed, added in steps)
     return TextDiff(_unit_name([*a, *b]), parts, edits, edits / max(len(a), len(b), 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from engine.bundle import Bundle
@@ -129,8 +129,8 @@ class Comparison:
 
     def _text(self) -> dict[str, Any]:
         diff = diff_texts(self.left.transcript.text, self.right.transcript.text)
-        parts = [{"op": part.op, "left": part.left, "right": part.right} for part in diff.parts]
-        return {"unit": diff.unit, "diff": parts, "edits": diff.edits, "distance": round(diff.distance, DIGITS), "equal": diff.equal}
+        counts = {"edits": diff.edits, "distance": round(diff.distance, DIGITS), "equal": diff.equal}
+        return {"unit": diff.unit, "diff": [asdict(part) for part in diff.parts], **counts}
 
     def _time(self) -> dict[str, Any]:
         left, right = self.left.transcript.timing, self.right.transcript.timing
@@ -168,9 +168,7 @@ def _starts_at(pair: tuple[Segment | None, Segment | None]) -> int:
 
 
 def _tags(segment: Segment | None) -> dict[str, str] | None:
-    if segment is None:
-        return None
-    return {"language": segment.language.value, "emotion": segment.emotion.value, "event": segment.event.value}
+    return None if segment is None else {family: getattr(segment, family).value for family in FAMILIES}
 
 
 def margin(probabilities: Mapping[str, float], chosen: str) -> float | None:
@@ -184,10 +182,9 @@ def _confidences(segment: Segment | None) -> dict[str, float] | None:
 
 
 def _margins(segment: Segment | None) -> dict[str, float | None] | None:
-    tags = _tags(segment)
-    if segment is None or tags is None:
+    if segment is None:
         return None
-    return {family: margin(segment.probabilities.get(family, {}), tags[family]) for family in FAMILIES}
+    return {family: margin(segment.probabilities.get(family, {}), getattr(segment, family).value) for family in FAMILIES}
 
 
 def compare_tags(left: tuple[Segment, ...], right: tuple[Segment, ...]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 from unicodedata import category
 
-from engine.speech.unspaced import HAN_OF_ALL_PLANES
+from engine.speech.unspaced import HAN_OF_ALL_PLANES, KANA_OF_ALL_WIDTHS, THAI
 from engine.subtitles.columns import columns
 from engine.subtitles.mandarin_words import mandarin_words
 
@@ -22,11 +22,9 @@ if TYPE_CHECKING:
     from budoux import Parser
 
 _HAN = f"々〇{HAN_OF_ALL_PLANES}"
-_KANA = "\u3041-\u309f\u30a1-\u30ff\uff66-\uff9f"
-_THAI = "\u0e00-\u0e7f"
-_RUNS = re.compile(f"[{_HAN}{_KANA}]+|[{_THAI}]+|[^\\s{_HAN}{_KANA}{_THAI}]+")
-_JAPANESE = re.compile(f"[{_KANA}]")
-_IS_THAI = re.compile(f"[{_THAI}]")
+_RUNS = re.compile(f"[{_HAN}{KANA_OF_ALL_WIDTHS}]+|[{THAI}]+|[^\\s{_HAN}{KANA_OF_ALL_WIDTHS}{THAI}]+")
+_JAPANESE = re.compile(f"[{KANA_OF_ALL_WIDTHS}]")
+_IS_THAI = re.compile(f"[{THAI}]")
 _IS_HAN = re.compile(f"[{_HAN}]")
 #: Chinese, Japanese and fullwidth marks after which a line may end although no space follows.
 _STOPS = frozenset("，。、；：？！…—–）】》〉」』〕’”｡､！？")

@@ -116,7 +116,7 @@ class DecodeProcess:
 
     def _exactly(self, count: int) -> bytes:
         assert self._process.stdout is not None  # noqa: S101 - a pipe, see above
-        got = self._process.stdout.read(count) if count else b""
+        got = b""
         while len(got) < count:
             piece = self._process.stdout.read(count - len(got))
             if not piece:
