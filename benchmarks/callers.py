@@ -1,8 +1,8 @@
-"""Several callers on one engine: how long a clip takes each, with the sessions taking turns on the processor and without.
+"""Several callers on one engine: how long a clip takes each, with the sessions sharing one FIFO lock and without.
 
     python -m benchmarks.callers BUNDLE --audio FILE [--precision int8] [--callers 8] [--threads N] [--rounds 3] [--json FILE]
 
-Each way of sharing runs in turn, round after round, in one process. One caller alone is measured beside them in every round.
+The ways of sharing alternate, round after round, in one process. One caller alone is measured beside them in every round.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from engine.audio.waveform import Waveform, load_audio
 from engine.bundle import Bundle
 from engine.pipeline import Engine
 from engine.runtime.cores import default_threads
-from engine.runtime.fifo_lock import Turns
+from engine.runtime.fifo_lock import FifoLock
 from engine.runtime.session_pool import VAD_OFF, open_session
 from models.benchmark.benchmark import this_machine
 
@@ -61,7 +61,7 @@ def measure(bundle: Path, audio: Path, *, precision: str, callers: int, threads:
     found: dict[str, list[tuple[float, float, float]]] = {way: [] for way in WAYS}
     engines = {}
     for way, at_once in WAYS.items():
-        opener = open_session if at_once is None else partial(open_session, turns=Turns(at_once))
+        opener = open_session if at_once is None else partial(open_session, lock=FifoLock(at_once))
         engines[way] = Engine(loaded, precision=precision, threads=threads, opener=opener)
         _call(engines[way], waveform, 1)
     for _ in range(rounds):

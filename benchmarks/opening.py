@@ -4,7 +4,7 @@
 
 ``as shipped`` is the bundle's file. ``optimized`` is what ONNX Runtime makes of it when it is opened, saved by ONNX Runtime. ``packed``
 holds the weights in the order in which this processor multiplies as well: they are mapped from the file and never copied. Each opening
-is a fresh process, the forms taking turns; the files are in the page cache. The other forms are written to a temporary folder first.
+is a fresh process, the forms alternating; the files are in the page cache. The other forms are written to a temporary folder first.
 """
 
 from __future__ import annotations

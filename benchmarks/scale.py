@@ -3,9 +3,10 @@
 ``python -m benchmarks.scale [--check FIGURES.json] [--markdown FILE]``
 
 An event simulation of the pipeline of engine.cluster: recordings are fetched from storage (a node's share of the network, and the
-store's own limit), heard by a core, cut into pieces, recognized by any core that is free, and their rows are taken by one driver for each
-job. What a stage costs is an input (:class:`Costs`), as are prices. ``--check`` simulates the runs that ``benchmarks.cluster`` has
-measured, with nothing fitted to the two-worker run, and says how far off it is. Not simulated: failures, and other users of the network.
+store's own limit), decoded and searched for speech by a core, and cut into pieces; any free core recognizes a piece, and one driver for
+each job takes the rows. What a stage costs is an input (:class:`Costs`), as are prices. ``--check`` simulates the runs that
+``benchmarks.cluster`` has measured, with nothing fitted to the two-worker run, and says how far off it is. Not simulated: failures, and
+other users of the network.
 """
 
 from __future__ import annotations

@@ -57,13 +57,13 @@ from typing import Any, Self
 class LightVoiceError(Exception):
     """Base of all errors raised on purpose; the message is meant for a person.
 
-    ``values`` are what the message was made of, by name, for whoever says it in another language.
+    ``values`` are what the message was made of, by name, for its translations.
     """
 
     values: dict[str, Any]
 
     def __new__(cls, *args: object, **values: object) -> Self:
-        """Keep the values, whatever the class makes of them."""
+        """Keep the values beside the message that the class makes of them."""
         maker = OSError if issubclass(cls, OSError) else Exception  # Python asks for the base that lays out the object
         error = maker.__new__(cls, *args)
         error.values = dict(values)
@@ -246,7 +246,7 @@ class PortUnavailableError(OptionError, OSError):
 
 
 class TooManyStreamsError(LightVoiceError):
-    """As many people are speaking as one server follows."""
+    """As many live streams run as one server transcribes at once."""
 
     def __init__(self, *, running: int) -> None:
         super().__init__(f"{running} live transcriptions are running already; try again when one of them has stopped")
@@ -276,7 +276,7 @@ class OutputError(LightVoiceError):
 
 
 class ClusterError(LightVoiceError):
-    """Many machines, and something between them."""
+    """A cluster of machines, its storage, or the way to it."""
 
 
 class SourceError(ClusterError):

@@ -22,11 +22,11 @@ from engine.audio.read_options import ReadOptions
 from engine.audio.sandbox.decoder import Decoder
 from engine.audio.waveform import SAMPLE_RATE_HZ, AudioStream, Look, Waveform
 from engine.bundle import Bundle
-from engine.compare.compare import Comparison, Contender, Variant, take_turns
+from engine.compare.compare import Comparison, Contender, Variant, compare_sides
 from engine.live import LiveStream
 from engine.recording_run import Progress, Recording, RecordingRun
 from engine.runtime.bundle_slot import BundleSlot, OpenBundle, SwitchReport
-from engine.runtime.fifo_lock import Turns
+from engine.runtime.fifo_lock import FifoLock
 from engine.runtime.resources import ResourceMeter
 from engine.runtime.session_pool import CURRENT, VAD_AS_REQUEST, OpenSession, SessionSet, ToggleEffects, ToggleReport, open_session
 from engine.runtime.speed import Speed, SpeedLog
@@ -60,7 +60,7 @@ class Engine(SpeechEngine):
     ) -> None:
         self.vad_options = vad or VadOptions()
         # One processor, whatever is open on it: the sessions of all bundles and precisions take turns with each other.
-        opener = opener or partial(open_session, turns=Turns())
+        opener = opener or partial(open_session, lock=FifoLock())
         self._slot = BundleSlot(bundle, precision=precision, device=device, threads=threads, opener=opener)
         self._decoder = decoder or Decoder()
         self._meter = ResourceMeter()
@@ -230,7 +230,7 @@ class Engine(SpeechEngine):
                 opened = beside.enter_context(self._slot.beside(variant.bundle))
                 name = opened.pool.resolve(variant.precision)
                 sides.append(_contender(opened, name, partial(self._transcribe, opened, name, waveform, wishes, vad=vad, file=file)))
-            return take_turns(*sides, rounds=rounds, progress=tell)
+            return compare_sides(*sides, rounds=rounds, progress=tell)
 
     def warm_up(self) -> None:
         """Open the current precision's sessions and run them once, so that the first request finds them ready."""

@@ -53,7 +53,7 @@ class Segment:
 
     @property
     def speaker(self) -> str | None:
-        """The label of whoever speaks: one speaker a channel; None where the channels were not recognized apart."""
+        """The speaker's label: one speaker a channel; None where the channels were not recognized apart."""
         return None if self.channel is None else f"Speaker {self.channel}"
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Values on their way between processes and machines, or into a job's folder: JSON that loses nothing and is checked where it arrives.
 
-Nothing but numbers and text becomes part of a value, and each field must have the type that its class states: whoever sent it may have
-read a stranger's file. The page's JSON contract is another one, rounded (:meth:`engine.transcript.Transcript.to_dict`).
+Nothing but numbers and text becomes part of a value, and each field must have the type that its class states: the sender may have read
+an untrusted file. The page's JSON contract is another one, rounded (:meth:`engine.transcript.Transcript.to_dict`).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _array_of(_: type, value: Any) -> NDArray[np.float32]:
 
 @dataclass(frozen=True, kw_only=True)
 class SentError:
-    """An error as another process is told of it: the name of its class, its message, and the values that the message was made of."""
+    """An error as it is sent to another process: the name of its class, its message, and the values that the message was made of."""
 
     type: str
     message: str

@@ -11,11 +11,11 @@ import msgspec
 from engine.audio.reading.av_container import audio_track
 from engine.errors import UnknownTrackError
 
-#: Of what a file says about itself so much is passed on, and a decode worker that says more is not believed.
+#: The most that is passed on of a text in a file; a longer one from a decode worker is refused.
 LONGEST_TEXT = 200
 ShortText = Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]
 MOST_TRACKS = 999
-UNDETERMINED = "und"  # ISO 639-2 for a language that nobody set
+UNDETERMINED = "und"  # ISO 639-2 for an undetermined language
 
 
 @dataclass(frozen=True, kw_only=True)

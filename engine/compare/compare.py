@@ -17,7 +17,7 @@ BOUNDARY_MS = 10
 DIGITS = 4
 
 
-class StoppedEarly(Exception):  # noqa: N818 - nothing failed: somebody wants no further runs
+class StoppedEarly(Exception):  # noqa: N818 - nothing failed: no further runs are wanted
     """Raised by a progress callback to end a comparison."""
 
 
@@ -34,7 +34,7 @@ class Contender:
     """A side that can run.
 
     ``ready`` keeps its sessions open and warm for a block and yields the RSS that they take in MB; ``run`` transcribes the
-    recording once and is told where to report its progress.
+    recording once, with a progress callback.
     """
 
     ready: Callable[[], AbstractContextManager[float]]
@@ -55,11 +55,11 @@ class Side:
     totals_s: tuple[float, ...] = ()
 
 
-def take_turns(left: Contender, right: Contender, *, rounds: int, progress: Callable[[float, str], None]) -> Comparison:
+def compare_sides(left: Contender, right: Contender, *, rounds: int, progress: Callable[[float, str], None]) -> Comparison:
     """Run both sides ``rounds`` times.
 
     The side that starts changes from round to round, so that a machine that slows down favours neither. Each run finds its
-    sessions open and warm. Several rounds keep both sides' sessions until the last; a single one lets go of the left side's
+    sessions open and warm. Several rounds keep both sides' sessions until the last; a single one closes the left side's
     before the right side's are opened. ``progress`` may raise :class:`StoppedEarly`: the rounds that are complete then count,
     and where none is, it is raised on.
     """

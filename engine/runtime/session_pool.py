@@ -17,7 +17,7 @@ from typing import Protocol
 from engine.bundle import Bundle
 from engine.errors import UnknownPrecisionError
 from engine.runtime.cores import default_threads
-from engine.runtime.fifo_lock import Turns
+from engine.runtime.fifo_lock import FifoLock
 from engine.runtime.session import Session, release_memory, rss_mb
 
 log = logging.getLogger(__name__)
@@ -107,10 +107,10 @@ class _Entry:
         self.leases = 0
 
 
-def open_session(bundle: Bundle, *, model: str, precision: str, device: str, threads: int, turns: Turns | None = None) -> Session:
+def open_session(bundle: Bundle, *, model: str, precision: str, device: str, threads: int, lock: FifoLock | None = None) -> Session:
     """Open one graph of a bundle, verified as it is opened; INT8 variants must really multiply in integers.
 
-    ``turns`` as in :meth:`Session.open`.
+    ``lock`` as in :meth:`Session.open`.
     """
     files = bundle.variant(precision)
     name = files.asr if model == "asr" else files.vad
@@ -120,7 +120,7 @@ def open_session(bundle: Bundle, *, model: str, precision: str, device: str, thr
     shared = precision != Precision.INT8 and full is not None and name in (full.asr, full.vad)
     integer = precision.startswith(Precision.INT8) and not shared
     return Session.open(
-        bundle.path(name), model=model, precision=precision, device=device, threads=threads, require_integer=integer, turns=turns
+        bundle.path(name), model=model, precision=precision, device=device, threads=threads, require_integer=integer, lock=lock
     )
 
 
@@ -162,7 +162,7 @@ class SessionPool:
 
     @property
     def effects(self) -> ToggleEffects | None:
-        """What the last switch led to; None until somebody switched."""
+        """What the last switch led to; None before the first one."""
         with self._lock:
             effects = self._effects
             return effects and replace(effects, waiting=tuple(name for name in effects.waiting if self._entries[name].leases))
@@ -250,7 +250,7 @@ class SessionPool:
         return SessionSet(precision, *opened)
 
     def _close_idle(self) -> Closing | None:
-        """Close what nobody uses, as far as the mode asks for it, and note it where the last switch was waiting for it."""
+        """Close the idle sets that the mode does not keep, and record it where the last switch was waiting for it."""
         if self._retired:
             return self.close_idle()
         closing = self._close_where(lambda name: name != Precision.INT8) if self._lightweight else None
@@ -264,30 +264,30 @@ class SessionPool:
         return closing
 
     def close_idle(self) -> Closing | None:
-        """Close every set that nobody uses; the next request opens its own again. Returns what was closed, None for nothing."""
+        """Close every idle set; the next request opens its own again. Returns what was closed, None for nothing."""
         return self._close_where(lambda _: True)
 
     def retire(self) -> None:
-        """Close every set as soon as nobody uses it, from now on: another pool has taken this one's place."""
+        """Close every set as soon as it is idle, from now on: another pool has replaced this one."""
         self._retired = True
         self.close_idle()
 
     def _close_where(self, chosen: Callable[[str], bool]) -> Closing | None:
         before = rss_mb()
-        doomed: list[SessionSet] = []
+        idle: list[SessionSet] = []
         with self._lock:
             for name, entry in self._entries.items():
                 if entry.sessions is not None and entry.leases == 0 and chosen(name):
-                    doomed.append(entry.sessions)
+                    idle.append(entry.sessions)
                     entry.sessions = None
-        for sessions in doomed:
+        for sessions in idle:
             sessions.asr.close()
             sessions.vad.close()
             log.info("closed the %s sessions", sessions.precision)
-        closed = tuple(ClosedSession(one.model, one.precision, one.mb) for sessions in doomed for one in (sessions.asr, sessions.vad))
+        closed = tuple(ClosedSession(one.model, one.precision, one.mb) for sessions in idle for one in (sessions.asr, sessions.vad))
         if not closed:
             return None
-        del doomed, sessions
+        del idle, sessions
         release_memory()
         return Closing(closed, before, rss_mb())
 
@@ -310,7 +310,7 @@ class SessionPool:
         return tuple(session for opened in sets for session in (opened.asr, opened.vad))
 
     def close(self) -> None:
-        """Close every idle set and give the memory back; a set in use is closed by nobody and says so in the log."""
+        """Close every idle set and free its memory; sets in use stay open and are logged."""
         self.close_idle()
         with self._lock:
             busy = [name for name, entry in self._entries.items() if entry.leases]

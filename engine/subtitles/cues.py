@@ -35,7 +35,7 @@ _CUE_COST, _JOIN_COST, _ORPHAN_COST, _SHORT_COST, _PAUSE_COST, _EMPTY_COST = 1.0
 
 @dataclass(frozen=True)
 class Cue:
-    """One subtitle: its times, its lines, and who speaks, where several are told apart."""
+    """One subtitle: its times, its lines, and who speaks, where speakers are known apart."""
 
     start_ms: int
     end_ms: int

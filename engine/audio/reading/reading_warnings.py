@@ -1,4 +1,4 @@
-"""What could not be read of a recording that was read all the same: said by the decoder, carried to whoever reads the transcript."""
+"""Warnings about a recording that was read although parts of it could not be: from the decoder to the transcript."""
 
 from __future__ import annotations
 

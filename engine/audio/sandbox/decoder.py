@@ -1,4 +1,4 @@
-"""Recordings of strangers → Waveforms, decoded in worker processes: what their libraries do wrong stays in there.
+"""Untrusted recordings → Waveforms, decoded in worker processes, which a crashing library cannot leave.
 
 A worker that crashes, hangs or takes too much memory is ended, the file is refused with a typed error, and the next file
 gets a new one. Workers are started when needed, stay for a while, and are used again: starting one costs more than most files.
@@ -50,7 +50,7 @@ class DecodeLimits:
     stall_s: float = 8.0
     #: Address space; a worker takes 0.2 GB of it by being there.
     memory_mb: int = 1024
-    #: A worker that nobody asks for so long ends.
+    #: A worker without a request for so long ends.
     idle_s: float = 600.0
 
     def total_s(self, duration_s: float) -> float:
@@ -181,7 +181,7 @@ class Decoder:
                 skipped -= len(content) - len(new)
                 given += len(new)
                 if given > most_bytes:
-                    # The worker was told to stop before; what it says is not relied on.
+                    # The worker has the same limit; it is not relied on.
                     raise AudioTooLongError(path=path, duration_s=given / second_bytes, limit_s=most_s)
                 if new:
                     yield new

@@ -1,6 +1,6 @@
 """What a decode worker is asked, one request a line, and what it answers: messages of a byte for their kind, their length, their content.
 
-Numbers and text alone, nothing that could be executed: the worker has read a stranger's file and is not trusted (:mod:`engine.wire`).
+Numbers and text alone, nothing that could be executed: the worker has read an untrusted file (:mod:`engine.wire`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One decode worker as its server sees it: a process that answers requests, is watched while it does, and is ended when it fails."""
+"""One decode worker: a process that answers requests, is watched meanwhile, and is killed when it fails."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from engine.wire import SentError, decoded, encoded, received_error
 
 ROOT = Path(__file__).resolve().parents[3]
 BYTES_PER_SAMPLE = 4
-#: All that a worker is told of the server's environment, which may hold keys.
+#: All that a worker gets of the server's environment, which may hold keys.
 PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "LANG", "LC_ALL", "SYSTEMROOT", "TEMP")
 #: One thread decodes; more arenas and BLAS buffers would be address space that the memory limit counts.
 LEAN = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 
 
 class _NoAnswerError(Exception):
-    """The worker ended, or what it says makes no sense."""
+    """The worker ended, or its answer is none of the messages."""
 
 
 class DecodeProcess:
@@ -81,7 +81,7 @@ class DecodeProcess:
                 self._answering = kind in (Kind.BLOCK, Kind.START_OVER)
                 if isinstance(content, AudioError):
                     raise content
-                with watch.resting():  # whoever takes the samples may take their time
+                with watch.resting():  # the receiver of the samples may be slow
                     yield kind, content
                 if not self._answering:
                     return

@@ -2,7 +2,7 @@
 :mod:`engine.audio.sandbox.decoder`.
 
 Reads one request a line on standard input and answers on standard output (:mod:`engine.audio.sandbox.messages`). It loads nothing but
-the decoders, holds itself to limits where the system has them, and ends when nobody has asked for a while or its parent has gone.
+the decoders, sets itself limits where the system has them, and ends without a request for a while or when its parent has gone.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class _ProcessLimits:
         self._lower("RLIMIT_NOFILE", MOST_OPEN_FILES)
 
     def allow_cpu_s(self, seconds: float) -> None:
-        """So much processor time from now on; the system then ends this process, whoever watches it."""
+        """So much processor time from now on; the system then ends this process, watched or not."""
         if self._resource is not None:
             self._lower("RLIMIT_CPU", math.ceil(time.process_time() + seconds))
 
@@ -105,7 +105,7 @@ def answer(request: Request, replies: _Replies) -> None:
     except AudioError as error:
         replies.refuse(error)
     except BrokenPipeError:
-        raise  # the parent has gone: nobody could be answered
+        raise  # the parent has gone: there is no reader
     except Exception as error:  # noqa: BLE001 - whatever the libraries come up with, its name is reported and the next file is read
         replies.refuse(AudioDecodeError(path=path, reason=f"the decoder failed with {type(error).__name__}"))
 

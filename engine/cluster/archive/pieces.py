@@ -10,7 +10,7 @@ from engine.speech.endpointing import SpeechSpan
 def cut_at_silences(spans: Sequence[SpeechSpan], *, piece_s: float) -> list[tuple[SpeechSpan, ...]]:
     """Runs of spans with about ``piece_s`` seconds of speech each; a span is never divided, and none is left out.
 
-    The runs are of about equal speech, so that the last one is not a scrap that somebody must wait for.
+    The runs have about equal speech, so that the job does not wait for a short last one.
     """
     total_ms = sum(span.end_ms - span.start_ms for span in spans)
     count = max(1, round(total_ms / (piece_s * 1000)))

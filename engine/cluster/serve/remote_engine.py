@@ -26,7 +26,7 @@ from engine.audio.waveform import AudioStream, Look, Waveform
 from engine.bundle import Bundle
 from engine.cluster.serve.protocol import DESCRIBE, TRANSCRIBE, Answer, Wanted
 from engine.cluster.serve.sent_recording import SentRecording, sent_recording
-from engine.compare.compare import Comparison, Contender, Variant, take_turns
+from engine.compare.compare import Comparison, Contender, Variant, compare_sides
 from engine.errors import EngineBusyError, EngineUnreachableError, NotOfferedError, OptionError, UnknownPrecisionError
 from engine.recording_run import Recording
 from engine.runtime.resources import ResourceMeter
@@ -242,7 +242,7 @@ class RemoteEngine(SpeechEngine):
 
             return Contender(ready=ready, run=run, file_mb=self._bundle.size_mb(name))
 
-        return take_turns(contender(left), contender(right), rounds=rounds, progress=progress or (lambda _fraction, _stage: None))
+        return compare_sides(contender(left), contender(right), rounds=rounds, progress=progress or (lambda _fraction, _stage: None))
 
     def live(self, *, language: str = "auto", itn: bool = True, ban_emo_unknown: bool = False, vad: VadOptions | None = None) -> LiveStream:
         """Not offered: NotOfferedError."""
