@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from engine.audio.sandbox.messages import HEADER, MOST_BYTES, Kind, Request
+from engine.bundle_roots import ROOT
 from engine.errors import AudioError, DecoderCrashedError, DecoderLimitError, DecoderUnavailableError
 from engine.runtime.telemetry import SILENCE
 from engine.wire import SentError, decoded, encoded, received_error
 
-ROOT = Path(__file__).resolve().parents[3]
 BYTES_PER_SAMPLE = 4
 #: All that a worker gets of the server's environment, which may hold keys.
 PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "LANG", "LC_ALL", "SYSTEMROOT", "TEMP")

@@ -106,7 +106,7 @@ def answer(request: Request, replies: _Replies) -> None:
         replies.refuse(error)
     except BrokenPipeError:
         raise  # the parent has gone: there is no reader
-    except Exception as error:  # noqa: BLE001 - whatever the libraries come up with, its name is reported and the next file is read
+    except Exception as error:  # noqa: BLE001 - whatever a library raises is reported by name, and the next file is read
         replies.refuse(AudioDecodeError(path=path, reason=f"the decoder failed with {type(error).__name__}"))
 
 
