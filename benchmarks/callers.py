@@ -19,10 +19,11 @@ import numpy as np
 from benchmarks.command_line import figures_parser, print_bar, write_figures
 from engine.audio.waveform import Waveform, load_audio
 from engine.bundle import Bundle
+from engine.options import VAD_OFF, TranscribeOptions
 from engine.pipeline import Engine
 from engine.runtime.cores import default_threads
 from engine.runtime.fifo_lock import FifoLock
-from engine.runtime.session_pool import VAD_OFF, open_session
+from engine.runtime.session_pool import open_session
 from models.benchmark.benchmark import this_machine
 
 CLIP_S = 10
@@ -41,7 +42,7 @@ def _call(engine: Engine, waveform: Waveform, callers: int) -> tuple[list[float]
         start.wait()
         for _ in range(CALLS_EACH):
             began = time.perf_counter()
-            engine.transcribe(waveform, vad_precision=VAD_OFF)
+            engine.transcribe(waveform, TranscribeOptions(vad_precision=VAD_OFF))
             taken.append(time.perf_counter() - began)
 
     threads = [threading.Thread(target=call) for _ in range(callers)]

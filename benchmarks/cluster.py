@@ -25,6 +25,7 @@ import numpy as np
 import soundfile
 
 from benchmarks.command_line import figures_parser, run_in_process, write_figures
+from engine.audio.sandbox.decoder import Decoder
 from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 from engine.bundle import Bundle
 from engine.cluster.archive.archive import transcribe_archive
@@ -34,6 +35,7 @@ from engine.cluster.archive.results import Done, Results
 from engine.cluster.archive.source import read_sources
 from engine.cluster.job import BundleIdentity, Job, installed
 from engine.cluster.storage import Folder
+from engine.options import TranscribeOptions
 from engine.pipeline import Engine
 from engine.transcript import Transcript
 
@@ -77,10 +79,11 @@ def _joined(recordings: Iterator[Path], wanted_s: float) -> np.ndarray:
 
 def transcripts_here(archive: Path, bundle: Path, precision: str) -> tuple[dict[str, Transcript], float]:
     """What the one-machine engine says on one thread, by file, and the seconds that it worked."""
-    engine = Engine(Bundle.load(bundle), precision=precision, threads=1)
+    engine, decoder = Engine(Bundle.load(bundle), precision=precision, threads=1), Decoder()
     engine.warm_up()
+    decoder.warm_up()
     began = time.perf_counter()
-    found = {path.name: engine.transcribe(path) for path in sorted(archive.iterdir())}
+    found = {path.name: engine.transcribe(decoder.open(path)) for path in sorted(archive.iterdir())}
     return found, time.perf_counter() - began
 
 
@@ -105,7 +108,7 @@ class _StampedListener(Listener):
 
 
 def _job(bundle: str, precision: str) -> Job:
-    return Job(bundle=bundle, identity=BundleIdentity.of(installed(bundle)), precision=precision)
+    return Job(bundle=bundle, identity=BundleIdentity.of(installed(bundle)), options=TranscribeOptions(precision=precision))
 
 
 def run_cluster(archive: Path, output: Path, bundle: str, precision: str, workers: int) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from engine.speech.detector import SpeechDetector
 from engine.speech.endpointing import VadOptions
 from engine.speech.features import fbank
 from engine.speech.parts import Parts
+from engine.speech.speech_stream import find_spans
 from models.bundle.manifest import read_manifest, write_manifest
 from models.evaluate.datasets import Purpose, read_recordings, select
 from models.export.export import export_vad
@@ -87,7 +88,7 @@ def golden_errors(detector: SpeechDetector, data: Path) -> list[int]:
     """Distance of every boundary from the golden one, in ms; an end beyond the recording counts as its end."""
     waveform = load_audio(data / "fsmn-vad" / "vad_example.wav")
     golden = json.loads((data / "fsmn-vad" / "golden_segments_ms.json").read_text(encoding="utf-8"))
-    spans = detector.detect(waveform, fbank(waveform.samples), VadOptions())
+    spans = find_spans(waveform, detector, VadOptions())
     if len(spans) != len(golden):
         raise ValueError(f"the graph finds {len(spans)} segments where {len(golden)} are golden")
     errors = []
@@ -111,14 +112,14 @@ def measure(
     for recording in tested:
         frames = fbank(load_audio(recording.path).samples)
         for name, detector in detectors.items():
-            speech[name].append(detector.silence_probabilities(frames) < SPEECH_BELOW)
+            speech[name].append(detector.silence_between(frames, 0, len(frames)) < SPEECH_BELOW)
     truth = np.concatenate(speech["fp32"])
     example = fbank(load_audio(data / "fsmn-vad" / "vad_example.wav").samples)
     times: dict[str, list[float]] = {name: [] for name in detectors}
     for turn in range(6):
         for name, detector in detectors.items():
             start = time.perf_counter()
-            detector.silence_probabilities(example)
+            detector.silence_between(example, 0, len(example))
             if turn:
                 times[name].append(1000 * (time.perf_counter() - start))
     rows = {}

@@ -16,11 +16,11 @@ from typing import Any
 from numpy.typing import NDArray
 
 from engine.audio.live_audio import LiveAudio
+from engine.options import DEFAULT_OPTIONS, TranscribeOptions
 from engine.runtime.bundle_slot import OpenBundle
 from engine.speech.detector import SpeechDetector
-from engine.speech.endpointing import VadOptions
 from engine.speech.frame_stream import NewFrames
-from engine.speech.span_recognizer import SpanRecognizer, Wishes
+from engine.speech.span_recognizer import SpanRecognizer
 from engine.speech.speech_stream import SpeechStream, Spoken
 from engine.transcript import Segment, Timing
 
@@ -76,13 +76,13 @@ class StreamClock:
 class _Leased:
     """The sessions that one segment runs on, and what works with them."""
 
-    def __init__(self, opened: OpenBundle, wishes: Wishes) -> None:
+    def __init__(self, opened: OpenBundle, options: TranscribeOptions) -> None:
         self._stack = ExitStack()
         sessions = self._stack.enter_context(opened.pool.lease())
         try:
             self.bundle, self.precision = opened.parts.bundle.name, sessions.precision
             self.detector: SpeechDetector = opened.parts.detector(sessions)
-            self.recognizer = SpanRecognizer(opened.parts, sessions, wishes)
+            self.recognizer = SpanRecognizer(opened.parts, sessions, options)
         except BaseException:
             self._stack.close()
             raise
@@ -97,13 +97,12 @@ class LiveStream:
     def __init__(
         self,
         current: Callable[[], OpenBundle],
+        options: TranscribeOptions = DEFAULT_OPTIONS,
         *,
-        wishes: Wishes,
-        options: VadOptions,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._current, self._wishes, self._clock_s = current, wishes, clock_s
-        self._audio, self._speech, self._clock = LiveAudio(), SpeechStream(options), StreamClock(clock_s)
+        self._current, self._options, self._clock_s = current, options, clock_s
+        self._audio, self._speech, self._clock = LiveAudio(), SpeechStream(options.vad), StreamClock(clock_s)
         self._leased: _Leased | None = None
         self._tried_at_ms = self._ended = 0
         self._rtf = 0.0  # of the last recognition
@@ -167,7 +166,7 @@ class LiveStream:
     def _sessions(self) -> Iterator[_Leased]:
         """Sessions for one block: those that the running segment began with; in silence, those in force now."""
         if self._leased is None:
-            self._leased = _Leased(self._current(), self._wishes)
+            self._leased = _Leased(self._current(), self._options)
         ended = self._ended
         try:
             yield self._leased

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
+from engine.audio.sandbox.decoder import Decoder
 from ui.http.access.managing import Managers
 from ui.limits import Limits
 from ui.models.state import ModelState
@@ -30,6 +31,8 @@ class PageContext:
     """The dependencies of every panel and endpoint."""
 
     engine: SpeechEngine
+    #: What reads recordings.
+    decoder: Decoder
     state: ServerState
     #: A folder that the page may serve downloads from.
     exports: Path

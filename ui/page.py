@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from engine.compare.compare import COMPARED_CHANNELS
 from ui.api.endpoint_blocks import EndpointBlocks
 from ui.api.endpoints import add_endpoints
 from ui.compare.comparison_html import comparison_empty_html
@@ -19,7 +20,7 @@ from ui.status.resource_panel import build_resource_panel, resource_panel_html
 from ui.text.texts import label, texts_for
 from ui.transcribe.panel import WITH_QUEUE_ID, build_transcribe_panel, selected_recording
 from ui.widgets.banner import header_html
-from ui.widgets.recording_form import language_choices, microphone_hint_html
+from ui.widgets.recording_form import channel_choices, language_choices, microphone_hint_html
 from ui.widgets.transcript_html import empty_html
 
 REFRESH_S = 2.0
@@ -66,7 +67,6 @@ def build_page(context: PageContext) -> gr.Blocks:
         def greet(request: gr.Request) -> list[Any]:
             """What depends on the reader's language and is written once, when the page opens."""
             texts = texts_for(request)
-            languages = gr.Dropdown(choices=language_choices(texts))
             hint = microphone_hint_html(texts)
             return [
                 header_html(texts, context.engine.address),
@@ -75,7 +75,8 @@ def build_page(context: PageContext) -> gr.Blocks:
                 comparison_empty_html(texts),
                 hint,
                 hint,
-                languages,
+                gr.Dropdown(choices=language_choices(texts)),
+                gr.Dropdown(choices=channel_choices(texts, COMPARED_CHANNELS)),
                 *live.greet(texts),
                 *models.greet(texts),
             ]
@@ -97,6 +98,7 @@ def build_page(context: PageContext) -> gr.Blocks:
             transcribing.recording.hint,
             comparing.recording.hint,
             comparing.options.language,
+            comparing.channel,
             live.hint,
             live.stage,
             *models.greeted,

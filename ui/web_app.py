@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import gradio as gr
 from fastapi import FastAPI
 
+from engine.audio.sandbox.decoder import Decoder
 from ui.api.http_api import ANYTHING_ELSE, http_api
 from ui.context import PageContext
 from ui.http.access.credentials import Credentials
@@ -45,6 +46,7 @@ _SESSIONS_KEPT = 200
 
 def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
     engine: SpeechEngine,
+    decoder: Decoder,
     *,
     files: Path,
     host: str,
@@ -73,12 +75,13 @@ def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
     live = LiveSessions(engine, max_duration_s=limits.duration_s, slots=RunSlots(limits.concurrent_live), runs=runs)
     context = PageContext(
         engine=engine,
+        decoder=decoder,
         state=state,
         exports=files / "exports",
         requests=files / "requests",
         limits=limits,
         models=ModelState(engine, managing.workshop),
-        recordings=QueueRunner(engine, slots=slots, folder=files / "recordings", limits=limits, runs=runs),
+        recordings=QueueRunner(engine, decoder, slots=slots, folder=files / "recordings", limits=limits, runs=runs),
         slots=slots,
         runs=runs,
         managers=managing.managers(host),

@@ -28,8 +28,8 @@ SHORT_PAUSE_S = 1.0
 PAUSE_BLOCK_SAMPLES = 1 << 18
 
 
-#: A cancel check: called between blocks, it raises once the recording is no longer wanted.
-Look = Callable[[], None]
+#: Called between blocks; raises once the recording is no longer wanted.
+CancelCheck = Callable[[], None]
 
 
 class Sink(Protocol):

@@ -13,6 +13,7 @@ from engine.audio.read_options import Channel, ReadOptions
 from engine.audio.reading.reading_warnings import ReadingWarning
 from engine.audio.sandbox.messages import Request
 from engine.audio.tracks import LONGEST_TEXT, Track
+from engine.audio.waveform import load_audio
 from engine.errors import AudioDecodeError, AudioError, AudioTooLongError, UnknownPrecisionError
 from engine.pipeline import Engine
 from engine.transcript import Transcript
@@ -22,7 +23,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "ui" / "examples"
 
 
 def test_a_transcript_comes_back_as_it_was(engine: Engine) -> None:
-    sent = engine.transcribe(EXAMPLES / "digits-en.flac")
+    sent = engine.transcribe(load_audio(EXAMPLES / "digits-en.flac"))
     assert sent.segments[0].probabilities
     received = decoded(encoded(sent), Transcript)
     assert received == sent

@@ -14,12 +14,12 @@ from gradio.utils import get_upload_folder
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from engine.audio.read_options import ReadOptions, parse_channel
-from engine.audio.waveform import Look
+from engine.audio.waveform import CancelCheck
+from engine.compare.compare import comparison_options
 from engine.errors import AudioNotFoundError
 from engine.files.file_names import printable
+from engine.options import TranscribeOptions
 from ui.api.gradio_callers import gone
-from ui.api.track_routes import tracks_of_file
 from ui.context import PageContext
 from ui.http.callers import caller_of
 from ui.scheduling.in_turn import in_turn
@@ -64,12 +64,12 @@ def add_endpoints(context: PageContext) -> None:
         ``track`` a number that /tracks lists, 0 for the default track.
         """
 
-        def run(path: Path, name: str, look: Look) -> dict[str, Any]:
-            read = ReadOptions(channel=parse_channel(channel), track=int(track) or None)
-            recording = context.engine.open_recording(path, max_duration_s=context.limits.duration_s, look=look, read=read)
-            transcript = context.engine.transcribe(
-                recording, language=language, itn=itn, precision=precision, file=name, progress=lambda _fraction, _stage: look()
+        def run(path: Path, name: str, cancel_check: CancelCheck) -> dict[str, Any]:
+            options = TranscribeOptions.parse(
+                {"language": language, "itn": itn, "precision": precision, "channel": channel, "track": track or None}
             )
+            recording = context.decoder.open(path, max_duration_s=context.limits.duration_s, cancel_check=cancel_check, read=options.read)
+            transcript = context.engine.transcribe(recording, options, file=name, progress=lambda _fraction, _stage: cancel_check())
             context.runs.record(transcript, source="endpoint")
             return transcript.to_dict()
 
@@ -79,17 +79,25 @@ def add_endpoints(context: PageContext) -> None:
         """List the audio tracks of a recording."""
         with api_errors():
             path, _ = uploaded_file(audio)
-            return [track.to_dict() for track in tracks_of_file(context, path)]
+            return [track.to_dict() for track in context.decoder.tracks(path)]
 
     async def compare(
-        audio: FileData, request: gr.Request, language: str = "auto", itn: bool = True, left: str = "fp32", right: str = "int8"
+        audio: FileData,
+        request: gr.Request,
+        language: str = "auto",
+        itn: bool = True,
+        left: str = "fp32",
+        right: str = "int8",
+        channel: str = "auto",
+        track: int = 0,
     ) -> dict[str, Any]:
-        """Run one recording in two precisions and say what differs."""
+        """Run one recording in two precisions and say what differs; ``channel`` and ``track`` as /transcribe, without split."""
 
-        def run(path: Path, name: str, look: Look) -> dict[str, Any]:
-            waveform = context.engine.load(path, max_duration_s=context.limits.duration_s, look=look)
+        def run(path: Path, name: str, cancel_check: CancelCheck) -> dict[str, Any]:
+            options = comparison_options({"language": language, "itn": itn, "channel": channel, "track": track or None})
+            waveform = context.decoder.load(path, max_duration_s=context.limits.duration_s, cancel_check=cancel_check, read=options.read)
             comparison = context.engine.compare(
-                waveform, language=language, itn=itn, left=left, right=right, file=name, progress=lambda _fraction, _stage: look()
+                waveform, options, left=left, right=right, file=name, progress=lambda _fraction, _stage: cancel_check()
             )
             return comparison.to_dict()
 
@@ -113,7 +121,7 @@ def add_endpoints(context: PageContext) -> None:
 
 
 async def _answered(
-    context: PageContext, request: gr.Request, audio: FileData, run: Callable[[Path, str, Look], dict[str, Any]]
+    context: PageContext, request: gr.Request, audio: FileData, run: Callable[[Path, str, CancelCheck], dict[str, Any]]
 ) -> dict[str, Any]:
     """A call's run in its turn with everybody else's; it waits on the event loop, so that no thread is kept from others.
 

@@ -6,9 +6,10 @@ place is free. Every answer names the session set that made it in ``x-lightvoice
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -17,11 +18,12 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Res
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from engine.audio.waveform import Look
+from engine.audio.waveform import CancelCheck
 from engine.bundle import MANIFEST, Bundle
 from engine.formats import render
-from engine.runtime.session_pool import CURRENT
-from engine.transcript import Segment, Transcript
+from engine.options import CURRENT, TranscribeOptions
+from engine.speech_engine import OnSegment
+from engine.transcript import Transcript
 from ui.api.docs import FORM_SCHEMA, docs_html
 from ui.api.errors import ApiError, error_answer, error_json
 from ui.api.model_names import means_open_bundle
@@ -46,7 +48,6 @@ _NO_TRANSLATION = (
     "this server does not translate: its models write what was said in the language it was said in; "
     "send the recording to POST /v1/audio/transcriptions"
 )
-OnSegment = Callable[[Segment], None] | None
 _MEDIA_TYPES = {"srt": "application/x-subrip; charset=utf-8", "vtt": "text/vtt; charset=utf-8"}
 
 
@@ -66,13 +67,13 @@ def http_api(context: PageContext) -> APIRouter:
             present.add(id(request))
             lasting.callback(present.discard, id(request))
             try:
-                wanted = await lasting.enter_async_context(received(request, context.requests, limits=context.limits))
+                asked = await lasting.enter_async_context(received(request, context.requests, limits=context.limits))
                 # In a thread: for a model that is not open the folders of all bundles are looked through.
-                precision = await run_in_threadpool(_precision, context, wanted.model)
-                run = partial(_run, context, request, wanted, precision)
-                if wanted.stream:
-                    return TranscriptEvents(run, lasting.pop_all().aclose, headers=_ignored(wanted))
-                return await run_in_threadpool(_answer, await run(None), wanted)  # hours of words take their time to write
+                precision = await run_in_threadpool(_precision, context, asked.model)
+                run = partial(_run, context, request, asked, replace(asked.options, precision=precision))
+                if asked.stream:
+                    return TranscriptEvents(run, lasting.pop_all().aclose, headers=_ignored(asked))
+                return await run_in_threadpool(_answer, await run(None), asked)  # hours of words take their time to write
             except (CallerLeftError, ClientDisconnect):
                 return Response(status_code=CLIENT_LEFT)
             except Exception as error:  # noqa: BLE001 - the last line: whatever it is, it is said, or logged with a number (error_answer)
@@ -172,47 +173,48 @@ def _unknown_model(model: str, known: dict[str, dict[str, Any]]) -> ApiError:
     return ApiError(f"there is no model {model!r}; choose one of {', '.join(known)}", status=404, param="model", code="model_not_found")
 
 
-async def _run(context: PageContext, request: Request, wanted: TranscriptionRequest, precision: str, on_segment: OnSegment) -> Transcript:
+async def _run(
+    context: PageContext, request: Request, asked: TranscriptionRequest, options: TranscribeOptions, on_segment: OnSegment | None
+) -> Transcript:
     """One request's run in its turn."""
-    work = partial(_transcribe, context, wanted, precision, on_segment)
+    work = partial(_transcribe, context, asked.path, options, on_segment)
     return await in_turn(context.slots, caller_of(request), hung_up(request), work)
 
 
-def _transcribe(context: PageContext, wanted: TranscriptionRequest, precision: str, on_segment: OnSegment, look: Look) -> Transcript:
-    """Decode and recognize; ``look`` is called between steps and may raise."""
+def _transcribe(
+    context: PageContext, path: Path, options: TranscribeOptions, on_segment: OnSegment | None, cancel_check: CancelCheck
+) -> Transcript:
+    """Decode and recognize; ``cancel_check`` is called between steps and may raise."""
     transcript = context.engine.transcribe(
-        context.engine.open_recording(wanted.path, max_duration_s=context.limits.duration_s, look=look, read=wanted.read),
-        language=wanted.language,
-        itn=wanted.itn,
-        precision=precision,
-        ban_emo_unknown=wanted.ban_emo_unknown,
-        file=wanted.path.name,
-        progress=lambda _fraction, _stage: look(),
+        context.decoder.open(path, max_duration_s=context.limits.duration_s, cancel_check=cancel_check, read=options.read),
+        options,
+        file=path.name,
+        progress=lambda _fraction, _stage: cancel_check(),
         on_segment=on_segment,
     )
     context.runs.record(transcript, source="api")
     return transcript
 
 
-def _ignored(wanted: TranscriptionRequest) -> dict[str, str]:
+def _ignored(asked: TranscriptionRequest) -> dict[str, str]:
     """The header that names the fields which had no effect, so that a misspelt one is found."""
-    named = ", ".join(quote(name, safe="[]") for name in list(wanted.ignored)[:MOST_NAMED])
+    named = ", ".join(quote(name, safe="[]") for name in list(asked.ignored)[:MOST_NAMED])
     return {IGNORED_HEADER: named[:MOST_NAMED_CHARACTERS]} if named else {}
 
 
-def _answer(transcript: Transcript, wanted: TranscriptionRequest) -> Response:
-    headers = {MODEL_HEADER: quote(model_id(transcript), safe=":"), **_ignored(wanted)}
+def _answer(transcript: Transcript, asked: TranscriptionRequest) -> Response:
+    headers = {MODEL_HEADER: quote(model_id(transcript), safe=":"), **_ignored(asked)}
     if transcript.warnings:  # formats that are text alone have no other place for them
         headers[WARNINGS_HEADER] = ", ".join(dict.fromkeys(warning.type.value for warning in transcript.warnings))
-    match wanted.response_format:
+    match asked.response_format:
         case "json":
             return JSONResponse(plain_json(transcript), headers=headers)
         case "verbose_json":
-            return JSONResponse(verbose_json(transcript, granularities=wanted.granularities), headers=headers)
+            return JSONResponse(verbose_json(transcript, granularities=asked.granularities), headers=headers)
         case "text":
             apart = any(segment.speaker for segment in transcript.segments)
             return PlainTextResponse(render(transcript, "txt") if apart else f"{transcript.text}\n", headers=headers)
         case subtitles:
             return PlainTextResponse(
-                render(transcript, subtitles, subtitles=wanted.subtitles), media_type=_MEDIA_TYPES[subtitles], headers=headers
+                render(transcript, subtitles, subtitles=asked.subtitles), media_type=_MEDIA_TYPES[subtitles], headers=headers
             )

@@ -9,8 +9,6 @@ from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from engine.audio.tracks import Track
-from engine.errors import AudioDecodeError
 from ui.api.docs import TRACKS_SCHEMA
 from ui.api.errors import error_answer
 from ui.api.transcription_request import received
@@ -34,8 +32,8 @@ def add_track_route(router: APIRouter, context: PageContext, *, folder: Path) ->
             return error_answer(context.slots.full())
         present.add(id(request))
         try:
-            async with received(request, folder, limits=context.limits) as wanted:
-                found = await run_in_threadpool(tracks_of_file, context, wanted.path)
+            async with received(request, folder, limits=context.limits) as asked:
+                found = await run_in_threadpool(context.decoder.tracks, asked.path)
         except ClientDisconnect:
             return Response(status_code=CLIENT_LEFT)
         except Exception as error:  # noqa: BLE001 - the last line: whatever it is, it is said, or logged with a number (error_answer)
@@ -43,11 +41,3 @@ def add_track_route(router: APIRouter, context: PageContext, *, folder: Path) ->
         finally:
             present.discard(id(request))
         return JSONResponse({"object": "list", "data": [track.to_dict() for track in found]})
-
-
-def tracks_of_file(context: PageContext, path: Path) -> tuple[Track, ...]:
-    """A recording's audio tracks; AudioDecodeError for a file that holds none."""
-    found = context.engine.probe(path)
-    if found is None:
-        raise AudioDecodeError(path=path, reason="no audio track was found in it")
-    return found.tracks

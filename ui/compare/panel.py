@@ -7,11 +7,12 @@ from typing import Any
 
 import gradio as gr
 
+from engine.compare.compare import COMPARED_CHANNELS
 from ui.compare.actions import CompareActions
 from ui.compare.variant_choices import InstalledBundles, VariantChoices
 from ui.context import ENGINE_QUEUE, PageContext
 from ui.text.texts import label
-from ui.widgets.recording_form import RecordingInput, RecordingOptions, build_recording_input, build_recording_options
+from ui.widgets.recording_form import RecordingInput, RecordingOptions, build_channel_choice, build_recording_input, build_recording_options
 
 #: Enough for a median that one slow run does not move; the button's text names it.
 ROUNDS = 5
@@ -23,6 +24,7 @@ class ComparePanel:
 
     recording: RecordingInput
     options: RecordingOptions
+    channel: gr.Dropdown
     result: gr.HTML
     left: gr.Dropdown
     right: gr.Dropdown
@@ -48,6 +50,11 @@ def build_compare_panel(context: PageContext, installed: InstalledBundles | None
                 label=label("compare.reference"), info=label("compare.reference_info"), lines=2, max_lines=8, elem_id="lv-reference"
             )
             options = build_recording_options("lv-compare")
+            with options.accordion:
+                channel = build_channel_choice("lv-compare-channel", COMPARED_CHANNELS)
+                track = gr.Number(
+                    None, label=label("queue.track"), info=label("compare.track_info"), minimum=1, precision=0, elem_id="lv-compare-track"
+                )
         with gr.Column(scale=3, min_width=280):
             results = _build_results()
     # The path of the last comparison's JSON file: a reference that is pasted later is scored without running anything again.
@@ -58,7 +65,7 @@ def build_compare_panel(context: PageContext, installed: InstalledBundles | None
         begun = button.click(actions.begin, outputs=[run, run_often, cancel], **hidden)
         answered = begun.then(
             actions.comparer(rounds),
-            inputs=[recording.audio, options.language, options.itn, left, right, reference],
+            inputs=[recording.audio, left, right, reference, options.language, options.itn, channel, track],
             outputs=[*results, last],
             api_visibility="private",
             concurrency_id=ENGINE_QUEUE,
@@ -69,7 +76,9 @@ def build_compare_panel(context: PageContext, installed: InstalledBundles | None
             over(actions.end, outputs=[run, run_often, cancel], **hidden)
     cancel.click(actions.stop, **hidden)
     reference.change(actions.rescore, inputs=[reference, last], outputs=[scores, *files], trigger_mode="always_last", **hidden)
-    return ComparePanel(recording=recording, options=options, result=result, left=left, right=right, note=note, actions=actions)
+    return ComparePanel(
+        recording=recording, options=options, channel=channel, result=result, left=left, right=right, note=note, actions=actions
+    )
 
 
 def _build_sides(choices: VariantChoices) -> list[gr.Dropdown]:

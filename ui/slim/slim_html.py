@@ -15,7 +15,7 @@ from ui.slim.memory_probe import Saving
 from ui.text.failures import Failure
 from ui.text.quantities import megabytes, percent
 from ui.text.texts import Texts
-from ui.transcribe.run_options import MAX_LINE_COUNT, MAX_LINE_WIDTH, MIN_CUE_MS
+from ui.transcribe.form_options import MAX_LINE_COUNT, MAX_LINE_WIDTH, MIN_CUE_MS
 from ui.widgets.banner import banner_html, header_html
 from ui.widgets.bars import bars_html
 from ui.widgets.plain_segment import plain_segment_html

@@ -359,6 +359,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     # comparing
     "compare.left": ("First variant", "第一个版本"),
     "compare.right": ("Second variant", "第二个版本"),
+    "compare.track_info": ("Its number, where the file holds several; empty: the default one", "文件含多条音轨时填编号；留空为默认音轨"),
     "compare.run": ("Compare", "开始对比"),
     "compare.run_often": ("Run 5 times", "运行 5 次"),
     "compare.cancel": ("Cancel", "取消"),
@@ -637,6 +638,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "unknown format {output_format!r}; choose one of {known}",
         "未知的输出格式 {output_format!r}；可选：{known}",
     ),
+    "reason.OptionChoiceError": ("{name} is {value!r}; choose one of {known}", "{name} 的值是 {value!r}；可选：{known}"),
     "reason.OptionRangeError": (
         "{name} is {value!r}; it must lie between {lowest:g} and {highest:g}",
         "{name} 的值为 {value!r}，必须在 {lowest:g} 与 {highest:g} 之间",

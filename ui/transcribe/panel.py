@@ -20,9 +20,9 @@ from ui.context import PageContext
 from ui.scheduling.recording_queue import RecordingQueue
 from ui.text.failures import Failure, failure_of
 from ui.text.texts import Texts, label, texts_for
-from ui.transcribe.form import RecordingSources, TranscribeOptions, build_options, build_sources, form_options, greeted_options
+from ui.transcribe.form import OptionControls, RecordingSources, build_options, build_sources, form_options, greeted_options
+from ui.transcribe.form_options import remembered
 from ui.transcribe.queue_html import queue_shell_html
-from ui.transcribe.run_options import remembered
 from ui.widgets.handlers import files_refused, no_recording, toasts
 from ui.widgets.recording_form import EXAMPLES_FOLDER
 
@@ -44,7 +44,7 @@ class TranscribePanel:
     """What the page needs of this panel after it was laid out."""
 
     recording: RecordingSources
-    options: TranscribeOptions
+    options: OptionControls
     queue: gr.HTML
     #: Holds QUEUE_ID_MARK; a listener that takes it as its last input, with ``js=WITH_QUEUE_ID``, gets the queue's id.
     queue_id: gr.Textbox
@@ -66,7 +66,7 @@ def build_transcribe_panel(context: PageContext, blocks: gr.Blocks) -> Transcrib
     _wire_sources(context, panel)
     _wire_options(panel)
     _wire_greeting(context, panel, blocks)
-    run.click(_starter(context), inputs=[*options.controls, queue_id], outputs=None, js=WITH_QUEUE_ID, **_SPOKEN).then(
+    run.click(_starter(context), inputs=[*options.in_order, queue_id], outputs=None, js=WITH_QUEUE_ID, **_SPOKEN).then(
         None, js=_LOOK_AGAIN, **_QUIET
     )
     return panel
@@ -138,7 +138,7 @@ def _wire_greeting(context: PageContext, panel: TranscribePanel, blocks: gr.Bloc
         texts, precisions = texts_for(request), context.engine.precisions
         return [queue_shell_html(texts), *greeted_options(remembered(kept, precisions=precisions), precisions, texts)]
 
-    blocks.load(greet, inputs=panel.options.memory, outputs=[panel.queue, *panel.options.controls], **_QUIET)
+    blocks.load(greet, inputs=panel.options.memory, outputs=[panel.queue, *panel.options.in_order], **_QUIET)
 
 
 def _wire_options(panel: TranscribePanel) -> None:
@@ -151,9 +151,9 @@ def _wire_options(panel: TranscribePanel) -> None:
     # ``input`` is sent by a person only: what the memory itself puts into the controls is not kept again. The last one counts, or a
     # second change while the first is on its way would be forgotten.
     gr.on(
-        [control.input for control in options.controls],
+        [control.input for control in options.in_order],
         keep,
-        inputs=options.controls,
+        inputs=options.in_order,
         outputs=options.memory,
         trigger_mode="always_last",
         **_QUIET,
@@ -166,9 +166,8 @@ def _wire_options(panel: TranscribePanel) -> None:
         js="(width, lines, shortest) => { window.lightvoiceQueue.cut(width, lines, shortest); }",
         **_QUIET,
     )
-    options.unsure_below_percent.change(
-        None, inputs=options.unsure_below_percent, js="(percent) => { window.lightvoiceQueue.mark(percent); }", **_QUIET
-    )
+    unsure = options.by_name["unsure_below_percent"]
+    unsure.change(None, inputs=unsure, js="(percent) => { window.lightvoiceQueue.mark(percent); }", **_QUIET)
 
 
 def _starter(context: PageContext) -> Any:
@@ -179,7 +178,7 @@ def _starter(context: PageContext) -> Any:
         texts = texts_for(request)
         with toasts(texts):
             queue = context.recordings.open(queue_id)
-            if not context.recordings.submit(queue, form_options(chosen).run_options()) and not queue.active:
+            if not context.recordings.submit(queue, form_options(chosen).transcribe) and not queue.active:
                 raise no_recording(texts)
 
     return start

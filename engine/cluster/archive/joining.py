@@ -36,6 +36,7 @@ class Joiner:
     def _joined(self, waiting: _Waiting) -> Transcript:
         heard = waiting.heard
         pieces = [waiting.pieces[number] for number in sorted(waiting.pieces)]
+        segments = [segment for piece in pieces for segment in piece.segments]
         asr_s = sum(piece.asr_s for piece in pieces)
         # What it took on all machines together: a recording in ten pieces may be back in a tenth of it.
         total_s = heard.decode_s + heard.features_s + heard.vad_s + asr_s
@@ -52,7 +53,7 @@ class Joiner:
             duration_s=heard.duration_s,
             bundle=self._job.identity.name,
             precision=self._job.precision,
-            segments=tuple(segment for piece in pieces for segment in piece.segments),
+            segments=tuple(sorted(segments, key=lambda one: (one.start_ms, one.end_ms, one.channel or 0))),
             timing=timing,
             warnings=heard.warnings,
         )

@@ -1,25 +1,26 @@
-"""Recordings → pieces: fetch, hash, decode, fbank, VAD over the whole recording, and a cut at its silences.
+"""Recordings → pieces: fetch, hash, decode, fbank, VAD, and a cut at the silences.
 
-The frames of a piece are those that the one-machine engine computes, not computed again from a cut-out: so is the text the same.
+Frames and spans come the way that the one-machine engine's do (:mod:`engine.speech.channel_speech`): so is the text the same.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 
 from engine.audio.sandbox.decoder import DecodeLimits, Decoder
+from engine.audio.waveform import AudioStream
 from engine.cluster.archive.notes import Heard, Known, PieceOf, Row, Undone, failed
 from engine.cluster.archive.opened_bundle import OpenModels, open_models
 from engine.cluster.archive.pieces import cut_at_silences
 from engine.cluster.job import Job
 from engine.cluster.storage import fetched
+from engine.speech.channel_speech import ChannelSpeech, StageClock, channels_of, samples_of
 from engine.speech.detector import SpeechDetector
-from engine.speech.features import fbank
-from engine.speech.span_recognizer import frames_of
+from engine.speech.speech_stream import Spoken
 
 #: Ray gives its workers way to everything else on a machine: what hangs for eight seconds there may only be waiting.
 DECODER_STALL_S = 60.0
@@ -50,28 +51,48 @@ class Listener:
             yield Row(file=file, note=failed(error))
 
     def _pieces(self, file: int, url: str, opened: OpenModels) -> Iterator[Row]:
+        clock = StageClock()
+        detector = SpeechDetector(opened.sessions["vad"], opened.parts.frontend, silence_ids=opened.parts.bundle.silence_ids)
         with fetched(url) as content:
             if content.sha256 in self._known:
                 yield Row(file=file, note=Known(sha256=content.sha256))
                 return
-            waveform = self._decoder.load(content.path)
-        began = time.perf_counter()
-        frames = fbank(waveform.samples)
-        heard_at = time.perf_counter()
-        detector = SpeechDetector(opened.sessions["vad"], opened.parts.frontend, silence_ids=opened.parts.bundle.silence_ids)
-        spans = detector.detect(waveform, frames, self._job.vad)
-        runs = cut_at_silences(spans, piece_s=self._job.piece_s)
+            recording = self._decoder.open(content.path, read=self._job.options.read)
+            channels = channels_of(recording, self._job.options)
+            spoken = _spoken(recording, channels, detector, clock)
+        pieces = [
+            (channel, piece)
+            for channel, own in zip(channels, spoken, strict=True)
+            for piece in cut_at_silences(own, piece_s=self._job.piece_s)
+        ]
         heard = Heard(
             sha256=content.sha256,
-            duration_s=waveform.duration_s,
-            pieces=len(runs),
-            decode_s=waveform.decode_s,
-            features_s=heard_at - began,
-            vad_s=time.perf_counter() - heard_at,
-            warnings=waveform.warnings,
+            duration_s=recording.duration_s,
+            pieces=len(pieces),
+            decode_s=recording.decode_s,
+            features_s=clock.spent_s["features"],
+            vad_s=clock.spent_s["vad"],
+            warnings=recording.warnings,
         )
-        if not runs:
+        if not pieces:
             yield Row(file=file, note=heard)
-        for number, run in enumerate(runs):
-            note = PieceOf(heard=heard, number=number, spans_ms=tuple((span.start_ms, span.end_ms) for span in run))
-            yield Row(file=file, note=note, frames=np.concatenate([frames[frames_of(span)] for span in run]).tobytes())
+        for number, (channel, piece) in enumerate(pieces):
+            spans_ms = tuple((one.span.start_ms, one.span.end_ms) for one in piece)
+            note = PieceOf(heard=heard, number=number, spans_ms=spans_ms, channel=channel.number)
+            yield Row(file=file, note=note, frames=np.concatenate([one.frames for one in piece]).tobytes())
+
+
+def _spoken(recording: AudioStream, channels: Sequence[ChannelSpeech], detector: SpeechDetector, clock: StageClock) -> list[list[Spoken]]:
+    """Read a recording to its end: the spans of each channel with their frames, in time order."""
+    spoken: list[list[Spoken]] = [[] for _ in channels]
+    with closing(recording.blocks()) as blocks:
+        for block in blocks:
+            for own, (channel, samples) in zip(spoken, samples_of(channels, block), strict=True):
+                with clock.stage("features"):
+                    new = channel.frames.add(samples)
+                with clock.stage("vad"):
+                    own.extend(channel.speech.add(new, detector))
+    for own, channel in zip(spoken, channels, strict=True):
+        with clock.stage("vad"):
+            own.extend(channel.speech.finish(detector, duration_ms=channel.frames.duration_ms))
+    return spoken

@@ -27,11 +27,15 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class PieceOf(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """One piece of a recording: which one, and its spans in milliseconds from the recording's start."""
+    """One piece of a recording: which one, its spans in milliseconds from the recording's start, and the channel that they lie in.
+
+    The channel is None where the channels are mixed.
+    """
 
     heard: Heard
     number: int
     spans_ms: tuple[tuple[int, int], ...]
+    channel: int | None = None
 
 
 class Recognized(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -9,8 +9,8 @@ A recording is a file as it is, or the samples of one that is decoded already: f
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,11 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.reading.reading_warnings import ReadingWarning, received_warnings
-from engine.audio.waveform import SAMPLE_RATE_HZ, AudioStream, Waveform
+from engine.audio.sandbox.decoder import Decoder
+from engine.audio.waveform import SAMPLE_RATE_HZ, AudioStream, Recording, Waveform
 from engine.errors import ClusterError, LightVoiceError
-from engine.recording_run import Recording
-from engine.runtime.session_pool import VAD_AS_REQUEST
-from engine.speech.endpointing import VadOptions
+from engine.options import TranscribeOptions
 from engine.transcript import Segment, Transcript
 from engine.wire import SentError, encoded, received_error
 
@@ -58,55 +57,40 @@ def error_line(error: Exception) -> str:
     return Answer(error=SentError.of(error)).line()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """The options of a request, beside its recording."""
-
-    file: str
-    language: str = "auto"
-    itn: bool = True
-    ban_emo_unknown: bool = False
-    vad: VadOptions | None = None
-    vad_precision: str = VAD_AS_REQUEST
-
-    def to_dict(self) -> dict[str, Any]:
-        """As the query of a request has it."""
-        return asdict(self)
+def request_values(options: TranscribeOptions, *, file: str, about: Mapping[str, Any]) -> dict[str, Any]:
+    """What the query of a request holds: the options, the recording's name, and what must be known of the body."""
+    return {**options.to_dict(), "file": file, **about}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class ReceivedRequest:
     """A request as a replica has received it."""
 
-    audio: Path | Recording
-    wanted: Wanted
+    recording: Recording
+    options: TranscribeOptions
+    file: str
 
-    @classmethod
-    @contextmanager
-    def received(cls, values: Mapping[str, Any], content: bytes) -> Iterator[Asked]:
-        """Read a request; a file lies in a folder of its own while the block runs. OptionRangeError for VAD options out of range."""
-        options = dict(values)
-        samples, decode_s = options.pop("samples", False), options.pop("decode_s", 0.0)
-        columns = options.pop("columns", None)
-        warnings = received_warnings(options.pop("warnings", ()))
-        vad = options.pop("vad", None)
-        wanted = Wanted(**options, vad=None if vad is None else VadOptions(**vad))
-        if samples and columns is not None:
+
+@contextmanager
+def received(values: Mapping[str, Any], content: bytes, *, decoder: Decoder) -> Iterator[ReceivedRequest]:
+    """Read a request; a file lies in a folder of its own while the block runs.
+
+    Raises what :meth:`engine.options.TranscribeOptions.parse` and opening a file raise.
+    """
+    options, file, decode_s = TranscribeOptions.parse(values), str(values["file"]), float(values.get("decode_s", 0.0))
+    warnings, columns = received_warnings(values.get("warnings", ())), values.get("columns")
+    with ExitStack() as lasting:
+        recording: Recording
+        if values.get("samples") and columns is not None:
             apart = np.frombuffer(content, "<f4").reshape(-1, int(columns))
-            yield cls(audio=_apart(apart, name=wanted.file, decode_s=decode_s, warnings=warnings), wanted=wanted)
-            return
-        if samples:
-            waveform = Waveform(np.frombuffer(content, "<f4"), name=wanted.file, decode_s=decode_s, warnings=warnings)
-            yield cls(audio=waveform, wanted=wanted)
-            return
-        with TemporaryDirectory(prefix="lightvoice-") as folder:
-            path = Path(folder) / (Path(wanted.file).name or "recording")
+            recording = _apart(apart, name=file, decode_s=decode_s, warnings=warnings)
+        elif values.get("samples"):
+            recording = Waveform(np.frombuffer(content, "<f4"), name=file, decode_s=decode_s, warnings=warnings)
+        else:
+            path = Path(lasting.enter_context(TemporaryDirectory(prefix="lightvoice-"))) / (Path(file).name or "recording")
             path.write_bytes(content)
-            yield cls(audio=path, wanted=wanted)
-
-    def options(self) -> dict[str, Any]:
-        """The keyword arguments of ``Engine.transcribe``."""
-        return {name: getattr(self.wanted, name) for name in ("file", "language", "itn", "ban_emo_unknown", "vad", "vad_precision")}
+            recording = decoder.open(path)
+        yield ReceivedRequest(recording=recording, options=options, file=file)
 
 
 def _apart(samples: NDArray[np.float32], *, name: str, decode_s: float, warnings: tuple[ReadingWarning, ...]) -> AudioStream:

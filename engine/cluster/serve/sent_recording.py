@@ -7,14 +7,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from engine.audio.waveform import AudioStream, Waveform
-from engine.errors import AudioNotFoundError, StorageFullError
-from engine.recording_run import Recording
+from engine.audio.waveform import AudioStream, Recording, Waveform
+from engine.errors import StorageFullError
 
 BLOCK_BYTES = 1 << 18
 
@@ -32,35 +30,36 @@ class SentRecording:
 
 
 @contextmanager
-def sent_recording(audio: str | Path | Recording) -> Iterator[SentRecording]:
-    """Make a recording ready to be sent, as long as the block runs. AudioNotFoundError, StorageFullError, and what reading it raises.
+def sent_recording(recording: Recording) -> Iterator[SentRecording]:
+    """Make a recording ready to be sent, as long as the block runs. StorageFullError, and what reading it raises.
 
-    What is decoded while it is read goes through a file without a name in the temporary folder, 230 MB an hour, so that no recording
-    lies in memory whole; nothing of it is left, however this process ends.
+    A file of whose reading nothing was asked is sent as it is, undecoded. What is decoded while it is read goes through a file without a
+    name in the temporary folder, 230 MB an hour, so that no recording lies in memory whole; nothing of it is left, however this process
+    ends.
     """
-    if isinstance(audio, Waveform):
-        samples = np.ascontiguousarray(audio.samples, "<f4").view(np.uint8)
-        about = {"samples": True, "decode_s": audio.decode_s, "warnings": [one.to_dict() for one in audio.warnings]}
+    if isinstance(recording, Waveform):
+        samples = np.ascontiguousarray(recording.samples, "<f4").view(np.uint8)
 
         def of_samples() -> Iterator[bytes]:
             return (samples[start : start + BLOCK_BYTES].tobytes() for start in range(0, samples.nbytes, BLOCK_BYTES))
 
-        yield SentRecording(name=audio.name, size_bytes=samples.nbytes, about=about, blocks=of_samples)
-    elif isinstance(audio, AudioStream):
+        yield SentRecording(name=recording.name, size_bytes=samples.nbytes, about=_about(recording), blocks=of_samples)
+    elif recording.path is not None:
+        with recording.path.open("rb") as stored:
+            yield _of(stored, name=recording.name, about={})
+    else:
         with tempfile.TemporaryFile(prefix="lightvoice-") as file:
-            with closing(audio.blocks()) as blocks:
+            with closing(recording.blocks()) as blocks:
                 for block in blocks:
                     _write(file, np.ascontiguousarray(block, "<f4").view(np.uint8).data)
-            about = {"samples": True, "decode_s": audio.decode_s, "warnings": [one.to_dict() for one in audio.warnings]}
-            if audio.columns is not None:
-                about["columns"] = audio.columns
-            yield _of(file, name=audio.name, about=about)
-    else:
-        path = Path(audio)
-        if not path.is_file():
-            raise AudioNotFoundError(path=path)
-        with path.open("rb") as stored:
-            yield _of(stored, name=path.name, about={})
+            yield _of(file, name=recording.name, about=_about(recording))
+
+
+def _about(recording: Recording) -> dict[str, Any]:
+    columns = recording.columns if isinstance(recording, AudioStream) else None
+    apart = {} if columns is None else {"columns": columns}
+    warnings = [warning.to_dict() for warning in recording.warnings]
+    return {"samples": True, "decode_s": recording.decode_s, "warnings": warnings, **apart}
 
 
 def _write(file: BinaryIO, block: memoryview) -> None:

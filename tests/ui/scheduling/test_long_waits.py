@@ -17,7 +17,7 @@ import pytest
 
 from engine.errors import AudioNotFoundError
 from tests.ui.conftest import RunningPage
-from tests.ui.fake_engine import FakeEngine
+from tests.ui.fake_engine import FakeEngine, InProcessDecoder
 from ui.compare.actions import CompareActions
 from ui.limits import Limits
 from ui.scheduling.kept_file import kept_file
@@ -106,7 +106,13 @@ def test_the_recording_of_a_comparison_outlasts_an_hour_in_the_line(tmp_path: Pa
     monkeypatch.setattr("ui.compare.actions.has_left", lambda _: False)
     engine, slots = FakeEngine(), RunSlots(1)
     context = SimpleNamespace(
-        engine=engine, slots=slots, limits=Limits(), requests=tmp_path / "requests", exports=tmp_path / "exports", managers=frozenset()
+        engine=engine,
+        decoder=InProcessDecoder(),
+        slots=slots,
+        limits=Limits(),
+        requests=tmp_path / "requests",
+        exports=tmp_path / "exports",
+        managers=frozenset(),
     )
     choices = SimpleNamespace(find=lambda value, *, others: value)
     actions = CompareActions(context, choices)  # type: ignore[arg-type]
@@ -117,7 +123,7 @@ def test_the_recording_of_a_comparison_outlasts_an_hour_in_the_line(tmp_path: Pa
     request = gr.Request(session_hash="page", headers={})
     ahead = slots.ask("somebody")
     answers: list[list[object]] = []
-    arguments = (str(upload), "auto", True, "fp32", "int8", "", request, lambda *_, **__: None)
+    arguments = (request, lambda *_, **__: None, str(upload), "fp32", "int8", "", "auto", True, "auto", None)
     run = threading.Thread(target=lambda: answers.append(actions.comparer(1)(*arguments)))
     run.start()
     until(lambda: slots.waiting() == 1)
