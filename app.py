@@ -163,25 +163,22 @@ def _serve(arguments: argparse.Namespace) -> int:
     def ready(address: str) -> None:
         print(f"LightVoice: {address}  (bundle {engine.bundle.name}, {engine.precision}; Ctrl+C stops)", file=sys.stderr, flush=True)
 
-    try:
-        with _managing(arguments) as managing:
-            serve(
-                engine,
-                host=arguments.host,
-                port=arguments.port,
-                ssl_certfile=arguments.ssl_certfile,
-                ssl_keyfile=arguments.ssl_keyfile,
-                ssl_self_signed=arguments.ssl_self_signed,
-                limits=_limits(arguments),
-                credentials=credentials,
-                show_text=arguments.log_transcripts,
-                managing=managing,
-                slim=arguments.slim,
-                reach=reach,
-                on_ready=ready,
-            )
-    finally:
-        engine.close()
+    with closing(engine), _managing(arguments) as managing:
+        serve(
+            engine,
+            host=arguments.host,
+            port=arguments.port,
+            ssl_certfile=arguments.ssl_certfile,
+            ssl_keyfile=arguments.ssl_keyfile,
+            ssl_self_signed=arguments.ssl_self_signed,
+            limits=_limits(arguments),
+            credentials=credentials,
+            show_text=arguments.log_transcripts,
+            managing=managing,
+            slim=arguments.slim,
+            reach=reach,
+            on_ready=ready,
+        )
     return ALL_ANSWERED
 
 
@@ -202,11 +199,8 @@ def _managing(arguments: argparse.Namespace) -> Iterator[Managing | None]:
     from models.jobs.page_workshop import PageWorkshop
     from ui.http.access.managing import Managing
 
-    workshop = PageWorkshop(roots=bundle_roots(), embedded=STARTER)
-    try:
+    with closing(PageWorkshop(roots=bundle_roots(), embedded=STARTER)) as workshop:
         yield Managing(workshop=workshop, everybody=arguments.manage_models)
-    finally:
-        workshop.close()
 
 
 def _list_bundles() -> int:
@@ -221,8 +215,8 @@ def _list_bundles() -> int:
 
 
 def _list_tracks(files: Sequence[str]) -> int:
-    decoder, failed = Decoder(), 0
-    try:
+    failed = 0
+    with closing(Decoder()) as decoder:
         for file in files:
             try:
                 with as_file(file) as path:
@@ -231,8 +225,6 @@ def _list_tracks(files: Sequence[str]) -> int:
                 failed += 1
                 found = _failure(file, error)
             _write(json.dumps({"file": printable(file), **found}, ensure_ascii=False) + "\n")
-    finally:
-        decoder.close()
     return SOME_FAILED if failed else ALL_ANSWERED
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 
 from engine.audio.read_options import CHANNELS
-from engine.option_fields import parse_fields
+from engine.option_fields import flat_fields, parse_fields
 from engine.options import DEFAULT_OPTIONS, TranscribeOptions
 from engine.subtitles.options import SubtitleOptions
-
-_SUBTITLES = SubtitleOptions()
 
 
 def positive(text: str) -> int:
@@ -34,24 +32,20 @@ def add_transcribe_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--track", type=positive, metavar="N", help="audio track, from 1 (default: the one that the file marks)")
     parser.add_argument("--itn", action=argparse.BooleanOptionalAction, default=True, help="inverse text normalization")
     parser.add_argument("--ban-emo-unknown", action="store_true", help="never answer EMO_UNKNOWN: take the likeliest emotion")
-    defaults = DEFAULT_OPTIONS.to_dict()
+    defaults = {**DEFAULT_OPTIONS.to_dict(), **flat_fields(SubtitleOptions())}
     for name, kind in (("speech_noise_threshold", float), ("max_end_silence_ms", int), ("max_segment_ms", int)):
-        flag = "--" + name.replace("_", "-")
-        parser.add_argument(flag, type=kind, default=defaults[name], help="VAD threshold (default: %(default)s)")
+        parser.add_argument(_flag(name), type=kind, default=defaults[name], help="VAD threshold (default: %(default)s)")
     group = parser.add_argument_group("subtitles (srt and vtt)")
-    group.add_argument(
-        "--max-line-width",
-        type=int,
-        default=_SUBTITLES.max_line_width,
-        metavar="COLUMNS",
-        help="longest line; a Chinese, Japanese or Korean character takes two columns (default: %(default)s)",
-    )
-    group.add_argument(
-        "--max-line-count", type=int, default=_SUBTITLES.max_line_count, metavar="LINES", help="lines at a time (default: %(default)s)"
-    )
-    group.add_argument(
-        "--min-cue-ms", type=int, default=_SUBTITLES.min_cue_ms, metavar="MS", help="shortest time on the screen (default: %(default)s)"
-    )
+    for name, unit, words in (
+        ("max_line_width", "COLUMNS", "longest line; a Chinese, Japanese or Korean character takes two columns"),
+        ("max_line_count", "LINES", "lines at a time"),
+        ("min_cue_ms", "MS", "shortest time on the screen"),
+    ):
+        group.add_argument(_flag(name), type=int, default=defaults[name], metavar=unit, help=f"{words} (default: %(default)s)")
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def chosen_options(arguments: argparse.Namespace) -> TranscribeOptions:

@@ -70,7 +70,7 @@ def http_api(context: PageContext) -> APIRouter:
                 asked = await lasting.enter_async_context(received(request, context.requests, limits=context.limits))
                 # In a thread: for a model that is not open the folders of all bundles are looked through.
                 precision = await run_in_threadpool(_precision, context, asked.model)
-                run = partial(_run, context, request, asked, replace(asked.options, precision=precision))
+                run = partial(_run, context, request, asked.path, replace(asked.options, precision=precision))
                 if asked.stream:
                     return TranscriptEvents(run, lasting.pop_all().aclose, headers=_ignored(asked))
                 return await run_in_threadpool(_answer, await run(None), asked)  # hours of words take their time to write
@@ -173,27 +173,21 @@ def _unknown_model(model: str, known: dict[str, dict[str, Any]]) -> ApiError:
     return ApiError(f"there is no model {model!r}; choose one of {', '.join(known)}", status=404, param="model", code="model_not_found")
 
 
-async def _run(
-    context: PageContext, request: Request, asked: TranscriptionRequest, options: TranscribeOptions, on_segment: OnSegment | None
-) -> Transcript:
-    """One request's run in its turn."""
-    work = partial(_transcribe, context, asked.path, options, on_segment)
+async def _run(context: PageContext, request: Request, path: Path, options: TranscribeOptions, on_segment: OnSegment | None) -> Transcript:
+    """One request's run in its turn: decode and recognize."""
+
+    def work(cancel_check: CancelCheck) -> Transcript:
+        transcript = context.engine.transcribe(
+            context.decoder.open(path, max_duration_s=context.limits.duration_s, cancel_check=cancel_check, read=options.read),
+            options,
+            file=path.name,
+            progress=lambda _fraction, _stage: cancel_check(),
+            on_segment=on_segment,
+        )
+        context.runs.record(transcript, source="api")
+        return transcript
+
     return await in_turn(context.slots, caller_of(request), hung_up(request), work)
-
-
-def _transcribe(
-    context: PageContext, path: Path, options: TranscribeOptions, on_segment: OnSegment | None, cancel_check: CancelCheck
-) -> Transcript:
-    """Decode and recognize; ``cancel_check`` is called between steps and may raise."""
-    transcript = context.engine.transcribe(
-        context.decoder.open(path, max_duration_s=context.limits.duration_s, cancel_check=cancel_check, read=options.read),
-        options,
-        file=path.name,
-        progress=lambda _fraction, _stage: cancel_check(),
-        on_segment=on_segment,
-    )
-    context.runs.record(transcript, source="api")
-    return transcript
 
 
 def _ignored(asked: TranscriptionRequest) -> dict[str, str]:

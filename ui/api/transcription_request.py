@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import AsyncIterator, Collection, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -82,7 +82,10 @@ async def received(request: Request, folder: Path, *, limits: Limits) -> AsyncIt
     try:
         upload = _checked_file(form)
         path = place / safe_name(upload.filename)
-        checked = _checked(form, path)
+        try:
+            checked = _checked(form, path)
+        except (OptionChoiceError, OptionRangeError) as error:
+            raise ApiError(str(error), param=error.values["name"]) from error
         await run_in_threadpool(_save, upload, path)
         await form.close()
         yield checked
@@ -109,20 +112,24 @@ def _checked(form: FormData, path: Path) -> TranscriptionRequest:
     asked = frozenset(_granularities(form))
     for value in asked:
         if value not in GRANULARITIES:
-            raise _unknown_value(GRANULARITY, value, GRANULARITIES)
+            raise OptionChoiceError(name=GRANULARITY, value=value, known=GRANULARITIES)
     if "word" in asked and response_format != "verbose_json":  # "segment" is what some clients send with every format
         raise ApiError(f"{GRANULARITY} needs response_format verbose_json, not {response_format}", param=GRANULARITY)
-    stream = _stream(form, response_format)
-    subtitles = _subtitles(form, response_format)
+    stream = flag("stream", _text(form, "stream") or False)
+    if stream and response_format not in STREAMED_FORMATS:
+        raise ApiError(f"stream needs response_format {' or '.join(STREAMED_FORMATS)}, not {response_format}", param="stream")
+    for name in SUBTITLE_FIELDS:
+        if form.get(name) and response_format not in SUBTITLE_FORMATS:
+            raise ApiError(f"{name} needs response_format {' or '.join(SUBTITLE_FORMATS)}, not {response_format}", param=name)
     return TranscriptionRequest(
         path=path,
         model=_text(form, "model") or None,
-        options=_options(form),
+        options=TranscribeOptions.parse({name: _text(form, name) or None for name in OPTION_FIELDS}),
         response_format=response_format,
         granularities=asked or frozenset(("segment",)),
         stream=stream,
         ignored=tuple(dict.fromkeys(name for name in form if _plain(name) not in _PLAIN_FIELDS)),
-        subtitles=subtitles,
+        subtitles=subtitle_options(form),
     )
 
 
@@ -145,45 +152,9 @@ def _text(form: FormData, name: str) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def _subtitles(form: FormData, response_format: str) -> SubtitleOptions:
-    """How the subtitles are cut; ApiError where there are none, or for what is no number in its range."""
-    for name in SUBTITLE_FIELDS:
-        if form.get(name) and response_format not in SUBTITLE_FORMATS:
-            raise ApiError(f"{name} needs response_format {' or '.join(SUBTITLE_FORMATS)}, not {response_format}", param=name)
-    with _blamed():
-        return subtitle_options(form)
-
-
-def _options(form: FormData) -> TranscribeOptions:
-    """How to transcribe; ApiError for a wrong flag or number, UnknownLanguageError and UnknownChannelError."""
-    with _blamed():
-        return TranscribeOptions.parse({name: _text(form, name) or None for name in OPTION_FIELDS})
-
-
-@contextmanager
-def _blamed() -> Iterator[None]:
-    """A value that an option does not take is an ApiError that names its field."""
-    try:
-        yield
-    except (OptionChoiceError, OptionRangeError) as error:
-        raise ApiError(str(error), param=error.values["name"]) from error
-
-
 def _one_of(form: FormData, name: str, known: tuple[str, ...], *, default: str) -> str:
     given = _text(form, name) or default
     value = given.lower().replace("-", "_")
     if value not in known:
-        raise _unknown_value(name, given, known)
+        raise OptionChoiceError(name=name, value=given, known=known)
     return value
-
-
-def _stream(form: FormData, response_format: str) -> bool:
-    with _blamed():
-        stream = flag("stream", _text(form, "stream") or False)
-    if stream and response_format not in STREAMED_FORMATS:
-        raise ApiError(f"stream needs response_format {' or '.join(STREAMED_FORMATS)}, not {response_format}", param="stream")
-    return stream
-
-
-def _unknown_value(name: str, value: str, known: Collection[str]) -> ApiError:
-    return ApiError(f"{name} is {value!r}; choose one of {', '.join(known)}", param=name)

@@ -2,6 +2,7 @@
 
 ``GET engine``: ``{"bundle": bundle.json, "precisions": […]}``, the first one for requests that name none. ``POST transcribe?options=…``
 with a recording as the body answers one :class:`Answer` a line: progress, segments, and at the end the transcript or an error.
+``options`` is a JSON object: those of :class:`TranscribeOptions`, the recording's name (``file``), and what the body is.
 A recording is a file as it is, or the samples of one that is decoded already: float32, little-endian, 16 kHz, mono, or with
 ``columns`` a channel each that are recognized apart.
 """
@@ -55,11 +56,6 @@ class Answer(msgspec.Struct, kw_only=True, omit_defaults=True):
 def error_line(error: Exception) -> str:
     """An error as the last line of an answer."""
     return Answer(error=SentError.of(error)).line()
-
-
-def request_values(options: TranscribeOptions, *, file: str, about: Mapping[str, Any]) -> dict[str, Any]:
-    """What the query of a request holds: the options, the recording's name, and what must be known of the body."""
-    return {**options.to_dict(), "file": file, **about}
 
 
 @dataclass(frozen=True, kw_only=True)
