@@ -31,12 +31,12 @@ from engine.pipeline import Engine
 from engine.runtime.session import DEVICES
 from engine.runtime.session_pool import Precision
 from engine.speech_engine import SpeechEngine
+from ui.command_line import add_serve_options
 
 if TYPE_CHECKING:
     from ui.http.access.managing import Managing
     from ui.limits import Limits
 
-DEFAULT_HOST, DEFAULT_PORT, HIGHEST_PORT = "127.0.0.1", 7860, 65_535
 #: Options whose value may be the name of a command.
 VALUED = ("--bundle", "--precision", "--host", "--auth", "--api-keys", "--engine")
 #: Runs that the page and the API have on a cluster at the same time.
@@ -60,35 +60,12 @@ def _engine_options() -> argparse.ArgumentParser:
     return options
 
 
-def _port(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= HIGHEST_PORT:
-        raise argparse.ArgumentTypeError(f"{value} is not a port; ports go from 0 (any free one) to 65535")
-    return value
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="app.py", description="Speech recognition with tags, in FP32 and INT8.")
     commands = parser.add_subparsers(dest="command", required=True)
     shared = _engine_options()
     serve = commands.add_parser("serve", parents=[shared], help="serve the page (what happens without a command)")
-    serve.add_argument("--host", default=DEFAULT_HOST, help="address to listen on (default: %(default)s, this machine alone)")
-    serve.add_argument("--port", type=_port, default=DEFAULT_PORT, help="port to listen on (default: %(default)s)")
-    serve.add_argument(
-        "--slim",
-        action="store_true",
-        help="the smallest page: one WAV file at a time; no microphone, no comparison, no models tab, no API",
-    )
-    serve.add_argument(
-        "--manage-models",
-        action=argparse.BooleanOptionalAction,
-        help="let every visitor of the page switch, download, import and quantize models, or nobody (default: people on this machine, "
-        "where --host is this machine alone)",
-    )
-    serve.add_argument("--ssl-certfile", type=Path, help="certificate for HTTPS; browsers allow the microphone elsewhere only with it")
-    serve.add_argument("--ssl-keyfile", type=Path, help="the certificate's key")
-    serve.add_argument("--ssl-self-signed", action="store_true", help="HTTPS with a certificate that is made here; the browser warns once")
-    _add_doors(serve)
+    add_serve_options(serve)
     transcribe = commands.add_parser("transcribe", parents=[shared], help="transcribe files to stdout or into a folder")
     transcribe.add_argument("files", nargs="+", metavar="FILE", help="audio or video files, or - for standard input")
     transcribe.add_argument("--format", default="json", metavar="|".join(FORMATS), help="output (default: %(default)s, an object a line)")
@@ -101,30 +78,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands.add_parser("bundles", help="list the installed bundles")
     return parser
-
-
-def _add_doors(serve: argparse.ArgumentParser) -> None:
-    """Who may come in, how much they may bring, and what is written down of it."""
-    serve.add_argument(
-        "--auth", type=Path, metavar="FILE", help="ask for a name and a password: lines NAME:PASSWORD (or the variable LIGHTVOICE_AUTH)"
-    )
-    serve.add_argument(
-        "--api-keys", type=Path, metavar="FILE", help="ask for a key on /v1: one a line (or the variable LIGHTVOICE_API_KEYS)"
-    )
-    serve.add_argument(
-        "--root-path", metavar="PATH", help="path below which a proxy shows the page, such as /asr (or its X-Forwarded-Prefix says so)"
-    )
-    serve.add_argument(
-        "--allow-origin",
-        action="append",
-        default=[],
-        metavar="ORIGIN",
-        help="let this site's pages use /v1 (CORS), such as https://app.example, or * for every site; repeatable (default: none)",
-    )
-    serve.add_argument("--max-upload-mb", type=positive, default=500, metavar="MB", help="largest upload (default: %(default)s)")
-    serve.add_argument("--max-duration-s", type=positive, default=14_400, metavar="S", help="longest recording (default: %(default)s)")
-    serve.add_argument("--log-json", action="store_true", help="write the log as JSON, an object a line")
-    serve.add_argument("--log-transcripts", action="store_true", help="write recognized text into the log, which otherwise holds none")
 
 
 def _with_command(arguments: Sequence[str]) -> list[str]:

@@ -29,10 +29,10 @@ from engine.audio.sandbox.decoder import Decoder
 from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 from engine.bundle import Bundle
 from engine.cluster.archive.archive import transcribe_archive
-from engine.cluster.archive.listener import Listener
 from engine.cluster.archive.ray_workers import RayWorkers, start_ray
 from engine.cluster.archive.results import Done, Results
 from engine.cluster.archive.source import read_sources
+from engine.cluster.archive.speech_finder import SpeechFinder
 from engine.cluster.job import BundleIdentity, Job, installed
 from engine.cluster.storage import Folder
 from engine.options import TranscribeOptions
@@ -99,7 +99,7 @@ def writing_s(transcripts: dict[str, Transcript], folder: Path, job: Job) -> flo
     return time.process_time() - began
 
 
-class _StampedListener(Listener):
+class _StampedFinder(SpeechFinder):
     """Leaves the time at which it was ready to work, as the name of a file."""
 
     def __init__(self, *arguments: Any) -> None:
@@ -122,7 +122,7 @@ def run_cluster(archive: Path, output: Path, bundle: str, precision: str, worker
         start_ray(None, workers=workers)
         started_s, cpu_s = time.time(), time.process_time()
         report = transcribe_archive(
-            read_sources([str(archive)]), job, Folder(str(output)), RayWorkers(workers=workers, listener=_StampedListener)
+            read_sources([str(archive)]), job, Folder(str(output)), RayWorkers(workers=workers, finder=_StampedFinder)
         )
         ended_s = time.time()
         ready_s = min(float(path.name) for path in Path(stamps).iterdir())
@@ -165,7 +165,7 @@ def measure(data: Path, *, hours: float, bundle: str, precision: str, workers: S
             "segments": segments,
             "audio_s": audio_s,
             "lengths_s": [transcript.duration_s for transcript in here.values()],
-            "hearing_share": 1 - sum(one.timing.asr_s for one in here.values()) / sum(one.timing.total_s for one in here.values()),
+            "preparing_share": 1 - sum(one.timing.asr_s for one in here.values()) / sum(one.timing.total_s for one in here.values()),
             "one_machine_s": here_s,
             "one_machine_speed": audio_s / here_s,
             "writing_s_an_hour": writing_s(here, Path(temporary) / "written", _job(bundle, precision)) / (audio_s / 3600),

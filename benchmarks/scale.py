@@ -36,7 +36,7 @@ class Costs:
     """What one worker (a core) takes, in seconds for each second of audio where the name says nothing else."""
 
     #: Decoding, features and VAD: done for a recording as a whole.
-    hearing: float
+    preparing: float
     #: Recognition: done for each piece.
     recognizing: float
     #: Opening the models in a new worker, after its process has started.
@@ -50,8 +50,8 @@ class Costs:
 #: SenseVoice-Small at full size, from models/README.md (2026-11-21, 2 cores of an AMD EPYC with AVX512-VNNI, no AMX): CPU seconds for
 #: each second of audio over the whole path, of which features and VAD take 0.0033 (facts of the real FSMN-VAD, one thread); cold start.
 FULL_SIZE = {
-    "fp32": Costs(hearing=0.0033, recognizing=0.0519 - 0.0033, start_s=2.04),
-    "int8": Costs(hearing=0.0033, recognizing=0.0246 - 0.0033, start_s=1.05),
+    "fp32": Costs(preparing=0.0033, recognizing=0.0519 - 0.0033, start_s=2.04),
+    "int8": Costs(preparing=0.0033, recognizing=0.0246 - 0.0033, start_s=1.05),
 }
 
 
@@ -125,7 +125,7 @@ def simulate(lengths_s: Sequence[float], cluster: Cluster, costs: Costs) -> Outc
             number, length_s = waiting.popleft()
             size_mb = length_s * cluster.bytes_a_second / 1e6
             fetched_s = max(networks[node].take(free_s, size_mb / cluster.node_mb_s), store.take(free_s, size_mb / cluster.store_mb_s))
-            work_s = costs.hearing * length_s
+            work_s = costs.preparing * length_s
             end_s = fetched_s + work_s
             count = max(1, round(length_s / costs.piece_s))
             for _ in range(count):
@@ -162,7 +162,7 @@ def waiting_s(
     ``load`` is the share of the cores' time that is asked for. One queue for all replicas, as Serve's front keeps it.
     """
     source, now_s = random.Random(seed), 0.0  # noqa: S311 - likewise
-    rtf, free = costs.hearing + costs.recognizing, [0.0] * cores
+    rtf, free = costs.preparing + costs.recognizing, [0.0] * cores
     heapq.heapify(free)
     between_s = rtf * length_s * 1.25 / (load * cores)  # 1.25: the mean of lengths between a half and two
     waits = []
@@ -188,7 +188,7 @@ class Prices:
 def dollars_for_1000_hours(costs: Costs, cluster: Cluster, prices: Prices, *, busy: float, mean_s: float = 360.0) -> float:
     """Cores, requests and traffic of 1 000 hours of audio where the cores are busy for this share of the time that is paid."""
     audio_s = 1_000 * 3600.0
-    core_hours = (costs.hearing + costs.recognizing) * audio_s / 3600 / busy
+    core_hours = (costs.preparing + costs.recognizing) * audio_s / 3600 / busy
     moved_gb = audio_s * cluster.bytes_a_second / 1e9
     return core_hours * prices.core_hour + audio_s / mean_s * prices.read_request + moved_gb * prices.moved_gb
 
@@ -198,10 +198,10 @@ def check(figures: dict[str, Any]) -> list[dict[str, Any]]:
     audio_s, lengths_s = figures["audio_s"], figures["lengths_s"]
     rtf = figures["one_machine_s"] / audio_s
     single = next(run for run in figures["runs"] if run["workers"] == 1)
-    hearing = rtf * figures["hearing_share"]
+    preparing = rtf * figures["preparing_share"]
     costs = Costs(
-        hearing=hearing,
-        recognizing=rtf - hearing,
+        preparing=preparing,
+        recognizing=rtf - preparing,
         start_s=0.0,  # working_s begins when the first worker is ready
         driver_row_s=0.0,
         driver_hour_s=single["driver_cpu_s"] / (audio_s / 3600),
@@ -234,7 +234,7 @@ def _archive_table() -> str:
         for nodes in (1, 4, 16, 32, 64, 128):
             cluster = Cluster(nodes=nodes, cores=16)
             # An hour's work of the cluster, so that start and tail weigh as they do in a job of that length.
-            hours = nodes * 16 / (costs.hearing + costs.recognizing)
+            hours = nodes * 16 / (costs.preparing + costs.recognizing)
             outcome = simulate(recordings(hours), cluster, costs)
             a_day = outcome.speed * 24
             rows.append(
@@ -246,7 +246,7 @@ def _archive_table() -> str:
 def _limit_table() -> str:
     """A million hours a day in INT8, and what happens where one thing is scarcer."""
     costs = FULL_SIZE["int8"]
-    nodes = math.ceil(HOURS_A_DAY * 3600 / DAY_S * (costs.hearing + costs.recognizing) / 16 * 1.08)
+    nodes = math.ceil(HOURS_A_DAY * 3600 / DAY_S * (costs.preparing + costs.recognizing) / 16 * 1.08)
     usual = Cluster(nodes=nodes, cores=16, jobs=16)
     cases = {
         "16 jobs, 10 GB/s of storage, 1 GB/s a node": (usual, costs),
@@ -276,7 +276,7 @@ def _queue_table() -> str:
 def _price_table(prices: Prices) -> str:
     rows = []
     for precision, costs in FULL_SIZE.items():
-        rtf = costs.hearing + costs.recognizing
+        rtf = costs.preparing + costs.recognizing
         dollars = [dollars_for_1000_hours(costs, Cluster(nodes=1, cores=16), prices, busy=busy) for busy in (0.95, 0.7, 0.4)]
         cores = HOURS_A_DAY * 3600 * rtf / DAY_S
         rows.append((precision.upper(), f"{1000 * rtf:.1f}", *(f"{one:.2f}" for one in dollars), f"{cores:,.0f}"))

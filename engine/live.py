@@ -21,7 +21,7 @@ from engine.runtime.bundle_slot import OpenBundle
 from engine.speech.detector import SpeechDetector
 from engine.speech.frame_stream import NewFrames
 from engine.speech.span_recognizer import SpanRecognizer
-from engine.speech.speech_stream import SpeechStream, Spoken
+from engine.speech.speech_stream import SpanFrames, SpeechStream
 from engine.transcript import Segment, Timing
 
 PARTIAL_EVERY_MS = 600
@@ -176,13 +176,13 @@ class LiveStream:
         if not self.speaking or self._ended > ended:
             self.close()
 
-    def _spoken(self, new: NewFrames, leased: _Leased) -> list[Spoken]:
+    def _spoken(self, new: NewFrames, leased: _Leased) -> list[SpanFrames]:
         started_s = self._clock_s()
         spoken = self._speech.add(new, leased.detector)
         self._vad_s += self._clock_s() - started_s
         return spoken
 
-    def _recognized(self, ended: list[Spoken], leased: _Leased) -> list[Final]:
+    def _recognized(self, ended: list[SpanFrames], leased: _Leased) -> list[Final]:
         finals = []
         for spoken in ended:
             segment = self._timed(spoken, leased)
@@ -193,14 +193,14 @@ class LiveStream:
             self._ended += 1
         return finals
 
-    def _is_partial_due(self, running: Spoken) -> bool:
+    def _is_partial_due(self, running: SpanFrames) -> bool:
         length_ms = running.span.end_ms - running.span.start_ms
         waited_ms = running.span.end_ms - max(self._tried_at_ms, running.span.start_ms)
         cost_ms = self._rtf * length_ms
         late = self._clock.since_s(running.span.end_ms / 1000) > LATE_S
         return waited_ms >= max(PARTIAL_EVERY_MS, cost_ms / PARTIAL_SHARE) and not late
 
-    def _try(self, running: Spoken, leased: _Leased) -> None:
+    def _try(self, running: SpanFrames, leased: _Leased) -> None:
         self._tried_at_ms = running.span.end_ms
         segment = self._timed(running, leased)
         if segment is not None and segment.text:
@@ -213,7 +213,7 @@ class LiveStream:
                 delay_s=self._clock.since_s(span.end_ms / 1000),
             )
 
-    def _timed(self, spoken: Spoken, leased: _Leased) -> Segment | None:
+    def _timed(self, spoken: SpanFrames, leased: _Leased) -> Segment | None:
         started_s = self._clock_s()
         segment = leased.recognizer.segment(spoken.span, spoken.frames)
         length_s = (spoken.span.end_ms - spoken.span.start_ms) / 1000

@@ -20,7 +20,7 @@ from engine.runtime.session_pool import SessionSet
 from engine.speech.channel_speech import ChannelSpeech, StageClock, channels_of, samples_of
 from engine.speech.parts import Parts
 from engine.speech.span_recognizer import SpanRecognizer
-from engine.speech.speech_stream import Spoken
+from engine.speech.speech_stream import SpanFrames
 from engine.transcript import Segment
 
 Floats = NDArray[np.float32]
@@ -58,7 +58,7 @@ class RecordingRun:
         self._clock = StageClock()
         self._channels: list[ChannelSpeech] = []
         self._fraction = 0.0
-        self._waiting: list[tuple[ChannelSpeech, Spoken]] = []
+        self._waiting: list[tuple[ChannelSpeech, SpanFrames]] = []
         self._began = False
         #: Recognized, but another channel may still bring something that was said before.
         self._held: list[Segment] = []
@@ -114,7 +114,7 @@ class RecordingRun:
             self._fraction = max(self._fraction, min(at_ms / expected_ms, 1.0))
         self._progress(self._fraction, stage)
 
-    def _recognize(self, channel: ChannelSpeech, spoken: list[Spoken], expected_ms: int | None, *, last: bool = False) -> None:
+    def _recognize(self, channel: ChannelSpeech, spoken: list[SpanFrames], expected_ms: int | None, *, last: bool = False) -> None:
         """Recognize what was spoken; where batches pay, spans wait for others, but the first ones and the last."""
         new = [(channel, one) for one in spoken]
         if not self._spans.batches:
@@ -129,7 +129,7 @@ class RecordingRun:
                 self._hold(waiting, expected_ms)
         self._release(self._earliest_ms())
 
-    def _hold(self, spoken: list[tuple[ChannelSpeech, Spoken]], expected_ms: int | None) -> None:
+    def _hold(self, spoken: list[tuple[ChannelSpeech, SpanFrames]], expected_ms: int | None) -> None:
         self._step(spoken[0][1].span.start_ms, expected_ms, "asr")
         with self._clock.stage("asr"):
             segments = self._spans.segments([one.span for _, one in spoken], [one.frames for _, one in spoken])

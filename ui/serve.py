@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 from engine.audio.sandbox.decoder import DecodeLimits, Decoder
 from engine.errors import OptionError
 from engine.files.claimed_folder import claimed_folder
+from ui.command_line import DEFAULT_HOST, DEFAULT_PORT
 from ui.http.access.credentials import AUTH_VARIABLE, Credentials
 from ui.http.callers import is_loopback
 from ui.http.lean_gradio import without_stubs
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-DEFAULT_HOST = "127.0.0.1"
-DEFAULT_PORT = 7860
 #: Once nothing runs any more, answers that are on their way get this long, and streams to open pages end.
 GRACEFUL_STOP_S = 3
 #: Longer than clients keep an idle connection for its next request. With uvicorn's 5 s, which are httpx's as well, one request of 2 500

@@ -26,7 +26,7 @@ STACKING_FRAMES = 16
 
 
 @dataclass(frozen=True)
-class Spoken:
+class SpanFrames:
     """A span and the fbank (T, 80) of the frames that lie in it."""
 
     span: SpeechSpan
@@ -57,28 +57,28 @@ class SpeechStream:
         return self._base * FRAME_MS
 
     @property
-    def running(self) -> Spoken | None:
+    def running(self) -> SpanFrames | None:
         """The span that is open, as far as it has come; None in silence."""
         first = self._endpoints.open_from
         if first is None:
             return None
         frames = self._frames[first - self._base :]
-        return Spoken(SpeechSpan(first * FRAME_MS, (first + len(frames)) * FRAME_MS), frames)
+        return SpanFrames(SpeechSpan(first * FRAME_MS, (first + len(frames)) * FRAME_MS), frames)
 
-    def add(self, new: NewFrames, detector: SpeechDetector) -> list[Spoken]:
+    def add(self, new: NewFrames, detector: SpeechDetector) -> list[SpanFrames]:
         """Take frames; the spans that they brought to an end."""
         self._frames = np.concatenate([self._frames, new.fbank])
         self._decibels = np.concatenate([self._decibels, new.decibels])
         return self._advance(detector, last_ms=None)
 
-    def finish(self, detector: SpeechDetector, *, duration_ms: int) -> list[Spoken]:
+    def finish(self, detector: SpeechDetector, *, duration_ms: int) -> list[SpanFrames]:
         """The stream is over after ``duration_ms``: the spans that were still undecided.
 
         One that is open at the last frame lasts to the end: the up to 25 ms behind the last whole frame belong to it.
         """
         return self._advance(detector, last_ms=duration_ms)
 
-    def _advance(self, detector: SpeechDetector, *, last_ms: int | None) -> list[Spoken]:
+    def _advance(self, detector: SpeechDetector, *, last_ms: int | None) -> list[SpanFrames]:
         silence = self._score(detector, last=last_ms is not None)
         decibels, self._decibels = self._decibels[: len(silence)], self._decibels[len(silence) :]
         ended = [self._spoken(span, last_ms) for span in self._endpoints.add(silence, decibels, last=last_ms is not None)]
@@ -98,7 +98,7 @@ class SpeechStream:
             self._on_scored(silence)
         return silence
 
-    def _spoken(self, span: FrameSpan, last_ms: int | None) -> Spoken:
+    def _spoken(self, span: FrameSpan, last_ms: int | None) -> SpanFrames:
         end_ms = last_ms if last_ms is not None and span.last + 1 >= self._scored else (span.last + 1) * FRAME_MS
         return _cut_out(SpeechSpan(span.first * FRAME_MS, end_ms), self._frames, self._base)
 
@@ -123,10 +123,10 @@ def spans_in(new: NewFrames, detector: SpeechDetector, options: VadOptions, *, d
     return tuple(spoken.span for spoken in speech.add(new, detector) + speech.finish(detector, duration_ms=duration_ms))
 
 
-def _cut_out(span: SpeechSpan, frames: Floats, base: int) -> Spoken:
+def _cut_out(span: SpeechSpan, frames: Floats, base: int) -> SpanFrames:
     """A span with its own frames out of those from number ``base`` on."""
     own = frames_of(span)
-    return Spoken(span, frames[own.start - base : max(own.stop - base, 0)].copy())
+    return SpanFrames(span, frames[own.start - base : max(own.stop - base, 0)].copy())
 
 
 class EqualPieces:
@@ -143,7 +143,7 @@ class EqualPieces:
         """The next piece begins here."""
         return self._start_ms
 
-    def add(self, new: NewFrames, detector: SpeechDetector) -> list[Spoken]:
+    def add(self, new: NewFrames, detector: SpeechDetector) -> list[SpanFrames]:
         """Take frames; the pieces that are whole with them."""
         del detector
         self._frames = np.concatenate([self._frames, new.fbank])
@@ -153,7 +153,7 @@ class EqualPieces:
             pieces.append(self._cut(self._start_ms + self._length_ms))
         return pieces
 
-    def finish(self, detector: SpeechDetector, *, duration_ms: int) -> list[Spoken]:
+    def finish(self, detector: SpeechDetector, *, duration_ms: int) -> list[SpanFrames]:
         """The stream is over after ``duration_ms``: what is left of it."""
         del detector
         pieces = []
@@ -164,7 +164,7 @@ class EqualPieces:
     def _span(self, end_ms: int) -> SpeechSpan:
         return SpeechSpan(self._start_ms, end_ms)
 
-    def _cut(self, end_ms: int) -> Spoken:
+    def _cut(self, end_ms: int) -> SpanFrames:
         spoken = _cut_out(self._span(end_ms), self._frames, self._base)
         self._start_ms = end_ms
         gone = min(end_ms // FRAME_MS - self._base, len(self._frames))

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 from engine.cluster.archive.joining import Joiner
 from engine.cluster.archive.nodes import Node
-from engine.cluster.archive.notes import Failed, Heard, Known, Recognized, Row, Undone
+from engine.cluster.archive.notes import Failed, Known, Recognized, Row, SearchedRecording, Undone
 from engine.cluster.archive.pieces import by_size
-from engine.cluster.archive.progress import Progress, Reading
+from engine.cluster.archive.progress import JobProgress, ProgressMeter
 from engine.cluster.archive.report import Report, recordings_left
 from engine.cluster.archive.results import Results
 from engine.cluster.archive.source import Refused, Sources
@@ -54,16 +54,16 @@ def transcribe_archive(
     *,
     formats: Sequence[str] = (),
     subtitles: SubtitleOptions | None = None,
-    tell: Callable[[Reading], None] = lambda _: None,
+    on_progress: Callable[[JobProgress], None] = lambda _: None,
 ) -> Report:
     """Transcribe every recording into the folder; what an earlier run has left there is not done again.
 
-    ``tell`` hears of the progress every five seconds and at the end. Raises WorkerBundleError where no machine holds the job's
+    ``on_progress`` is called every five seconds and at the end. Raises WorkerBundleError where no machine holds the job's
     bundle, and SourceError where the folder cannot be written. Whatever else fails is a line of the report, which lies in the
     folder as well.
     """
     report, results = Report(job=job, sources=sources), Results(folder, job)
-    progress = Progress([recording.size_bytes for recording in sources.recordings])
+    progress = ProgressMeter([recording.size_bytes for recording in sources.recordings])
     account = _Account(report, results, progress, Joiner(job))
     told_s = time.monotonic()
     for number in range(ROUNDS):
@@ -79,10 +79,10 @@ def transcribe_archive(
             account.take(row)
             if time.monotonic() - told_s >= REPORT_EVERY_S:
                 told_s = time.monotonic()
-                tell(progress.reading())
+                on_progress(progress.reading())
     account.give_up()
     report.reading = progress.reading()
-    tell(report.reading)
+    on_progress(report.reading)
     results.write_all(report.finished(), formats=formats, subtitles=subtitles)
     results.write_report(report.to_dict())
     return report
@@ -100,7 +100,7 @@ def _groups(sources: Sources, positions: Sequence[int], *, least: int) -> list[d
 class _Account:
     """Takes the rows as they come, keeps what is complete, and writes down what became of each recording."""
 
-    def __init__(self, report: Report, results: Results, progress: Progress, joiner: Joiner) -> None:
+    def __init__(self, report: Report, results: Results, progress: ProgressMeter, joiner: Joiner) -> None:
         self._report, self._results, self._progress, self._joiner = report, results, progress, joiner
         self._contents: dict[str, float] = {}
         self._holders: dict[str, set[int]] = {}
@@ -121,16 +121,16 @@ class _Account:
             case Known():
                 self._report.known.add(position)
                 self._finish(position, note.sha256, audio_s=0.0, worked=False)
-            case Heard() | Recognized():
+            case SearchedRecording() | Recognized():
                 self._join(position, note)
             case _:
                 raise TypeError(f"a row says {note!r}, which is no result")
 
-    def _join(self, position: int, note: Heard | Recognized) -> None:
-        heard = note if isinstance(note, Heard) else note.heard
-        sha256 = heard.sha256
+    def _join(self, position: int, note: SearchedRecording | Recognized) -> None:
+        recording = note if isinstance(note, SearchedRecording) else note.recording
+        sha256 = recording.sha256
         if sha256 in self._contents:  # another recording of the same content came first
-            self._finish(position, sha256, audio_s=heard.duration_s, worked=True)
+            self._finish(position, sha256, audio_s=recording.duration_s, worked=True)
             return
         self._holders.setdefault(sha256, set()).add(position)
         transcript = self._joiner.add(note)

@@ -14,7 +14,7 @@ from engine.transcript import Segment
 from engine.wire import decoded, encoded
 
 
-class Heard(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class SearchedRecording(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A recording after decoding and VAD: its content, its length, and how many pieces of speech it was cut into."""
 
     sha256: str
@@ -32,7 +32,7 @@ class PieceOf(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     The channel is None where the channels are mixed.
     """
 
-    heard: Heard
+    recording: SearchedRecording
     number: int
     spans_ms: tuple[tuple[int, int], ...]
     channel: int | None = None
@@ -41,7 +41,7 @@ class PieceOf(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class Recognized(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """One piece of a recording with its text."""
 
-    heard: Heard
+    recording: SearchedRecording
     number: int
     segments: tuple[Segment, ...]
     asr_s: float
@@ -67,7 +67,7 @@ class Undone(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     message: str
 
 
-Note = Heard | PieceOf | Recognized | Known | Failed | Undone
+Note = SearchedRecording | PieceOf | Recognized | Known | Failed | Undone
 
 
 def failed(error: Exception) -> Failed:

@@ -55,4 +55,4 @@ def _recognized(recognizer: SpanRecognizer, piece: PieceOf, content: bytes) -> R
         first = stop
         if segment is not None:
             segments.append(replace(segment, channel=piece.channel))
-    return Recognized(heard=piece.heard, number=piece.number, segments=tuple(segments), asr_s=time.perf_counter() - began)
+    return Recognized(recording=piece.recording, number=piece.number, segments=tuple(segments), asr_s=time.perf_counter() - began)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.speech.speech_stream import Spoken
+from engine.speech.speech_stream import SpanFrames
 
 
-def cut_at_silences(spoken: Sequence[Spoken], *, piece_s: float) -> list[tuple[Spoken, ...]]:
+def cut_at_silences(spoken: Sequence[SpanFrames], *, piece_s: float) -> list[tuple[SpanFrames, ...]]:
     """Runs of spans with about ``piece_s`` seconds of speech each; a span is never divided, and none is left out.
 
     The runs have about equal speech, so that the job does not wait for a short last one.
     """
     total_ms = sum(one.span.duration_ms for one in spoken)
     count = max(1, round(total_ms / (piece_s * 1000)))
-    runs: list[list[Spoken]] = [[]]
+    runs: list[list[SpanFrames]] = [[]]
     passed_ms = 0
     for one in spoken:
         if runs[-1] and passed_ms >= len(runs) * total_ms / count:

@@ -13,7 +13,7 @@ import soundfile
 from engine.audio.reading.reading_warnings import MESSAGES, ReadingWarning, WarningType, received_warnings
 from engine.audio.sandbox.decoder import Decoder
 from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
-from engine.cluster.archive.notes import Heard, PieceOf, Row
+from engine.cluster.archive.notes import PieceOf, Row, SearchedRecording
 from engine.cluster.serve.protocol import received
 from engine.pipeline import Engine
 from engine.transcript import Transcript
@@ -90,8 +90,8 @@ def test_no_text_of_a_worker_is_passed_on() -> None:
 def test_they_travel_between_machines(engine: Engine, cut_wav: Path) -> None:
     transcript = engine.transcribe(load_audio(cut_wav))
     assert decoded(encoded(transcript), Transcript).warnings == transcript.warnings
-    heard = Heard(sha256="00", duration_s=1.0, pieces=1, warnings=(EARLY,))
-    for note in (heard, PieceOf(heard=heard, number=0, spans_ms=((0, 10),))):
+    recording = SearchedRecording(sha256="00", duration_s=1.0, pieces=1, warnings=(EARLY,))
+    for note in (recording, PieceOf(recording=recording, number=0, spans_ms=((0, 10),))):
         row = Row(file=0, note=note)
         assert Row.of(row.to_dict()) == row
     sent = {"file": "a.wav", "samples": True, "decode_s": 0.1, "warnings": [EARLY.to_dict()]}

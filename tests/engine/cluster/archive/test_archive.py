@@ -13,10 +13,10 @@ import soundfile
 
 from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 from engine.cluster.archive.archive import ROUNDS, transcribe_archive
-from engine.cluster.archive.listener import Listener
 from engine.cluster.archive.notes import Failed, Recognized, Row, Undone
 from engine.cluster.archive.results import file_name
 from engine.cluster.archive.source import read_sources
+from engine.cluster.archive.speech_finder import SpeechFinder
 from engine.cluster.job import BundleIdentity
 from engine.cluster.storage import Folder
 from engine.errors import WorkerBundleError
@@ -141,7 +141,7 @@ def test_an_error_that_nobody_thought_of_is_one_recordings_own(archive, job, tmp
     def explode(_decoder, path):
         raise MemoryError("9 GB") if "talk" in str(path) else ZeroDivisionError
 
-    monkeypatch.setattr("engine.cluster.archive.listener.Decoder.load", explode)
+    monkeypatch.setattr("engine.cluster.archive.speech_finder.Decoder.open", explode)
     report = run(archive / "long", job, tmp_path)
     assert [(refused.error, refused.message) for refused in report.refused] == [("MemoryError", "9 GB")]
 
@@ -175,7 +175,7 @@ def test_work_that_a_faulty_worker_hands_back_is_done_by_another(archive, job, e
 
 def test_a_worker_with_another_version_of_the_bundle_hands_its_work_back(archive, job):
     other = replace(job, identity=BundleIdentity(name="starter", version="0.1.0", sha256="0" * 64))
-    [batch] = Listener(other, frozenset())({"files": [[0]], "urls": [[f"{archive}/digits-en.wav"]]})
+    [batch] = SpeechFinder(other, frozenset())({"files": [[0]], "urls": [[f"{archive}/digits-en.wav"]]})
     note = Row.of({name: values[0] for name, values in batch.items()}).note
     assert isinstance(note, Undone)
     assert "0.1.0" in note.message and job.identity.version in note.message
@@ -188,7 +188,7 @@ def test_no_machine_with_the_bundle_is_an_error_before_anything_is_done(archive,
 
 
 def test_failed_says_what_kind_of_error_it_was(archive, job):
-    [batch] = Listener(job, frozenset())({"files": [[3]], "urls": [["nowhere://bucket/a.wav"]]})
+    [batch] = SpeechFinder(job, frozenset())({"files": [[3]], "urls": [["nowhere://bucket/a.wav"]]})
     row = Row.of({name: values[0] for name, values in batch.items()})
     assert row.file == 3
     assert isinstance(row.note, Failed) and row.note.error == "SourceError"

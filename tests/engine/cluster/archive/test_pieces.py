@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from engine.cluster.archive.pieces import by_size, cut_at_silences
 from engine.speech.endpointing import SpeechSpan
-from engine.speech.speech_stream import Spoken
+from engine.speech.speech_stream import SpanFrames
 
 NO_FRAMES = np.zeros((0, 80), np.float32)
 
 
-def spans_of(lengths_ms: list[int]) -> list[Spoken]:
+def spans_of(lengths_ms: list[int]) -> list[SpanFrames]:
     spans, now = [], 0
     for length in lengths_ms:
-        spans.append(Spoken(SpeechSpan(now, now + length), NO_FRAMES))
+        spans.append(SpanFrames(SpeechSpan(now, now + length), NO_FRAMES))
         now += length + 500
     return spans
 

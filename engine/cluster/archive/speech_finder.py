@@ -13,20 +13,20 @@ import numpy as np
 
 from engine.audio.sandbox.decoder import DecodeLimits, Decoder
 from engine.audio.waveform import AudioStream
-from engine.cluster.archive.notes import Heard, Known, PieceOf, Row, Undone, failed
+from engine.cluster.archive.notes import Known, PieceOf, Row, SearchedRecording, Undone, failed
 from engine.cluster.archive.opened_bundle import OpenModels, open_models
 from engine.cluster.archive.pieces import cut_at_silences
 from engine.cluster.job import Job
 from engine.cluster.storage import fetched
 from engine.speech.channel_speech import ChannelSpeech, StageClock, channels_of, samples_of
 from engine.speech.detector import SpeechDetector
-from engine.speech.speech_stream import Spoken
+from engine.speech.speech_stream import SpanFrames
 
 #: Ray gives its workers way to everything else on a machine: what hangs for eight seconds there may only be waiting.
 DECODER_STALL_S = 60.0
 
 
-class Listener:
+class SpeechFinder:
     """An actor of the first stage; holds the VAD session. ``known`` are the contents whose results an earlier run has left."""
 
     def __init__(self, job: Job, known: frozenset[str]) -> None:
@@ -57,35 +57,35 @@ class Listener:
             if content.sha256 in self._known:
                 yield Row(file=file, note=Known(sha256=content.sha256))
                 return
-            recording = self._decoder.open(content.path, read=self._job.options.read)
-            channels = channels_of(recording, self._job.options)
-            spoken = _spoken(recording, channels, detector, clock)
+            stream = self._decoder.open(content.path, read=self._job.options.read)
+            channels = channels_of(stream, self._job.options)
+            spoken = _spoken(stream, channels, detector, clock)
         pieces = [
             (channel, piece)
             for channel, own in zip(channels, spoken, strict=True)
             for piece in cut_at_silences(own, piece_s=self._job.piece_s)
         ]
-        heard = Heard(
+        recording = SearchedRecording(
             sha256=content.sha256,
-            duration_s=recording.duration_s,
+            duration_s=stream.duration_s,
             pieces=len(pieces),
-            decode_s=recording.decode_s,
+            decode_s=stream.decode_s,
             features_s=clock.spent_s["features"],
             vad_s=clock.spent_s["vad"],
-            warnings=recording.warnings,
+            warnings=stream.warnings,
         )
         if not pieces:
-            yield Row(file=file, note=heard)
+            yield Row(file=file, note=recording)
         for number, (channel, piece) in enumerate(pieces):
             spans_ms = tuple((one.span.start_ms, one.span.end_ms) for one in piece)
-            note = PieceOf(heard=heard, number=number, spans_ms=spans_ms, channel=channel.number)
+            note = PieceOf(recording=recording, number=number, spans_ms=spans_ms, channel=channel.number)
             yield Row(file=file, note=note, frames=np.concatenate([one.frames for one in piece]).tobytes())
 
 
-def _spoken(recording: AudioStream, channels: Sequence[ChannelSpeech], detector: SpeechDetector, clock: StageClock) -> list[list[Spoken]]:
+def _spoken(stream: AudioStream, channels: Sequence[ChannelSpeech], detector: SpeechDetector, clock: StageClock) -> list[list[SpanFrames]]:
     """Read a recording to its end: the spans of each channel with their frames, in time order."""
-    spoken: list[list[Spoken]] = [[] for _ in channels]
-    with closing(recording.blocks()) as blocks:
+    spoken: list[list[SpanFrames]] = [[] for _ in channels]
+    with closing(stream.blocks()) as blocks:
         for block in blocks:
             for own, (channel, samples) in zip(spoken, samples_of(channels, block), strict=True):
                 with clock.stage("features"):
