@@ -17,6 +17,7 @@ from engine.bundle import ITN_BY_LIBRARY, Bundle
 from engine.errors import GraphContractError, UnknownLanguageError
 from engine.options import DEFAULT_OPTIONS, TranscribeOptions
 from engine.speech.ctc import collapse, frame_times_ms
+from engine.speech.detector import RunsGraph
 from engine.speech.features import FRAME_SHIFT_MS
 from engine.speech.itn.itn import apply_itn
 from engine.speech.vocabulary import Vocabulary
@@ -30,21 +31,10 @@ PROMPT_POSITIONS = 4
 OUTPUTS = ("token_ids", "log_probs", "tag_probs")
 
 
-class AsrSession(Protocol):
+class AsrSession(RunsGraph, Protocol):
     """What recognition needs of a session."""
 
     path: Any
-
-    @property
-    def input_names(self) -> Sequence[str]:  # noqa: D102 - as engine.runtime.session.Session
-        ...
-
-    @property
-    def output_names(self) -> Sequence[str]:  # noqa: D102 - as engine.runtime.session.Session
-        ...
-
-    def run(self, output_names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:  # noqa: D102 - as engine.runtime.session.Session
-        ...
 
     def metadata_ids(self, name: str) -> tuple[int, ...]:  # noqa: D102 - as engine.runtime.session.Session
         ...

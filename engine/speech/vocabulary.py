@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from engine.errors import BundleFileMissingError, BundleFormatError
+from engine.speech.ctc import BLANK_ID
 from engine.speech.unspaced import HAN, KANA, RADICALS_AND_MARKS, WIDTH_FORMS, joined
 from engine.tags import Tag, tag_of
 
 WORD_START = "▁"
-BLANK_ID = 0
 
 _BYTE = re.compile(r"^<0x([0-9A-Fa-f]{2})>$")
 _CONTROL = re.compile(r"^<(\|.*\||blank|blk|unk|s|/s|pad|sos/eos)>$")
