@@ -37,7 +37,9 @@ def decoded(content: str | bytes, kind: Any) -> Any:
 
 
 def _bytes_of(value: Any) -> bytes:
-    return np.asarray(value, "<f4").tobytes()
+    if not isinstance(value, np.ndarray):
+        raise TypeError(f"{value!r} cannot be sent")
+    return value.astype("<f4").tobytes()
 
 
 def _array_of(_: type, value: Any) -> NDArray[np.float32]:

@@ -48,7 +48,7 @@ class StoredFile:
 
 
 def place(url: str) -> Place:
-    """Where a path or URL points; SourceError for a scheme that nothing here opens. Asks no store anything."""
+    """Where a path or URL points; SourceError for a scheme that nothing here opens. Does not contact the store."""
     parts = urlsplit(url)
     try:
         if parts.scheme in ("", "file"):
@@ -79,7 +79,7 @@ def _filesystem(scheme: str, host: str) -> Any:
 
 
 def reason_of(error: Exception) -> str:
-    """One line that says why a store or a disk refused."""
+    """The reason of a store or a disk on one line."""
     said = (error.strerror if isinstance(error, OSError) and error.strerror else str(error)) or type(error).__name__
     return " ".join(said.split())
 
@@ -107,7 +107,7 @@ def _below(url: str, root: str, path: str) -> str:
 
 
 def sizes(urls: list[str]) -> list[int | None]:
-    """Bytes of each file; None where the store does not say, or nothing is there: reading it will tell why."""
+    """Bytes of each file; None where the store does not say, or nothing is there: reading it raises the reason."""
     from pyarrow import fs
 
     def size(url: str) -> int | None:

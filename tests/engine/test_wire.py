@@ -30,6 +30,12 @@ def test_a_transcript_comes_back_as_it_was(engine: Engine) -> None:
     assert np.array_equal(received.speech_track, sent.speech_track)
 
 
+@pytest.mark.parametrize("value", [object(), np.float32(0.5), Path("a.wav")])
+def test_what_is_no_plain_value_is_not_sent(value: object) -> None:
+    with pytest.raises(TypeError, match="cannot be sent"):
+        encoded({"value": value})
+
+
 def test_names_that_are_no_utf_8_and_values_that_are_no_numbers_travel_too() -> None:
     request = Request(task="decode", path="/tmp/\udcff.wav", max_duration_s=math.inf, cpu_s=1.0, read=ReadOptions(channel=Channel.SPLIT))
     assert encoded(request).isascii()

@@ -27,13 +27,13 @@ ROUNDS = 3
 #: Recordings that travel together.
 GROUP_BYTES = 64 << 20
 GROUP_FILES = 64
-#: So many that a worker which had the easier ones finds others to go on with.
+#: So many that a worker which is done early finds others to go on with.
 GROUPS_A_WORKER = 4
 REPORT_EVERY_S = 5.0
 
 
 class Workers(Protocol):
-    """Who does the work: Ray's actors (:mod:`engine.cluster.archive.ray_workers`), or anything that answers like them."""
+    """The workers of a job: Ray's actors (:mod:`engine.cluster.archive.ray_workers`), or anything with their methods."""
 
     @property
     def count(self) -> int:
@@ -43,7 +43,7 @@ class Workers(Protocol):
         """The machines, and why some of them get no work."""
 
     def rows(self, job: Job, groups: Sequence[Mapping[str, Any]], *, known: frozenset[str], nodes: Sequence[Node]) -> Iterator[Row]:
-        """What workers say of groups of recordings (``files``, ``urls``), as they say it; not every recording must be in it."""
+        """The workers' notes on groups of recordings (``files``, ``urls``), as they come; some recordings may be missing."""
 
 
 def transcribe_archive(
@@ -98,7 +98,7 @@ def _groups(sources: Sources, positions: Sequence[int], *, least: int) -> list[d
 
 
 class _Account:
-    """Takes the rows as they come, keeps what is complete, and writes down what became of each recording."""
+    """Takes the rows as they come, stores complete transcripts, and records the outcome of each recording."""
 
     def __init__(self, report: Report, results: Results, progress: ProgressMeter, joiner: Joiner) -> None:
         self._report, self._results, self._progress, self._joiner = report, results, progress, joiner
@@ -124,7 +124,7 @@ class _Account:
             case SearchedRecording() | Recognized():
                 self._join(position, note)
             case _:
-                raise TypeError(f"a row says {note!r}, which is no result")
+                raise TypeError(f"a row holds {note!r}, which is no result")
 
     def _join(self, position: int, note: SearchedRecording | Recognized) -> None:
         recording = note if isinstance(note, SearchedRecording) else note.recording
@@ -150,7 +150,7 @@ class _Account:
         self._progress.done(position, audio_s=0.0, worked=False)
 
     def give_up(self) -> None:
-        """Name what no round has brought to an end."""
+        """Record a failure for every recording that no round has finished."""
         for position in recordings_left(self._report):
             reason = self._lost.get(position)
             message = reason or f"no worker lived to the end of it in {ROUNDS} rounds; look at this recording, and at the workers' memory"

@@ -1,4 +1,4 @@
-"""What workers say of a file: the rows that travel through a job."""
+"""The workers' notes on a recording: the rows that travel through a job."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ Note = SearchedRecording | PieceOf | Recognized | Known | Failed | Undone
 
 
 def failed(error: Exception) -> Failed:
-    """Why a recording failed: our own errors say it; of others the type is part of the sentence."""
+    """Why a recording failed: the type and the message of an error on one line."""
     if isinstance(error, LightVoiceError):
         return Failed(error=type(error).__name__, message=str(error))
     said = " ".join(str(error).split())
@@ -80,7 +80,7 @@ def failed(error: Exception) -> Failed:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One row of a job: the recording's place in the list, what is said of it, and the frames (T, 80) float32 of a piece."""
+    """One row of a job: the recording's place in the list, a note on it, and the frames (T, 80) float32 of a piece."""
 
     file: int
     note: Note

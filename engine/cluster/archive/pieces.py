@@ -25,7 +25,7 @@ def cut_at_silences(spoken: Sequence[SpanFrames], *, piece_s: float) -> list[tup
 
 
 def by_size(sizes: Sequence[int | None], *, most_bytes: int, most_files: int) -> list[list[int]]:
-    """Positions of files in groups of about ``most_bytes``, the largest files first: who begins with them waits least at the end.
+    """Positions of files in groups of about ``most_bytes``, the largest files first, so that none of them is left for the end.
 
     A file of unknown size counts as an average one.
     """

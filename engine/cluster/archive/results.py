@@ -1,7 +1,7 @@
 """A job's folder: one file a content, written once, and from them JSONL, Parquet and subtitles with one row a recording.
 
 ``transcripts/<fingerprint>/<first two digits>/<sha256>.json`` is what makes a job resumable: a content that lies there is done.
-One process writes, the job's own, and a file takes its name when it is whole: nothing is lost with a worker, nothing is there twice.
+Only the job's own process writes, and a file gets its name when it is whole: nothing is lost with a worker, nothing is there twice.
 """
 
 from __future__ import annotations
