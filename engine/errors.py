@@ -74,6 +74,9 @@ class LightVoiceError(Exception):
         super().__init__(*args)
         self.args = args  # an OSError that is made by another ``__new__`` than its own keeps none, and could not be printed
 
+    def __str__(self) -> str:  # an OSError would print errno fields
+        return " ".join(map(str, self.args))
+
     def __reduce__(self) -> tuple[Any, ...]:
         """For pickle and copy: Ray sends errors from one process to another, and a constructor with keywords cannot be called anew."""
         return (
@@ -111,9 +114,6 @@ class AudioNotFoundError(AudioError, FileNotFoundError):
 
     def __init__(self, *, path: str | Path) -> None:
         super().__init__(f"no such file: {path}; check the path")
-
-    def __str__(self) -> str:  # FileNotFoundError would print errno fields
-        return str(self.args[0])
 
 
 class AudioDecodeError(AudioError):
@@ -249,9 +249,6 @@ class PortUnavailableError(OptionError, OSError):
     def __init__(self, *, host: str, port: int, reason: str) -> None:
         super().__init__(f"cannot listen on {host}:{port} ({reason}); stop what uses it, or choose another with --host and --port")
 
-    def __str__(self) -> str:  # OSError would print errno fields
-        return str(self.args[0])
-
 
 class TooManyStreamsError(LightVoiceError):
     """As many live streams run as one server transcribes at once."""
@@ -346,9 +343,6 @@ class BundleFileMissingError(BundleError, FileNotFoundError):
     def __init__(self, *, path: str | Path) -> None:
         super().__init__(f"the bundle lacks {path}; install the bundle again")
 
-    def __str__(self) -> str:
-        return str(self.args[0])
-
 
 class BundleTamperedError(BundleError):
     """Size or sha256 differs from bundle.json."""
@@ -366,9 +360,6 @@ class CmvnShapeError(BundleError, ValueError):
 
 class SessionError(LightVoiceError, RuntimeError):
     """A model cannot be opened or run."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
 
 
 class ProviderUnavailableError(SessionError):

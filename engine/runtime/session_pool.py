@@ -196,9 +196,7 @@ class SessionPool:
                 sessions = entry.sessions
             yield sessions
         finally:
-            with self._lock:
-                entry.leases -= 1
-            self._close_idle()
+            self._release(entry)
 
     @contextmanager
     def with_vad(self, sessions: SessionSet, vad_precision: str) -> Iterator[SessionSet]:
@@ -211,28 +209,30 @@ class SessionPool:
             return
         with self._lock:
             entry = self._entries[vad_precision]
-            open_already = entry.sessions
-            entry.leases += open_already is not None
-        if open_already is not None:
-            try:
-                yield replace(sessions, vad=open_already.vad)
-            finally:
-                with self._lock:
-                    entry.leases -= 1
-                self._close_idle()
-            return
-        vad = self._open(self.bundle, model="vad", precision=vad_precision, device=self.device, threads=self.threads)
+            shared = entry.sessions
+            entry.leases += shared is not None
+        vad = shared.vad if shared else self._open_model("vad", vad_precision)
         try:
             yield replace(sessions, vad=vad)
         finally:
-            vad.close()
+            if shared:
+                self._release(entry)
+            else:
+                vad.close()
+
+    def _release(self, entry: _Entry) -> None:
+        with self._lock:
+            entry.leases -= 1
+        self._close_idle()
+
+    def _open_model(self, model: str, precision: str) -> Session:
+        return self._open(self.bundle, model=model, precision=precision, device=self.device, threads=self.threads)
 
     def _open_set(self, precision: str) -> SessionSet:
         opened: list[Session] = []
         try:
-            for model in ("asr", "vad"):  # one by one: a second one that fails must not leave the first open
-                session = self._open(self.bundle, model=model, precision=precision, device=self.device, threads=self.threads)
-                opened.append(session)
+            for model in ("asr", "vad"):
+                opened.append(self._open_model(model, precision))  # noqa: PERF401 - a second one that fails must not leave the first open
         except BaseException:
             for session in opened:
                 session.close()
