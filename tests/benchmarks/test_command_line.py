@@ -21,12 +21,8 @@ def test_every_parser_takes_a_file_for_its_figures(tmp_path: Path) -> None:
 
 
 def test_a_table_has_numbers_on_the_right_and_no_bar_within_a_cell() -> None:
-    assert markdown_table(("name", "ms"), [("a|b", 12), ("c", "–")]).splitlines() == [
-        "| name | ms |",
-        "| --- | ---: |",
-        "| a b | 12 |",
-        "| c | – |",
-    ]
+    table = markdown_table(("name", "ms"), [("a|b", 12), ("c", "–")])
+    assert table.splitlines() == ["| name | ms |", "| --- | ---: |", "| a b | 12 |", "| c | – |"]
 
 
 def test_a_child_process_answers_with_its_last_line_or_with_its_error() -> None:
