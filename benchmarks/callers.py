@@ -8,8 +8,6 @@ The ways of sharing alternate, round after round, in one process. One caller alo
 from __future__ import annotations
 
 import statistics
-import threading
-import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -17,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.command_line import figures_parser, print_bar, write_figures
+from benchmarks.peers.child import run_callers
 from engine.audio.waveform import Waveform, load_audio
 from engine.bundle import Bundle
 from engine.options import VAD_OFF, TranscribeOptions
@@ -33,42 +32,24 @@ MOST_RATIO = 8.8
 WAYS: Mapping[str, int | None] = {"one at a time": 1, "two at a time": 2, "all at once": None}
 
 
-def _call(engine: Engine, waveform: Waveform, callers: int) -> tuple[list[float], float]:
-    """So many callers at once: -> seconds of every call, and of all together."""
-    taken: list[float] = []
-    start = threading.Barrier(callers + 1)
-
-    def call() -> None:
-        start.wait()
-        for _ in range(CALLS_EACH):
-            began = time.perf_counter()
-            engine.transcribe(waveform, TranscribeOptions(vad_precision=VAD_OFF))
-            taken.append(time.perf_counter() - began)
-
-    threads = [threading.Thread(target=call) for _ in range(callers)]
-    for thread in threads:
-        thread.start()
-    start.wait()
-    began = time.perf_counter()
-    for thread in threads:
-        thread.join()
-    return taken, time.perf_counter() - began
-
-
 def measure(bundle: Path, audio: Path, *, precision: str, callers: int, threads: int, rounds: int) -> dict[str, dict[str, float]]:
     """By way of sharing: medians over the rounds of milliseconds, of the ratio p95 to one caller, and of audio seconds a second."""
     loaded = Bundle.load(bundle)
     waveform = Waveform(load_audio(audio).samples[: CLIP_S * 16_000])
     found: dict[str, list[tuple[float, float, float]]] = {way: [] for way in WAYS}
     engines = {}
+
+    def transcribe(engine: Engine) -> None:
+        engine.transcribe(waveform, TranscribeOptions(vad_precision=VAD_OFF))
+
     for way, at_once in WAYS.items():
         opener = open_session if at_once is None else partial(open_session, lock=FifoLock(at_once))
         engines[way] = Engine(loaded, precision=precision, threads=threads, opener=opener)
-        _call(engines[way], waveform, 1)
+        transcribe(engines[way])
     for _ in range(rounds):
         for way, engine in engines.items():
-            alone_s = statistics.median(_call(engine, waveform, 1)[0])
-            taken, whole_s = _call(engine, waveform, callers)
+            alone_s = statistics.median(run_callers(partial(transcribe, engine), callers=1, calls=CALLS_EACH)[0])
+            taken, whole_s = run_callers(partial(transcribe, engine), callers=callers, calls=CALLS_EACH)
             found[way].append((alone_s, float(np.percentile(taken, 95)), callers * CALLS_EACH * CLIP_S / whole_s))
     return {
         way: {
