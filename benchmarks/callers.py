@@ -1,29 +1,27 @@
-"""Several callers on one engine: how long a clip takes each, with the sessions taking turns on the processor and without.
+"""Several callers on one engine: how long a clip takes each, with the sessions sharing one FIFO lock and without.
 
     python -m benchmarks.callers BUNDLE --audio FILE [--precision int8] [--callers 8] [--threads N] [--rounds 3] [--json FILE]
 
-Each way of sharing runs in turn, round after round, in one process. One caller alone is measured beside them in every round.
+The ways of sharing alternate, round after round, in one process. One caller alone is measured beside them in every round.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
-import threading
-import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.figures_file import write_figures
+from benchmarks.command_line import figures_parser, print_bar, write_figures
+from benchmarks.peers.child import run_callers
 from engine.audio.waveform import Waveform, load_audio
 from engine.bundle import Bundle
 from engine.options import VAD_OFF, TranscribeOptions
 from engine.pipeline import Engine
 from engine.runtime.cores import default_threads
-from engine.runtime.fifo_lock import Turns
+from engine.runtime.fifo_lock import FifoLock
 from engine.runtime.session_pool import open_session
 from models.benchmark.machine import this_machine
 
@@ -34,42 +32,24 @@ MOST_RATIO = 8.8
 WAYS: Mapping[str, int | None] = {"one at a time": 1, "two at a time": 2, "all at once": None}
 
 
-def _call(engine: Engine, waveform: Waveform, callers: int) -> tuple[list[float], float]:
-    """So many callers at once: -> seconds of every call, and of all together."""
-    taken: list[float] = []
-    start = threading.Barrier(callers + 1)
-
-    def call() -> None:
-        start.wait()
-        for _ in range(CALLS_EACH):
-            began = time.perf_counter()
-            engine.transcribe(waveform, TranscribeOptions(vad_precision=VAD_OFF))
-            taken.append(time.perf_counter() - began)
-
-    threads = [threading.Thread(target=call) for _ in range(callers)]
-    for thread in threads:
-        thread.start()
-    start.wait()
-    began = time.perf_counter()
-    for thread in threads:
-        thread.join()
-    return taken, time.perf_counter() - began
-
-
 def measure(bundle: Path, audio: Path, *, precision: str, callers: int, threads: int, rounds: int) -> dict[str, dict[str, float]]:
     """By way of sharing: medians over the rounds of milliseconds, of the ratio p95 to one caller, and of audio seconds a second."""
     loaded = Bundle.load(bundle)
     waveform = Waveform(load_audio(audio).samples[: CLIP_S * 16_000])
     found: dict[str, list[tuple[float, float, float]]] = {way: [] for way in WAYS}
     engines = {}
+
+    def transcribe(engine: Engine) -> None:
+        engine.transcribe(waveform, TranscribeOptions(vad_precision=VAD_OFF))
+
     for way, at_once in WAYS.items():
-        opener = open_session if at_once is None else partial(open_session, turns=Turns(at_once))
+        opener = open_session if at_once is None else partial(open_session, lock=FifoLock(at_once))
         engines[way] = Engine(loaded, precision=precision, threads=threads, opener=opener)
-        _call(engines[way], waveform, 1)
+        transcribe(engines[way])
     for _ in range(rounds):
         for way, engine in engines.items():
-            alone_s = statistics.median(_call(engine, waveform, 1)[0])
-            taken, whole_s = _call(engine, waveform, callers)
+            alone_s = statistics.median(run_callers(partial(transcribe, engine), callers=1, calls=CALLS_EACH)[0])
+            taken, whole_s = run_callers(partial(transcribe, engine), callers=callers, calls=CALLS_EACH)
             found[way].append((alone_s, float(np.percentile(taken, 95)), callers * CALLS_EACH * CLIP_S / whole_s))
     return {
         way: {
@@ -84,16 +64,13 @@ def measure(bundle: Path, audio: Path, *, precision: str, callers: int, threads:
 
 def main() -> None:
     """Measure, print, and write JSON where asked."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.callers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = figures_parser("callers", __doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--audio", type=Path, required=True, help="a recording with ten seconds of speech")
     parser.add_argument("--precision", default="int8")
     parser.add_argument("--callers", type=int, default=8)
     parser.add_argument("--threads", type=int, default=default_threads())
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     figures = measure(
         arguments.bundle,
@@ -105,8 +82,7 @@ def main() -> None:
     )
     for way, values in figures.items():
         print(f"{way:15}" + "  ".join(f"{name} {value:8.2f}" for name, value in values.items()))
-    measured = figures["one at a time"]["ratio"]
-    print(f"{'met' if measured <= MOST_RATIO else 'missed'}: p95 of {arguments.callers} callers over one, {measured:.2f}, bar {MOST_RATIO}")
+    print_bar(f"p95 of {arguments.callers} callers over one", figures["one at a time"]["ratio"], MOST_RATIO)
     conditions = {"machine": str(this_machine()), "precision": arguments.precision, "threads": arguments.threads}
     write_figures(arguments.json, {**conditions, "ways": figures})
 

@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,11 +24,10 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from benchmarks.figures_file import write_figures
+from benchmarks.command_line import figures_parser, run_in_process, write_figures
 from engine.audio.sandbox.decoder import Decoder
 from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 from engine.bundle import Bundle
-from engine.bundle_roots import ROOT
 from engine.cluster.archive.archive import transcribe_archive
 from engine.cluster.archive.ray_workers import RayWorkers, start_ray
 from engine.cluster.archive.results import Done, Results
@@ -167,7 +165,7 @@ def measure(data: Path, *, hours: float, bundle: str, precision: str, workers: S
             "segments": segments,
             "audio_s": audio_s,
             "lengths_s": [transcript.duration_s for transcript in here.values()],
-            "hearing_share": 1 - sum(one.timing.asr_s for one in here.values()) / sum(one.timing.total_s for one in here.values()),
+            "preparing_share": 1 - sum(one.timing.asr_s for one in here.values()) / sum(one.timing.total_s for one in here.values()),
             "one_machine_s": here_s,
             "one_machine_speed": audio_s / here_s,
             "writing_s_an_hour": writing_s(here, Path(temporary) / "written", _job(bundle, precision)) / (audio_s / 3600),
@@ -176,19 +174,13 @@ def measure(data: Path, *, hours: float, bundle: str, precision: str, workers: S
 
 
 def _in_a_process(archive: Path, output: Path, bundle: str, precision: str, workers: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.cluster", "--archive", archive, "--output", output]
-    command += ["--bundle", bundle, "--precision", precision, "--workers", str(workers)]
-    done = subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - ourselves
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    options = ("--bundle", bundle, "--precision", precision, "--workers", workers)
+    return run_in_process("-m", "benchmarks.cluster", "--archive", archive, "--output", output, *options)
 
 
 def main() -> int:
     """Print and write the figures: 1 where a text differs or a recording is missing."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.cluster", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = figures_parser("cluster", __doc__)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--hours", type=float, default=2.0)
     parser.add_argument("--bundle", default="starter")
@@ -197,7 +189,6 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--archive", type=Path, help=argparse.SUPPRESS)  # one run, in the process that measure() starts
     parser.add_argument("--output", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     if arguments.archive is not None:
         run = run_cluster(arguments.archive, arguments.output, arguments.bundle, arguments.precision, arguments.workers[0])
@@ -213,8 +204,7 @@ def main() -> int:
         workers=arguments.workers,
         rounds=arguments.rounds,
     )
-    text = json.dumps(figures, indent=1)
-    print(text)
+    print(json.dumps(figures, indent=1))
     write_figures(arguments.json, figures)
     return 0 if all(run["identical"] and run["done"] == figures["files"] for run in figures["runs"]) else 1
 

@@ -7,7 +7,6 @@ The clip is noise in four containers. ``start_ms`` is a fresh worker's first ans
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import tempfile
 import time
@@ -19,7 +18,7 @@ import av
 import numpy as np
 import soundfile
 
-from benchmarks.figures_file import write_figures
+from benchmarks.command_line import figures_parser, write_figures
 from engine.audio.sandbox.decoder import Decoder
 from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 
@@ -74,10 +73,9 @@ def start_ms(path: Path, *, rounds: int) -> float:
 
 def main() -> None:
     """Measure, print, and write JSON where asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = figures_parser("decode_worker", __doc__)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     decoder = Decoder()
     with tempfile.TemporaryDirectory() as folder:

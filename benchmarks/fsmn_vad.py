@@ -8,7 +8,6 @@ own runtime found in the example. Frames are compared on recordings of ``DIR`` t
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import statistics
@@ -21,9 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.figures_file import write_figures
+from benchmarks.command_line import figures_parser, markdown_table, write_figures
 from engine.audio.waveform import load_audio
 from engine.bundle import Bundle
+from engine.bundle_roots import STARTER
 from engine.runtime.session import Session
 from engine.speech.detector import SpeechDetector
 from engine.speech.endpointing import VadOptions
@@ -39,7 +39,6 @@ from models.quantize.prune import prune_graph
 from models.quantize.recipe_names import RecipeName
 from models.quantize.recipes import QuantizeOptions, run
 
-STARTER = Path(__file__).resolve().parent.parent / "models" / "starter" / "bundle"
 RECIPES = ("dynamic", "static", "mixed", "qat", "prune")
 #: Speech is where silence has less than this probability; the segment machine's own first threshold.
 SPEECH_BELOW = 0.5
@@ -74,17 +73,10 @@ def add_recipe(bundle: Path, recipe: str, data: Path, *, clips: int) -> Path:
     return bundle / f"vad.{name.variant}.onnx"
 
 
-class Detector:
+def open_detector(bundle: Bundle, graph: Path) -> SpeechDetector:
     """One VAD graph with the bundle's frontend."""
-
-    def __init__(self, bundle: Bundle, graph: Path) -> None:
-        self.graph = graph
-        session = Session.open(graph, model="vad", precision="fp32", threads=1)
-        self.detector = SpeechDetector(session, Parts.load(bundle).frontend, silence_ids=bundle.silence_ids)
-
-    def silence(self, frames: np.ndarray) -> np.ndarray:
-        """Probability of silence of each frame."""
-        return self.detector.silence_between(frames, 0, len(frames))
+    session = Session.open(graph, model="vad", precision="fp32", threads=1)
+    return SpeechDetector(session, Parts.load(bundle).frontend, silence_ids=bundle.silence_ids)
 
 
 def frame_f1(truth: np.ndarray, guess: np.ndarray) -> float:
@@ -93,13 +85,13 @@ def frame_f1(truth: np.ndarray, guess: np.ndarray) -> float:
     return float(2 * (truth & guess).sum() / both) if both else 1.0
 
 
-def golden_errors(detector: Detector, data: Path) -> list[int]:
+def golden_errors(detector: SpeechDetector, data: Path) -> list[int]:
     """Distance of every boundary from the golden one, in ms; an end beyond the recording counts as its end."""
     waveform = load_audio(data / "fsmn-vad" / "vad_example.wav")
     golden = json.loads((data / "fsmn-vad" / "golden_segments_ms.json").read_text(encoding="utf-8"))
-    spans = find_spans(waveform, detector.detector, VadOptions())
+    spans = find_spans(waveform, detector, VadOptions())
     if len(spans) != len(golden):
-        raise ValueError(f"{detector.graph.name} finds {len(spans)} segments where {len(golden)} are golden")
+        raise ValueError(f"the graph finds {len(spans)} segments where {len(golden)} are golden")
     errors = []
     for span, (start_ms, end_ms) in zip(spans, golden, strict=True):
         errors += [abs(span.start_ms - start_ms), abs(span.end_ms - min(end_ms, waveform.duration_ms))]
@@ -115,27 +107,27 @@ def measure(
     for recipe in recipes:
         graphs[recipe] = add_recipe(bundle_folder, recipe, data, clips=clips)
     bundle = Bundle.load(bundle_folder)
-    detectors = {name: Detector(bundle, graph) for name, graph in graphs.items()}
-    heard = select(read_recordings(data), Purpose.TEST, limit=recordings)
+    detectors = {name: open_detector(bundle, graph) for name, graph in graphs.items()}
+    tested = select(read_recordings(data), Purpose.TEST, limit=recordings)
     speech: dict[str, list[np.ndarray]] = {name: [] for name in detectors}
-    for recording in heard:
+    for recording in tested:
         frames = fbank(load_audio(recording.path).samples)
         for name, detector in detectors.items():
-            speech[name].append(detector.silence(frames) < SPEECH_BELOW)
+            speech[name].append(detector.silence_between(frames, 0, len(frames)) < SPEECH_BELOW)
     truth = np.concatenate(speech["fp32"])
     example = fbank(load_audio(data / "fsmn-vad" / "vad_example.wav").samples)
     times: dict[str, list[float]] = {name: [] for name in detectors}
     for turn in range(6):
         for name, detector in detectors.items():
             start = time.perf_counter()
-            detector.silence(example)
+            detector.silence_between(example, 0, len(example))
             if turn:
                 times[name].append(1000 * (time.perf_counter() - start))
     rows = {}
     for name, detector in detectors.items():
         guess, errors = np.concatenate(speech[name]), golden_errors(detector, data)
         rows[name] = {
-            "kB": round(detector.graph.stat().st_size / 1000),
+            "kB": round(graphs[name].stat().st_size / 1000),
             "frame_f1_against_fp32": frame_f1(truth, guess),
             "frame_agreement": float((truth == guess).mean()),
             "golden_within_10_ms": float(np.mean([error <= CLOSE_MS for error in errors])),
@@ -143,30 +135,25 @@ def measure(
             "example_ms": statistics.median(times[name]),
         }
     seconds = len(truth) / 100
-    return {"recordings": len(heard), "seconds": seconds, "example_s": len(example) / 100, "rows": rows}
+    return {"recordings": len(tested), "seconds": seconds, "example_s": len(example) / 100, "rows": rows}
 
 
 def to_markdown(figures: dict[str, Any]) -> str:
     """The rows as a table."""
-    lines = [
-        "| recipe | kB | frame F1 against FP32 | frames alike | golden boundaries within 10 ms | worst | ms for the example |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    titles = ("recipe", "kB", "frame F1 against FP32", "frames alike", "golden boundaries within 10 ms", "worst", "ms for the example")
+    rows = []
     for name, row in figures["rows"].items():
-        shares = f"{row['frame_f1_against_fp32']:.4f} | {100 * row['frame_agreement']:.2f} % | {100 * row['golden_within_10_ms']:.0f} %"
-        lines.append(f"| {name} | {row['kB']} | {shares} | {row['golden_worst_ms']} ms | {row['example_ms']:.0f} |")
-    return "\n".join(lines)
+        shares = f"{row['frame_f1_against_fp32']:.4f}", f"{100 * row['frame_agreement']:.2f} %", f"{100 * row['golden_within_10_ms']:.0f} %"
+        rows.append((name, row["kB"], *shares, f"{row['golden_worst_ms']} ms", f"{row['example_ms']:.0f}"))
+    return markdown_table(titles, rows)
 
 
 def main() -> int:
     """Print the table, write the figures."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.fsmn_vad", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = figures_parser("fsmn_vad", __doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES))
-    parser.add_argument("--clips", type=int, default=CLIPS, help="clips that a recipe listens to (default: %(default)s)")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--clips", type=int, default=CLIPS, help="calibration clips of a recipe (default: %(default)s)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         figures = measure(arguments.data, Path(temporary) / "bundle", recipes=arguments.recipes, clips=arguments.clips)

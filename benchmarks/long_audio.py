@@ -9,7 +9,6 @@ long file runs, and in processor time, which a busy machine changes less, on the
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import Any
 
 import soundfile
 
-from benchmarks.figures_file import write_figures
+from benchmarks.command_line import figures_parser, print_bar, write_figures
 from benchmarks.real_speech import speech_of
 from engine.audio.sandbox.decoder import Decoder
 from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
@@ -106,15 +105,12 @@ def _write(path: Path, data: Path, duration_s: float) -> None:
 
 def main() -> None:
     """Measure, print, and write JSON where asked."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.long_audio", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = figures_parser("long_audio", __doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="recordings, laid out as the data folder of the tests")
     parser.add_argument("--precision", default="int8")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--threads", type=int, default=default_threads())
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     figures = measure(
         arguments.bundle, data=arguments.data, precision=arguments.precision, minutes=arguments.minutes, threads=arguments.threads
@@ -122,7 +118,7 @@ def main() -> None:
     for name, value in figures.items():
         print(f"{name:18} {value:.4f}")
     for name, limit, what in BARS:
-        print(f"{'met   ' if figures[name] <= limit else 'missed'} {what}: {figures[name]:.4f}, bar {limit:g}")
+        print_bar(what, figures[name], limit)
     conditions = {"machine": str(this_machine()), "precision": arguments.precision, "threads": arguments.threads}
     write_figures(arguments.json, {**conditions, **figures})
 

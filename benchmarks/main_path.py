@@ -21,10 +21,10 @@ from typing import Any
 
 from gradio_client import Client, handle_file
 
-from benchmarks.figures_file import write_figures
+from benchmarks.command_line import figures_parser, write_figures
+from engine.bundle_roots import ROOT
 from engine.runtime.session import cpu_flags
 
-ROOT = Path(__file__).resolve().parent.parent
 RUNS = 5
 SETTLE_S = 2.0
 START_LIMIT_S = 300
@@ -73,10 +73,9 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, print, and write JSON where asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = figures_parser("main_path", __doc__)
     parser.add_argument("--bundle", default="starter")
     parser.add_argument("--recording", type=Path, default=ROOT / "ui" / "examples" / "digits-en.flac")
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     figures = {name: round(value, 4) for name, value in measure(arguments).items()}
     flags = sorted(cpu_flags() & {"avx512_vnni", "avx_vnni", "amx_int8", "avx512_bf16"})

@@ -4,7 +4,7 @@
 
 ``as shipped`` is the bundle's file. ``optimized`` is what ONNX Runtime makes of it when it is opened, saved by ONNX Runtime. ``packed``
 holds the weights in the order in which this processor multiplies as well: they are mapped from the file and never copied. Each opening
-is a fresh process, the forms taking turns; the files are in the page cache. The other forms are written to a temporary folder first.
+is a fresh process, the forms alternating; the files are in the page cache. The other forms are written to a temporary folder first.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,7 +20,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from benchmarks.figures_file import write_figures
+from benchmarks.command_line import figures_parser, markdown_table, run_in_process, write_figures
 from engine.files.sizes import BYTES_PER_MB
 from engine.runtime.session import SLOW_FUSIONS, rss_mb
 
@@ -61,9 +59,7 @@ def open_once(path: Path, *, optimize: bool) -> dict[str, float]:
 
 
 def _in_a_process(path: Path, *, optimize: bool) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.opening", str(path), "--child", *([] if optimize else ["--no-optimize"])]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - this program, in a fresh process
-    return dict(json.loads(done.stdout))
+    return run_in_process("-m", "benchmarks.opening", path, "--child", *([] if optimize else ["--no-optimize"]))
 
 
 def _disk_mb(path: Path) -> float:
@@ -90,11 +86,10 @@ def measure(graph: Path, folder: Path, *, rounds: int) -> dict[str, dict[str, fl
 
 def main() -> None:
     """Measure, print, and write JSON where asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = figures_parser("opening", __doc__)
     parser.add_argument("path", type=Path, metavar="BUNDLE")
     parser.add_argument("--precisions", nargs="+", default=["int8", "fp32"])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", type=Path)
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--no-optimize", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -102,13 +97,14 @@ def main() -> None:
         print(json.dumps(open_once(arguments.path, optimize=not arguments.no_optimize)))
         return
     every: dict[str, Any] = {}
-    print("| | open, s | first run, s | RSS, MB | on disk, MB |\n|---|---:|---:|---:|---:|")
+    rows = []
     for precision in arguments.precisions:
         with tempfile.TemporaryDirectory() as folder:
             every[precision] = measure(arguments.path.resolve() / f"asr.{precision}.onnx", Path(folder), rounds=arguments.rounds)
         for form, one in every[precision].items():
-            cells = f"{one['open_s']:.2f} | {one['first_run_s']:.2f} | {one['rss_mb']:.0f} | {one['disk_mb']:.0f}"
-            print(f"| {precision}, {form} | {cells} |", flush=True)
+            times = f"{one['open_s']:.2f}", f"{one['first_run_s']:.2f}"
+            rows.append((f"{precision}, {form}", *times, f"{one['rss_mb']:.0f}", f"{one['disk_mb']:.0f}"))
+    print(markdown_table(("", "open, s", "first run, s", "RSS, MB", "on disk, MB"), rows))
     write_figures(arguments.json, every)
 
 

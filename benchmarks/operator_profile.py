@@ -8,7 +8,6 @@ take as bare ``MatMulInteger`` (INT8) or ``MatMul`` (FP32) operators whose weigh
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -24,7 +23,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from benchmarks.figures_file import write_figures
+from benchmarks.command_line import figures_parser, markdown_table, write_figures
 from engine.runtime.onnx_operators import FLOAT_PRODUCTS, INTEGER_PRODUCTS
 from engine.runtime.session import SLOW_FUSIONS
 from models.networks.sensevoice import PROMPT_POSITIONS
@@ -156,28 +155,25 @@ def to_markdown(profiles: list[Profile]) -> str:
     known = list(dict.fromkeys(name for entry in profiles for name in entry.operators_ms))
     names = [name for name in known if any(entry.operators_ms.get(name, 0.0) >= SHOWN_MS for entry in profiles)]
     heads = [Path(entry.graph).name for entry in profiles]
-    lines = [f"| operator, ms (nodes) | {' | '.join(heads)} |", "|---|" + "---:|" * len(profiles)]
-    for name in names:
-        cells = [f"{entry.operators_ms[name]:.1f} ({entry.nodes[name]})" if name in entry.nodes else "–" for entry in profiles]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+    rows = [
+        (name, *(f"{entry.operators_ms[name]:.1f} ({entry.nodes[name]})" if name in entry.nodes else "–" for entry in profiles))
+        for name in names
+    ]
     others = [entry.total_ms - sum(entry.operators_ms.get(name, 0.0) for name in names) for entry in profiles]
-    lines.append("| others | " + " | ".join(f"{value:.1f}" for value in others) + " |")
-    lines.append("| all | " + " | ".join(f"{entry.total_ms:.1f}" for entry in profiles) + " |")
+    rows.append(("others", *(f"{value:.1f}" for value in others)))
+    rows.append(("all", *(f"{entry.total_ms:.1f}" for entry in profiles)))
     limits = [f"{entry.limit_ms:.1f} ({entry.limit_gops:.0f} GOP/s)" for entry in profiles]
-    lines.append(f"| the {profiles[0].products_gop:.1f} GOP of products alone | " + " | ".join(limits) + " |")
-    return "\n".join(lines)
+    rows.append((f"the {profiles[0].products_gop:.1f} GOP of products alone", *limits))
+    return markdown_table(("operator, ms (nodes)", *heads), rows)
 
 
 def main() -> int:
     """Print the table and write the figures."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.operator_profile", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = figures_parser("operator_profile", __doc__)
     parser.add_argument("graphs", type=Path, nargs="+", metavar="GRAPH")
     parser.add_argument("--frames", type=int, default=167, help="LFR frames of 60 ms (167: ten seconds)")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--runs", type=int, default=9)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     settings: dict[str, Any] = {"frames": arguments.frames, "threads": arguments.threads, "runs": arguments.runs}
     profiles = [profile(graph, **settings) for graph in arguments.graphs]

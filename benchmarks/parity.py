@@ -8,7 +8,6 @@ FunASR's network as FunASR does, and runs it and the bundle's FP32 graph in turn
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import statistics
@@ -23,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.figures_file import write_figures
+from benchmarks.command_line import figures_parser, write_figures
 from models.bundle.upstream_layout import PROMPT_LANGUAGE, PROMPT_TEXTNORM
 from models.export.graph_file import open_for_check
 from models.networks.checkpoint import Checkpoint, load_sensevoice
@@ -128,17 +127,15 @@ def compare_speed(folder: Path, bundle: Path, *, frames: Sequence[int] = (50, 16
 
 def main() -> int:
     """Print and write the figures: 1 where the logits differ by more than the tolerance."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.parity", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = figures_parser("parity", __doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--speed", type=Path, metavar="BUNDLE", help="also compare with this bundle's FP32 graph in speed")
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     figures: dict[str, Any] = {"logits": compare_logits(arguments.checkpoint)}
     if arguments.speed is not None:
         figures["speed"] = compare_speed(arguments.checkpoint, arguments.speed)
-    text = json.dumps(figures, indent=1)
-    print(text)
+    print(json.dumps(figures, indent=1))
     write_figures(arguments.json, figures)
     return 0 if figures["logits"]["within"] else 1
 

@@ -9,7 +9,6 @@ work folder has.
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import shutil
@@ -18,7 +17,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.command_line import figures_parser, markdown_table
 from engine.bundle import Bundle
+from engine.bundle_roots import STARTER
 from models.benchmark.benchmark import benchmark
 from models.benchmark.result import BenchmarkResult
 from models.bundle.manifest import read_manifest
@@ -28,7 +29,6 @@ from models.quantize.prune import prune, size_table
 from models.quantize.recipe_names import RecipeName
 from models.quantize.recipes import QuantizeOptions, run
 
-STARTER = Path(__file__).resolve().parent.parent / "models" / "starter" / "bundle"
 PRUNED_AMOUNT = 0.1
 AUTO_LIMIT = 0.003
 log = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ def table(bundle: Path, evaluation: Evaluation, result: BenchmarkResult) -> str:
         "variant", "MB", "MB zipped", "RSS, MB", "10 s, ms", "10 s / fp32", "CER % [95 %]", "CER − fp32 [95 %]", "frames as fp32 %",
         "tags as fp32 %: language / emotion / event", "VAD F1 (labels)", "VAD F1 (fp32)",
     )  # fmt: skip
-    lines = [f"| {' | '.join(titles)} |", f"|{'---|' * len(titles)}"]
+    rows = []
     sizes = size_table(bundle)
     for variant in (name for name in ORDER if name in evaluation.scores):
         row = result.row(str(bundle), variant)
@@ -101,8 +101,8 @@ def table(bundle: Path, evaluation: Evaluation, result: BenchmarkResult) -> str:
             "–" if scores.vad_to_labels is None else _number(scores.vad_to_labels.f1, "{:.3f}"),
             "–" if scores.vad_to_reference is None else _number(scores.vad_to_reference.f1, "{:.4f}"),
         ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append(cells)
+    return markdown_table(titles, rows)
 
 
 def _number(value: float | None, form: str) -> str:
@@ -112,14 +112,11 @@ def _number(value: float | None, form: str) -> str:
 def main() -> int:
     """Make, evaluate, measure; print the table and write it where asked."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.recipes", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = figures_parser("recipes", __doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True, help="folder for the variants; kept")
     parser.add_argument("--limit", type=int, default=400, help="test recordings (default: %(default)s)")
     parser.add_argument("--markdown", type=Path)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
     bundle = make_variants(arguments.work, arguments.data)

@@ -3,9 +3,10 @@
 ``python -m benchmarks.scale [--check FIGURES.json] [--markdown FILE]``
 
 An event simulation of the pipeline of engine.cluster: recordings are fetched from storage (a node's share of the network, and the
-store's own limit), heard by a core, cut into pieces, recognized by any core that is free, and their rows are taken by one driver for each
-job. What a stage costs is an input (:class:`Costs`), as are prices. ``--check`` simulates the runs that ``benchmarks.cluster`` has
-measured, with nothing fitted to the two-worker run, and says how far off it is. Not simulated: failures, and other users of the network.
+store's own limit), decoded and searched for speech by a core, and cut into pieces; any free core recognizes a piece, and one driver for
+each job takes the rows. What a stage costs is an input (:class:`Costs`), as are prices. ``--check`` simulates the runs that
+``benchmarks.cluster`` has measured, with nothing fitted to the two-worker run, and says how far off it is. Not simulated: failures, and
+other users of the network.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.command_line import markdown_table
+
 SEED = 8
 HOURS_A_DAY = 1_000_000
 DAY_S = 86_400.0
@@ -33,7 +36,7 @@ class Costs:
     """What one worker (a core) takes, in seconds for each second of audio where the name says nothing else."""
 
     #: Decoding, features and VAD: done for a recording as a whole.
-    hearing: float
+    preparing: float
     #: Recognition: done for each piece.
     recognizing: float
     #: Opening the models in a new worker, after its process has started.
@@ -47,8 +50,8 @@ class Costs:
 #: SenseVoice-Small at full size, from models/README.md (2026-11-21, 2 cores of an AMD EPYC with AVX512-VNNI, no AMX): CPU seconds for
 #: each second of audio over the whole path, of which features and VAD take 0.0033 (facts of the real FSMN-VAD, one thread); cold start.
 FULL_SIZE = {
-    "fp32": Costs(hearing=0.0033, recognizing=0.0519 - 0.0033, start_s=2.04),
-    "int8": Costs(hearing=0.0033, recognizing=0.0246 - 0.0033, start_s=1.05),
+    "fp32": Costs(preparing=0.0033, recognizing=0.0519 - 0.0033, start_s=2.04),
+    "int8": Costs(preparing=0.0033, recognizing=0.0246 - 0.0033, start_s=1.05),
 }
 
 
@@ -122,7 +125,7 @@ def simulate(lengths_s: Sequence[float], cluster: Cluster, costs: Costs) -> Outc
             number, length_s = waiting.popleft()
             size_mb = length_s * cluster.bytes_a_second / 1e6
             fetched_s = max(networks[node].take(free_s, size_mb / cluster.node_mb_s), store.take(free_s, size_mb / cluster.store_mb_s))
-            work_s = costs.hearing * length_s
+            work_s = costs.preparing * length_s
             end_s = fetched_s + work_s
             count = max(1, round(length_s / costs.piece_s))
             for _ in range(count):
@@ -159,7 +162,7 @@ def waiting_s(
     ``load`` is the share of the cores' time that is asked for. One queue for all replicas, as Serve's front keeps it.
     """
     source, now_s = random.Random(seed), 0.0  # noqa: S311 - likewise
-    rtf, free = costs.hearing + costs.recognizing, [0.0] * cores
+    rtf, free = costs.preparing + costs.recognizing, [0.0] * cores
     heapq.heapify(free)
     between_s = rtf * length_s * 1.25 / (load * cores)  # 1.25: the mean of lengths between a half and two
     waits = []
@@ -185,7 +188,7 @@ class Prices:
 def dollars_for_1000_hours(costs: Costs, cluster: Cluster, prices: Prices, *, busy: float, mean_s: float = 360.0) -> float:
     """Cores, requests and traffic of 1 000 hours of audio where the cores are busy for this share of the time that is paid."""
     audio_s = 1_000 * 3600.0
-    core_hours = (costs.hearing + costs.recognizing) * audio_s / 3600 / busy
+    core_hours = (costs.preparing + costs.recognizing) * audio_s / 3600 / busy
     moved_gb = audio_s * cluster.bytes_a_second / 1e9
     return core_hours * prices.core_hour + audio_s / mean_s * prices.read_request + moved_gb * prices.moved_gb
 
@@ -195,10 +198,10 @@ def check(figures: dict[str, Any]) -> list[dict[str, Any]]:
     audio_s, lengths_s = figures["audio_s"], figures["lengths_s"]
     rtf = figures["one_machine_s"] / audio_s
     single = next(run for run in figures["runs"] if run["workers"] == 1)
-    hearing = rtf * figures["hearing_share"]
+    preparing = rtf * figures["preparing_share"]
     costs = Costs(
-        hearing=hearing,
-        recognizing=rtf - hearing,
+        preparing=preparing,
+        recognizing=rtf - preparing,
         start_s=0.0,  # working_s begins when the first worker is ready
         driver_row_s=0.0,
         driver_hour_s=single["driver_cpu_s"] / (audio_s / 3600),
@@ -225,33 +228,25 @@ def tables(prices: Prices) -> str:
     return "\n\n".join([_archive_table(), _limit_table(), _queue_table(), _price_table(prices)])
 
 
-def _row(*cells: object) -> str:
-    return "| " + " | ".join(str(cell) for cell in cells) + " |"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    return "\n".join([_row(*head), _row(*["---"] + ["---:"] * (len(head) - 1)), *(_row(*row) for row in rows)])
-
-
 def _archive_table() -> str:
     rows = []
     for precision, costs in FULL_SIZE.items():
         for nodes in (1, 4, 16, 32, 64, 128):
             cluster = Cluster(nodes=nodes, cores=16)
             # An hour's work of the cluster, so that start and tail weigh as they do in a job of that length.
-            hours = nodes * 16 / (costs.hearing + costs.recognizing)
+            hours = nodes * 16 / (costs.preparing + costs.recognizing)
             outcome = simulate(recordings(hours), cluster, costs)
             a_day = outcome.speed * 24
             rows.append(
                 (precision.upper(), nodes, nodes * 16, f"{a_day:,.0f}", f"{outcome.busy:.0%}", f"{outcome.driver_busy:.0%}", outcome.limit)
             )
-    return _table(("precision", "nodes", "cores", "hours a day", "cores busy", "driver busy", "limit"), rows)
+    return markdown_table(("precision", "nodes", "cores", "hours a day", "cores busy", "driver busy", "limit"), rows)
 
 
 def _limit_table() -> str:
     """A million hours a day in INT8, and what happens where one thing is scarcer."""
     costs = FULL_SIZE["int8"]
-    nodes = math.ceil(HOURS_A_DAY * 3600 / DAY_S * (costs.hearing + costs.recognizing) / 16 * 1.08)
+    nodes = math.ceil(HOURS_A_DAY * 3600 / DAY_S * (costs.preparing + costs.recognizing) / 16 * 1.08)
     usual = Cluster(nodes=nodes, cores=16, jobs=16)
     cases = {
         "16 jobs, 10 GB/s of storage, 1 GB/s a node": (usual, costs),
@@ -266,7 +261,7 @@ def _limit_table() -> str:
     for name, (cluster, own) in cases.items():
         outcome = simulate(lengths_s, cluster, own)
         rows.append((name, f"{outcome.speed * 24:,.0f}", f"{outcome.busy:.0%}", outcome.limit))
-    return _table((f"{nodes} nodes × 16 cores, INT8, an hour of 10⁶ hours a day", "hours a day", "cores busy", "limit"), rows)
+    return markdown_table((f"{nodes} nodes × 16 cores, INT8, an hour of 10⁶ hours a day", "hours a day", "cores busy", "limit"), rows)
 
 
 def _queue_table() -> str:
@@ -275,18 +270,18 @@ def _queue_table() -> str:
         for load in (0.5, 0.7, 0.9, 0.97):
             waits = [waiting_s(cores, load=load, costs=costs) for costs in FULL_SIZE.values()]
             rows.append((cores, f"{load:.0%}", *(f"{1000 * median:.0f} / {1000 * high:.0f}" for median, high in waits)))
-    return _table(("replicas (a core each)", "load", "FP32 waits, ms: p50 / p95", "INT8 waits, ms: p50 / p95"), rows)
+    return markdown_table(("replicas (a core each)", "load", "FP32 waits, ms: p50 / p95", "INT8 waits, ms: p50 / p95"), rows)
 
 
 def _price_table(prices: Prices) -> str:
     rows = []
     for precision, costs in FULL_SIZE.items():
-        rtf = costs.hearing + costs.recognizing
+        rtf = costs.preparing + costs.recognizing
         dollars = [dollars_for_1000_hours(costs, Cluster(nodes=1, cores=16), prices, busy=busy) for busy in (0.95, 0.7, 0.4)]
         cores = HOURS_A_DAY * 3600 * rtf / DAY_S
         rows.append((precision.upper(), f"{1000 * rtf:.1f}", *(f"{one:.2f}" for one in dollars), f"{cores:,.0f}"))
     head = ("precision", "core hours for 1 000 h", "USD, busy 95 %", "USD, 70 %", "USD, 40 %", "cores for 10⁶ h a day")
-    return _table(head, rows)
+    return markdown_table(head, rows)
 
 
 def main() -> int:
@@ -299,7 +294,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.check is not None:
         rows = [list(row.values()) for row in check(json.loads(arguments.check.read_text(encoding="utf-8")))]
-        text = _table(
+        text = markdown_table(
             ("workers", "measured, s", "simulated, s", "off"), [(w, f"{m:.1f}", f"{s:.1f}", f"{off:+.1%}") for w, m, s, off in rows]
         )
     else:

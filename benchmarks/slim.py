@@ -7,15 +7,13 @@ Each process opens the models, runs them once, builds its page, and reads its ow
 
 from __future__ import annotations
 
-import argparse
 import statistics
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.figures_file import write_figures
+from benchmarks.command_line import figures_parser, write_figures
+from engine.bundle_roots import STARTER
 from ui.slim.memory_probe import Saving, measure_saving
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def median_of(savings: list[Saving]) -> dict[str, float]:
@@ -33,11 +31,10 @@ def median_of(savings: list[Saving]) -> dict[str, float]:
 
 def main() -> None:
     """Measure, print, and write JSON where asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bundle", type=Path, default=ROOT / "models" / "starter" / "bundle")
+    parser = figures_parser("slim", __doc__)
+    parser.add_argument("--bundle", type=Path, default=STARTER)
     parser.add_argument("--precision", default="int8")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     figures = median_of([measure_saving(arguments.bundle.resolve(), arguments.precision) for _ in range(arguments.rounds)])
     for name, value in figures.items():

@@ -11,13 +11,11 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
 
-from benchmarks.figures_file import write_figures
+from benchmarks.command_line import figures_parser, print_bar, run_in_process, write_figures
 from engine.audio.waveform import Waveform, load_audio
 from engine.bundle import Bundle
 from engine.pipeline import Engine
@@ -25,7 +23,6 @@ from engine.runtime.session import rss_mb
 from models.benchmark.machine import this_machine
 from models.benchmark.process_meter import peak_rss_mb
 
-ROOT = Path(__file__).resolve().parent.parent
 CLIP_S = 10
 WAIT_S = 600.0
 MOST_GROWTH = 1.05
@@ -120,36 +117,27 @@ def compare(bundle: str, audio: str) -> dict[str, float]:
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Both measurements."""
-    command = [sys.executable, "-c", _CHILD, str(arguments.bundle), str(arguments.audio)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 - this Python, our own code
-    comparison = json.loads(done.stdout)
+    comparison = run_in_process("-c", _CHILD, arguments.bundle, arguments.audio)
     return {
         "toggling": toggle(arguments.bundle, arguments.audio, toggles=arguments.toggles, callers=arguments.callers),
         "comparison": comparison,
     }
 
 
-def _judge(what: str, value: float, limit: float) -> None:
-    print(f"{'met' if value <= limit else 'missed':7}{what}: {value:.3f}, bar {limit:.2f}")
-
-
 def main() -> None:
     """Measure, print, and write JSON where asked."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.toggling", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = figures_parser("toggling", __doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--audio", type=Path, required=True, help="a recording with ten seconds of speech")
     parser.add_argument("--toggles", type=int, default=200)
     parser.add_argument("--callers", type=int, default=2)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     arguments.bundle, arguments.audio = arguments.bundle.resolve(), arguments.audio.resolve()
     figures = measure(arguments)
     print(json.dumps(figures, indent=1))
     growth, found = figures["toggling"]["growth"], figures["comparison"]
-    _judge("RSS after the last switch over after the second", growth, MOST_GROWTH)
-    _judge("peak of a comparison, MB", found["peak_mb"], found["fp32_mb"] + found["int8_mb"] + COMPARISON_MB)
+    print_bar("RSS after the last switch over after the second", growth, MOST_GROWTH)
+    print_bar("peak of a comparison, MB", found["peak_mb"], found["fp32_mb"] + found["int8_mb"] + COMPARISON_MB)
     write_figures(arguments.json, {"machine": str(this_machine()), **figures})
 
 

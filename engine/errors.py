@@ -63,13 +63,13 @@ from typing import Any, Self
 class LightVoiceError(Exception):
     """Base of all errors raised on purpose; the message is meant for a person.
 
-    ``values`` are what the message was made of, by name, for whoever says it in another language.
+    ``values`` are what the message was made of, by name, for its translations.
     """
 
     values: dict[str, Any]
 
     def __new__(cls, *args: object, **values: object) -> Self:
-        """Keep the values, whatever the class makes of them."""
+        """Keep the values beside the message that the class makes of them."""
         maker = OSError if issubclass(cls, OSError) else Exception  # Python asks for the base that lays out the object
         error = maker.__new__(cls, *args)
         error.values = dict(values)
@@ -78,6 +78,9 @@ class LightVoiceError(Exception):
     def __init__(self, *args: object) -> None:
         super().__init__(*args)
         self.args = args  # an OSError that is made by another ``__new__`` than its own keeps none, and could not be printed
+
+    def __str__(self) -> str:  # an OSError would print errno fields
+        return " ".join(map(str, self.args))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For pickle and copy: Ray sends errors from one process to another, and a constructor with keywords cannot be called anew."""
@@ -116,9 +119,6 @@ class AudioNotFoundError(AudioError, FileNotFoundError):
 
     def __init__(self, *, path: str | Path) -> None:
         super().__init__(f"no such file: {path}; check the path")
-
-    def __str__(self) -> str:  # FileNotFoundError would print errno fields
-        return str(self.args[0])
 
 
 class AudioDecodeError(AudioError):
@@ -299,12 +299,9 @@ class PortUnavailableError(OptionError, OSError):
     def __init__(self, *, host: str, port: int, reason: str) -> None:
         super().__init__(f"cannot listen on {host}:{port} ({reason}); stop what uses it, or choose another with --host and --port")
 
-    def __str__(self) -> str:  # OSError would print errno fields
-        return str(self.args[0])
-
 
 class TooManyStreamsError(LightVoiceError):
-    """As many people are speaking as one server follows."""
+    """As many live streams run as one server transcribes at once."""
 
     def __init__(self, *, running: int) -> None:
         super().__init__(f"{running} live transcriptions are running already; try again when one of them has stopped")
@@ -334,7 +331,7 @@ class OutputError(LightVoiceError):
 
 
 class ClusterError(LightVoiceError):
-    """Many machines, and something between them."""
+    """A cluster of machines, its storage, or the way to it."""
 
 
 class SourceError(ClusterError):
@@ -396,9 +393,6 @@ class BundleFileMissingError(BundleError, FileNotFoundError):
     def __init__(self, *, path: str | Path) -> None:
         super().__init__(f"the bundle lacks {path}; install the bundle again")
 
-    def __str__(self) -> str:
-        return str(self.args[0])
-
 
 class BundleTamperedError(BundleError):
     """Size or sha256 differs from bundle.json."""
@@ -416,9 +410,6 @@ class CmvnShapeError(BundleError, ValueError):
 
 class SessionError(LightVoiceError, RuntimeError):
     """A model cannot be opened or run."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
 
 
 class ProviderUnavailableError(SessionError):

@@ -18,12 +18,12 @@ import numpy as np
 
 from engine.audio.waveform import SAMPLE_RATE_HZ, Recording, Waveform
 from engine.bundle import Bundle
-from engine.compare.compare import Comparison, Contender, Variant, take_turns
+from engine.compare.compare import Comparison, Contender, Variant, compare_sides
 from engine.live import LiveStream
 from engine.options import DEFAULT_OPTIONS, TranscribeOptions
 from engine.recording_run import OnSegment, Progress, RecordingRun, no_progress
 from engine.runtime.bundle_slot import BundleSlot, OpenBundle, SwitchReport
-from engine.runtime.fifo_lock import Turns
+from engine.runtime.fifo_lock import FifoLock
 from engine.runtime.resources import ResourceMeter
 from engine.runtime.session_pool import OpenSession, Precision, SessionSet, ToggleEffects, ToggleReport, carried_over, open_session
 from engine.runtime.speed import Speed, SpeedLog
@@ -52,7 +52,7 @@ class Engine(SpeechEngine):
         opener: OpenSession | None = None,
     ) -> None:
         # One processor, whatever is open on it: the sessions of all bundles and precisions take turns with each other.
-        opener = opener or partial(open_session, turns=Turns())
+        opener = opener or partial(open_session, lock=FifoLock())
         precision = precision or carried_over(Precision.FP32, bundle.variants)
         self._slot = BundleSlot(bundle, precision=precision, device=device, threads=threads, opener=opener)
         self._meter = ResourceMeter()
@@ -176,7 +176,7 @@ class Engine(SpeechEngine):
                 opened = beside.enter_context(self._slot.beside(variant.bundle))
                 own = replace(options, precision=opened.pool.resolve(variant.precision))
                 sides.append(_contender(opened, own.precision, partial(self._transcribe, opened, waveform, own, file=file)))
-            return take_turns(*sides, rounds=rounds, progress=progress or no_progress)
+            return compare_sides(*sides, rounds=rounds, progress=progress or no_progress)
 
     def warm_up(self) -> None:
         """Open the current precision's sessions and run them once, so that the first request finds them ready."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,7 @@ class Segment:
 
     @property
     def speaker(self) -> str | None:
-        """The label of whoever speaks: one speaker a channel; None where the channels were not recognized apart."""
+        """The speaker's label: one speaker a channel; None where the channels were not recognized apart."""
         return None if self.channel is None else f"Speaker {self.channel}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -66,20 +66,8 @@ class Segment:
             "language": self.language.value,
             "emotion": self.emotion.value,
             "event": self.event.value,
-            "confidence": {
-                "language": round(self.confidence.language, CONFIDENCE_DIGITS),
-                "emotion": round(self.confidence.emotion, CONFIDENCE_DIGITS),
-                "event": round(self.confidence.event, CONFIDENCE_DIGITS),
-            },
-            "tokens": [
-                {
-                    "text": token.text,
-                    "start_ms": token.start_ms,
-                    "end_ms": token.end_ms,
-                    "confidence": round(token.confidence, CONFIDENCE_DIGITS),
-                }
-                for token in self.tokens
-            ],
+            "confidence": {family: round(share, CONFIDENCE_DIGITS) for family, share in asdict(self.confidence).items()},
+            "tokens": [{**asdict(token), "confidence": round(token.confidence, CONFIDENCE_DIGITS)} for token in self.tokens],
         }
 
 
@@ -96,14 +84,7 @@ class Timing:
 
     def to_dict(self) -> dict[str, float]:
         """The timing as the JSON contract writes it."""
-        return {
-            "decode_s": round(self.decode_s, 4),
-            "features_s": round(self.features_s, 4),
-            "vad_s": round(self.vad_s, 4),
-            "asr_s": round(self.asr_s, 4),
-            "total_s": round(self.total_s, 4),
-            "rtf": round(self.rtf, 5),
-        }
+        return {name: round(value, 5 if name == "rtf" else 4) for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

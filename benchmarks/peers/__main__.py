@@ -62,16 +62,15 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     from benchmarks.peers.material import prepare  # noqa: PLC0415 - loads torch; --help does not wait for it
 
-    material = prepare(
-        arguments.work.absolute(), data=arguments.data, peers_python=arguments.peers_python, file_s=arguments.file_s, size=arguments.size
-    )
-    chosen = contenders(material.folder)
+    folder = arguments.work.absolute()
+    file = prepare(folder, data=arguments.data, peers_python=arguments.peers_python, file_s=arguments.file_s, size=arguments.size)
+    chosen = contenders(folder)
     if arguments.only:
         chosen = tuple(one for one in chosen if one.name.startswith(tuple(arguments.only)))
     threads = arguments.threads or default_threads()
     plan = Plan(
-        folder=material.folder,
-        file=material.clip(arguments.file_s),
+        folder=folder,
+        file=file,
         peers_python=arguments.peers_python.absolute(),
         threads=threads,
         rounds=arguments.rounds,

@@ -12,6 +12,7 @@ import threading
 import time
 import wave
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
@@ -69,31 +70,19 @@ def _time_s(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def _callers(runtime: Runtime, samples: np.ndarray, *, callers: int) -> Figures:
-    """So many threads that each recognize clips one after another: seconds of audio a second, and how long one clip takes them."""
-    taken: list[float] = []
-    failures: list[Exception] = []
+def run_callers(work: Callable[[], object], *, callers: int, calls: int) -> tuple[list[float], float]:
+    """Threads that each do the work ``calls`` times: -> seconds of every call, and of all together. Raises what the work raises."""
     start = threading.Barrier(callers + 1)
 
-    def call() -> None:
+    def call() -> list[float]:
         start.wait()
-        try:
-            taken.extend(_time_s(lambda: runtime.recognize(samples)) for _ in range(CALLS_EACH))
-        except Exception as error:  # noqa: BLE001 - whatever a runtime raises under load is its row's reason; raised on below
-            failures.append(error)
+        return [_time_s(work) for _ in range(calls)]
 
-    def join_all() -> None:
-        for thread in threads:
-            thread.join()
-
-    threads = [threading.Thread(target=call) for _ in range(callers)]
-    for thread in threads:
-        thread.start()
-    start.wait()
-    whole_s = _time_s(join_all)
-    if failures:
-        raise failures[0]
-    return {"callers_audio_s_per_s": callers * CALLS_EACH * CALLER_S / whole_s, "callers_p95_ms": 1000 * float(np.percentile(taken, 95))}
+    with ThreadPoolExecutor(callers) as threads:
+        answers = [threads.submit(call) for _ in range(callers)]
+        start.wait()
+        whole_s = _time_s(lambda: wait(answers))
+    return [taken_s for answer in answers for taken_s in answer.result()], whole_s
 
 
 def measure(task: Task) -> Figures:
@@ -116,7 +105,9 @@ def measure(task: Task) -> Figures:
             figures["cpu_ms_10s"] = 1000 * (time.process_time() - computing_s) / task.repeats
             figures["rss_mb"] = _memory_mb("VmRSS")
     if task.callers:
-        figures |= _callers(runtime, clips[CALLER_S], callers=task.callers)
+        taken_s, whole_s = run_callers(partial(runtime.recognize, clips[CALLER_S]), callers=task.callers, calls=CALLS_EACH)
+        figures["callers_audio_s_per_s"] = task.callers * CALLS_EACH * CALLER_S / whole_s
+        figures["callers_p95_ms"] = 1000 * float(np.percentile(taken_s, 95))
     if task.file:
         with wave.open(task.file) as handle:
             duration = handle.getnframes() / handle.getframerate()

@@ -54,11 +54,8 @@ THE_PEERS = (
 
 def contenders(folder: Path) -> tuple[Contender, ...]:
     """Every variant of the material's bundle, then the peers."""
-    return (*(_of_ours(Bundle.load(folder / "bundle", verify=False), variant) for variant in _variants(folder)), *THE_PEERS)
-
-
-def _variants(folder: Path) -> tuple[str, ...]:
-    return tuple(Bundle.load(folder / "bundle", verify=False).variants)
+    bundle = Bundle.load(folder / "bundle", verify=False)
+    return (*(_of_ours(bundle, variant) for variant in bundle.variants), *THE_PEERS)
 
 
 def _of_ours(bundle: Bundle, variant: str) -> Contender:

@@ -18,7 +18,6 @@ import logging
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
@@ -30,6 +29,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from benchmarks.parity import export_as_funasr
 from benchmarks.real_speech import speech_of
 from engine.audio.waveform import SAMPLE_RATE_HZ
+from engine.bundle_roots import ROOT
 from engine.speech.features import Cmvn
 from models.bundle.upstream_layout import frontend_metadata, prompt_metadata
 from models.export.assemble import assemble
@@ -40,26 +40,14 @@ from models.quantize.recipes import QuantizeOptions, run
 
 log = logging.getLogger(__name__)
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 CLIPS_S = (3, 10, 30)
 RECIPES = (RecipeName.DYNAMIC, RecipeName.STATIC, RecipeName.MIXED)
 #: Prepared once; calibration clips decide scales, not speed.
 CALIBRATION_CLIPS = 24
 
 
-@dataclass(frozen=True, kw_only=True)
-class Material:
-    """The folder that contenders load from."""
-
-    folder: Path
-
-    def clip(self, duration_s: float) -> Path:
-        """The clip of so many seconds."""
-        return self.folder / "audio" / f"{duration_s:g}s.wav"
-
-
-def prepare(folder: Path, *, data: Path, peers_python: Path, file_s: float, size: str = "full") -> Material:
-    """Make whatever is not there yet: minutes at full size, and 5 GB of disk. ``data`` is laid out as README.md says."""
+def prepare(folder: Path, *, data: Path, peers_python: Path, file_s: float, size: str = "full") -> Path:
+    """Make whatever is not there yet, minutes at full size and 5 GB of disk: -> the long file. ``data`` is laid out as README.md says."""
     folder.mkdir(parents=True, exist_ok=True)
     steps: Sequence[tuple[str, Callable[[Path], None]]] = (
         ("checkpoint", lambda path: _checkpoint(path, data=data, size=size)),
@@ -76,8 +64,7 @@ def prepare(folder: Path, *, data: Path, peers_python: Path, file_s: float, size
             shutil.rmtree(partial, ignore_errors=True)
             make(partial)
             partial.rename(folder / name)
-    _audio(folder / "audio", data=data, file_s=file_s)
-    return Material(folder=folder)
+    return _audio(folder / "audio", data=data, file_s=file_s)
 
 
 #: Where FunASR looks for the files of a checkpoint; the official folders have it too.
@@ -163,10 +150,11 @@ def _openvino(path: Path, *, graph: Path, python: Path) -> None:
         (path / "missing.txt").write_text(reason + "\n", encoding="utf-8")
 
 
-def _audio(folder: Path, *, data: Path, file_s: float) -> None:
-    """Write the clips and the long file; the latter anew where another length is asked for."""
+def _audio(folder: Path, *, data: Path, file_s: float) -> Path:
+    """Write the clips and the long file: -> the latter, which is made anew where another length is asked for."""
     folder.mkdir(exist_ok=True)
     for duration_s in (*CLIPS_S, file_s):
         path = folder / f"{duration_s:g}s.wav"
         if not path.exists():
             soundfile.write(path, speech_of(data, duration_s=duration_s), SAMPLE_RATE_HZ, subtype="PCM_16")
+    return path

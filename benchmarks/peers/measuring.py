@@ -1,4 +1,4 @@
-"""Runs contenders, each in a fresh process, taking turns round after round: a machine is never quiet for long."""
+"""Runs contenders, each in a fresh process, alternating round after round: a machine is never quiet for long."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from pathlib import Path
 from benchmarks.peers.child import Task
 from benchmarks.peers.contenders import OURS, PEERS, Contender
 from benchmarks.peers.result import Row
+from engine.bundle_roots import ROOT
 
 log = logging.getLogger(__name__)
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 CHILD_LIMIT_S = 1200.0
 
 
@@ -40,12 +40,12 @@ class Plan:
 def measure(contenders: Sequence[Contender], plan: Plan, *, after_round: Callable[[list[Row]], object] | None = None) -> list[Row]:
     """Every contender ``plan.rounds`` times, in turns; one that failed keeps its reason and is not tried again.
 
-    ``after_round`` is told the rows so far, so that a run that is stopped leaves what it had measured.
+    ``after_round`` gets the rows so far, so that a run that is stopped leaves what it had measured.
     """
     rounds: dict[str, list[Mapping[str, float]]] = {contender.name: [] for contender in contenders}
     errors: dict[str, str] = {}
     for number in range(plan.rounds):
-        # Every other round the other way round: whoever comes after a hot neighbour is not always the same.
+        # Every other round in reverse: the same contender must not always run after the one that heats the processor most.
         for contender in contenders if number % 2 == 0 else tuple(reversed(contenders)):
             if contender.name in errors:
                 continue

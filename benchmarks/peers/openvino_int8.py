@@ -1,7 +1,7 @@
 """FunASR's graph in INT8 as OpenVINO's own tools make it; run by the peers' Python, which has OpenVINO and NNCF.
 
 ``python -m benchmarks.peers.openvino_int8 MODEL.onnx FOLDER`` writes ``weights.xml`` (INT8 weights, activations quantized while it
-runs) and ``full.xml`` (weights and activations, with scales from a few inputs: random weights hear nothing in real ones either).
+runs) and ``full.xml`` (weights and activations, with scales from a few inputs: random weights recognize nothing in real ones either).
 """
 
 from __future__ import annotations

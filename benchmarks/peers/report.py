@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks.command_line import markdown_table
 from benchmarks.peers.result import Row, Verdict, check_bars
 
 NOTHING = "–"
@@ -46,10 +47,10 @@ def to_json(rows: Sequence[Row], *, conditions: Mapping[str, Any]) -> str:
 def to_markdown(rows: Sequence[Row], *, conditions: Mapping[str, Any]) -> str:
     """The table, the rows that could not be measured, and the bars."""
     said = "; ".join(f"{name} {value}" for name, value in conditions.items())
-    parts = [said, COUNTED, _table(["", *(title for title, _, _ in COLUMNS)], [_cells(row) for row in rows if not row.error])]
+    parts = [said, COUNTED, markdown_table(["", *(title for title, _, _ in COLUMNS)], [_cells(row) for row in rows if not row.error])]
     missing = [f"- {row.name} could not be measured: {row.error}" for row in rows if row.error]
     parts += ["\n".join(missing)] if missing else []
-    parts.append(_table(["bar", "limit", "measured", "verdict"], [_verdict(verdict) for verdict in check_bars(rows)]))
+    parts.append(markdown_table(["bar", "limit", "measured", "verdict"], [_verdict(verdict) for verdict in check_bars(rows)]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -69,11 +70,6 @@ def _verdict(verdict: Verdict) -> list[str]:
     sign = "≥" if verdict.at_least else "≤"
     word = {True: "met", False: "missed", None: "not measured"}[verdict.met]
     return [verdict.what, f"{sign} {verdict.limit:g}", NOTHING if verdict.measured is None else f"{verdict.measured:.3f}", word]
-
-
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    cells = [titles, ["---", *["---:"] * (len(titles) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', ' ') for cell in row)} |" for row in cells)
 
 
 #: Ours, and the others (Okabe and Ito's palette, told apart by colour-blind eyes).

@@ -2,7 +2,7 @@
 
 A channel is left out where it adds nothing but steady noise, or nothing at all, to the channel that speaks, and the plain mean is worse
 for it; channels in opposite phase are turned over. Every second is judged with the two before and the two after it: whatever
-begins to speak in a channel that was left out is heard from its first word. What is compared are levels of frames of 20 ms between
+begins to speak in a channel that was left out is kept from the first word on. What is compared are levels of frames of 20 ms between
 150 and 1500 Hz, where vowels stand out of noise; speech rises and falls by 20 dB within seconds, steady noise stays within 3 dB.
 """
 
@@ -131,7 +131,7 @@ class _Judge:
     #: Which channels are taken, and with which sign, as last decided.
     kept: NDArray[np.bool_] = field(init=False)
     signs: NDArray[np.float64] = field(init=False)
-    #: Pieces in which a channel had something of its own to say.
+    #: Pieces in which a channel held speech of its own.
     own: NDArray[np.int64] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -57,7 +57,7 @@ class _OneChannel(_WithoutDelay):
         self._index = index
 
     def add(self, block: NDArray[Any]) -> Floats:
-        """The channel; of a mono recording the only one."""
+        """The channel; the only one of a mono recording."""
         return np.ascontiguousarray(block[:, min(self._index, block.shape[1] - 1)], np.float32)
 
 
@@ -77,7 +77,7 @@ class _EachChannel(_WithoutDelay):
 
 
 class _Chosen:
-    """The mean of the channels that carry speech, in phase; the plain mean, bit by bit, wherever nothing is wrong with it."""
+    """The mean of the channels that carry speech, in phase; exactly the plain mean wherever nothing is wrong with it."""
 
     def __init__(self, sample_rate_hz: int) -> None:
         self._rate = sample_rate_hz
@@ -86,7 +86,7 @@ class _Chosen:
 
     def add(self, block: NDArray[Any]) -> Floats:
         if not np.isfinite(block.sum()):
-            return _mean(block)  # nothing can be compared with it; whoever takes it refuses it
+            return _mean(block)  # NaN cannot be compared; the caller refuses the recording
         before = np.zeros(0, np.float32)
         if block.shape[1] != self._channels:
             before, self._channels = self.finish(), block.shape[1]

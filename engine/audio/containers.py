@@ -1,8 +1,7 @@
 """A recording → blocks, in the process that calls: libsndfile for plain sound files, PyAV (FFmpeg's libraries) for everything else.
 
 libsndfile reads WAV, AIFF, CAF and their like; PyAV what is compressed or joined, and video. Each does what the other cannot open.
-Both are native code that reads bytes of anybody's making, so a server leaves this to the worker process of
-:mod:`engine.audio.sandbox.decoder`.
+Both are native code that reads untrusted bytes, so a server leaves this to the worker process of :mod:`engine.audio.sandbox.decoder`.
 
 What is readable is read. What is not (a cut end, damaged frames, samples that are no numbers) becomes silence in its place and a
 warning; a recording is refused where hardly anything of it can be read.
@@ -14,8 +13,9 @@ import io
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 
+import msgspec
 import soundfile
 
 from engine.audio.read_options import ReadOptions
@@ -27,7 +27,7 @@ from engine.audio.reading.promised_length import ID3_HEADER_BYTES, has_unwritten
 from engine.audio.reading.reading_report import ReadingReport
 from engine.audio.reading.reading_warnings import ReadingWarning, WarningType
 from engine.audio.resampling import Mixdown, Sink, check_rate
-from engine.audio.tracks import Track, tracks_of
+from engine.audio.tracks import MOST_TRACKS, Track, tracks_of
 from engine.errors import AudioDecodeError, EmptyAudioError
 
 BLOCK_SAMPLES = 1 << 20  # over all channels: 4 MB of float32 a block
@@ -35,18 +35,18 @@ BLOCK_SAMPLES = 1 << 20  # over all channels: 4 MB of float32 a block
 UNKNOWN_FRAMES = 1 << 62
 #: What libsndfile reads but only the first recording of, or nothing behind the first damage.
 BETTER_BY_AV = frozenset({"FLAC", "OGG", "MP3"})
-#: libsndfile takes any bytes for sound where a name ends like a format's without a header; these have no other sign.
+#: libsndfile takes any bytes for sound where the file name ends as that of a headerless format; only these two are believed.
 HEADERLESS = frozenset({".gsm", ".vox"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """What a recording says of itself: its container as the library calls it, and its length if it has a word for it."""
+    """A recording's header: its container as the library calls it, and its length if the header states one."""
 
     container: str
     duration_s: float | None
     #: Its audio tracks, in their order.
-    tracks: tuple[Track, ...] = field(default=(), compare=False)
+    tracks: Annotated[tuple[Track, ...], msgspec.Meta(max_length=MOST_TRACKS)] = field(default=(), compare=False)
 
     def channels(self, track: int | None) -> int:
         """The channels of a track, of the default track for None; 1 where nothing is known."""
@@ -71,7 +71,7 @@ def decode(
 
     with path.open("rb") as file:
         pieces = pieces_of(file)
-        # libsndfile knows one track.
+        # libsndfile reads one track.
         known = _sound_file_format(path) if read.track in (None, 1) else None
         plain = known is not None and known not in BETTER_BY_AV and len(pieces) == 1 and not has_unwritten_size(file)
         if plain:
@@ -151,7 +151,7 @@ def _frames_s(handle: soundfile.SoundFile) -> float | None:
 
 def _opened_sound_file(path: Path) -> soundfile.SoundFile:
     """A recording as libsndfile opens it: by its content, and by its name alone what has no header, such as .gsm and .vox."""
-    if path.suffix.lower() == ".raw":  # which the library takes for samples without a header; people call other things so
+    if path.suffix.lower() == ".raw":  # which the library reads as samples without a header; other files have that name too
         return soundfile.SoundFile(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)), closefd=True)
     # As bytes: the library would refuse a name that is not UTF-8.
     return soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else str(path))

@@ -17,7 +17,7 @@ from engine.files.sizes import BYTES_PER_MB
 
 #: How a command line names standard input, and what its results are called.
 STDIN, STDIN_STEM = "-", "stdin"
-#: A pipe may never end: so much is taken of it, and of the room on the disk no more than this share.
+#: A pipe may never end: at most so many bytes are kept, and at most this share of the free disk space.
 MOST_BYTES, MOST_SHARE = 32 << 30, 0.5
 CHUNK_BYTES = 1 << 20
 #: Where names stand for what this process has open, which another process cannot open by the same name.
@@ -31,7 +31,7 @@ def is_piped(file: str) -> bool:
     try:
         mode = Path(file).stat().st_mode
     except (OSError, ValueError):
-        return False  # whoever opens it says what is wrong
+        return False  # opening it raises the right error
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 

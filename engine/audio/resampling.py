@@ -28,12 +28,12 @@ SHORT_PAUSE_S = 1.0
 PAUSE_BLOCK_SAMPLES = 1 << 18
 
 
-#: Called between blocks by whoever reads; raises once the recording is no longer wanted.
+#: Called between blocks; raises once the recording is no longer wanted.
 CancelCheck = Callable[[], None]
 
 
 class Sink(Protocol):
-    """Whoever wants the samples."""
+    """The receiver of the samples."""
 
     def take(self, block: Floats) -> None:
         """The next samples (n,) float32, mono, 16 kHz; (n, columns) where the channels are kept apart."""
@@ -90,7 +90,7 @@ class Mixdown:
         check_rate(sample_rate_hz, path=self._path)
         if self._read.channel in (Channel.LEFT, Channel.RIGHT):
             one = min(self._read.channel is Channel.RIGHT, block.shape[1] - 1)
-            block = block[:, one : one + 1]  # what is wrong with another channel is nobody's concern
+            block = block[:, one : one + 1]  # what is wrong with another channel does not matter
         if not np.isfinite(block.sum()):  # a sum tells of any; which ones they are is looked up where there are some
             numbers = np.isfinite(block)
             self.not_numbers += int(np.count_nonzero(~numbers.all(axis=1)))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from engine.audio.reading.av_container import audio_track
 from engine.errors import UnknownTrackError
 
-#: Of what a file says about itself so much is passed on.
+#: The most that is passed on of a text in a file; a longer one from a decode worker is refused.
 LONGEST_TEXT = 200
+ShortText = Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]
 MOST_TRACKS = 999
-UNDETERMINED = "und"  # ISO 639-2 for a language that nobody set
+UNDETERMINED = "und"  # ISO 639-2 for an undetermined language
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,30 +23,17 @@ class Track:
     """One audio track; ``number`` counts from 1, ``language`` and ``title`` are empty where the file names none."""
 
     number: int
-    codec: str
+    codec: ShortText
     channels: int
     sample_rate_hz: int
-    language: str = ""
-    title: str = ""
+    language: ShortText = ""
+    title: ShortText = ""
     #: Whether it is the one that is read unless another one is chosen.
     default: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON takes it."""
         return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Track:
-        """What :meth:`to_dict` made; of somebody who is not trusted, so that every value is made what it must be."""
-        return cls(
-            number=int(values["number"]),
-            codec=str(values["codec"])[:LONGEST_TEXT],
-            channels=int(values["channels"]),
-            sample_rate_hz=int(values["sample_rate_hz"]),
-            language=str(values["language"])[:LONGEST_TEXT],
-            title=str(values["title"])[:LONGEST_TEXT],
-            default=bool(values["default"]),
-        )
 
     @property
     def description(self) -> str:

@@ -111,7 +111,7 @@ def _transcribe(arguments: argparse.Namespace) -> int:
         workers,
         formats=arguments.format,
         subtitles=subtitles,
-        tell=lambda reading: _say(str(reading)),
+        on_progress=lambda reading: _say(str(reading)),
     )
     for name, times in report.undone.items():
         _say(f"{name} ({times} recordings went elsewhere)")

@@ -39,16 +39,16 @@ class Place:
         return Path(self.path) if urlsplit(self.url).scheme in ("", "file") else None
 
 
-@dataclass(frozen=True)
-class Found:
-    """A file of a listing: its URL, its bytes where the store says so."""
+@dataclass(frozen=True, kw_only=True)
+class StoredFile:
+    """A file by its URL, with its size where the store states it."""
 
     url: str
-    size_bytes: int | None
+    size_bytes: int | None = None
 
 
 def place(url: str) -> Place:
-    """Where a path or URL points; SourceError for a scheme that nothing here opens. Asks no store anything."""
+    """Where a path or URL points; SourceError for a scheme that nothing here opens. Does not contact the store."""
     parts = urlsplit(url)
     try:
         if parts.scheme in ("", "file"):
@@ -79,12 +79,12 @@ def _filesystem(scheme: str, host: str) -> Any:
 
 
 def reason_of(error: Exception) -> str:
-    """One line that says why a store or a disk refused."""
+    """The reason of a store or a disk on one line."""
     said = (error.strerror if isinstance(error, OSError) and error.strerror else str(error)) or type(error).__name__
     return " ".join(said.split())
 
 
-def listing(url: str) -> list[Found]:
+def listing(url: str) -> list[StoredFile]:
     """Every file at or below a URL, by name; SourceError where it is not there or may not be listed."""
     from pyarrow import fs
 
@@ -94,12 +94,12 @@ def listing(url: str) -> list[Found]:
         if info.type is fs.FileType.NotFound:
             raise SourceError(source=url, reason="there is no such file or folder")
         if info.type is fs.FileType.File:
-            return [Found(url, info.size)]
+            return [StoredFile(url=url, size_bytes=info.size)]
         entries = root.filesystem.get_file_info(fs.FileSelector(root.path, recursive=True))
     except OSError as error:
         raise SourceError(source=url, reason=reason_of(error)) from error
     files = sorted((entry.path, entry.size) for entry in entries if entry.type is fs.FileType.File)
-    return [Found(_below(url, root.path, path), size) for path, size in files]
+    return [StoredFile(url=_below(url, root.path, path), size_bytes=size) for path, size in files]
 
 
 def _below(url: str, root: str, path: str) -> str:
@@ -107,19 +107,18 @@ def _below(url: str, root: str, path: str) -> str:
 
 
 def sizes(urls: list[str]) -> list[int | None]:
-    """Bytes of each file; None where the store does not say, or nothing is there: reading it will tell why."""
+    """Bytes of each file; None where the store does not say, or nothing is there: reading it raises the reason."""
     from pyarrow import fs
 
-    found: list[int | None] = []
-    for url in urls:
+    def size(url: str) -> int | None:
         try:
             target = place(url)
             info = target.filesystem.get_file_info(target.path)
         except (SourceError, OSError):
-            found.append(None)
-            continue
-        found.append(info.size if info.type is fs.FileType.File else None)
-    return found
+            return None
+        return int(info.size) if info.type is fs.FileType.File and info.size is not None else None
+
+    return [size(url) for url in urls]
 
 
 def read_bytes(url: str) -> bytes:
@@ -165,17 +164,9 @@ class Folder:
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file of the folder: SourceError where that is refused."""
-        target = f"{self._root.path}/{name}"
         try:
-            if self._root.local is None:  # an object store shows an object once it is complete
-                with self._root.filesystem.open_output_stream(target) as stream:
-                    stream.write(content)
-                return
-            path = Path(target)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-            partial.write_bytes(content)
-            partial.replace(path)
+            with self.output_stream(name) as stream:
+                stream.write(content)
         except OSError as error:
             raise SourceError(source=f"{self.url}/{name}", reason=reason_of(error)) from error
 
@@ -197,7 +188,7 @@ class Folder:
     @contextmanager
     def output_stream(self, name: str) -> Iterator[Any]:
         """A file of the folder to write piece by piece; it takes its name when the block ends well."""
-        if self._root.local is None:
+        if self._root.local is None:  # an object store shows an object once it is complete
             with self._root.filesystem.open_output_stream(f"{self._root.path}/{name}") as stream:
                 yield stream
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from engine.audio.read_options import CHANNELS, Channel
@@ -22,7 +22,7 @@ COMPARED_CHANNELS = tuple(channel for channel in CHANNELS if channel != Channel.
 DIGITS = 4
 
 
-class StoppedEarly(Exception):  # noqa: N818 - nothing failed: somebody wants no further runs
+class StoppedEarly(Exception):  # noqa: N818 - nothing failed: no further runs are wanted
     """Raised by a progress callback to end a comparison."""
 
 
@@ -50,7 +50,7 @@ class Contender:
     """A side that can run.
 
     ``ready`` keeps its sessions open and warm for a block and yields the RSS that they take in MB; ``run`` transcribes the
-    recording once with the progress callback that it is given.
+    recording once, with a progress callback.
     """
 
     ready: Callable[[], AbstractContextManager[float]]
@@ -71,11 +71,11 @@ class Side:
     totals_s: tuple[float, ...] = ()
 
 
-def take_turns(left: Contender, right: Contender, *, rounds: int, progress: Callable[[float, str], None]) -> Comparison:
+def compare_sides(left: Contender, right: Contender, *, rounds: int, progress: Callable[[float, str], None]) -> Comparison:
     """Run both sides ``rounds`` times.
 
     The side that starts changes from round to round, so that a machine that slows down favours neither. Each run finds its
-    sessions open and warm. Several rounds keep both sides' sessions until the last; a single one lets go of the left side's
+    sessions open and warm. Several rounds keep both sides' sessions until the last; a single one closes the left side's
     before the right side's are opened. ``progress`` may raise :class:`StoppedEarly`: the rounds that are complete then count,
     and where none is, it is raised on.
     """
@@ -145,8 +145,8 @@ class Comparison:
 
     def _text(self) -> dict[str, Any]:
         diff = diff_texts(self.left.transcript.text, self.right.transcript.text)
-        parts = [{"op": part.op, "left": part.left, "right": part.right} for part in diff.parts]
-        return {"unit": diff.unit, "diff": parts, "edits": diff.edits, "distance": round(diff.distance, DIGITS), "equal": diff.equal}
+        counts = {"edits": diff.edits, "distance": round(diff.distance, DIGITS), "equal": diff.equal}
+        return {"unit": diff.unit, "diff": [asdict(part) for part in diff.parts], **counts}
 
     def _time(self) -> dict[str, Any]:
         left, right = self.left.transcript.timing, self.right.transcript.timing
@@ -184,9 +184,7 @@ def _starts_at(pair: tuple[Segment | None, Segment | None]) -> int:
 
 
 def _tags(segment: Segment | None) -> dict[str, str] | None:
-    if segment is None:
-        return None
-    return {"language": segment.language.value, "emotion": segment.emotion.value, "event": segment.event.value}
+    return None if segment is None else {family: getattr(segment, family).value for family in FAMILIES}
 
 
 def margin(probabilities: Mapping[str, float], chosen: str) -> float | None:
@@ -200,10 +198,9 @@ def _confidences(segment: Segment | None) -> dict[str, float] | None:
 
 
 def _margins(segment: Segment | None) -> dict[str, float | None] | None:
-    tags = _tags(segment)
-    if segment is None or tags is None:
+    if segment is None:
         return None
-    return {family: margin(segment.probabilities.get(family, {}), tags[family]) for family in FAMILIES}
+    return {family: margin(segment.probabilities.get(family, {}), getattr(segment, family).value) for family in FAMILIES}
 
 
 def compare_tags(left: tuple[Segment, ...], right: tuple[Segment, ...]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.compare.alignment import edit_steps
 from engine.speech.unspaced import HAN_OF_ALL_PLANES, KANA
 
 _CJK = f"々-〇{KANA}{HAN_OF_ALL_PLANES}"
@@ -84,21 +83,18 @@ class ReferenceScore:
 
 def score_against(reference: str, transcript: str) -> ReferenceScore:
     """CER (the space between two words is a character of it) and WER of a transcript."""
-    said, heard = normalize_text(reference), normalize_text(transcript)
-    if not said:
+    expected, got = normalize_text(reference), normalize_text(transcript)
+    if not expected:
         return ReferenceScore(reason=EMPTY_REFERENCE)
-    written, read = scripts_of(said), scripts_of(heard)
-    if written and read and not written & read:
+    scripts, others = scripts_of(expected), scripts_of(got)
+    if scripts and others and not scripts & others:
         return ReferenceScore(reason=OTHER_SCRIPT)
-    words = None if _UNSPACED.search(said) else _error_rate(said.split(), heard.split())
-    return ReferenceScore(cer=_error_rate(said, heard), wer=words)
+    words = None if _UNSPACED.search(expected) else _error_rate(expected.split(), got.split())
+    return ReferenceScore(cer=_error_rate(expected, got), wer=words)
 
 
 def _error_rate(reference: Sequence[str], transcript: Sequence[str]) -> ErrorRate:
-    steps = edit_steps(reference, transcript)
-    return ErrorRate(
-        substitutions=sum(i >= 0 and j >= 0 and reference[i] != transcript[j] for i, j in steps),
-        deletions=sum(j < 0 for _, j in steps),
-        insertions=sum(i < 0 for i, _ in steps),
-        length=len(reference),
-    )
+    from rapidfuzz.distance import Levenshtein  # noqa: PLC0415 - as in engine.compare.alignment
+
+    edits = Counter(edit.tag for edit in Levenshtein.editops(reference, transcript))
+    return ErrorRate(substitutions=edits["replace"], deletions=edits["delete"], insertions=edits["insert"], length=len(reference))

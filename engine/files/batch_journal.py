@@ -51,7 +51,7 @@ class BatchJournal:
         try:
             return entry is not None and entry == self._entry(source, target, target.read_bytes())
         except OSError:
-            return False  # either of them is not there or cannot be read: the run will say so
+            return False  # either of them is missing or cannot be read: the run reports it
 
     def write(self, source: Path, target: Path, text: str) -> None:
         """Write a result, whole under its name or not at all, and remember it. Raises OutputError."""

@@ -1,7 +1,7 @@
 """A temporary folder of a running process: gone when the process is done with it, and removed by the next one where it was killed.
 
-The process holds a lock on its folder, which the system lets go of however the process ends; a folder that nobody holds is
-abandoned. Where the system has no such locks (Windows), folders of killed processes stay until somebody deletes them.
+The process holds a lock on its folder, which the system releases however the process ends; a folder without a lock is abandoned.
+Where the system has no such locks (Windows), folders of killed processes stay until they are deleted by hand.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def claimed_folder(parent: Path, prefix: str) -> Iterator[Path]:
         claim = _claim(folder)
         if claim is not None and _is_there(folder, claim):
             break
-        if claim is not None:  # somebody who was clearing up took it for abandoned before it was claimed
+        if claim is not None:  # another process removed it as abandoned before it was claimed
             os.close(claim)
     try:
         yield folder

@@ -1,4 +1,4 @@
-"""Names of files that stay apart on every disk: macOS and Windows take names for one that Linux keeps apart."""
+"""File names that differ on every disk: macOS and Windows ignore case and the form of accents, Linux does not."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ class DistinctNames:
 
 
 def _key(name: str) -> str:
-    """What two names share that some disk takes for one; composed again at the end, because folding case may take letters apart."""
+    """The same for two names that some disk does not distinguish; composed again at the end, because folding case may decompose letters."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

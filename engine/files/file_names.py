@@ -1,4 +1,4 @@
-"""Names of files as people have them: in any encoding, of any length; what can be printed of them, and what a file system takes."""
+"""File names in any encoding and of any length: what can be printed of them, and what a file system accepts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _LONE_BYTES = frozenset(map(chr, range(0xDC80, 0xDD00)))
 
 
 def printable(name: str) -> str:
-    """A name with whatever is no text in it replaced, by U+FFFD."""
+    """A name whose bytes that are no text are replaced by U+FFFD."""
     try:
         content = name.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # other halves: a name that Windows or a program has made

@@ -1,7 +1,7 @@
-"""The bundle that requests find open, and how another takes its place while they run.
+"""The open bundle, and how another one replaces it while requests run.
 
-A request takes what is open when it comes and stays with it to its end, precision, vocabulary and sessions alike. A bundle
-whose place was taken is closed session by session as its last requests leave.
+A request uses the bundle that is open when it begins until its end: precision, vocabulary and sessions. A replaced bundle is closed
+session by session as its last requests end.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class BundleSlot:
         self, bundle: Bundle, *, precision: str, device: str = "cpu", threads: int | None = None, opener: OpenSession = open_session
     ) -> None:
         self._device, self._threads, self._opener = device, threads, opener
-        # What was asked for stays in mind: a bundle that lacks it does not make the next one forget it.
+        # The choice is kept: a bundle that lacks it must not lose it for the next one.
         self._asked = Precision.FP32.value if precision == Precision.INT8 else precision
         self._asked_lightweight = precision == Precision.INT8
         self._switching = threading.Lock()
@@ -84,10 +84,10 @@ class BundleSlot:
         return report
 
     def switch(self, bundle: Bundle, *, warm_up: Callable[[OpenBundle], None]) -> SwitchReport:
-        """Open another bundle, or the same one anew, try it with ``warm_up``, and let it take the place of the one before.
+        """Open another bundle, or the same one anew, try it with ``warm_up``, and replace the one before.
 
-        Whatever is raised on the way, by ``warm_up`` or by the bundle's files, leaves the one before in its place. Running
-        requests end on the bundle that they began with, and its sessions are closed as they leave.
+        Whatever is raised on the way, by ``warm_up`` or by the bundle's files, leaves the one before open. Running requests end
+        on the bundle that they began with, and its sessions are closed as they end.
         """
         with self._switching:
             started, before_mb = time.perf_counter(), rss_mb()
@@ -102,7 +102,7 @@ class BundleSlot:
                 later.pool.retire()
                 raise
             with self._lock:
-                self._follow_mode(later.pool)  # somebody may have switched the mode while it was opened
+                self._follow_mode(later.pool)  # the mode may have been switched while it was opened
                 self._current = later
             earlier.pool.retire()
             log.info("switched from bundle %s to %s", earlier.parts.bundle.name, bundle.name)
@@ -124,7 +124,7 @@ class BundleSlot:
             opened.pool.retire()
 
     def close(self) -> None:
-        """Close every idle session and give the memory back."""
+        """Close every idle session and free its memory."""
         with self._lock:
             pools = list(self._pools)
         for pool in pools:

@@ -12,7 +12,7 @@ SYSTEM = Path("/")
 
 
 def default_threads(root: Path = SYSTEM) -> int:
-    """Threads of a session that nobody chose: the physical cores that this process may use, at least one.
+    """The default number of a session's threads: the physical cores that this process may use, at least one.
 
     Two siblings of one core (SMT) share its multipliers: a second thread there costs memory bandwidth and gains nothing.
     """

@@ -1,7 +1,7 @@
-"""Turns on the processor: whoever wants to run a model waits until those before have had their turn.
+"""A lock on the processor: graph runs of several callers follow each other in the order in which they asked.
 
-A session's threads are as many as there are cores. Eight callers at once would be eight times as many, which the system moves to and
-fro between cores whose caches then hold nobody's weights. A turn lasts one graph run, so a short clip does not wait for a long file.
+A session has as many threads as there are cores. Eight callers at once would have eight times as many, which the system moves between
+cores, so that their caches lose the weights. The lock is held for one graph run: a short clip does not wait for a long file.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections import deque
 from types import TracebackType
 
 
-class Turns:
-    """A lock for so many threads at once that is given in the order in which it was asked for."""
+class FifoLock:
+    """A lock that ``at_once`` threads may hold, given in the order in which it was asked for."""
 
     def __init__(self, at_once: int = 1) -> None:
         self._free = at_once
@@ -28,21 +28,21 @@ class Turns:
             self._waiting.append(granted)
         try:
             granted.wait()
-        except BaseException:  # interrupted while waiting: the turn must not be lost with the thread
+        except BaseException:  # interrupted while waiting: the lock must not be lost with the thread
             self._withdraw(granted)
             raise
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self._give_on()
+        self._pass_on()
 
     def _withdraw(self, granted: threading.Event) -> None:
         with self._lock:
             if not granted.is_set():
                 self._waiting.remove(granted)
                 return
-        self._give_on()
+        self._pass_on()
 
-    def _give_on(self) -> None:
+    def _pass_on(self) -> None:
         with self._lock:
             if self._waiting:
                 self._waiting.popleft().set()

@@ -1,4 +1,4 @@
-"""What the process uses right now: CPU, memory, sessions, GPU. Cheap enough to ask every second."""
+"""What the process uses right now: CPU, memory, sessions, GPU. Cheap enough to be read every second."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MIB_TO_MB = 1.048576
 
 
 class ResourceMeter:
-    """Measures this process; the CPU share counts from the previous question."""
+    """Measures this process; the CPU share counts from the previous reading."""
 
     def __init__(self) -> None:
         self._process = psutil.Process()
@@ -65,7 +65,7 @@ def _ask_gpu(command: str) -> dict[str, Any] | None:
         name, used, total = (part.strip() for part in answer.splitlines()[0].split(","))
         return {"name": name, "used_mb": round(float(used) * _MIB_TO_MB), "total_mb": round(float(total) * _MIB_TO_MB)}
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        return None  # a driver without a device answers with words
+        return None  # a driver without a device prints a message instead
 
 
 def total_memory_mb() -> float:

@@ -1,4 +1,4 @@
-"""The only door to ONNX Runtime: open a graph, check it, run it, close it, give its memory back."""
+"""The only module that imports ONNX Runtime: open a graph, check it, run it, close it, free its memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from engine import SILENT
 from engine.errors import GraphContractError, NotQuantizedError, ProviderUnavailableError, SessionError
 from engine.files.sizes import BYTES_PER_MB
 from engine.runtime.cores import default_threads
-from engine.runtime.fifo_lock import Turns
+from engine.runtime.fifo_lock import FifoLock
 from engine.runtime.onnx_operators import count_products
 
 log = logging.getLogger(__name__)
@@ -83,15 +83,15 @@ def saturates_in_int8() -> bool:
 class Session:
     """One open graph.
 
-    ``run`` may be called from several threads at once; with ``turns`` they run one after another. After ``close`` it may not be
+    ``run`` may be called from several threads at once; with ``lock`` they run one after another. After ``close`` it may not be
     run again.
     """
 
-    def __init__(self, inner: Any, *, path: Path, model: str, precision: str, mb: float, turns: Turns | None = None) -> None:
+    def __init__(self, inner: Any, *, path: Path, model: str, precision: str, mb: float, lock: FifoLock | None = None) -> None:
         self._inner = inner
         self.path, self.model, self.precision, self.mb = path, model, precision, mb
         self.provider: str = inner.get_providers()[0]
-        self._turn: AbstractContextManager[None] = nullcontext() if turns is None or not self.on_cpu else turns
+        self._lock: AbstractContextManager[None] = nullcontext() if lock is None or not self.on_cpu else lock
         self.input_names: tuple[str, ...] = tuple(entry.name for entry in inner.get_inputs())
         self.output_names: tuple[str, ...] = tuple(entry.name for entry in inner.get_outputs())
         self.metadata: dict[str, str] = dict(inner.get_modelmeta().custom_metadata_map)
@@ -106,12 +106,12 @@ class Session:
         device: str = "cpu",
         threads: int | None = None,
         require_integer: bool = False,
-        turns: Turns | None = None,
+        lock: FifoLock | None = None,
     ) -> Session:
         """Open a graph on a device; with ``require_integer`` refuse one whose weight products are in float.
 
-        ``int8`` itself keeps none in float; another INT8 recipe may keep as many as its file says it means to. Sessions that share
-        ``turns`` share the processor's cores; one on a GPU takes none.
+        ``int8`` itself keeps none in float; another INT8 recipe may keep as many as its metadata states. Sessions that share a
+        ``lock`` share the processor's cores; one on a GPU takes none.
 
         Raises NotQuantizedError, ProviderUnavailableError, GraphContractError.
         """
@@ -129,7 +129,7 @@ class Session:
         if device == "cuda" and inner.get_providers()[0] != "CUDAExecutionProvider":
             # On a machine without a GPU onnxruntime-gpu lists CUDA, raises nothing and runs on the CPU.
             raise ProviderUnavailableError(device=device, reason="ONNX Runtime fell back to the CPU: no usable GPU, CUDA 13 or cuDNN 9")
-        session = cls(inner, path=path, model=model, precision=precision, mb=rss_mb() - before, turns=turns)
+        session = cls(inner, path=path, model=model, precision=precision, mb=rss_mb() - before, lock=lock)
         # Its weights are resident at the latest when it has run once, whatever the measurement missed.
         session.mb = max(session.mb, session.file_mb)
         return session
@@ -151,7 +151,7 @@ class Session:
         if inner is None:
             raise SessionError(f"{self.path.name} was closed; ask the pool for a new lease")
         try:
-            with self._turn:
+            with self._lock:
                 names = list(self.output_names if output_names is None else output_names)
                 results = inner.run(names, dict(feeds)) if self.on_cpu else _run_bound(inner, names, feeds)
         except _runtime_errors() as error:
@@ -205,7 +205,7 @@ def _providers(device: str, precision: str) -> list[Any]:
 
 @functools.cache
 def _warn_of_reports() -> None:
-    """Say it once where ONNX Runtime reports to its maker because somebody imported it before ``engine`` (engine/runtime/telemetry.py)."""
+    """Warn once where ONNX Runtime sends reports because it was imported before ``engine`` (engine/runtime/telemetry.py)."""
     if not SILENT:
         log.warning("onnxruntime was imported before engine and may send reports; import engine first, or set ORT_DISABLE_TELEMETRY=1")
 
@@ -222,7 +222,7 @@ def _runtime_errors() -> tuple[type[BaseException], ...]:
 def _open(path: Path, *, providers: list[Any], threads: int) -> Any:
     import onnxruntime  # noqa: PLC0415 - loaded with the first session: --help and errors do not wait for it
 
-    # A CUDA provider that cannot be loaded is logged as an error and then replaced; Session.open reports it in our words.
+    # A CUDA provider that cannot be loaded is logged as an error and then replaced; Session.open raises its own error for it.
     quiet = _ONNX_RUNTIME_ERRORS_ONLY + (providers[0] != "CPUExecutionProvider")
     onnxruntime.set_default_logger_severity(quiet)
     options = onnxruntime.SessionOptions()
@@ -231,7 +231,7 @@ def _open(path: Path, *, providers: list[Any], threads: int) -> Any:
     options.enable_mem_pattern = False  # every segment has another length, so a pattern never fits twice
     options.log_severity_level = _ONNX_RUNTIME_ERRORS_ONLY
     # A thread that waits spins for 0.1 ms, which bridges the gaps between operators (186 → 174 ms for 10 s in INT8), then sleeps:
-    # ONNX Runtime's own choice spins on and burns a core while nobody speaks.
+    # ONNX Runtime's default keeps spinning and occupies a core while there is no speech.
     options.add_session_config_entry("session.intra_op.allow_spinning", "1")
     options.add_session_config_entry("session.intra_op.spin_duration_us", "100")
     if saturates_in_int8():

@@ -18,7 +18,7 @@ from engine.bundle import Bundle
 from engine.errors import UnknownPrecisionError
 from engine.options import CURRENT, VAD_AS_REQUEST, VAD_OFF
 from engine.runtime.cores import default_threads
-from engine.runtime.fifo_lock import Turns
+from engine.runtime.fifo_lock import FifoLock
 from engine.runtime.session import Session, release_memory, rss_mb
 
 log = logging.getLogger(__name__)
@@ -104,10 +104,10 @@ class _Entry:
         self.leases = 0
 
 
-def open_session(bundle: Bundle, *, model: str, precision: str, device: str, threads: int, turns: Turns | None = None) -> Session:
+def open_session(bundle: Bundle, *, model: str, precision: str, device: str, threads: int, lock: FifoLock | None = None) -> Session:
     """Open one graph of a bundle, verified as it is opened; INT8 variants must really multiply in integers.
 
-    ``turns`` as in :meth:`Session.open`.
+    ``lock`` as in :meth:`Session.open`.
     """
     files = bundle.variant(precision)
     name = files.asr if model == "asr" else files.vad
@@ -117,7 +117,7 @@ def open_session(bundle: Bundle, *, model: str, precision: str, device: str, thr
     shared = precision != Precision.INT8 and full is not None and name in (full.asr, full.vad)
     integer = precision.startswith(Precision.INT8) and not shared
     return Session.open(
-        bundle.path(name), model=model, precision=precision, device=device, threads=threads, require_integer=integer, turns=turns
+        bundle.path(name), model=model, precision=precision, device=device, threads=threads, require_integer=integer, lock=lock
     )
 
 
@@ -159,7 +159,7 @@ class SessionPool:
 
     @property
     def effects(self) -> ToggleEffects | None:
-        """What the last switch led to; None until somebody switched."""
+        """What the last switch led to; None before the first one."""
         with self._lock:
             effects = self._effects
             return effects and replace(effects, waiting=tuple(name for name in effects.waiting if self._entries[name].leases))
@@ -196,9 +196,7 @@ class SessionPool:
                 sessions = entry.sessions
             yield sessions
         finally:
-            with self._lock:
-                entry.leases -= 1
-            self._close_idle()
+            self._release(entry)
 
     @contextmanager
     def with_vad(self, sessions: SessionSet, vad_precision: str) -> Iterator[SessionSet]:
@@ -211,28 +209,30 @@ class SessionPool:
             return
         with self._lock:
             entry = self._entries[vad_precision]
-            open_already = entry.sessions
-            entry.leases += open_already is not None
-        if open_already is not None:
-            try:
-                yield replace(sessions, vad=open_already.vad)
-            finally:
-                with self._lock:
-                    entry.leases -= 1
-                self._close_idle()
-            return
-        vad = self._open(self.bundle, model="vad", precision=vad_precision, device=self.device, threads=self.threads)
+            shared = entry.sessions
+            entry.leases += shared is not None
+        vad = shared.vad if shared else self._open_model("vad", vad_precision)
         try:
             yield replace(sessions, vad=vad)
         finally:
-            vad.close()
+            if shared:
+                self._release(entry)
+            else:
+                vad.close()
+
+    def _release(self, entry: _Entry) -> None:
+        with self._lock:
+            entry.leases -= 1
+        self._close_idle()
+
+    def _open_model(self, model: str, precision: str) -> Session:
+        return self._open(self.bundle, model=model, precision=precision, device=self.device, threads=self.threads)
 
     def _open_set(self, precision: str) -> SessionSet:
         opened: list[Session] = []
         try:
-            for model in ("asr", "vad"):  # one by one: a second one that fails must not leave the first open
-                session = self._open(self.bundle, model=model, precision=precision, device=self.device, threads=self.threads)
-                opened.append(session)
+            for model in ("asr", "vad"):
+                opened.append(self._open_model(model, precision))  # noqa: PERF401 - a second one that fails must not leave the first open
         except BaseException:
             for session in opened:
                 session.close()
@@ -241,7 +241,7 @@ class SessionPool:
         return SessionSet(precision, *opened)
 
     def _close_idle(self) -> Closing | None:
-        """Close what nobody uses, as far as the mode asks for it, and note it where the last switch was waiting for it."""
+        """Close the idle sets that the mode does not keep, and record it where the last switch was waiting for it."""
         if self._retired:
             return self.close_idle()
         closing = self._close_where(lambda name: name != Precision.INT8) if self._lightweight else None
@@ -255,30 +255,30 @@ class SessionPool:
         return closing
 
     def close_idle(self) -> Closing | None:
-        """Close every set that nobody uses; the next request opens its own again. Returns what was closed, None for nothing."""
+        """Close every idle set; the next request opens its own again. Returns what was closed, None for nothing."""
         return self._close_where(lambda _: True)
 
     def retire(self) -> None:
-        """Close every set as soon as nobody uses it, from now on: another pool has taken this one's place."""
+        """Close every set as soon as it is idle, from now on: another pool has replaced this one."""
         self._retired = True
         self.close_idle()
 
     def _close_where(self, chosen: Callable[[str], bool]) -> Closing | None:
         before = rss_mb()
-        doomed: list[SessionSet] = []
+        idle: list[SessionSet] = []
         with self._lock:
             for name, entry in self._entries.items():
                 if entry.sessions is not None and entry.leases == 0 and chosen(name):
-                    doomed.append(entry.sessions)
+                    idle.append(entry.sessions)
                     entry.sessions = None
-        for sessions in doomed:
+        for sessions in idle:
             sessions.asr.close()
             sessions.vad.close()
             log.info("closed the %s sessions", sessions.precision)
-        closed = tuple(ClosedSession(one.model, one.precision, one.mb) for sessions in doomed for one in (sessions.asr, sessions.vad))
+        closed = tuple(ClosedSession(one.model, one.precision, one.mb) for sessions in idle for one in (sessions.asr, sessions.vad))
         if not closed:
             return None
-        del doomed, sessions
+        del idle, sessions
         release_memory()
         return Closing(closed, before, rss_mb())
 
@@ -301,7 +301,7 @@ class SessionPool:
         return tuple(session for opened in sets for session in (opened.asr, opened.vad))
 
     def close(self) -> None:
-        """Close every idle set and give the memory back; a set in use is closed by nobody and says so in the log."""
+        """Close every idle set and free its memory; sets in use stay open and are logged."""
         self.close_idle()
         with self._lock:
             busy = [name for name, entry in self._entries.items() if entry.leases]

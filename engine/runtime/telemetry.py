@@ -1,4 +1,4 @@
-"""What the libraries beneath us report to their makers, and the environment variables that stop it.
+"""What the libraries report to their makers, and the environment variables that stop it.
 
 ONNX Runtime 1.31 on Linux writes an id of the machine when it is imported and sends reports from the 17th second on, unless its
 variable is set *before* the import; ``disable_telemetry_events`` does not stop it (docs/trust.md). So the variables are set when
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from types import MappingProxyType
 
-#: Variable -> the value that stops a library's reports. Any other value of a person's (ONNX Runtime reports with ``0``) is replaced.
+#: Variable -> the value that stops a library's reports. Any other value (ONNX Runtime reports with ``0``) is replaced.
 SILENCE: Mapping[str, str] = MappingProxyType(
     {
         "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime
@@ -20,7 +20,7 @@ SILENCE: Mapping[str, str] = MappingProxyType(
         "HF_HUB_DISABLE_TELEMETRY": "1",  # huggingface_hub, which gradio and gradio_client report through as well
         "NNCF_CI": "1",  # NNCF; see leave_out_openvino_telemetry as well
         "RAY_USAGE_STATS_ENABLED": "0",  # Ray: usage statistics
-        "DO_NOT_TRACK": "1",  # what is agreed upon among tools
+        "DO_NOT_TRACK": "1",  # a convention among tools
     }
 )
 

@@ -26,7 +26,7 @@ class Emission:
         return float(min(1.0, np.exp(self.log_prob)))
 
 
-def collapse(token_ids: NDArray[Any], log_probs: NDArray[Any], *, blank: int = BLANK_ID) -> list[Emission]:
+def collapse(token_ids: NDArray[Any], log_probs: NDArray[Any]) -> list[Emission]:
     """Runs of one id become one emission, blanks none: ids (T,) and log-probabilities (T,) -> emissions in time order."""
     if len(token_ids) != len(log_probs):
         raise ValueError(f"{len(token_ids)} ids but {len(log_probs)} log-probabilities")
@@ -38,7 +38,7 @@ def collapse(token_ids: NDArray[Any], log_probs: NDArray[Any], *, blank: int = B
     return [
         Emission(int(token_ids[start]), int(start), int(end), float(log_prob))
         for start, end, log_prob in zip(starts, ends, best, strict=True)
-        if token_ids[start] != blank
+        if token_ids[start] != BLANK_ID
     ]
 
 

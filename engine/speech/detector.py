@@ -22,7 +22,7 @@ CONTEXT_FRAMES = 4 * 19
 
 
 class RunsGraph(Protocol):
-    """What the detector needs of a session."""
+    """What the detector and the recognizer need of a session."""
 
     @property
     def input_names(self) -> Sequence[str]:  # noqa: D102 - as engine.runtime.session.Session

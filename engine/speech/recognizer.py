@@ -19,6 +19,7 @@ from engine.options import DEFAULT_OPTIONS, TranscribeOptions
 from engine.speech.ctc import Emission, collapse, frame_times_ms
 from engine.speech.decoding.decoder import Alternative, BeamDecoder
 from engine.speech.decoding.top_tokens import TOKENS_A_FRAME, TOP_K, TOP_OUTPUTS, TopTokens
+from engine.speech.detector import RunsGraph
 from engine.speech.features import FRAME_SHIFT_MS
 from engine.speech.itn.itn import apply_itn
 from engine.speech.vocabulary import Vocabulary
@@ -37,21 +38,10 @@ NO_SEARCH = (
 )
 
 
-class AsrSession(Protocol):
+class AsrSession(RunsGraph, Protocol):
     """What recognition needs of a session."""
 
     path: Any
-
-    @property
-    def input_names(self) -> Sequence[str]:  # noqa: D102 - as engine.runtime.session.Session
-        ...
-
-    @property
-    def output_names(self) -> Sequence[str]:  # noqa: D102 - as engine.runtime.session.Session
-        ...
-
-    def run(self, output_names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:  # noqa: D102 - as engine.runtime.session.Session
-        ...
 
     def metadata_ids(self, name: str) -> tuple[int, ...]:  # noqa: D102 - as engine.runtime.session.Session
         ...

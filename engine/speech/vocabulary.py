@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from engine.errors import BundleFileMissingError, BundleFormatError
-from engine.speech.unspaced import HAN, KANA, RADICALS_AND_MARKS, WIDTH_FORMS
+from engine.speech.ctc import BLANK_ID
+from engine.speech.unspaced import HAN, KANA, RADICALS_AND_MARKS, WIDTH_FORMS, joined
 from engine.tags import Tag, tag_of
 
 WORD_START = "▁"
-BLANK_ID = 0
 
 _BYTE = re.compile(r"^<0x([0-9A-Fa-f]{2})>$")
 _CONTROL = re.compile(r"^<(\|.*\||blank|blk|unk|s|/s|pad|sos/eos)>$")
@@ -28,11 +28,8 @@ class Vocabulary:
 
     def __init__(self, pieces: Sequence[str]) -> None:
         self._pieces = tuple(pieces)
-        self._tags: dict[int, Tag] = {}
-        for index, piece in enumerate(self._pieces):
-            tag = tag_of(piece)
-            if tag is not None:
-                self._tags[index] = tag
+        tags = ((index, tag_of(piece)) for index, piece in enumerate(self._pieces))
+        self._tags: dict[int, Tag] = {index: tag for index, tag in tags if tag is not None}
 
     @classmethod
     def load(cls, path: str | Path) -> Vocabulary:
@@ -91,13 +88,4 @@ def join_pieces(pieces: Iterable[str]) -> str:
         parts.append(piece)
     if pending:
         parts.append(pending.decode("utf-8", errors="replace"))
-    return _space("".join(parts))
-
-
-def _space(text: str) -> str:
-    words = [word for word in text.split(WORD_START) if word]
-    joined = ""
-    for word in words:
-        unspaced = not joined or (_UNSPACED.match(joined[-1]) is not None and _UNSPACED.match(word[0]) is not None)
-        joined += word if unspaced else f" {word}"
-    return joined.strip()
+    return joined((word for word in "".join(parts).split(WORD_START) if word), _UNSPACED).strip()

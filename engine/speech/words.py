@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.speech.itn.itn import Change, changes, rewritten
+from engine.speech.unspaced import FIRST_WIDE, WIDE
 from engine.speech.vocabulary import WORD_START, join_pieces
 from engine.transcript import Segment, Token
 
-FIRST_WIDE = 0x2E80  # CJK and everything after it: drawn two columns wide, and each character a word of its own
-_UNITS = re.compile(r"[\u2e80-\U0010ffff]|[^\s\u2e80-\U0010ffff]+")
+_UNITS = re.compile(rf"[{WIDE}]|[^\s{WIDE}]+")
 _NUMBER = re.compile(r"[-+]?\d[\d.,:/]*[%.]?")
 #: Characters that may lie between a word and the next one that is looked for: spaces, punctuation, a rewritten number.
 _LOOKED_AHEAD = 8

@@ -29,7 +29,7 @@ def shown_times(spoken: Sequence[Spoken], *, last_ms: int, min_cue_ms: int) -> l
     the shortest time are shown up to a second late, then for less than it.
     """
     min_cue_ms = max(1, min_cue_ms)  # what has no length is not shown at all
-    starts_ms = [start_ms for crowd in _crowds(spoken, last_ms, min_cue_ms) for start_ms in crowd.spread(min_cue_ms)]
+    starts_ms = [start_ms for run in _dense_runs(spoken, last_ms, min_cue_ms) for start_ms in run.spread(min_cue_ms)]
     times: list[tuple[int, int]] = []
     for index, (cue, start_ms) in enumerate(zip(spoken, starts_ms, strict=True)):
         next_ms = starts_ms[index + 1] if index + 1 < len(spoken) else last_ms
@@ -40,8 +40,8 @@ def shown_times(spoken: Sequence[Spoken], *, last_ms: int, min_cue_ms: int) -> l
 
 
 @dataclass(frozen=True, slots=True)
-class _Crowd:
-    """Subtitles that press on one another: when each should begin, and the time that there is for all of them."""
+class _DenseRun:
+    """Subtitles too close together for the shortest time: when each should begin, and the time that there is for all of them."""
 
     starts_ms: tuple[int, ...]
     floor_ms: int
@@ -74,27 +74,27 @@ class _Crowd:
         return moved
 
 
-def _crowds(spoken: Sequence[Spoken], last_ms: int, min_cue_ms: int) -> list[_Crowd]:
+def _dense_runs(spoken: Sequence[Spoken], last_ms: int, min_cue_ms: int) -> list[_DenseRun]:
     """All subtitles in their order; the last ones, which must end in time, with as many before them as have to make room."""
-    crowds: list[_Crowd] = []
+    runs: list[_DenseRun] = []
     starts_ms: list[int] = []
     floor_ms = free_ms = 0
     for cue in spoken:
         if starts_ms and cue.start_ms >= free_ms:
-            crowds.append(_Crowd(tuple(starts_ms), floor_ms, cue.start_ms))
+            runs.append(_DenseRun(tuple(starts_ms), floor_ms, cue.start_ms))
             starts_ms, floor_ms = [], free_ms
         free_ms = max(free_ms, cue.start_ms) + min_cue_ms
         starts_ms.append(cue.start_ms)
     if not starts_ms:
-        return crowds
-    last = _Crowd(tuple(starts_ms), floor_ms, last_ms)
+        return runs
+    last = _DenseRun(tuple(starts_ms), floor_ms, last_ms)
     for apart_ms in (min_cue_ms, 1):
-        for count in range(len(crowds) + 1):
-            before, beside = crowds[: len(crowds) - count], [*crowds[len(crowds) - count :], last]
-            joined = tuple(start_ms for crowd in beside for start_ms in crowd.starts_ms)
-            together = _Crowd(joined, beside[0].floor_ms, last_ms)
+        for count in range(len(runs) + 1):
+            before, beside = runs[: len(runs) - count], [*runs[len(runs) - count :], last]
+            joined = tuple(start_ms for run in beside for start_ms in run.starts_ms)
+            together = _DenseRun(joined, beside[0].floor_ms, last_ms)
             if together.has_room(apart_ms):
                 return [*before, together]
             if joined[0] + len(joined) * apart_ms <= last_ms:
                 break  # those before it have not to move
-    return [*crowds, last]
+    return [*runs, last]

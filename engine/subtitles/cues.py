@@ -35,7 +35,7 @@ _CUE_COST, _JOIN_COST, _ORPHAN_COST, _SHORT_COST, _PAUSE_COST, _EMPTY_COST = 1.0
 
 @dataclass(frozen=True)
 class Cue:
-    """One subtitle: its times, its lines, and who speaks, where several are told apart."""
+    """One subtitle: its times, its lines, and who speaks, where speakers are known apart."""
 
     start_ms: int
     end_ms: int
@@ -126,7 +126,7 @@ def _divided(words: Sequence[SpokenWord], next_ms: int, indent: int, options: Su
 
 
 def _is_orphan(words: Sequence[SpokenWord], place: int) -> bool:
-    """Whether a word by itself would be torn from others, or gone before it is noticed."""
+    """Whether a word by itself would be separated from its neighbours, or be shown too briefly."""
     word, opens_next = words[place], place + 1 == len(words) or words[place + 1].opens
     return len(words) > 1 and not (word.opens and opens_next and word.end_ms - word.start_ms >= OWN_WORD_MS)
 

@@ -24,7 +24,7 @@ class _Frequencies:
 
     def __init__(self, tables: Mapping[int, tuple[NDArray[np.str_], NDArray[np.float32]]], *, unknown: float) -> None:
         self._tables = tables
-        #: What a character counts that is no word.
+        #: The log share of a character that is no word.
         self.unknown = unknown
 
     def of_spans(self, text: str, length: int) -> list[float | None]:

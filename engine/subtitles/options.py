@@ -1,4 +1,4 @@
-"""How subtitles are to be cut: the options of the command line, the API and the page, and the limits that nobody chooses."""
+"""How subtitles are to be cut: the options of the command line, the API and the page, and the fixed limits."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 from unicodedata import category
 
-from engine.speech.unspaced import HAN_OF_ALL_PLANES
+from engine.speech.unspaced import HAN_OF_ALL_PLANES, KANA_OF_ALL_WIDTHS, THAI
 from engine.subtitles.columns import columns
 from engine.subtitles.mandarin_words import mandarin_words
 
@@ -22,11 +22,9 @@ if TYPE_CHECKING:
     from budoux import Parser
 
 _HAN = f"々〇{HAN_OF_ALL_PLANES}"
-_KANA = "\u3041-\u309f\u30a1-\u30ff\uff66-\uff9f"
-_THAI = "\u0e00-\u0e7f"
-_RUNS = re.compile(f"[{_HAN}{_KANA}]+|[{_THAI}]+|[^\\s{_HAN}{_KANA}{_THAI}]+")
-_JAPANESE = re.compile(f"[{_KANA}]")
-_IS_THAI = re.compile(f"[{_THAI}]")
+_RUNS = re.compile(f"[{_HAN}{KANA_OF_ALL_WIDTHS}]+|[{THAI}]+|[^\\s{_HAN}{KANA_OF_ALL_WIDTHS}{THAI}]+")
+_JAPANESE = re.compile(f"[{KANA_OF_ALL_WIDTHS}]")
+_IS_THAI = re.compile(f"[{THAI}]")
 _IS_HAN = re.compile(f"[{_HAN}]")
 #: Chinese, Japanese and fullwidth marks after which a line may end although no space follows.
 _STOPS = frozenset("，。、；：？！…—–）】》〉」』〕’”｡､！？")
@@ -65,12 +63,12 @@ def _may_break(before: str, after: str) -> bool:
 
 def _words(run: str) -> Iterable[str]:
     if _IS_THAI.match(run):
-        return _thai().parse(run)
+        return _parser("thai").parse(run)
     if _JAPANESE.search(run):
-        return _japanese().parse(run)
+        return _parser("japanese").parse(run)
     if not _IS_HAN.match(run):
         return (run,)
-    return _traditional().parse(run) if _is_traditional(run) else mandarin_words(run)
+    return _parser("traditional_chinese").parse(run) if _is_traditional(run) else mandarin_words(run)
 
 
 def _is_traditional(run: str) -> bool:
@@ -88,24 +86,12 @@ def _is_in(character: str, character_set: str) -> bool:
 
 
 @cache
-def _traditional() -> Parser:
-    from budoux import load_default_traditional_chinese_parser  # noqa: PLC0415 - most texts are in simplified Chinese or none
+def _parser(language: str) -> Parser:
+    """BudouX's parser of a language, loaded with the first text that needs it."""
+    import budoux  # noqa: PLC0415 - most texts are in simplified Chinese or in words with spaces
 
-    return load_default_traditional_chinese_parser()
-
-
-@cache
-def _japanese() -> Parser:
-    from budoux import load_default_japanese_parser  # noqa: PLC0415 - most texts are not Japanese
-
-    return load_default_japanese_parser()
-
-
-@cache
-def _thai() -> Parser:
-    from budoux import load_default_thai_parser  # noqa: PLC0415 - likewise
-
-    return load_default_thai_parser()
+    parser: Parser = getattr(budoux, f"load_default_{language}_parser")()
+    return parser
 
 
 def _cut(text: str, first: int, last: int, *, widest: int, east_asian: bool) -> Iterator[tuple[int, int]]:

@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.speech.unspaced import UNIFIED_HAN
 from engine.tags import Emotion, Event, Language
 from models.evaluate.labels import LABELS, RecordingsError, labelled_rows
 
 DIGITS_EN = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 DIGITS_ZH = "零一二三四五六七八九"
-CJK = re.compile(r"^[\u4e00-\u9fff]+$")
+CJK = re.compile(f"^[{UNIFIED_HAN}]+$")
 
 RAVDESS_EMOTIONS = {
     "neutral": Emotion.NEUTRAL,

@@ -186,7 +186,7 @@ def test_a_callers_failure_is_the_rows_reason() -> None:
             raise RuntimeError("not thread-safe")
 
     with pytest.raises(RuntimeError, match="not thread-safe"):
-        child._callers(Breaks(), np.zeros(10, np.float32), callers=2)
+        child.run_callers(lambda: Breaks().recognize(np.zeros(10, np.float32)), callers=2, calls=3)
 
 
 def test_every_peer_is_pinned() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.scale import FULL_SIZE, Cluster, Costs, Prices, check, dollars_for_1000_hours, recordings, simulate, waiting_s
 
-COSTS = Costs(hearing=0.01, recognizing=0.09, start_s=0.0, driver_row_s=0.0, driver_hour_s=0.0)
+COSTS = Costs(preparing=0.01, recognizing=0.09, start_s=0.0, driver_row_s=0.0, driver_hour_s=0.0)
 FREE = Cluster(nodes=1, cores=1, bytes_a_second=0.0)
 
 
@@ -73,7 +73,7 @@ def test_a_check_takes_nothing_from_the_run_that_it_checks():
         "audio_s": 1000.0,
         "lengths_s": [100.0] * 10,
         "one_machine_s": 100.0,
-        "hearing_share": 0.5,
+        "preparing_share": 0.5,
         "runs": [run, {"workers": 2, "working_s": 60.0, "driver_cpu_s": 99.0}],
     }
     one, two = check(figures)

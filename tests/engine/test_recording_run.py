@@ -178,7 +178,7 @@ def test_what_is_read_once_more_is_given_once(tmp_path: Path, monkeypatch: pytes
     parts = [whole[:10_000], None, whole[:6_000], whole[6_000:18_000], whole[18_000:]]
     messages = [(Kind.START_OVER, b"") if part is None else (Kind.BLOCK, part.tobytes()) for part in parts]
     decoder = Decoder()
-    monkeypatch.setattr(decoder, "_messages", lambda *_, **__: iter([*messages, (Kind.DONE, None)]))
+    monkeypatch.setattr(decoder, "_messages", lambda *_, **__: iter([*messages, (Kind.DONE, ())]))
     np.testing.assert_array_equal(decoder.load(path).samples, whole)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from engine.audio.reading.reading_warnings import warnings_from_wire
+from engine.audio.reading.reading_warnings import received_warnings
 from ui.text.quantities import clock, megabytes, percent, rtf, seconds
 from ui.text.texts import Texts
 from ui.widgets.bars import bars_html
@@ -43,7 +43,7 @@ def comparison_html(comparison: Mapping[str, Any], texts: Texts) -> str:
     names = side_names(comparison)
     same = f'<p class="lv-note">{escape(texts("compare.same"))}</p>' if is_same_variant(comparison) else ""
     left, right = (comparison[side].get("warnings", ()) for side in ("left", "right"))
-    notes = reading_notes_html(warnings_from_wire([*left, *(one for one in right if one not in left)]), texts)
+    notes = reading_notes_html(received_warnings([*left, *(one for one in right if one not in left)]), texts)
     return (
         f'<section class="lv-comparison" aria-live="polite">{same}{notes}{_text(comparison, names, texts)}'
         f'<div class="lv-grid">{_time(comparison, names, texts)}{_memory(comparison["memory"], names, texts)}</div>'

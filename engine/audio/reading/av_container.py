@@ -8,8 +8,8 @@ from typing import Any
 
 from engine.audio.reading.file_pieces import FileWindow
 
-#: FFmpeg may read the bytes that it is given and follow no reference in them: a play list in an upload would otherwise
-#: read other files of this machine.
+#: FFmpeg reads the given bytes and follows no reference in them: a play list in an upload would otherwise read other
+#: files of this machine.
 ISOLATED = {"protocol_whitelist": "none"}
 #: What these say of their length is reckoned from the rate of their first frames, and may be twice too much.
 RECKONED = frozenset({"MP3", "mp3", "aac", "ac3", "eac3", "mpeg", "mpegts", "amr", "amrnb", "amrwb", "dts", "truehd", "loas"})
@@ -20,7 +20,7 @@ BETTER_DECODERS = {"amrnb": ("libopencore_amrnb", 8_000), "amrwb": ("libopencore
 
 
 def av_errors() -> tuple[type[Exception], ...]:
-    """What PyAV raises for a file that is not as it should be: FFmpeg's errors, and what its seeking and its wrapper come up with."""
+    """What PyAV raises for a damaged file: FFmpeg's errors, and those of its seeking and its wrapper."""
     import av.error  # noqa: PLC0415 - 20 MB of libraries that most recordings never need
 
     return (av.error.FFmpegError, ValueError, OSError, LookupError, ArithmeticError)
@@ -46,7 +46,7 @@ def opened(window: FileWindow) -> Iterator[Any]:
 
 
 class UnreadableError(Exception):
-    """No container, and why in words that a person understands."""
+    """No container; the message gives the reason in plain words."""
 
 
 def _reason(error: Exception, begin: bytes) -> str:

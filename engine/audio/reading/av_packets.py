@@ -45,7 +45,7 @@ class Sound:
 
 
 class Packets:
-    """Takes a container's packets, decodes those of one track, and notes what the others' times are."""
+    """Takes a container's packets, decodes those of one track, and records the times of the others."""
 
     def __init__(self, container: Any, track: Any, report: ReadingReport, mixdown: Mixdown) -> None:
         import av  # noqa: PLC0415 - 20 MB of libraries that most recordings never need

@@ -1,7 +1,7 @@
 """A file → the recordings that lie in it one after the other: joined files (``cat a.flac b.flac``) and chained streams.
 
-Libraries read the first and stop, or take the second one's header for sound. Formats whose frames stand by themselves (MP3, AAC,
-AC-3, MPEG-TS) need no cut: what decodes them goes on by itself.
+Libraries read the first and stop, or decode the second one's header as sound. Formats of self-contained frames (MP3, AAC, AC-3,
+MPEG-TS) need no cut: their decoders go on with the next recording.
 
 Sources: Ogg pages RFC 3533; FLAC RFC 9639; RIFF and AIFF as EA IFF 85; ISO/IEC 14496-12 boxes; Matroska RFC 9559; AMR RFC 4867.
 """
@@ -78,7 +78,7 @@ class FileWindow(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Stand elsewhere: -> where, or a negative number for a place that no file has.
 
-        Not an exception, as a file's own ``seek`` would raise: FFmpeg lives with a place that cannot be reached, PyAV with no exception.
+        Not an exception, as a file's own ``seek`` would raise: FFmpeg handles a negative number, PyAV no exception.
         """
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._piece.end - self._piece.start}[whence]
         if not 0 <= base + offset <= LAST_PLACE:

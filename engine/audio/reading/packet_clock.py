@@ -1,7 +1,7 @@
 """Times of packets → how much silence belongs before each stretch of sound, so that sample n lies at n / rate of the container's time.
 
-A gap is believed where the container has room for it, the sound after it goes on from there, and, for formats whose clock may jump
-(joined transport streams), another track shows that the time really passed. What is not believed moves the clock instead.
+A gap is filled where the container's length has room for it, the sound after it goes on from there, and, for formats whose clock may jump
+(joined transport streams), another track shows that the time really passed. Any other gap moves the clock instead.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class PacketClock:
 
     ``length_s`` is what the container says of itself, None where it does not know; ``may_jump`` is whether its format's clock does.
     ``is_exact`` is whether its times count samples; ``others_s`` are the times of other tracks' packets as they come.
-    ``on_jump`` is told where and by how much the times jump without being followed, in seconds.
+    ``on_jump`` gets the place and the size of a jump that is not followed, in seconds.
     """
 
     def __init__(

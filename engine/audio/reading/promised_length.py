@@ -24,9 +24,9 @@ class Readable(Protocol):
         """Stand elsewhere."""
 
 
-#: What those write who do not know the length yet, and everything near the largest number: no promise.
+#: Placeholders of recorders that do not know the length yet, and everything near the largest number: they state nothing.
 UNKNOWN_LENGTHS = ((0x7FFF_F000, 0x8000_0000), (0xFFFF_F000, 0xFFFF_FFFF))
-#: A padding byte that nobody wrote is no loss.
+#: A missing padding byte is no loss.
 LEAST_MISSING_BYTES = 2
 MOST_CHUNKS = 1000
 _RIFF_CHUNK, _IFF_CHUNK, _CAF_CHUNK = struct.Struct("<4sI"), struct.Struct(">4sI"), struct.Struct(">4sq")

@@ -1,11 +1,11 @@
-"""What a reading met, counted as it goes → the warnings that are said at its end."""
+"""What went wrong while a recording was read, counted as it goes → the warnings at its end."""
 
 from __future__ import annotations
 
 from engine.audio.reading.reading_warnings import ReadingWarning, WarningType
 from engine.audio.resampling import Mixdown
 
-#: A recording may be shorter than its header says by the greater of these without a word: padding, and times that are rounded.
+#: A recording may be shorter than its header states by the greater of these without a warning: padding, and rounded times.
 SHORT_BY_S, SHORT_BY_SHARE = 0.5, 0.01
 EXACT_TO_S = 0.02
 #: Gaps that together are shorter than this are the steps of a clock.
@@ -90,28 +90,28 @@ class ReadingReport:
             self._losing = False
             return
         if promised_s is not None and is_short:
-            self._say(WarningType.ENDS_EARLY, promised_s=_rounded(promised_s), read_s=_rounded(at_s))
+            self._warn(WarningType.ENDS_EARLY, promised_s=_rounded(promised_s), read_s=_rounded(at_s))
         elif self._losing:
-            self._say(WarningType.BREAKS_OFF, read_s=_rounded(at_s))
+            self._warn(WarningType.BREAKS_OFF, read_s=_rounded(at_s))
         self._places -= self._losing  # said: what is missing at the end is no silence
         self._losing = False
 
     def broke_off(self, *, at_s: float) -> None:
         """The last part of the file is incomplete."""
         if not any(one.type in (WarningType.ENDS_EARLY, WarningType.BREAKS_OFF) for one in self._warnings):
-            self._say(WarningType.BREAKS_OFF, read_s=_rounded(at_s))
+            self._warn(WarningType.BREAKS_OFF, read_s=_rounded(at_s))
 
     def left_out(self, *, from_byte: int, count: int) -> None:
         """A part of the file that is no recording."""
-        self._say(WarningType.LEFT_OUT, bytes=count, from_byte=from_byte)
+        self._warn(WarningType.LEFT_OUT, bytes=count, from_byte=from_byte)
 
     def jumped(self, at_s: float, jump_s: float) -> None:
         """Times that were not followed; the first is said."""
         if not any(one.type is WarningType.TIME_JUMP for one in self._warnings):
-            self._say(WarningType.TIME_JUMP, at_s=_rounded(at_s), jump_s=_rounded(jump_s))
+            self._warn(WarningType.TIME_JUMP, at_s=_rounded(at_s), jump_s=_rounded(jump_s))
 
     def warnings(self, mixdown: Mixdown) -> tuple[ReadingWarning, ...]:
-        """All that is to be said."""
+        """The warnings of the whole recording."""
         found = list(self._warnings)
         if self._places:
             values = {"lost_s": _rounded(self._lost_s), "places": self._places, "first_s": _rounded(self._first_s)}
@@ -123,7 +123,7 @@ class ReadingReport:
             found.append(ReadingWarning(type=WarningType.NOT_NUMBERS, values={"count": mixdown.not_numbers}))
         return tuple(found)
 
-    def _say(self, kind: WarningType, **values: float) -> None:
+    def _warn(self, kind: WarningType, **values: float) -> None:
         self._warnings.append(ReadingWarning(type=kind, values=values))
 
 

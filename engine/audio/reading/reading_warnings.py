@@ -1,11 +1,13 @@
-"""What could not be read of a recording that was read all the same: said by the decoder, carried to whoever reads the transcript."""
+"""Warnings about a recording that was read although parts of it could not be: from the decoder to the transcript."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 
 class WarningType(StrEnum):
@@ -41,36 +43,23 @@ class ReadingWarning:
     type: WarningType
     values: Mapping[str, float | int] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """ValueError where a value is missing, which another process may have left out."""
+        try:
+            self.message  # noqa: B018 - made once, to see that it can be made
+        except KeyError as error:
+            raise ValueError(f"a warning {self.type.value} without {error}") from error
+
     @property
     def message(self) -> str:
         """One English sentence about "it", the recording."""
         return MESSAGES[self.type].format(**self.values)
 
     def to_dict(self) -> dict[str, Any]:
-        """As the JSON contract and the messages of a decode worker have it."""
+        """As the JSON contract has it."""
         return {"type": self.type.value, "message": self.message, "values": dict(self.values)}
 
 
-def warnings_from_wire(said: Any) -> tuple[ReadingWarning, ...]:
-    """The warnings that another process sent; the messages are made here, from numbers alone.
-
-    Raises KeyError, TypeError or ValueError for what :meth:`ReadingWarning.to_dict` does not make.
-    """
-    found = []
-    for one in said:
-        values = {str(name): _number(value) for name, value in dict(one["values"]).items()}
-        warning = ReadingWarning(type=WarningType(one["type"]), values=values)
-        warning.message  # noqa: B018 - KeyError where a value is missing
-        found.append(warning)
-    return tuple(found)
-
-
-def warnings_to_wire(warnings: Iterable[ReadingWarning]) -> list[dict[str, Any]]:
-    """Warnings as plain values for JSON."""
-    return [warning.to_dict() for warning in warnings]
-
-
-def _number(value: Any) -> float | int:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{value!r} is no number")
-    return value
+def received_warnings(values: Any) -> tuple[ReadingWarning, ...]:
+    """The warnings of a JSON contract; ValueError for what :meth:`ReadingWarning.to_dict` does not make."""
+    return msgspec.convert(values, tuple[ReadingWarning, ...])

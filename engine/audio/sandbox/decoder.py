@@ -1,4 +1,4 @@
-"""Recordings of strangers → Waveforms, decoded in worker processes: what their libraries do wrong stays in there.
+"""Untrusted recordings → Waveforms, decoded in worker processes, which a crashing library cannot leave.
 
 A worker that crashes, hangs or takes too much memory is ended, the file is refused with a typed error, and the next file
 gets a new one. Workers are started when needed, stay for a while, and are used again: starting one costs more than most files.
@@ -14,22 +14,21 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.containers import Probe
 from engine.audio.read_options import Channel, ReadOptions
-from engine.audio.reading.reading_warnings import ReadingWarning, warnings_from_wire
+from engine.audio.reading.reading_warnings import ReadingWarning
 from engine.audio.resampling import SAMPLE_RATE_HZ
-from engine.audio.sandbox.messages import Kind
+from engine.audio.sandbox.messages import Kind, Request
 from engine.audio.sandbox.process import BYTES_PER_SAMPLE, DecodeProcess
-from engine.audio.tracks import MOST_TRACKS, Track
+from engine.audio.tracks import Track
 from engine.audio.waveform import AudioStream, CancelCheck, Waveform, existing_file
 from engine.errors import AudioDecodeError, AudioError, AudioTooLongError, DecoderCrashedError, OptionRangeError
 from engine.files.file_names import printable
-from engine.option_fields import flat_fields
 
 Floats = NDArray[np.float32]
 
@@ -51,7 +50,7 @@ class DecodeLimits:
     stall_s: float = 8.0
     #: Address space; a worker takes 0.2 GB of it by being there.
     memory_mb: int = 1024
-    #: A worker that nobody asks for so long ends.
+    #: A worker without a request for so long ends.
     idle_s: float = 600.0
 
     def total_s(self, duration_s: float) -> float:
@@ -136,17 +135,14 @@ class Decoder:
 
     def probe(self, source: str | Path) -> Probe | None:
         """What a recording's header says, without decoding it; None for what is no recording or breaks the decoder."""
+        most_s = self.limits.duration_s
         try:
-            answers = [
-                content for kind, content in self._messages("probe", existing_file(source), self.limits.duration_s) if kind is Kind.DONE
-            ]
+            path = existing_file(source).absolute()
+            request = Request(task="probe", path=str(path), max_duration_s=most_s, cpu_s=self.limits.total_s(most_s))
+            *_, (_, found) = self._messages(request, Probe | None)
         except AudioError:
             return None
-        found = answers[-1]
-        if found is None:
-            return None
-        tracks = tuple(Track.from_dict(values) for values in found["tracks"][:MOST_TRACKS])
-        return Probe(container=str(found["container"]), duration_s=found["duration_s"], tracks=tracks)
+        return cast("Probe | None", found)
 
     def tracks(self, source: str | Path) -> tuple[Track, ...]:
         """A recording's audio tracks; AudioNotFoundError, EmptyAudioError, and AudioDecodeError for what has none."""
@@ -179,11 +175,13 @@ class Decoder:
         second_bytes = SAMPLE_RATE_HZ * columns * BYTES_PER_SAMPLE
         most_bytes = int((most_s + 1) * second_bytes)
         given = skipped = 0
-        for kind, content in self._messages("decode", path, most_s, read=flat_fields(read), columns=columns):
+        cpu_s = self.limits.total_s(most_s)
+        request = Request(task="decode", path=str(path.absolute()), max_duration_s=most_s, cpu_s=cpu_s, read=read, columns=columns)
+        for kind, content in self._messages(request, tuple[ReadingWarning, ...]):
             if cancel_check is not None:
                 cancel_check()
             if kind is Kind.DONE:
-                warnings += _warnings(content, path)
+                warnings += content
             elif kind is Kind.START_OVER:
                 skipped = given
             elif kind is Kind.BLOCK:
@@ -191,23 +189,21 @@ class Decoder:
                 skipped -= len(content) - len(new)
                 given += len(new)
                 if given > most_bytes:
-                    # The worker was told to stop before; what it says is not relied on.
+                    # The worker has the same limit; it is not relied on.
                     raise AudioTooLongError(path=path, duration_s=given / second_bytes, limit_s=most_s)
                 if new:
                     yield new
 
-    def _messages(self, task: str, path: Path, most_s: float, **how: Any) -> Iterator[tuple[Kind, Any]]:
+    def _messages(self, request: Request, kind_of_answer: Any) -> Iterator[tuple[Kind, Any]]:
         """A worker's messages; START_OVER also where a worker that had answered others ended, and a new one begins again."""
-        total_s = self.limits.total_s(most_s)
-        request = {"task": task, "path": str(path.absolute()), "max_duration_s": most_s, "cpu_s": total_s, **how}
         with self._places:
             while True:
                 with self._worker() as worker:
                     was_used = worker.requests > 0
                     try:
-                        yield from worker.ask(request, path=path, stall_s=self.limits.stall_s, total_s=total_s)
+                        yield from worker.ask(request, kind_of_answer, path=Path(request.path), stall_s=self.limits.stall_s)
                     except DecoderCrashedError:
-                        # An earlier file may have left this worker broken, or it had just gone home: a new one decides.
+                        # An earlier file may have left this worker broken, or it had just ended: a new one decides.
                         if not was_used:
                             raise
                     else:
@@ -244,16 +240,6 @@ def _in_columns(parts: Iterator[bytes], columns: int) -> Generator[Floats, None,
         whole = len(rest) - len(rest) % row_bytes
         yield np.frombuffer(rest[:whole], np.float32).reshape(-1, columns)
         rest = rest[whole:]
-
-
-def _warnings(answer: Any, path: Path) -> tuple[ReadingWarning, ...]:
-    """What a worker says of its reading, None for nothing; DecoderCrashedError for an answer that makes no sense."""
-    if answer is None:
-        return ()
-    try:
-        return warnings_from_wire(answer["warnings"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise DecoderCrashedError(path=path, how="an answer that makes no sense") from error
 
 
 def _end_all(workers: list[DecodeProcess]) -> None:

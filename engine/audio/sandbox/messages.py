@@ -1,16 +1,32 @@
-"""What a decode worker answers, message by message: a byte that says what it is, the length of what follows, and that.
+"""What a decode worker is asked, one request a line, and what it answers: messages of a byte for their kind, their length, their content.
 
-Numbers and text alone, nothing that could be executed: the worker has read a stranger's file and is not trusted.
+Numbers and text alone, nothing that could be executed: the worker has read an untrusted file (:mod:`engine.wire`).
 """
 
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass, field
 from enum import Enum
+from typing import Literal
+
+from engine.audio.read_options import ReadOptions
 
 HEADER = struct.Struct("<cI")
-#: No message is longer; a worker that says otherwise has lost its mind.
+#: No message is longer: a worker that says otherwise is broken.
 MOST_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a worker is to do with the file at ``path``; ``cpu_s`` is the processor time that it may take for it."""
+
+    task: Literal["decode", "probe"]
+    path: str
+    max_duration_s: float
+    cpu_s: float
+    read: ReadOptions = field(default_factory=ReadOptions)
+    columns: int = 1
 
 
 class Kind(Enum):
@@ -18,8 +34,8 @@ class Kind(Enum):
 
     BLOCK = b"B"  # samples: float32, mono, 16 kHz, in this machine's byte order
     START_OVER = b"O"  # the blocks so far are void
-    DONE = b"D"  # JSON: the answer, which ends the request: a probe, or after samples {"warnings": […]}, null for none
-    REFUSED = b"R"  # JSON: {"type", "message", "values"} of an AudioError, which ends the request
+    DONE = b"D"  # JSON: the answer, which ends the request: a Probe or null; after samples the warnings of their reading
+    REFUSED = b"R"  # JSON: the SentError of an AudioError, which ends the request
 
 
 def packed(kind: Kind, content: bytes) -> bytes:

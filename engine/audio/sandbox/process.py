@@ -1,8 +1,7 @@
-"""One decode worker as its server sees it: a process that answers requests, is watched while it does, and is ended when it fails."""
+"""One decode worker: a process that answers requests, is watched meanwhile, and is killed when it fails."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -13,21 +12,21 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from engine.audio.sandbox.error_wire import error_from_wire
-from engine.audio.sandbox.messages import HEADER, MOST_BYTES, Kind
+from engine.audio.sandbox.messages import HEADER, MOST_BYTES, Kind, Request
+from engine.bundle_roots import ROOT
 from engine.errors import AudioError, DecoderCrashedError, DecoderLimitError, DecoderUnavailableError
 from engine.runtime.telemetry import SILENCE
+from engine.wire import SentError, decoded, encoded, received_error
 
-ROOT = Path(__file__).resolve().parents[3]
 BYTES_PER_SAMPLE = 4
-#: All that a worker is told of the server's environment, which may hold keys.
+#: All that a worker gets of the server's environment, which may hold keys.
 PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "LANG", "LC_ALL", "SYSTEMROOT", "TEMP")
 #: One thread decodes; more arenas and BLAS buffers would be address space that the memory limit counts.
 LEAN = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 
 
 class _NoAnswerError(Exception):
-    """The worker ended, or what it says makes no sense."""
+    """The worker ended, or its answer is none of the messages."""
 
 
 class DecodeProcess:
@@ -63,32 +62,32 @@ class DecodeProcess:
             if stream is not None:
                 stream.close()
 
-    def ask(self, request: dict[str, Any], *, path: Path, stall_s: float, total_s: float) -> Iterator[tuple[Kind, Any]]:
+    def ask(self, request: Request, kind_of_answer: Any, *, path: Path, stall_s: float) -> Iterator[tuple[Kind, Any]]:
         """The messages of an answer as they come: BLOCK with its samples as bytes, START_OVER, and DONE with the answer at the end.
 
         Raises the worker's refusal. A worker that does not answer is ended: DecoderCrashedError or DecoderLimitError.
         """
-        watch = _Watch(self._process, stall_s=stall_s, total_s=total_s)
+        watch = _Watch(self._process, stall_s=stall_s, total_s=request.cpu_s)
         self.requests += 1
         self._answering = True
         try:
-            self._write(json.dumps(request).encode() + b"\n")
+            self._write(encoded(request).encode() + b"\n")
             while True:
                 try:
-                    kind, content = self._message()
-                except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+                    kind, content = self._message(kind_of_answer)
+                except (OSError, EOFError, ValueError) as error:
                     raise _NoAnswerError from error
                 watch.progress()
                 self._answering = kind in (Kind.BLOCK, Kind.START_OVER)
                 if isinstance(content, AudioError):
                     raise content
-                with watch.resting():  # whoever takes the samples may take their time
+                with watch.resting():  # the receiver of the samples may be slow
                     yield kind, content
                 if not self._answering:
                     return
         except (_NoAnswerError, BrokenPipeError) as error:
             watch.stop()
-            # Gone, or out of its mind, which an exploited library would look like.
+            # It is gone, or says what no worker says, which an exploited library would look like.
             self.end()
             if watch.expired or self._process.returncode == -getattr(signal, "SIGXCPU", 0):
                 raise DecoderLimitError(path=path, limit="more time than a recording needs") from error
@@ -100,7 +99,7 @@ class DecodeProcess:
         assert self._process.stdin is not None  # noqa: S101 - a pipe, see above
         self._process.stdin.write(line)
 
-    def _message(self) -> tuple[Kind, Any]:
+    def _message(self, kind_of_answer: Any) -> tuple[Kind, Any]:
         code, length = HEADER.unpack(self._exactly(HEADER.size))
         kind = Kind(code)
         if length > MOST_BYTES or (kind is Kind.BLOCK and length % BYTES_PER_SAMPLE):
@@ -108,12 +107,16 @@ class DecodeProcess:
         content = self._exactly(length)
         if kind in (Kind.BLOCK, Kind.START_OVER):
             return kind, content
-        said = json.loads(content)
-        return kind, said if kind is Kind.DONE else _refusal(said)
+        if kind is Kind.DONE:
+            return kind, decoded(content, kind_of_answer)
+        refusal = received_error(decoded(content, SentError), AudioError)
+        if refusal is None:
+            raise ValueError("a refusal that is no AudioError")
+        return kind, refusal
 
     def _exactly(self, count: int) -> bytes:
         assert self._process.stdout is not None  # noqa: S101 - a pipe, see above
-        got = self._process.stdout.read(count) if count else b""
+        got = b""
         while len(got) < count:
             piece = self._process.stdout.read(count - len(got))
             if not piece:
@@ -175,11 +178,3 @@ def _how(returncode: int) -> str:
         with suppress(ValueError):
             return signal.Signals(-returncode).name
     return f"exit status {returncode}"
-
-
-def _refusal(said: Any) -> AudioError:
-    """A worker's refusal as the error that it stands for."""
-    error = error_from_wire(said, AudioError)
-    if error is None:
-        raise ValueError("a refusal that we do not know")
-    return error

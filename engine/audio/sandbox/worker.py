@@ -2,13 +2,12 @@
 :mod:`engine.audio.sandbox.decoder`.
 
 Reads one request a line on standard input and answers on standard output (:mod:`engine.audio.sandbox.messages`). It loads nothing but
-the decoders, holds itself to limits where the system has them, and ends when nobody has asked for a while or its parent has gone.
+the decoders, sets itself limits where the system has them, and ends without a request for a while or when its parent has gone.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
 import math
 import os
 import select
@@ -21,12 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.containers import decode, probe
-from engine.audio.read_options import ReadOptions
-from engine.audio.reading.reading_warnings import warnings_to_wire
-from engine.audio.sandbox.error_wire import error_to_wire
-from engine.audio.sandbox.messages import MOST_BYTES, Kind, packed
+from engine.audio.sandbox.messages import MOST_BYTES, Kind, Request, packed
 from engine.errors import AudioDecodeError, AudioError, DecoderLimitError
-from engine.option_fields import parse_fields
+from engine.wire import SentError, decoded, encoded
 
 #: Blocks are sent together: a frame of AAC is 4 kB, and each message costs two switches between processes.
 SEND_BYTES = 1 << 18
@@ -52,12 +48,12 @@ class _Replies:
     def done(self, answer: Any) -> None:
         """The end of a request."""
         self._send_blocks()
-        self._send(Kind.DONE, json.dumps(answer).encode())
+        self._send(Kind.DONE, encoded(answer).encode())
 
     def refuse(self, error: AudioError) -> None:
         """The other end of a request; it makes the blocks before it worthless."""
         self._pending.clear()
-        self._send(Kind.REFUSED, json.dumps(error_to_wire(error)).encode())
+        self._send(Kind.REFUSED, encoded(SentError.of(error)).encode())
 
     def _send_blocks(self) -> None:
         for start in range(0, len(self._pending), MOST_BYTES):
@@ -85,7 +81,7 @@ class _ProcessLimits:
         self._lower("RLIMIT_NOFILE", MOST_OPEN_FILES)
 
     def allow_cpu_s(self, seconds: float) -> None:
-        """So much processor time from now on; the system then ends this process, whoever watches it."""
+        """So much processor time from now on; the system then ends this process, watched or not."""
         if self._resource is not None:
             self._lower("RLIMIT_CPU", math.ceil(time.process_time() + seconds))
 
@@ -96,25 +92,21 @@ class _ProcessLimits:
         self._resource.setrlimit(kind, (most, hard))
 
 
-def answer(request: dict[str, Any], replies: _Replies) -> None:
-    """One request: ``{"task": "decode" | "probe", "path", "max_duration_s"}``; to decode, also ``"read"`` and ``"columns"``."""
-    path = Path(request["path"])
+def answer(request: Request, replies: _Replies) -> None:
+    """Do what is asked; whatever goes wrong with the file is an answer too."""
+    path = Path(request.path)
     try:
-        if request["task"] == "probe":
-            found = probe(path)
-            tracks = [] if found is None else [track.to_dict() for track in found.tracks]
-            replies.done(found and {"container": found.container, "duration_s": found.duration_s, "tracks": tracks})
+        if request.task == "probe":
+            replies.done(probe(path))
         else:
-            read = parse_fields(ReadOptions, request["read"])
-            warnings = decode(path, replies, max_duration_s=request["max_duration_s"], read=read, columns=request["columns"])
-            replies.done({"warnings": warnings_to_wire(warnings)} if warnings else None)
+            replies.done(decode(path, replies, max_duration_s=request.max_duration_s, read=request.read, columns=request.columns))
     except MemoryError:
         replies.refuse(DecoderLimitError(path=path, limit="more memory than a recording needs"))
     except AudioError as error:
         replies.refuse(error)
     except BrokenPipeError:
-        raise  # the parent has gone: nobody could be answered
-    except Exception as error:  # noqa: BLE001 - whatever the libraries come up with, its name is reported and the next file is read
+        raise  # the parent has gone: there is no reader
+    except Exception as error:  # noqa: BLE001 - whatever a library raises is reported by name, and the next file is read
         replies.refuse(AudioDecodeError(path=path, reason=f"the decoder failed with {type(error).__name__}"))
 
 
@@ -133,8 +125,8 @@ def main(idle_s: float, memory_mb: int) -> None:
         line = requests.readline()
         if not line:
             return
-        request = json.loads(line)
-        limits.allow_cpu_s(request["cpu_s"])
+        request = decoded(line, Request)
+        limits.allow_cpu_s(request.cpu_s)
         answer(request, replies)
 
 

@@ -14,7 +14,7 @@ from engine.cluster.archive.joining import Joiner
 from engine.cluster.archive.nodes import Node
 from engine.cluster.archive.notes import Failed, Known, Recognized, Row, SearchedRecording, Undone
 from engine.cluster.archive.pieces import by_size
-from engine.cluster.archive.progress import Progress, Reading
+from engine.cluster.archive.progress import JobProgress, ProgressMeter
 from engine.cluster.archive.report import Report, recordings_left
 from engine.cluster.archive.results import Results
 from engine.cluster.archive.source import Refused, Sources
@@ -27,13 +27,13 @@ ROUNDS = 3
 #: Recordings that travel together.
 GROUP_BYTES = 64 << 20
 GROUP_FILES = 64
-#: So many that a worker which had the easier ones finds others to go on with.
+#: So many that a worker which is done early finds others to go on with.
 GROUPS_A_WORKER = 4
 REPORT_EVERY_S = 5.0
 
 
 class Workers(Protocol):
-    """Who does the work: Ray's actors (:mod:`engine.cluster.archive.ray_workers`), or anything that answers like them."""
+    """The workers of a job: Ray's actors (:mod:`engine.cluster.archive.ray_workers`), or anything with their methods."""
 
     @property
     def count(self) -> int:
@@ -43,7 +43,7 @@ class Workers(Protocol):
         """The machines, and why some of them get no work."""
 
     def rows(self, job: Job, groups: Sequence[Mapping[str, Any]], *, known: frozenset[str], nodes: Sequence[Node]) -> Iterator[Row]:
-        """What workers say of groups of recordings (``files``, ``urls``), as they say it; not every recording must be in it."""
+        """The workers' notes on groups of recordings (``files``, ``urls``), as they come; some recordings may be missing."""
 
 
 def transcribe_archive(
@@ -54,16 +54,16 @@ def transcribe_archive(
     *,
     formats: Sequence[str] = (),
     subtitles: SubtitleOptions | None = None,
-    tell: Callable[[Reading], None] = lambda _: None,
+    on_progress: Callable[[JobProgress], None] = lambda _: None,
 ) -> Report:
     """Transcribe every recording into the folder; what an earlier run has left there is not done again.
 
-    ``tell`` hears of the progress every five seconds and at the end. Raises WorkerBundleError where no machine holds the job's
+    ``on_progress`` is called every five seconds and at the end. Raises WorkerBundleError where no machine holds the job's
     bundle, and SourceError where the folder cannot be written. Whatever else fails is a line of the report, which lies in the
     folder as well.
     """
     report, results = Report(job=job, sources=sources), Results(folder, job)
-    progress = Progress([recording.size_bytes for recording in sources.recordings])
+    progress = ProgressMeter([recording.size_bytes for recording in sources.recordings])
     account = _Account(report, results, progress, Joiner(job))
     told_s = time.monotonic()
     for number in range(ROUNDS):
@@ -79,10 +79,10 @@ def transcribe_archive(
             account.take(row)
             if time.monotonic() - told_s >= REPORT_EVERY_S:
                 told_s = time.monotonic()
-                tell(progress.reading())
+                on_progress(progress.reading())
     account.give_up()
     report.reading = progress.reading()
-    tell(report.reading)
+    on_progress(report.reading)
     results.write_all(report.finished(), formats=formats, subtitles=subtitles)
     results.write_report(report.to_dict())
     return report
@@ -98,9 +98,9 @@ def _groups(sources: Sources, positions: Sequence[int], *, least: int) -> list[d
 
 
 class _Account:
-    """Takes the rows as they come, keeps what is complete, and writes down what became of each recording."""
+    """Takes the rows as they come, stores complete transcripts, and records the outcome of each recording."""
 
-    def __init__(self, report: Report, results: Results, progress: Progress, joiner: Joiner) -> None:
+    def __init__(self, report: Report, results: Results, progress: ProgressMeter, joiner: Joiner) -> None:
         self._report, self._results, self._progress, self._joiner = report, results, progress, joiner
         self._contents: dict[str, float] = {}
         self._holders: dict[str, set[int]] = {}
@@ -124,7 +124,7 @@ class _Account:
             case SearchedRecording() | Recognized():
                 self._join(position, note)
             case _:
-                raise TypeError(f"a row says {note!r}, which is no result")
+                raise TypeError(f"a row holds {note!r}, which is no result")
 
     def _join(self, position: int, note: SearchedRecording | Recognized) -> None:
         recording = note if isinstance(note, SearchedRecording) else note.recording
@@ -150,7 +150,7 @@ class _Account:
         self._progress.done(position, audio_s=0.0, worked=False)
 
     def give_up(self) -> None:
-        """Name what no round has brought to an end."""
+        """Record a failure for every recording that no round has finished."""
         for position in recordings_left(self._report):
             reason = self._lost.get(position)
             message = reason or f"no worker lived to the end of it in {ROUNDS} rounds; look at this recording, and at the workers' memory"

@@ -54,7 +54,7 @@ def check_nodes(job: Job) -> list[Node]:
     return answers
 
 
-def off_the_faulty(nodes: Sequence[Node]) -> dict[str, str] | None:
+def faultless_only(nodes: Sequence[Node]) -> dict[str, str] | None:
     """The label selector of an actor that keeps it off the machines with a fault; None where there are none."""
     faulty = [node.node_id for node in nodes if node.fault]
     return {NODE_LABEL: f"!in({','.join(faulty)})"} if faulty else None

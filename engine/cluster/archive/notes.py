@@ -1,20 +1,20 @@
-"""What workers say of a file: the rows that travel through a job."""
+"""The workers' notes on a recording: the rows that travel through a job."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from engine.audio.reading.reading_warnings import ReadingWarning, warnings_from_wire, warnings_to_wire
-from engine.cluster.wire import segment_from_wire, segment_to_wire
+import msgspec
+
+from engine.audio.reading.reading_warnings import ReadingWarning
 from engine.errors import LightVoiceError
 from engine.transcript import Segment
+from engine.wire import decoded, encoded
 
 
-@dataclass(frozen=True, kw_only=True)
-class SearchedRecording:
+class SearchedRecording(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A recording after decoding and VAD: its content, its length, and how many pieces of speech it was cut into."""
 
     sha256: str
@@ -25,18 +25,8 @@ class SearchedRecording:
     vad_s: float = 0.0
     warnings: tuple[ReadingWarning, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """As plain values."""
-        return {**asdict(self), "warnings": warnings_to_wire(self.warnings)}
 
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> SearchedRecording:
-        """What :meth:`to_dict` made."""
-        return cls(**{**values, "warnings": warnings_from_wire(values.get("warnings", ()))})
-
-
-@dataclass(frozen=True, kw_only=True)
-class PieceOf:
+class PieceOf(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """One piece of a recording: which one, its spans in milliseconds from the recording's start, and the channel that they lie in.
 
     The channel is None where the channels are mixed.
@@ -48,8 +38,7 @@ class PieceOf:
     channel: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recognized:
+class Recognized(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """One piece of a recording with its text."""
 
     recording: SearchedRecording
@@ -58,23 +47,20 @@ class Recognized:
     asr_s: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Known:
+class Known(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A recording whose result an earlier run has left."""
 
     sha256: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Failed:
+class Failed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A recording that cannot be transcribed, and why."""
 
     error: str
     message: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Undone:
+class Undone(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A recording that this worker cannot do and another one can: the worker is at fault, and why."""
 
     worker: str
@@ -82,11 +68,10 @@ class Undone:
 
 
 Note = SearchedRecording | PieceOf | Recognized | Known | Failed | Undone
-_KINDS: dict[str, Callable[..., Note]] = {kind.__name__: kind for kind in (SearchedRecording, PieceOf, Recognized, Known, Failed, Undone)}
 
 
 def failed(error: Exception) -> Failed:
-    """Why a recording failed: our own errors say it; of others the type is part of the sentence."""
+    """Why a recording failed: the type and the message of an error on one line."""
     if isinstance(error, LightVoiceError):
         return Failed(error=type(error).__name__, message=str(error))
     said = " ".join(str(error).split())
@@ -95,7 +80,7 @@ def failed(error: Exception) -> Failed:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One row of a job: the recording's place in the list, what is said of it, and the frames (T, 80) float32 of a piece."""
+    """One row of a job: the recording's place in the list, a note on it, and the frames (T, 80) float32 of a piece."""
 
     file: int
     note: Note
@@ -103,33 +88,9 @@ class Row:
 
     def to_dict(self) -> dict[str, Any]:
         """As Ray Data carries it."""
-        return {"file": self.file, "note": json.dumps(_note_to_wire(self.note), ensure_ascii=False), "frames": self.frames}
+        return {"file": self.file, "note": encoded(self.note), "frames": self.frames}
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Row:
         """The row that Ray Data carried."""
-        return cls(file=int(values["file"]), note=_note_from_wire(json.loads(values["note"])), frames=values["frames"])
-
-
-def _note_to_wire(note: Note) -> dict[str, Any]:
-    values = {name: getattr(note, name) for name in (field.name for field in fields(note))}
-    if isinstance(note, PieceOf | Recognized):
-        values["recording"] = note.recording.to_dict()
-    if isinstance(note, SearchedRecording):
-        values = note.to_dict()
-    if isinstance(note, Recognized):
-        values["segments"] = [segment_to_wire(segment) for segment in note.segments]
-    return {"kind": type(note).__name__, **values}
-
-
-def _note_from_wire(values: dict[str, Any]) -> Note:
-    kind = _KINDS[values.pop("kind")]
-    if "recording" in values:
-        values["recording"] = SearchedRecording.of(values["recording"])
-    if "segments" in values:
-        values["segments"] = tuple(segment_from_wire(segment) for segment in values["segments"])
-    if kind is SearchedRecording:
-        return SearchedRecording.of(values)
-    if "spans_ms" in values:
-        values["spans_ms"] = tuple((start_ms, end_ms) for start_ms, end_ms in values["spans_ms"])
-    return kind(**values)
+        return cls(file=int(values["file"]), note=decoded(values["note"], Note), frames=values["frames"])

@@ -1,6 +1,6 @@
-"""A job's bundle on a worker, opened once; a worker that has it not, or has another one, says so instead of dying.
+"""A job's bundle on a worker, opened once; a worker that lacks it, or has another one, answers with a note instead of an exception.
 
-An actor that fails while it starts is started again and again and takes the job with it; one that answers *undone* costs a round.
+An actor that fails while it starts is started again and again, and the job fails with it; one that answers *undone* costs a round.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from engine.speech.speech_stream import SpanFrames
 def cut_at_silences(spoken: Sequence[SpanFrames], *, piece_s: float) -> list[tuple[SpanFrames, ...]]:
     """Runs of spans with about ``piece_s`` seconds of speech each; a span is never divided, and none is left out.
 
-    The runs are of about equal speech, so that the last one is not a scrap that somebody must wait for.
+    The runs have about equal speech, so that the job does not wait for a short last one.
     """
     total_ms = sum(one.span.duration_ms for one in spoken)
     count = max(1, round(total_ms / (piece_s * 1000)))
@@ -25,7 +25,7 @@ def cut_at_silences(spoken: Sequence[SpanFrames], *, piece_s: float) -> list[tup
 
 
 def by_size(sizes: Sequence[int | None], *, most_bytes: int, most_files: int) -> list[list[int]]:
-    """Positions of files in groups of about ``most_bytes``, the largest files first: who begins with them waits least at the end.
+    """Positions of files in groups of about ``most_bytes``, the largest files first, so that none of them is left for the end.
 
     A file of unknown size counts as an average one.
     """

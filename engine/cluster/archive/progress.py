@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class JobProgress:
     """One moment of a job; ``eta_s`` is None before anything has been done."""
 
     files: int
@@ -27,7 +27,7 @@ class Reading:
         return f"{self.files}/{self.of_files} recordings, {self.audio_s / 3600:.2f} h of audio, {self.speed:.1f}x real time{left}"
 
 
-class Progress:
+class ProgressMeter:
     """Counts what is done of a job."""
 
     def __init__(self, sizes: Sequence[int | None], *, clock_s: Callable[[], float] = time.monotonic) -> None:
@@ -47,12 +47,12 @@ class Progress:
         if worked:
             self._worked_bytes += self._sizes[position]
 
-    def reading(self) -> Reading:
+    def reading(self) -> JobProgress:
         """Where the job stands."""
         elapsed_s = self._clock_s() - self._began_s
         left = sum(size for position, size in enumerate(self._sizes) if position not in self._done)
         eta_s = elapsed_s * left / self._worked_bytes if self._worked_bytes else None
-        return Reading(files=len(self._done), of_files=len(self._sizes), audio_s=self._audio_s, elapsed_s=elapsed_s, eta_s=eta_s)
+        return JobProgress(files=len(self._done), of_files=len(self._sizes), audio_s=self._audio_s, elapsed_s=elapsed_s, eta_s=eta_s)
 
 
 def _clock(seconds: float) -> str:

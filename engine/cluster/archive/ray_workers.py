@@ -1,7 +1,7 @@
 """Ray's actors as a job's workers: Ray Data moves recordings, pieces and segments between them.
 
-Two kinds of actors share each worker's core: a finder (decoding, VAD) and a recognizer. The system divides the core between
-them as work comes, so that neither has to be given its share beforehand.
+Two kinds of actors share each worker's core: a finder (decoding, VAD) and a recognizer. The operating system divides the core between
+them as work comes; no share is set beforehand.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.bundle_roots import ROOT
-from engine.cluster.archive.nodes import Node, check_nodes, off_the_faulty
+from engine.cluster.archive.nodes import Node, check_nodes, faultless_only
 from engine.cluster.archive.notes import Row
 from engine.cluster.archive.piece_recognizer import PieceRecognizer
 from engine.cluster.archive.speech_finder import SpeechFinder
@@ -82,15 +82,15 @@ class RayWorkers:
         return check_nodes(job)
 
     def rows(self, job: Job, groups: Sequence[Mapping[str, Any]], *, known: frozenset[str], nodes: Sequence[Node]) -> Iterator[Row]:
-        """What the actors say of the recordings, as they say it."""
+        """The actors' notes on the recordings, as they come."""
         import ray
 
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars, context.target_max_block_size = False, BLOCK_BYTES
-        context.max_errored_blocks = -1  # what is lost with a block is found missing, and done in the next round
+        context.max_errored_blocks = -1  # recordings of a lost block are missing afterwards, and done in the next round
         finders = ray.data.ActorPoolStrategy(size=min(self.count, len(groups)))
         recognizers = ray.data.ActorPoolStrategy(size=self.count)
-        placed: dict[str, Any] = {"num_cpus": 0.5, "label_selector": off_the_faulty(nodes)}
+        placed: dict[str, Any] = {"num_cpus": 0.5, "label_selector": faultless_only(nodes)}
         retried = {"max_restarts": -1, "max_task_retries": TASK_RETRIES}
         dataset = ray.data.from_items(list(groups), override_num_blocks=len(groups)).map_batches(
             self._finder, fn_constructor_args=(job, known), batch_size=1, compute=finders, **placed, **retried

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.cluster.archive.nodes import Node
-from engine.cluster.archive.progress import Reading
+from engine.cluster.archive.progress import JobProgress
 from engine.cluster.archive.results import Done
 from engine.cluster.archive.source import Refused, Sources
 from engine.cluster.job import Job
@@ -27,7 +27,7 @@ class Report:
     known: set[int] = field(default_factory=set)
     #: What workers said that could not do their work, and how often.
     undone: dict[str, int] = field(default_factory=dict)
-    reading: Reading | None = None
+    reading: JobProgress | None = None
 
     @property
     def refused(self) -> list[Refused]:

@@ -1,7 +1,7 @@
 """A job's folder: one file a content, written once, and from them JSONL, Parquet and subtitles with one row a recording.
 
 ``transcripts/<fingerprint>/<first two digits>/<sha256>.json`` is what makes a job resumable: a content that lies there is done.
-One process writes, the job's own, and a file takes its name when it is whole: nothing is lost with a worker, nothing is there twice.
+Only the job's own process writes, and a file gets its name when it is whole: nothing is lost with a worker, nothing is there twice.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from urllib.parse import unquote, urlsplit
 from engine.audio.read_options import Channel
 from engine.cluster.job import Job
 from engine.cluster.storage import Folder
-from engine.cluster.wire import transcript_from_wire, transcript_to_wire
 from engine.files.distinct_names import DistinctNames
 from engine.formats import render
 from engine.subtitles.options import SubtitleOptions
 from engine.transcript import Transcript
+from engine.wire import decoded, encoded
 
 JSONL, PARQUET, REPORT = "transcripts.jsonl", "transcripts.parquet", "report.json"
 ROWS_A_GROUP = 1_000
@@ -49,13 +49,12 @@ class Results:
 
     def keep(self, sha256: str, transcript: Transcript) -> None:
         """Write one content's transcript; SourceError where the folder refuses it."""
-        content = json.dumps(transcript_to_wire(transcript), ensure_ascii=False)
-        self._folder.write(self._name(sha256), content.encode())
+        self._folder.write(self._name(sha256), encoded(transcript).encode())
 
     def transcript(self, done: Done) -> Transcript:
         """What a recording became, under its own name."""
-        values = json.loads(self._folder.read(self._name(done.sha256)))
-        return replace(transcript_from_wire(values), file=done.url)
+        transcript: Transcript = decoded(self._folder.read(self._name(done.sha256)), Transcript)
+        return replace(transcript, file=done.url)
 
     def _name(self, sha256: str) -> str:
         return f"{self._below}/{sha256[:2]}/{sha256}.json"

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from engine.cluster.storage import listing, read_bytes, sizes
+from engine.cluster.storage import StoredFile, listing, read_bytes, sizes
 from engine.errors import SourceError
 
 MANIFEST_SUFFIXES = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
@@ -29,14 +29,6 @@ AUDIO_SUFFIXES = frozenset(
         *(".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".vob"),
     )
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recording:
-    """A file of a job: its URL, its bytes where the store says so."""
-
-    url: str
-    size_bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +48,7 @@ class Refused:
 class Sources:
     """The recordings of a job in the order given, each once; what was named twice; what could not be read."""
 
-    recordings: tuple[Recording, ...]
+    recordings: tuple[StoredFile, ...]
     duplicates: tuple[str, ...]
     refused: tuple[Refused, ...]
     #: Files of a folder whose names are not those of recordings.
@@ -65,7 +57,7 @@ class Sources:
 
 def read_sources(names: Sequence[str]) -> Sources:
     """List every source; one that cannot be listed is refused and the rest go on."""
-    found: dict[str, Recording] = {}
+    found: dict[str, StoredFile] = {}
     duplicates: list[str] = []
     refused: list[Refused] = []
     others = 0
@@ -76,9 +68,8 @@ def read_sources(names: Sequence[str]) -> Sources:
             else:
                 listed = listing(name)
                 # A file that is named itself is taken at its word.
-                chosen = [one for one in listed if _is_recording(one.url) or one.url == name]
-                others += len(listed) - len(chosen)
-                entries = [Recording(url=one.url, size_bytes=one.size_bytes) for one in chosen]
+                entries = [one for one in listed if _is_recording(one.url) or one.url == name]
+                others += len(listed) - len(entries)
         except SourceError as error:
             refused.append(Refused(name=name, error=type(error).__name__, message=str(error)))
             continue
@@ -101,7 +92,7 @@ def _is_recording(url: str) -> bool:
     return name.suffix.lower() in AUDIO_SUFFIXES and not name.name.startswith(".")
 
 
-def _manifest(url: str, refused: list[Refused]) -> Iterator[Recording]:
+def _manifest(url: str, refused: list[Refused]) -> Iterator[StoredFile]:
     """The manifest's recordings; a row without a path is refused by its number."""
     paths = []
     for number, row in enumerate(_rows(url), start=1):
@@ -112,7 +103,7 @@ def _manifest(url: str, refused: list[Refused]) -> Iterator[Recording]:
             message = f"no path in it; a row needs one of the columns {', '.join(PATH_COLUMNS)}"
             refused.append(Refused(name=f"{url} row {number}", error="ManifestRow", message=message))
     for path, size_bytes in zip(paths, sizes(paths), strict=True):
-        yield Recording(url=path, size_bytes=size_bytes)
+        yield StoredFile(url=path, size_bytes=size_bytes)
 
 
 def _rows(url: str) -> Iterable[Any]:

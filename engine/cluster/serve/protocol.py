@@ -1,7 +1,7 @@
 """What a client and a served engine say to each other, over HTTP.
 
 ``GET engine``: ``{"bundle": bundle.json, "precisions": […]}``, the first one for requests that name none. ``POST transcribe?options=…``
-with a recording as the body answers one JSON object a line: ``progress``, ``segment``, and at the end ``transcript`` or ``error``.
+with a recording as the body answers one :class:`Answer` a line: progress, segments, and at the end the transcript or an error.
 ``options`` is a JSON object: those of :class:`TranscribeOptions`, the recording's name (``file``), and what the body is.
 A recording is a file as it is, or the samples of one that is decoded already: float32, little-endian, 16 kHz, mono, or with
 ``columns`` a channel each that are recognized apart.
@@ -9,7 +9,6 @@ A recording is a file as it is, or the samples of one that is decoded already: f
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,37 +16,46 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.reading.reading_warnings import ReadingWarning, warnings_from_wire
+from engine.audio.reading.reading_warnings import ReadingWarning, received_warnings
 from engine.audio.sandbox.decoder import Decoder
-from engine.audio.sandbox.error_wire import error_from_wire, error_to_wire
 from engine.audio.waveform import SAMPLE_RATE_HZ, AudioStream, Recording, Waveform
 from engine.errors import ClusterError, LightVoiceError
 from engine.options import TranscribeOptions
+from engine.transcript import Segment, Transcript
+from engine.wire import SentError, encoded, received_error
 
 DESCRIBE, TRANSCRIBE = "engine", "transcribe"
 MEDIA_TYPE = "application/x-ndjson"
-PROGRESS, SEGMENT, TRANSCRIPT, ERROR = "progress", "segment", "transcript", "error"
 
 
-def line(kind: str, value: Any) -> str:
-    """One line of an answer."""
-    return json.dumps({kind: value}, ensure_ascii=False) + "\n"
+class Answer(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One line of an answer: one of these, and with the transcript the MB of the sessions that it was made with."""
+
+    segment: Segment | None = None
+    progress: tuple[float, str] | None = None
+    transcript: Transcript | None = None
+    sessions_mb: float = 0.0
+    error: SentError | None = None
+
+    def line(self) -> str:
+        """As it is sent."""
+        return encoded(self) + "\n"
+
+    @property
+    def received_error(self) -> Exception:
+        """The error that was sent in place of a transcript: of its own class where it is one of ours, with its own message."""
+        sent = self.error or SentError(type="error", message="no transcript", values={})
+        failed = f"the engine on the cluster failed ({sent.type}: {sent.message}); see its log"
+        return received_error(sent, LightVoiceError) or ClusterError(failed)
 
 
 def error_line(error: Exception) -> str:
-    """An error as the last line of an answer, with what its message was made of."""
-    if isinstance(error, LightVoiceError):
-        return line(ERROR, {**error_to_wire(error), "expected": True})
-    return line(ERROR, {"type": type(error).__name__, "message": str(error), "expected": False, "values": {}})
-
-
-def received_error(values: Mapping[str, Any]) -> Exception:
-    """The error that was sent: of its own class where it is one of ours, with its own message."""
-    known = error_from_wire(values, LightVoiceError) if values["expected"] else None
-    return known or ClusterError(f"the engine on the cluster failed ({values['type']}: {values['message']}); see its log")
+    """An error as the last line of an answer."""
+    return Answer(error=SentError.of(error)).line()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +74,7 @@ def received(values: Mapping[str, Any], content: bytes, *, decoder: Decoder) -> 
     Raises what :meth:`engine.options.TranscribeOptions.parse` and opening a file raise.
     """
     options, file, decode_s = TranscribeOptions.parse(values), str(values["file"]), float(values.get("decode_s", 0.0))
-    warnings, columns = warnings_from_wire(values.get("warnings", ())), values.get("columns")
+    warnings, columns = received_warnings(values.get("warnings", ())), values.get("columns")
     with ExitStack() as lasting:
         recording: Recording
         if values.get("samples") and columns is not None:

@@ -6,26 +6,23 @@ deployment says which one it serves). Lightweight mode chooses the deployment th
 
 from __future__ import annotations
 
-import http.client
 import json
-import random
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
+import httpx
 import numpy as np
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, wait_exponential, wait_random
 
 from engine.audio.waveform import Recording, Waveform
 from engine.bundle import Bundle
-from engine.cluster.serve.protocol import DESCRIBE, ERROR, PROGRESS, SEGMENT, TRANSCRIBE, TRANSCRIPT, received_error
+from engine.cluster.serve.protocol import DESCRIBE, TRANSCRIBE, Answer
 from engine.cluster.serve.sent_recording import SentRecording, sent_recording
-from engine.cluster.wire import segment_from_wire, transcript_from_wire
-from engine.compare.compare import Comparison, Contender, Variant, take_turns
+from engine.compare.compare import Comparison, Contender, Variant, compare_sides
 from engine.errors import EngineBusyError, EngineUnreachableError, NotOfferedError, OptionError, UnknownPrecisionError
 from engine.options import CURRENT, DEFAULT_OPTIONS, TranscribeOptions
 from engine.recording_run import OnSegment, no_progress
@@ -35,6 +32,7 @@ from engine.runtime.session_pool import Precision, ToggleEffects, ToggleReport
 from engine.runtime.speed import Speed, SpeedLog
 from engine.speech_engine import Progress, SpeechEngine
 from engine.transcript import Segment, Transcript
+from engine.wire import decoded
 
 if TYPE_CHECKING:
     from engine.live import LiveStream
@@ -43,12 +41,21 @@ if TYPE_CHECKING:
 SCHEME = "ray"
 #: How long a request waits for a place before it is given up.
 BUSY_WAIT_S = 120.0
-#: Times that a request is sent where the connection breaks or the cluster answers that it has lost its way.
+#: Times that a request is sent where the connection breaks or the cluster answers with an error of its own.
 ATTEMPTS = 6
 LONGEST_SILENCE_S = 600.0
 _TOO_BUSY = (429, 503)
-_FIRST_SERVER_ERROR = 500
 _PAUSE_S = 0.25
+
+Found = TypeVar("Found")
+
+
+class _BusyError(Exception):
+    """The cluster has no place for the request now."""
+
+
+class _LostError(Exception):
+    """The connection broke, or a replica was lost; the message says how."""
 
 
 class RemoteEngine(SpeechEngine):
@@ -66,7 +73,9 @@ class RemoteEngine(SpeechEngine):
             raise OptionError(f"{address!r} is no address of a served engine; write {SCHEME}://HOST:PORT/APPLICATION")
         self._address, self._busy_wait_s = address, busy_wait_s
         self._url = f"http://{parts.netloc}{parts.path.rstrip('/')}"
-        described = json.loads(self._asked(DESCRIBE))
+        # A connection a request, and as many as the page asks for: the cluster says when it is full.
+        self._http = httpx.Client(timeout=LONGEST_SILENCE_S, limits=httpx.Limits(max_connections=None, max_keepalive_connections=0))
+        described = self._retried(self._describe)
         self._precisions = tuple(described["precisions"])
         self._bundle = Bundle.elsewhere(described["bundle"], at=address)
         self._full = precision or self._precisions[0]
@@ -130,9 +139,13 @@ class RemoteEngine(SpeechEngine):
         began = time.perf_counter()
         with sent_recording(recording) as sent:
             request = {**options.to_dict(), "precision": chosen, "file": file or sent.name, **sent.about}
-            told = _Told(progress, on_segment)
-            transcript, values = self._answered(f"{TRANSCRIBE}?options={quote(json.dumps(request))}", sent, told)
-        self._sessions_mb[chosen] = values["sessions_mb"]
+            relay = _Relay(progress, on_segment)
+            asked = f"{TRANSCRIBE}?options={quote(json.dumps(request))}"
+            answer = self._retried(lambda: self._run(asked, sent, relay))
+        if answer.transcript is None:
+            raise answer.received_error
+        transcript = answer.transcript
+        self._sessions_mb[chosen] = answer.sessions_mb
         self._last_rtf = (time.perf_counter() - began) / transcript.duration_s
         if transcript.segments:
             timing = transcript.timing
@@ -170,7 +183,7 @@ class RemoteEngine(SpeechEngine):
 
             return Contender(ready=ready, run=run, file_mb=self._bundle.size_mb(name))
 
-        return take_turns(contender(left), contender(right), rounds=rounds, progress=progress or no_progress)
+        return compare_sides(contender(left), contender(right), rounds=rounds, progress=progress or no_progress)
 
     def live(self, options: TranscribeOptions = DEFAULT_OPTIONS) -> LiveStream:
         """Not offered: NotOfferedError."""
@@ -205,66 +218,58 @@ class RemoteEngine(SpeechEngine):
         """Nothing to do: a replica is warm before it takes requests."""
 
     def close(self) -> None:
-        """Nothing to do: connections last as long as a request."""
+        """End the connections."""
+        self._http.close()
 
-    def _answered(self, asked: str, sent: SentRecording, told: _Told) -> tuple[Transcript, dict[str, Any]]:
-        """Send a run until it is answered: again where the connection breaks or a replica is lost on the way."""
-        for attempt in self._attempts():
-            last: dict[str, Any] = {}
-            reason: str | None = "the answer broke off"
-            try:
-                with self._open(asked, sent) as answer:
-                    told.begin()
-                    for values in map(json.loads, answer):
-                        last = values
-                        told.take(values)
-            except (OSError, http.client.HTTPException) as error:
-                reason = _lost(error, self._address)
-            # Outside of the block above: an error of ours may be an OSError, and is no lost connection.
-            if ERROR in last:
-                raise received_error(last[ERROR])
-            if TRANSCRIPT in last:
-                return transcript_from_wire(last[TRANSCRIPT]), last[TRANSCRIPT]
-            attempt(reason)
-        raise AssertionError  # the attempts end with an error
+    def _describe(self) -> dict[str, Any]:
+        with self._open("GET", DESCRIBE) as response:
+            return dict(json.loads(response.read()))
 
-    def _asked(self, what: str) -> bytes:
-        for attempt in self._attempts():
-            try:
-                with self._open(what, None) as answer:
-                    return bytes(answer.read())
-            except (OSError, http.client.HTTPException) as error:
-                attempt(_lost(error, self._address))
-        raise AssertionError  # likewise
+    def _run(self, asked: str, sent: SentRecording, relay: _Relay) -> Answer:
+        """One attempt of a run: its last line, which has the transcript or the error."""
+        headers = {"content-type": "application/octet-stream", "content-length": str(sent.size_bytes)}
+        last = Answer()
+        with self._open("POST", asked, content=sent.blocks(), headers=headers) as response:
+            relay.begin()
+            for line in response.iter_lines():
+                last = decoded(line, Answer)
+                relay.take(last)
+        if last.transcript is None and last.error is None:
+            raise _LostError("the answer broke off")
+        return last
 
-    def _open(self, what: str, sent: SentRecording | None) -> Any:
-        request = urllib.request.Request(f"{self._url}/{what}")  # noqa: S310 - always http, see __init__
-        if sent is not None:
-            request.data = sent.begin()
-            request.add_header("content-type", "application/octet-stream")
-            request.add_header("content-length", str(sent.size_bytes))
-        return urllib.request.urlopen(request, timeout=LONGEST_SILENCE_S)  # noqa: S310 - likewise
+    @contextmanager
+    def _open(self, method: str, what: str, **request: Any) -> Iterator[httpx.Response]:
+        """An answer that is read while it comes. EngineUnreachableError for one that no second attempt changes."""
+        try:
+            with self._http.stream(method, f"{self._url}/{what}", **request) as response:
+                if response.status_code in _TOO_BUSY:
+                    raise _BusyError
+                if response.is_server_error:
+                    raise _LostError(f"HTTP {response.status_code}")
+                if not response.is_success:
+                    raise EngineUnreachableError(address=self._address, reason=f"HTTP {response.status_code}")
+                yield response
+        except httpx.TransportError as error:
+            raise _LostError(" ".join(str(error).split()) or type(error).__name__) from error
 
-    def _attempts(self) -> Iterator[Callable[[str | None], None]]:
-        """One attempt after the other; each is told why it failed (None: no place), waits, and ends the series when there were enough."""
-        began, broken, pause_s = time.monotonic(), 0, _PAUSE_S
-
-        def failed(reason: str | None) -> None:
-            nonlocal broken, pause_s
-            waited_s = time.monotonic() - began
-            if reason is None and waited_s >= self._busy_wait_s:
-                raise EngineBusyError(address=self._address, waited_s=waited_s)
-            broken += reason is not None
-            if reason is not None and broken >= ATTEMPTS:
-                raise EngineUnreachableError(address=self._address, reason=reason)
-            time.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - so that many clients do not come back together
-            pause_s = min(2 * pause_s, 8 * _PAUSE_S)
-
-        while True:
-            yield failed
+    def _retried(self, attempt: Callable[[], Found]) -> Found:
+        """Try again where there is no place, as long as a request may wait, and where the connection breaks, a few times."""
+        # Pauses differ from client to client, so that many of them do not come back together.
+        pause = wait_exponential(multiplier=_PAUSE_S, max=8 * _PAUSE_S) + wait_random(0, 2 * _PAUSE_S)
+        placed = Retrying(retry=retry_if_exception_type(_BusyError), stop=stop_after_delay(self._busy_wait_s), wait=pause, reraise=True)
+        again = Retrying(retry=retry_if_exception_type(_LostError), stop=stop_after_attempt(ATTEMPTS), wait=pause, reraise=True)
+        try:
+            found: Found = again(placed, attempt)
+        except _BusyError as error:
+            waited_s = time.monotonic() - float(placed.statistics["start_time"])
+            raise EngineBusyError(address=self._address, waited_s=waited_s) from error
+        except _LostError as error:
+            raise EngineUnreachableError(address=self._address, reason=str(error)) from error
+        return found
 
 
-class _Told:
+class _Relay:
     """Passes progress and segments on; segments of a run that is begun again are passed on once."""
 
     def __init__(self, progress: Progress | None, on_segment: Callable[[Segment], None] | None) -> None:
@@ -275,25 +280,13 @@ class _Told:
         """A run begins, perhaps not for the first time."""
         self._count = 0
 
-    def take(self, values: dict[str, Any]) -> None:
+    def take(self, answer: Answer) -> None:
         """One line of the answer."""
-        if PROGRESS in values and self._progress is not None:
-            self._progress(*values[PROGRESS])
-        if SEGMENT in values:
+        if answer.progress is not None and self._progress is not None:
+            self._progress(*answer.progress)
+        if answer.segment is not None:
             self._count += 1
             if self._count > self._passed:
                 self._passed = self._count
                 if self._on_segment is not None:
-                    self._on_segment(segment_from_wire(values[SEGMENT]))
-
-
-def _lost(error: Exception, address: str) -> str | None:
-    """Why an attempt failed; None where there was only no place. EngineUnreachableError for an answer that no second attempt changes."""
-    if isinstance(error, urllib.error.HTTPError):
-        error.close()
-        if error.code in _TOO_BUSY:
-            return None
-        if error.code < _FIRST_SERVER_ERROR:
-            raise EngineUnreachableError(address=address, reason=f"HTTP {error.code}") from error
-        return f"HTTP {error.code}"
-    return " ".join(str(getattr(error, "reason", None) or error).split()) or type(error).__name__
+                    self._on_segment(answer.segment)

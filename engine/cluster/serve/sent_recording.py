@@ -11,9 +11,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from engine.audio.reading.reading_warnings import warnings_to_wire
 from engine.audio.waveform import AudioStream, Recording, Waveform
 from engine.errors import StorageFullError
+
+BLOCK_BYTES = 1 << 18
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +25,8 @@ class SentRecording:
     size_bytes: int
     #: What a replica must know beside the options (:mod:`engine.cluster.serve.protocol`).
     about: dict[str, Any]
-    #: The body from its beginning, for one attempt: an open file, or the samples in memory.
-    begin: Callable[[], BinaryIO | memoryview]
+    #: The body from its beginning, for one attempt.
+    blocks: Callable[[], Iterator[bytes]]
 
 
 @contextmanager
@@ -38,10 +39,14 @@ def sent_recording(recording: Recording) -> Iterator[SentRecording]:
     """
     if isinstance(recording, Waveform):
         samples = np.ascontiguousarray(recording.samples, "<f4").view(np.uint8)
-        yield SentRecording(name=recording.name, size_bytes=samples.nbytes, about=_about(recording), begin=lambda: samples.data)
+
+        def of_samples() -> Iterator[bytes]:
+            return (samples[start : start + BLOCK_BYTES].tobytes() for start in range(0, samples.nbytes, BLOCK_BYTES))
+
+        yield SentRecording(name=recording.name, size_bytes=samples.nbytes, about=_about(recording), blocks=of_samples)
     elif recording.path is not None:
-        with recording.path.open("rb") as file:
-            yield _of(file, name=recording.name, about={})
+        with recording.path.open("rb") as stored:
+            yield _of(stored, name=recording.name, about={})
     else:
         with tempfile.TemporaryFile(prefix="lightvoice-") as file:
             with closing(recording.blocks()) as blocks:
@@ -53,7 +58,8 @@ def sent_recording(recording: Recording) -> Iterator[SentRecording]:
 def _about(recording: Recording) -> dict[str, Any]:
     columns = recording.columns if isinstance(recording, AudioStream) else None
     apart = {} if columns is None else {"columns": columns}
-    return {"samples": True, "decode_s": recording.decode_s, "warnings": warnings_to_wire(recording.warnings), **apart}
+    warnings = [warning.to_dict() for warning in recording.warnings]
+    return {"samples": True, "decode_s": recording.decode_s, "warnings": warnings, **apart}
 
 
 def _write(file: BinaryIO, block: memoryview) -> None:
@@ -65,8 +71,9 @@ def _write(file: BinaryIO, block: memoryview) -> None:
 
 
 def _of(file: BinaryIO, *, name: str, about: dict[str, Any]) -> SentRecording:
-    def begin() -> BinaryIO:
+    def blocks() -> Iterator[bytes]:
         file.seek(0)
-        return file
+        while block := file.read(BLOCK_BYTES):
+            yield block
 
-    return SentRecording(name=name, size_bytes=file.seek(0, os.SEEK_END), about=about, begin=begin)
+    return SentRecording(name=name, size_bytes=file.seek(0, os.SEEK_END), about=about, blocks=blocks)

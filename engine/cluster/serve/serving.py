@@ -23,8 +23,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from engine.audio.sandbox.decoder import Decoder
 from engine.bundle import MANIFEST
 from engine.cluster.job import installed
-from engine.cluster.serve.protocol import DESCRIBE, MEDIA_TYPE, SEGMENT, TRANSCRIBE, error_line, line, received
-from engine.cluster.wire import segment_to_wire, transcript_to_wire
+from engine.cluster.serve.protocol import DESCRIBE, MEDIA_TYPE, TRANSCRIBE, Answer, error_line, received
 from engine.errors import UnknownPrecisionError
 from engine.options import CURRENT
 from engine.pipeline import Engine
@@ -32,7 +31,7 @@ from engine.pipeline import Engine
 log = logging.getLogger(__name__)
 
 PRECISIONS = ("fp32", "int8")
-#: Runs that a replica takes at a time: the next one is there when the first ends, and its answer waits for no network.
+#: Runs that a replica takes at a time: the next one has been received when the first ends.
 RUNS_A_REPLICA = 2
 #: Runs that may wait at the front for each precision; more are asked to come back.
 MOST_WAITING = 64
@@ -42,7 +41,7 @@ BUSY = 503
 
 
 class _LeftError(Exception):
-    """Nobody waits for the run any more."""
+    """The client of a run has left."""
 
 
 class Replica:
@@ -54,21 +53,21 @@ class Replica:
         self._engine.warm_up()
 
     def transcribe(self, content: bytes, values: Mapping[str, Any]) -> Iterator[str]:
-        """The lines of one answer, as they come to be; stops the run when nobody reads on."""
+        """The lines of one answer, as they come; stops the run when the client stops reading."""
         lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         left = threading.Event()
         threading.Thread(target=self._run, args=(content, values, lines.put, left), daemon=True).start()
         try:
-            while (said := lines.get()) is not None:
-                yield said
+            while (answer_line := lines.get()) is not None:
+                yield answer_line
         finally:
-            left.set()  # the run ends at its next step; whoever drops a generator must not be made to wait for it
+            left.set()  # the run ends at its next step; closing a generator does not wait for it
 
     def _run(self, content: bytes, values: Mapping[str, Any], put: Any, left: threading.Event) -> None:
         def report(fraction: float, stage: str) -> None:
             if left.is_set():
                 raise _LeftError
-            put(line("progress", [round(fraction, 4), stage]))
+            put(Answer(progress=(round(fraction, 4), stage)).line())
 
         try:
             with received(values, content, decoder=self._decoder) as request:
@@ -77,24 +76,23 @@ class Replica:
                     replace(request.options, precision=self._precision),
                     file=request.file,
                     progress=report,
-                    on_segment=lambda segment: put(line(SEGMENT, segment_to_wire(segment))),
+                    on_segment=lambda segment: put(Answer(segment=segment).line()),
                 )
             resources = self._engine.resources()
-            wire = {**transcript_to_wire(transcript), "sessions_mb": sum(one["mb"] for one in resources["sessions"])}
-            put(line("transcript", wire))
+            put(Answer(transcript=transcript, sessions_mb=sum(one["mb"] for one in resources["sessions"])).line())
         except _LeftError:
-            log.info("stopped a run that nobody waits for")
-        except Exception as error:  # noqa: BLE001 - the last line: whatever it is, the client is told
+            log.info("stopped a run whose client has left")
+        except Exception as error:  # noqa: BLE001 - any error becomes the last line of the answer
             put(error_line(error))
         finally:
             put(None)
 
     def check_health(self) -> None:
-        """Serve asks; a process that answers is well."""
+        """Called by Serve: a process that answers is healthy."""
 
 
 class Front:
-    """What HTTP reaches: describes the engine, and passes runs on to the replicas of their precision."""
+    """The HTTP endpoint: describes the engine, and passes runs on to the replicas of their precision."""
 
     def __init__(self, manifest: Mapping[str, Any], **replicas: Any) -> None:
         self._manifest, self._replicas = manifest, replicas
@@ -133,13 +131,13 @@ class Front:
         for attempt in range(1, ATTEMPTS + 1):
             count = 0
             try:
-                async for said in replicas.options(stream=True).transcribe.remote(content, values):
-                    if said.startswith(f'{{"{SEGMENT}"'):
+                async for answer_line in replicas.options(stream=True).transcribe.remote(content, values):
+                    if answer_line.startswith('{"segment"'):
                         count += 1
                         if count <= passed:
                             continue
                         passed = count
-                    yield said
+                    yield answer_line
             except RayActorError as error:
                 log.warning("lost a replica in the middle of a run (%s), attempt %d", type(error).__name__, attempt)
                 if attempt == ATTEMPTS:
@@ -150,8 +148,8 @@ class Front:
 
 async def _rest(first: str, lines: AsyncIterator[str]) -> AsyncIterator[str]:
     yield first
-    async for said in lines:
-        yield said
+    async for answer_line in lines:
+        yield answer_line
 
 
 def app(arguments: Mapping[str, Any]) -> Any:

@@ -45,7 +45,7 @@ def _below_ten_thousand(words: Sequence[str]) -> tuple[int, int]:
     """Value and number of words of the longest number below 1000 at the start, or of "nineteen hundred and five"."""
     small, used = _below_hundred(words)
     if small and words[used : used + 1] == ["hundred"]:
-        if small >= TEENS["ten"] and small % 10 == 0:  # nobody says "twenty hundred" for 2000
+        if small >= TEENS["ten"] and small % 10 == 0:  # 2000 is never read "twenty hundred"
             return 0, 0
         more, more_used = _below_hundred(words[used + 1 :])
         return small * 100 + more, used + 1 + more_used

@@ -1,4 +1,4 @@
-"""An English text → its words, and the stretches of number words among them ("runs"), before anybody asks what they mean."""
+"""An English text → its words, and the stretches of number words among them ("runs"), whatever they mean."""
 
 from __future__ import annotations
 

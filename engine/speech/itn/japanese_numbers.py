@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 
 from engine.speech.itn.mandarin_numerals import digits_of, written_japanese
+from engine.speech.unspaced import KANA_LETTERS
 
-_KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa\u30fc]")
+_KANA = re.compile(f"[{KANA_LETTERS}]")
 _COUNTERS = re.compile(
     "年|月|日|时|分|秒|円|歳|才|人|個|个|本|枚|回|度|台|階|号|番|件|匹|冊|杯|点|万人|パーセント|キロ|メートル|センチ|グラム|ドル|ポイント|%|世紀|世代|億"
 )

@@ -14,6 +14,7 @@ from engine.speech.itn.itn_change import Change
 from engine.speech.itn.japanese_numbers import is_japanese, japanese_number
 from engine.speech.itn.mandarin_numerals import NUMERALS, SIMPLIFIED, digits_of, value_of, written
 from engine.speech.itn.mandarin_points import hour, with_points
+from engine.speech.unspaced import HAN_AND_BETWEEN
 
 #: Sayings and names that look like numbers; they are matched first and kept.
 _SAYINGS = (
@@ -32,7 +33,7 @@ _COUNTED = (
 )
 _MEASURE = re.compile(f"[{_COUNTED}]")
 #: Before a measure or the end of a phrase two numerals are a number; within other words they may be a name (十三陵).
-_AFTER_SHORT = re.compile(rf"$|[^\u3400-\u9fff]|[{_COUNTED}后多来余胜负加减乘除等左右以之到至和与或及了吧吗呢啊出]")
+_AFTER_SHORT = re.compile(rf"$|[^{HAN_AND_BETWEEN}]|[{_COUNTED}后多来余胜负加减乘除等左右以之到至和与或及了吧吗呢啊出]")
 _AFTER_TEN = re.compile(
     "月(?![一二三四五六七八九](?:$|[^日号])|十)|[年日号岁度点天个块元米斤页楼人名位]|分钟|小时|公里|公斤|美元|[到至][二三四五六七八九]?十"
 )

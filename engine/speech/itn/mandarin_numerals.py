@@ -13,7 +13,7 @@ DIGITS = dict(zip("零〇一二三四五六七八九幺两", "0012345678912", st
 #: Traditional characters and the simplified ones that the rules know; one for one, so that places in a text stay.
 SIMPLIFIED = str.maketrans("萬億兩點幾號數週時塊個", "万亿两点几号数周时块个")
 
-_LONGEST = 24  # no number that is told apart here is longer
+_LONGEST = 24  # no number that is recognized here is longer
 _SPOKEN_DIGITS = "零一二三四五六七八九"
 _SMALL_SCALES = {"千": 1000, "百": 100, "十": 10}
 _WAN, _YI = 10**4, 10**8
@@ -24,7 +24,7 @@ _NEXT_SMALLER = {"百": 10, "千": 100, "万": 1000, "亿": _YI // 10}
 
 
 def digits_of(numerals: str) -> str | None:
-    """Digits read one by one in digits; None for other numerals, and for 两, which nobody reads out."""
+    """Digits read one by one in digits; None for other numerals, and for 两, which is never read as a digit."""
     return "".join(DIGITS[numeral] for numeral in numerals) if numerals and set(numerals) <= set(READ_OUT) else None
 
 

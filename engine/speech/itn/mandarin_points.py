@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 
 from engine.speech.itn.mandarin_numerals import READ_OUT, digits_of, value_of
+from engine.speech.unspaced import HAN_AND_BETWEEN
 
 OF_DAY = re.compile("(?:上午|下午|中午|晚上|早上|早晨|凌晨|清晨|傍晚|夜里|半夜|午夜|今晚|今早|明早|明晚|昨晚|当晚)$")
 #: 一点 is a bit except after these: 便宜一点五块钱 is cheaper by a bit.
-_ONE_IS_A_NUMBER = re.compile(r"(?:^|[^\u3400-\u9fff]|[是为约达近到至第本共计重宽乘加减除以于价版号]|百分之)$")
+_ONE_IS_A_NUMBER = re.compile(rf"(?:^|[^{HAN_AND_BETWEEN}]|[是为约达近到至第本共计重宽乘加减除以于价版号]|百分之)$")
 _OCLOCK = re.compile("点(?:半|钟|整)")
 _DIVISIBLE = re.compile("个(?:半|小时|钟头|月|百分点|点|星期|工作日|亿)")
 _UNDIVIDED = re.compile("[个人位名]")  # 两点三个人 are three people at two

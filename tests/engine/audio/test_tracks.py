@@ -12,7 +12,7 @@ import soundfile
 from engine.audio.containers import probe
 from engine.audio.read_options import ReadOptions
 from engine.audio.sandbox.decoder import Decoder
-from engine.audio.tracks import LONGEST_TEXT, Track
+from engine.audio.tracks import Track
 from engine.audio.waveform import SAMPLE_RATE_HZ, Waveform, load_audio
 from engine.errors import AudioDecodeError, AudioNotFoundError, UnknownTrackError
 from tests.reading import DECODER
@@ -83,12 +83,6 @@ def test_what_holds_no_track_is_refused(tmp_path: Path, decoder: Decoder) -> Non
         decoder.tracks(tmp_path / "notes.txt")
     with pytest.raises(AudioNotFoundError):
         decoder.tracks(tmp_path / "lost.mp4")
-
-
-def test_what_a_worker_says_of_tracks_becomes_numbers_and_short_text() -> None:
-    said = Track(number=1, codec="aac", channels=2, sample_rate_hz=8_000).to_dict() | {"title": "x" * 9_999, "channels": "2", "default": 1}
-    track = Track.from_dict(said)
-    assert (len(track.title), track.channels, track.default) == (LONGEST_TEXT, 2, True)
 
 
 def test_the_odd_recording_is_read_in_its_second_track(data_dir: Path, engine) -> None:

@@ -19,10 +19,10 @@ from engine.compare.compare import (
     StoppedEarly,
     Variant,
     compare_boundaries,
+    compare_sides,
     compare_tags,
     margin,
     pair_segments,
-    take_turns,
 )
 from engine.errors import UnknownPrecisionError
 from engine.pipeline import Engine
@@ -117,9 +117,9 @@ class Bench:
         return Contender(ready=ready, run=run, file_mb=1.0)
 
 
-def test_sides_take_turns_and_medians_are_of_real_runs() -> None:
+def test_sides_alternate_and_medians_are_of_real_runs() -> None:
     bench, told = Bench([5.0, 1.0, 2.0], [1.0, 9.0, 3.0]), []
-    result = take_turns(*bench.contenders, rounds=3, progress=lambda fraction, _: told.append(round(fraction, 3)))
+    result = compare_sides(*bench.contenders, rounds=3, progress=lambda fraction, _: told.append(round(fraction, 3)))
     assert bench.ran == ["left", "right", "right", "left", "left", "right"]
     assert told == sorted(told)
     assert 0 < told[0] < told[-1] < 1
@@ -133,7 +133,7 @@ def test_sides_take_turns_and_medians_are_of_real_runs() -> None:
 @pytest.mark.parametrize(("rounds", "most_open"), [(1, 1), (2, 2)])
 def test_one_round_needs_one_sides_memory_at_a_time(rounds: int, most_open: int) -> None:
     bench = Bench([1.0] * rounds, [1.0] * rounds)
-    take_turns(*bench.contenders, rounds=rounds, progress=lambda *_: None)
+    compare_sides(*bench.contenders, rounds=rounds, progress=lambda *_: None)
     assert bench.most_open == most_open
 
 
@@ -145,7 +145,7 @@ def test_whoever_stops_keeps_the_complete_rounds(runs: int, rounds_left: int) ->
         if len(bench.ran) == runs:
             raise StoppedEarly
 
-    assert take_turns(*bench.contenders, rounds=3, progress=stop).to_dict()["rounds"]["count"] == rounds_left
+    assert compare_sides(*bench.contenders, rounds=3, progress=stop).to_dict()["rounds"]["count"] == rounds_left
 
 
 def test_stopping_in_the_first_round_leaves_nothing_to_compare() -> None:
@@ -153,7 +153,7 @@ def test_stopping_in_the_first_round_leaves_nothing_to_compare() -> None:
         raise StoppedEarly
 
     with pytest.raises(StoppedEarly):
-        take_turns(*Bench([1.0], [1.0]).contenders, rounds=5, progress=stop)
+        compare_sides(*Bench([1.0], [1.0]).contenders, rounds=5, progress=stop)
 
 
 def test_a_variant_of_another_bundle_is_opened_for_the_comparison_alone(tiny_bundle: Path) -> None:

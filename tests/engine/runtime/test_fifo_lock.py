@@ -1,4 +1,4 @@
-"""Turns: so many at once, in the order of asking, and none is lost."""
+"""The FIFO lock: so many threads at once, in the order of asking, and none is forgotten."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from engine.bundle import Bundle
 from engine.pipeline import Engine
-from engine.runtime.fifo_lock import Turns
+from engine.runtime.fifo_lock import FifoLock
 from engine.runtime.session import Session
 from engine.runtime.session_pool import SessionPool, open_session
 
@@ -28,24 +28,24 @@ def until(true: Callable[[], bool]) -> None:
 
 
 class Callers:
-    """Threads that take a turn each, hold it until they are let go, and note in which order that happened."""
+    """Threads that take the lock once each, hold it until they may go on, and note in which order that happened."""
 
-    def __init__(self, turns: Turns) -> None:
-        self._turns = turns
+    def __init__(self, lock: FifoLock) -> None:
+        self._fifo = lock
         self.entered: list[int] = []
         self._leave = [threading.Event() for _ in range(10)]
         self._threads: list[threading.Thread] = []
 
     def call(self, number: int) -> None:
-        waiting = len(self._turns._waiting)
+        waiting = len(self._fifo._waiting)
         holding = len(self.entered)
         thread = threading.Thread(target=self._run, args=(number,), daemon=True)
         self._threads.append(thread)
         thread.start()
-        until(lambda: len(self._turns._waiting) > waiting or len(self.entered) > holding)
+        until(lambda: len(self._fifo._waiting) > waiting or len(self.entered) > holding)
 
     def _run(self, number: int) -> None:
-        with self._turns:
+        with self._fifo:
             self.entered.append(number)
             assert self._leave[number].wait(WAIT_S)
 
@@ -58,8 +58,8 @@ class Callers:
             assert not thread.is_alive()
 
 
-def test_turns_are_given_in_the_order_of_asking() -> None:
-    callers = Callers(Turns())
+def test_the_lock_is_given_in_the_order_of_asking() -> None:
+    callers = Callers(FifoLock())
     for number in range(5):
         callers.call(number)
     assert callers.entered == [0]
@@ -71,7 +71,7 @@ def test_turns_are_given_in_the_order_of_asking() -> None:
 
 
 def test_so_many_run_at_once() -> None:
-    callers = Callers(Turns(2))
+    callers = Callers(FifoLock(2))
     for number in range(4):
         callers.call(number)
     assert callers.entered == [0, 1]
@@ -82,19 +82,19 @@ def test_so_many_run_at_once() -> None:
     callers.join()
 
 
-def test_a_turn_comes_back_after_an_error() -> None:
-    turns = Turns()
+def test_the_lock_comes_back_after_an_error() -> None:
+    lock = FifoLock()
     for _ in range(3):
-        with pytest.raises(ValueError, match="broken"), turns:
+        with pytest.raises(ValueError, match="broken"), lock:
             raise ValueError("broken")
-    with turns:
+    with lock:
         pass
 
 
 @pytest.mark.parametrize("granted_meanwhile", [False, True])
-def test_who_is_interrupted_while_waiting_loses_no_turn(monkeypatch: pytest.MonkeyPatch, granted_meanwhile: bool) -> None:
-    turns = Turns()
-    callers = Callers(turns)
+def test_who_is_interrupted_while_waiting_loses_no_place(monkeypatch: pytest.MonkeyPatch, granted_meanwhile: bool) -> None:
+    lock = FifoLock()
+    callers = Callers(lock)
     callers.call(0)
 
     def interrupted(event: threading.Event, timeout: float | None = None) -> bool:
@@ -107,8 +107,8 @@ def test_who_is_interrupted_while_waiting_loses_no_turn(monkeypatch: pytest.Monk
         event = type("Event", (threading.Event,), {})
         patched.setattr("engine.runtime.fifo_lock.threading.Event", event)
         patched.setattr(event, "wait", interrupted)
-        with pytest.raises(KeyboardInterrupt), turns:
-            pytest.fail("the turn was granted")
+        with pytest.raises(KeyboardInterrupt), lock:
+            pytest.fail("the lock was granted")
     callers.let_go(0)
     callers.join()
     callers.call(1)
@@ -145,10 +145,10 @@ class CountingGraph:
         return [np.zeros(1)]
 
 
-@pytest.mark.parametrize(("turns", "most"), [(Turns(), 1), (None, 4)])
-def test_sessions_that_share_turns_never_run_at_once(turns: Turns | None, most: int) -> None:
+@pytest.mark.parametrize(("lock", "most"), [(FifoLock(), 1), (None, 4)])
+def test_sessions_that_share_a_lock_never_run_at_once(lock: FifoLock | None, most: int) -> None:
     graph = CountingGraph()
-    sessions = [Session(graph, path=Path("asr.onnx"), model="asr", precision="fp32", mb=1, turns=turns) for _ in range(2)]
+    sessions = [Session(graph, path=Path("asr.onnx"), model="asr", precision="fp32", mb=1, lock=lock) for _ in range(2)]
     gate = threading.Barrier(4)
 
     def call(session: Session) -> None:
@@ -161,21 +161,21 @@ def test_sessions_that_share_turns_never_run_at_once(turns: Turns | None, most: 
         thread.start()
     for thread in threads:
         thread.join(WAIT_S)
-    assert graph.most == most if turns else 1 < graph.most <= most
+    assert graph.most == most if lock else 1 < graph.most <= most
 
 
-def test_all_sessions_of_an_engine_share_their_turns(tiny_bundle: Path) -> None:
+def test_all_sessions_of_an_engine_share_their_lock(tiny_bundle: Path) -> None:
     engine = Engine(Bundle.load(tiny_bundle))
     engine.warm_up()
     with engine._slot.current.pool.lease("int8") as int8, engine._slot.current.pool.lease("fp32") as fp32:
-        turns = {id(session._turn) for sessions in (int8, fp32) for session in (sessions.asr, sessions.vad)}
-        assert len(turns) == 1
-        assert isinstance(int8.asr._turn, Turns)
+        lock = {id(session._lock) for sessions in (int8, fp32) for session in (sessions.asr, sessions.vad)}
+        assert len(lock) == 1
+        assert isinstance(int8.asr._lock, FifoLock)
     engine.close()
 
 
-def test_a_pool_of_its_own_takes_no_turns(tiny_bundle: Path) -> None:
+def test_a_pool_of_its_own_has_no_lock(tiny_bundle: Path) -> None:
     pool = SessionPool(Bundle.load(tiny_bundle), opener=open_session)
     with pool.lease() as sessions:
-        assert not isinstance(sessions.asr._turn, Turns)
+        assert not isinstance(sessions.asr._lock, FifoLock)
     pool.close()

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.audio.reading.reading_warnings import MESSAGES, ReadingWarning, WarningType, warnings_from_wire, warnings_to_wire
-from engine.audio.sandbox.decoder import Decoder, _warnings
+from engine.audio.reading.reading_warnings import MESSAGES, ReadingWarning, WarningType, received_warnings
+from engine.audio.sandbox.decoder import Decoder
 from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 from engine.cluster.archive.notes import PieceOf, Row, SearchedRecording
 from engine.cluster.serve.protocol import received
-from engine.cluster.wire import transcript_from_wire, transcript_to_wire
-from engine.errors import DecoderCrashedError
 from engine.pipeline import Engine
+from engine.transcript import Transcript
+from engine.wire import decoded, encoded
 from tests.reading import DECODER
 from ui.text.texts import TEXTS, Texts
 
@@ -72,28 +72,28 @@ def test_a_transcript_says_them_and_a_whole_recording_has_none(engine: Engine, c
 
 @pytest.mark.parametrize(
     "said",
-    [3, [], {"warnings": 3}, {"warnings": [{}]}, {"warnings": [{"type": "exec", "values": {}}]},
-     {"warnings": [{"type": "ends_early", "values": {"promised_s": "<b>", "read_s": 1}}]},
-     {"warnings": [{"type": "ends_early", "values": {"read_s": 1}}]}],
+    [3, {}, [{}], [{"type": "exec", "values": {}}], [{"type": "ends_early", "values": {"promised_s": "<b>", "read_s": 1}}],
+     [{"type": "ends_early", "values": {"promised_s": True, "read_s": 1}}], [{"type": "ends_early", "values": {"read_s": 1}}]],
 )  # fmt: skip
 def test_what_a_worker_makes_up_is_no_answer(said: object) -> None:
-    with pytest.raises(DecoderCrashedError):
-        _warnings(said, Path("a.wav"))
+    for take in (received_warnings, lambda values: decoded(encoded(values), tuple[ReadingWarning, ...])):
+        with pytest.raises(ValueError, match=r"Expected|required|Invalid|ends_early"):
+            take(said)
 
 
 def test_no_text_of_a_worker_is_passed_on() -> None:
-    [warning] = warnings_from_wire([{**EARLY.to_dict(), "message": "<script>"}])
+    [warning] = received_warnings([{**EARLY.to_dict(), "message": "<script>"}])
     assert warning == EARLY
     assert "script" not in warning.message
 
 
 def test_they_travel_between_machines(engine: Engine, cut_wav: Path) -> None:
     transcript = engine.transcribe(load_audio(cut_wav))
-    assert transcript_from_wire(json.loads(json.dumps(transcript_to_wire(transcript)))).warnings == transcript.warnings
+    assert decoded(encoded(transcript), Transcript).warnings == transcript.warnings
     recording = SearchedRecording(sha256="00", duration_s=1.0, pieces=1, warnings=(EARLY,))
     for note in (recording, PieceOf(recording=recording, number=0, spans_ms=((0, 10),))):
         row = Row(file=0, note=note)
         assert Row.of(row.to_dict()) == row
-    sent = {"file": "a.wav", "samples": True, "decode_s": 0.1, "warnings": warnings_to_wire((EARLY,))}
+    sent = {"file": "a.wav", "samples": True, "decode_s": 0.1, "warnings": [EARLY.to_dict()]}
     with received(json.loads(json.dumps(sent)), np.zeros(10, "<f4").tobytes(), decoder=DECODER) as request:
         assert request.recording.warnings == (EARLY,)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.cluster.archive.progress import Progress
+from engine.cluster.archive.progress import ProgressMeter
 
 
 class Clock:
@@ -14,7 +14,7 @@ class Clock:
 
 def test_the_time_left_comes_from_the_bytes_left():
     clock = Clock()
-    progress = Progress([100, 300, None], clock_s=clock)  # unknown: as large as the others on average, 200
+    progress = ProgressMeter([100, 300, None], clock_s=clock)  # unknown: as large as the others on average, 200
     assert progress.reading().eta_s is None
     clock.now_s += 10
     progress.done(0, audio_s=60.0, worked=True)
@@ -25,7 +25,7 @@ def test_the_time_left_comes_from_the_bytes_left():
 
 def test_what_an_earlier_run_left_does_not_make_this_one_fast():
     clock = Clock()
-    progress = Progress([100, 100, 200], clock_s=clock)
+    progress = ProgressMeter([100, 100, 200], clock_s=clock)
     progress.done(0, audio_s=0.0, worked=False)
     clock.now_s += 10
     progress.done(1, audio_s=10.0, worked=True)

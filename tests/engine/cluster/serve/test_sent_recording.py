@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from engine.audio.waveform import SAMPLE_RATE_HZ, AudioStream, Waveform
+from engine.cluster.serve.protocol import Answer
 from engine.cluster.serve.remote_engine import RemoteEngine
 from engine.cluster.serve.sent_recording import sent_recording
-from engine.cluster.wire import transcript_to_wire
 from engine.errors import StorageFullError
 from engine.transcript import Timing, Transcript
 from tests.reading import DECODER
@@ -70,7 +70,7 @@ class Cluster:
                     return
                 timing = Timing(decode_s=0, features_s=0, vad_s=0, asr_s=0, total_s=0, rtf=0)
                 silence = Transcript(file="x", duration_s=1.0, bundle="b", precision="fp32", segments=(), timing=timing)
-                self.answer(200, {"transcript": {**transcript_to_wire(silence), "sessions_mb": 1.0}})
+                self.answer(200, json.loads(Answer(transcript=silence, sessions_mb=1.0).line()))
 
             def answer(self, status: int, values: dict) -> None:
                 content = json.dumps(values).encode()

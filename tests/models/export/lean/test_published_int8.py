@@ -16,8 +16,10 @@ import pytest
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from engine.bundle import Bundle  # noqa: E402 - torch decides whether this file runs
+from engine.audio.waveform import Waveform  # noqa: E402 - torch decides whether this file runs
+from engine.bundle import Bundle  # noqa: E402
 from engine.errors import FullPrecisionMissingError  # noqa: E402
+from engine.options import TranscribeOptions  # noqa: E402
 from engine.pipeline import Engine  # noqa: E402
 from engine.runtime.onnx_operators import count_products  # noqa: E402
 from models.export import imported  # noqa: E402
@@ -122,7 +124,7 @@ def test_the_engine_runs_what_the_bundle_has_and_says_where_fp32_comes_from(bund
         with pytest.raises(
             FullPrecisionMissingError, match=r"holds .*int8.* and no fp32; fetch it on the Models tab, or with .*--edition fp32"
         ):
-            engine.transcribe("nothing.wav", precision="fp32")
+            engine.transcribe(Waveform(np.zeros(1600, np.float32)), TranscribeOptions(precision="fp32"))
     finally:
         engine.close()
     with pytest.raises(FullPrecisionMissingError):

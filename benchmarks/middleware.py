@@ -1,15 +1,14 @@
-"""What the doors cost: a request through all of them, against the same request without.
+"""What the middleware costs: a request through all of it, against the same request without.
 
-    python -m benchmarks.doors [--requests 3000] [--json FILE]
+    python -m benchmarks.middleware [--requests 3000] [--json FILE]
 
-Auth, same-origin check, headers, request id, log line and figures stand around an application that answers at once; nothing goes
-over a socket, so that what is measured is theirs alone. Then Gradio's guard with inputs as the page sends them, and the line
-before the engine with a hundred callers in it. Medians of one process; state the machine and the day beside every figure that is quoted.
+Authentication, same-origin check, headers, request id, log line and metrics stand around an application that answers at once; nothing goes
+over a socket, so that what is measured is theirs alone. Then Gradio's guard with inputs as the page sends them, and the queue before the
+engine with a hundred callers in it. Medians of one process; state the machine and the day beside every figure that is quoted.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import base64
 import json
@@ -26,7 +25,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Scope
 
-from benchmarks.figures_file import write_figures
+from benchmarks.command_line import figures_parser, write_figures
 from ui.http.access.credentials import Credentials
 from ui.http.gradio_guard import GradioGuard
 from ui.http.middleware import hang_doors
@@ -35,7 +34,7 @@ from ui.scheduling.run_slots import RunSlots
 from ui.status.log_lines import JsonLines
 from ui.status.metrics import Metrics
 
-KEYS, PERSONS, IN_LINE = 20, 20, 100
+KEYS, PERSONS, WAITING = 20, 20, 100
 BUDGET_MS = 2.0
 US_PER_S = 1e6
 
@@ -67,16 +66,13 @@ def _scope(path: str, method: str = "GET") -> Scope:
 
 
 def _plain() -> Starlette:
-    def answer(_: Any) -> PlainTextResponse:
+    async def answer_at_once(_: Any) -> PlainTextResponse:
         return PlainTextResponse("ok")
-
-    async def answer_at_once(request: Any) -> PlainTextResponse:
-        return answer(request)
 
     return Starlette(routes=[Route("/v1/models", answer_at_once, methods=["GET", "POST"])])
 
 
-def _behind_doors() -> Starlette:
+def _behind_middleware() -> Starlette:
     app = _plain()
     credentials = Credentials(
         persons=[f"person{number}:a long enough password" for number in range(PERSONS)],
@@ -125,9 +121,9 @@ async def _discard(_scope: Scope, receive: Any, _send: Any) -> None:
     await receive()
 
 
-def _in_line() -> Callable[[], Awaitable[None]]:
-    slots = RunSlots(2, most_waiting=IN_LINE + 1)
-    for number in range(IN_LINE):
+def _queued() -> Callable[[], Awaitable[None]]:
+    slots = RunSlots(2, most_waiting=WAITING + 1)
+    for number in range(WAITING):
         slots.ask(f"caller{number}")
 
     async def ask() -> None:
@@ -140,20 +136,19 @@ async def measure(requests: int) -> dict[str, float]:
     """Medians in microseconds a request, and their sum in milliseconds."""
     figures = {}
     for method in ("GET", "POST"):
-        without, behind = [await _median_us(_through(app, method), requests) for app in (_plain(), _behind_doors())]
-        figures[f"doors_{method.lower()}_us"] = behind - without
+        without, behind = [await _median_us(_through(app, method), requests) for app in (_plain(), _behind_middleware())]
+        figures[f"middleware_{method.lower()}_us"] = behind - without
     with tempfile.TemporaryDirectory() as files:
         figures["gradio_guard_us"] = await _median_us(_guarded(Path(files)), requests)
-    figures["place_in_line_us"] = await _median_us(_in_line(), requests)
-    figures["all_together_ms"] = (figures["doors_post_us"] + figures["gradio_guard_us"] + figures["place_in_line_us"]) / 1000
+    figures["queue_slot_us"] = await _median_us(_queued(), requests)
+    figures["all_together_ms"] = (figures["middleware_post_us"] + figures["gradio_guard_us"] + figures["queue_slot_us"]) / 1000
     return figures
 
 
 def main() -> None:
     """Measure, print, and write JSON where asked; fails over the budget."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = figures_parser("middleware", __doc__)
     parser.add_argument("--requests", type=int, default=3000)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryFile("w", encoding="utf-8") as log:
         handler = logging.StreamHandler(log)
@@ -164,7 +159,7 @@ def main() -> None:
         print(f"{name:24} {value}")
     write_figures(arguments.json, figures)
     if figures["all_together_ms"] > BUDGET_MS:
-        raise SystemExit(f"the doors cost {figures['all_together_ms']} ms a request; the budget is {BUDGET_MS} ms")
+        raise SystemExit(f"the middleware costs {figures['all_together_ms']} ms a request; the budget is {BUDGET_MS} ms")
 
 
 if __name__ == "__main__":
