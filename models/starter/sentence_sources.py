@@ -23,7 +23,11 @@ log = logging.getLogger(__name__)
 
 WORDNET = Path("/usr/share/wordnet")
 FORTUNES = Path("/usr/share/games/fortunes")
-ENGLISH_FORTUNES = ("fortunes", "literature", "love", "miscellaneous", "people", "platitudes", "politics", "science", "sports", "wisdom", "work")
+#: Those that hold whole sentences.
+ENGLISH_FORTUNES = (
+    *("fortunes", "literature", "love", "miscellaneous", "people", "platitudes"),
+    *("politics", "science", "sports", "wisdom", "work"),
+)
 MANDARIN_FORTUNES = ("chinese.u8",)
 DIALOGUES = "chatterbot_corpus"
 FEWEST_WORDS, MOST_WORDS = 4, 16

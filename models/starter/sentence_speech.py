@@ -62,10 +62,7 @@ def _clips(folder: Path, sentences: Sequence[Sentence], *, language: Language, s
     """The programs' clips from the beginning of the list, Kokoro's from its end."""
     english = language is Language.EN
     prefix = "" if english else "zh-"
-    if english:
-        programs = tuple(english_programs(settings["program_shares"]))
-    else:
-        programs = ("mandarin",) if shutil.which("espeak-ng") else ()
+    programs = tuple(english_programs(settings["program_shares"])) if english else ("mandarin",) * bool(shutil.which("espeak-ng"))
     for number, sentence in enumerate(sentences[: settings["by_programs"][language.value]] if programs else []):
         target = target_of(folder, f"{prefix}sentence", number, sentence.text)
         key = f"{seed}/{prefix}sentence/{number}"
@@ -144,7 +141,5 @@ def speak_sentences(
 
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:  # the work is done by other programs, and outside Python's lock
         for clip, voice in zip(plan, pool.map(voice_of, plan), strict=True):
-            utterance = made(
-                clip.target, clip.sentence.text, language=clip.language, speaker=f"tts/{voice}", source=SOURCES[clip.kind]
-            )
+            utterance = made(clip.target, clip.sentence.text, language=clip.language, speaker=f"tts/{voice}", source=SOURCES[clip.kind])
             yield replace(utterance, speed=drawn_speed(clip.seed, settings["speeds"]))

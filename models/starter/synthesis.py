@@ -96,7 +96,7 @@ def _speak_english(text: str, target: Path, *, program: str, rng: random.Random)
 
 
 def made(path: Path, text: str | None, *, language: Language, speaker: str, source: str) -> Utterance:
-    # No emotion target: a formant synthesizer has none to teach.
+    """A synthesized clip; it has no emotion to teach."""
     return Utterance(
         path=path,
         text=text,

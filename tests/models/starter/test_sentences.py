@@ -13,12 +13,12 @@ import soundfile
 
 pytest.importorskip("torch")
 
-from engine.tags import Event, Language  # noqa: E402 - torch decides whether this file runs
-from models.starter import sentence_sources, sentence_speech  # noqa: E402
-from models.starter.corpus import CorpusError, Utterance  # noqa: E402
-from models.starter.kokoro_voices import Kokoro, joined_graph, kokoro_symbols, mandarin_phonemes, mandarin_symbols  # noqa: E402
-from models.starter.prepare import keep_statistics, spoilt_in_part  # noqa: E402
-from models.starter.sentence_sources import (  # noqa: E402
+from engine.tags import Event, Language
+from models.starter import sentence_sources, sentence_speech
+from models.starter.corpus import CorpusError, Utterance
+from models.starter.kokoro_voices import Kokoro, joined_graph, kokoro_symbols, mandarin_phonemes, mandarin_symbols
+from models.starter.prepare import keep_statistics, spoilt_in_part
+from models.starter.sentence_sources import (
     Sentence,
     english_fortunes,
     english_sentence,
@@ -27,12 +27,12 @@ from models.starter.sentence_sources import (  # noqa: E402
     wordnet_examples,
     wordnet_glosses,
 )
-from models.starter.sentence_speech import Clip, drawn_speed, kokoro_speaks, plan_sentences, speak_sentences, texts_of_tests  # noqa: E402
-from models.starter.synthesis import made  # noqa: E402
+from models.starter.sentence_speech import Clip, drawn_speed, kokoro_speaks, plan_sentences, speak_sentences, texts_of_tests
+from models.starter.synthesis import made
 
 ENTRIES = """\
   1 This software and database | is being provided "to you the licensee of it"
-00001740 29 v 01 breathe 0 001 @ 00005041 v 0000 | draw air into, and expel out of, the lungs; "I can breathe better outside"; "The patient is respiring"
+00001740 29 v 01 breathe 0 001 @ 00005041 v 0000 | draw air into, and expel it; "I can breathe outside"; "The patient is respiring"
 00002325 29 v 01 respire 1 000 | (formal) take up oxygen from the air; "it cost $5 in 1990"
 """
 SETTINGS: dict[str, Any] = {
@@ -105,8 +105,8 @@ def test_a_mandarin_sentence_is_simplified_characters_alone(raw: str, text: str 
 
 
 def test_wordnets_examples_and_meanings_are_read_without_its_licence(wordnet: Path) -> None:
-    assert list(wordnet_examples(wordnet)) == ["I can breathe better outside", "The patient is respiring", "it cost $5 in 1990"]
-    assert [gloss.strip() for gloss in wordnet_glosses(wordnet)] == ["draw air into, and expel out of, the lungs", "take up oxygen from the air"]
+    assert list(wordnet_examples(wordnet)) == ["I can breathe outside", "The patient is respiring", "it cost $5 in 1990"]
+    assert [gloss.strip() for gloss in wordnet_glosses(wordnet)] == ["draw air into, and expel it", "take up oxygen from the air"]
 
 
 def test_sayings_lose_their_authors(tmp_path: Path) -> None:
