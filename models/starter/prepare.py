@@ -207,10 +207,8 @@ def prepare(data: Path, work: Path, config: dict[str, Any], *, without: Sequence
     utterances += more_voices(utterances, config["augmentation"])
     # Behind everything else: however many there are, the draws of the recordings stay what they were.
     utterances += spoilt_in_part(sentences, config["augmentation"])
-    english, mandarin = (
-        real * settings["real_text_weight"] + [str(u.text) for u in sentences if u.language is language]
-        for real, language in ((english, Language.EN), (mandarin, Language.ZH))
-    )
+    english = english * settings["real_text_weight"] + [str(u.text) for u in sentences if u.language is Language.EN]
+    mandarin += [str(u.text) for u in sentences if u.language is Language.ZH]
     pieces, english_model = learn_units(
         english, mandarin, english_units=settings["english_units"], mandarin_min_count=settings["mandarin_min_count"]
     )
