@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import random
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from models.starter.events import make_events
 from models.starter.pinyin import sounds_of_pinyin, sounds_of_text
 from models.starter.public_sets import read_corpus
 from models.starter.room import play_at, reverberate
+from models.starter.sentence_speech import speak_sentences, texts_of_tests
 from models.starter.spoiling import spoil
 from models.starter.synthesis import synthesize
 from models.starter.transcribe_unlabelled import read_texts
@@ -38,6 +40,8 @@ log = logging.getLogger(__name__)
 MIN_COMPANY_S, COMPANY_EVERY = 3.0, 20
 #: Written by the step ``transcribe``.
 TEXTS_FILE = "transcribed.tsv"
+#: Written by the step ``distil``.
+STUDENT_FILE = "student.pt"
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,12 @@ def _write_frames(utterances: Sequence[Utterance], path: Path) -> tuple[list[int
     return counts, means, np.sqrt(np.maximum(squares / max(seen, 1) - means**2, 1e-6))
 
 
+def keep_statistics(work: Path, means: np.ndarray, deviations: np.ndarray) -> None:
+    """Write the CMVN, (80,) each; where a student has learnt with the one that is there, that one stays."""
+    if not ((work / STUDENT_FILE).exists() and (work / "cmvn.npz").exists()):
+        np.savez(work / "cmvn.npz", means=means, deviations=deviations)
+
+
 def more_voices(utterances: Sequence[Utterance], settings: dict[str, Any]) -> list[Utterance]:
     """The training recordings again: at other speeds (``voices`` in config.yaml) and spoilt (``spoilt_copies``, ``spoiling_shares``)."""
     rng = np.random.default_rng(17)
@@ -152,6 +162,18 @@ def more_voices(utterances: Sequence[Utterance], settings: dict[str, Any]) -> li
         # A noise keeps what it is behind a codec; among voices or on the telephone it would be something else.
         copies += [replace(utterance, spoiling=str(kind) if utterance.text != "" else "codec") for kind in chosen]
     return copies
+
+
+def spoilt_in_part(utterances: Sequence[Utterance], settings: dict[str, Any]) -> list[Utterance]:
+    """Synthesized sentences, a share of them spoilt (``spoilt_sentences``): each is there once, for there are many of them."""
+    kinds = list(settings["spoiling_shares"])
+    weights = [settings["spoiling_shares"][kind] for kind in kinds]
+    drawn = []
+    for utterance in utterances:
+        rng = random.Random(f"spoilt/{utterance.path.name}")
+        spoilt = rng.random() < settings["spoilt_sentences"]
+        drawn.append(replace(utterance, spoiling=rng.choices(kinds, weights)[0]) if spoilt else utterance)
+    return drawn
 
 
 def _sounds(utterance: Utterance, english: EnglishPieces) -> list[str] | None:
@@ -180,7 +202,13 @@ def prepare(data: Path, work: Path, config: dict[str, Any], *, without: Sequence
     )
     utterances += list(tqdm(spoken, desc="speech synthesis", unit="clip", mininterval=5))
     utterances += list(tqdm(make_events(work / "events", config), desc="music and applause", unit="clip", mininterval=5))
+    made = speak_sentences(work / "synthesis", config, without=texts_of_tests(utterances, data))
+    sentences = list(tqdm(made, desc="sentences spoken", unit="clip", mininterval=5))
     utterances += more_voices(utterances, config["augmentation"])
+    # Behind everything else: however many there are, the draws of the recordings stay what they were.
+    utterances += spoilt_in_part(sentences, config["augmentation"])
+    english = english * settings["real_text_weight"] + [str(u.text) for u in sentences if u.language is Language.EN]
+    mandarin += [str(u.text) for u in sentences if u.language is Language.ZH]
     pieces, english_model = learn_units(
         english, mandarin, english_units=settings["english_units"], mandarin_min_count=settings["mandarin_min_count"]
     )
@@ -213,7 +241,7 @@ def prepare(data: Path, work: Path, config: dict[str, Any], *, without: Sequence
         for u, offset, count, parts in zip(utterances, offsets, counts, heard, strict=False)
     ]
     partial.replace(work / "fbank.f16")
-    np.savez(work / "cmvn.npz", means=means, deviations=deviations)
+    keep_statistics(work, means, deviations)
     (work / "english.bpe").write_bytes(english_model)
     (work / "store.json").write_text(
         json.dumps({"pieces": pieces, "sounds": sounds.pieces, "items": [vars(item) for item in items]}, ensure_ascii=False),

@@ -12,7 +12,7 @@ import random
 import shutil
 import subprocess
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -29,6 +29,9 @@ ESPEAK_VARIANTS = ("", "+m1", "+m2", "+m3", "+m4", "+m5", "+m6", "+m7", "+f1", "
 ESPEAK_LANGUAGES = {"mandarin": "cmn", "korean": "ko"}
 FLITE_VOICES = ("kal16", "awb", "rms", "slt", "kal")
 FESTIVAL_VOICES = ("voice_kal_diphone", "voice_ked_diphone", "voice_cmu_us_slt_arctic_hts")
+#: Program -> the Debian package that holds it, and how often it speaks a digit string or a composed sentence.
+PACKAGES = {"espeak-ng": "espeak-ng", "flite": "flite", "text2wave": "festival"}
+PROGRAM_SHARES = {"espeak-ng": 10, "flite": 12, "text2wave": 1}
 TIMEOUT_S = 60
 #: Digit strings spoken with pauses.
 COMMA_SHARE = 0.3
@@ -68,14 +71,14 @@ def _festival(text: str, target: Path, *, voice: str, rng: random.Random) -> Non
     subprocess.run(command, input=text, text=True, check=True, timeout=TIMEOUT_S, capture_output=True)
 
 
-def english_programs() -> list[str]:
-    """The installed programs that speak English, one entry per share of the work."""
+def english_programs(shares: Mapping[str, int] = PROGRAM_SHARES) -> list[str]:
+    """The installed programs that speak English, as often as ``shares`` says."""
     programs = []
-    for command, package, share in (("espeak-ng", "espeak-ng", 10), ("flite", "flite", 12), ("text2wave", "festival", 1)):
+    for command, share in shares.items():
         if shutil.which(command):
             programs += [command] * share
         else:
-            log.warning("%s is not installed (Debian package %s): its voices are left out", command, package)
+            log.warning("%s is not installed (Debian package %s): its voices are left out", command, PACKAGES[command])
     return programs
 
 
@@ -92,8 +95,8 @@ def _speak_english(text: str, target: Path, *, program: str, rng: random.Random)
     return f"{program}/{voice}"
 
 
-def _made(path: Path, text: str | None, *, language: Language, speaker: str, source: str) -> Utterance:
-    # No emotion target: a formant synthesizer has none to teach.
+def made(path: Path, text: str | None, *, language: Language, speaker: str, source: str) -> Utterance:
+    """A synthesized clip; it has no emotion to teach."""
     return Utterance(
         path=path,
         text=text,
@@ -108,7 +111,7 @@ def _made(path: Path, text: str | None, *, language: Language, speaker: str, sou
 
 
 @dataclass(frozen=True)
-class _Job:
+class Job:
     """One clip to speak: everything that a worker process needs."""
 
     text: str
@@ -118,7 +121,7 @@ class _Job:
     commas: bool = False
 
 
-def _speak(job: _Job) -> str:
+def speak(job: Job) -> str:
     """Speak one clip, if it is not there already: -> the program."""
     choice = random.Random(job.seed)
     program = choice.choice(job.programs)
@@ -133,7 +136,7 @@ def _speak(job: _Job) -> str:
     return program
 
 
-def _target(folder: Path, kind: str, number: int, text: str) -> Path:
+def target_of(folder: Path, kind: str, number: int, text: str) -> Path:
     """Where a clip is kept: its text is part of the name, for a later plan may have another one under the same number."""
     return folder / f"{kind}-{number:05d}-{zlib.crc32(text.encode()):08x}.wav"
 
@@ -208,7 +211,7 @@ def _number(rng: random.Random) -> str:
 
 def plan_synthesis(
     folder: Path, english: Sequence[str], mandarin: Sequence[str], config: dict[str, Any]
-) -> list[tuple[_Job, str, Language]]:
+) -> list[tuple[Job, str, Language]]:
     """What is to be spoken: jobs with the source's name and the language. The same configuration gives the same plan."""
     rng, settings, seed = random.Random(config["seed"]), config["synthesis"], config["seed"]
     programs, plan = tuple(english_programs()), []
@@ -227,7 +230,7 @@ def plan_synthesis(
         )
         texts += [(text, "composed") for text in composed]
     for number, (text, kind) in enumerate(texts if programs else []):
-        job = _Job(text, _target(folder, kind, number, text), programs, f"{seed}/{number}", commas=kind == "digits")
+        job = Job(text, target_of(folder, kind, number, text), programs, f"{seed}/{number}", commas=kind == "digits")
         plan.append((job, f"tts-{kind}", Language.EN))
     if not shutil.which("espeak-ng"):
         return plan
@@ -235,7 +238,7 @@ def plan_synthesis(
         choice = random.Random(f"{seed}/ko/{number}")
         sentence = " ".join(choice.choice(settings["korean_words"].split()) for _ in range(choice.randint(2, 9)))
         plan.append(
-            (_Job(sentence, _target(folder, "korean", number, sentence), ("korean",), f"{seed}/ko/{number}"), "tts-korean", Language.KO)
+            (Job(sentence, target_of(folder, "korean", number, sentence), ("korean",), f"{seed}/ko/{number}"), "tts-korean", Language.KO)
         )
     words = [text for text in mandarin if len(text) <= 4]
     words += common_words({character for text in mandarin for character in text}, count=2 * len(words), rng=rng) if words else []
@@ -246,7 +249,7 @@ def plan_synthesis(
     for number, text in enumerate(spoken):
         # Digits apart, so that they are read one by one.
         said = " ".join(text) if set(text) <= set(DIGITS_ZH) else text
-        job = _Job(said, _target(folder, "mandarin", number, said), ("mandarin",), f"{seed}/zh/{number}")
+        job = Job(said, target_of(folder, "mandarin", number, said), ("mandarin",), f"{seed}/zh/{number}")
         plan.append((job, "tts-mandarin", Language.ZH))
     return plan
 
@@ -256,6 +259,6 @@ def synthesize(folder: Path, english: Sequence[str], mandarin: Sequence[str], co
     folder.mkdir(parents=True, exist_ok=True)
     plan = plan_synthesis(folder, english, mandarin, config)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # the work is the programs' own
-        for (job, source, language), program in zip(plan, pool.map(_speak, [job for job, _, _ in plan]), strict=True):
+        for (job, source, language), program in zip(plan, pool.map(speak, [job for job, _, _ in plan]), strict=True):
             text = {Language.ZH: job.text.replace(" ", ""), Language.EN: job.text}.get(language)  # of others the tag alone is taught
-            yield _made(job.target, text, language=language, speaker=f"tts/{program}", source=source)
+            yield made(job.target, text, language=language, speaker=f"tts/{program}", source=source)
