@@ -16,7 +16,7 @@ from ui.scheduling.queue_runner import QueueRunner
 from ui.scheduling.run_slots import RunSlots
 from ui.status.run_log import RunLog
 from ui.status.server_state import ServerState
-from ui.text.texts import TEXTS, Texts
+from ui.text.texts import Texts
 
 if TYPE_CHECKING:
     from engine.speech_engine import SpeechEngine
@@ -51,7 +51,6 @@ def engine_progress(progress: gr.Progress, texts: Texts) -> Callable[[float, str
     """Give the engine's progress (fraction in [0, 1], stage word) to Gradio's bar, in the page's language."""
 
     def report(fraction: float, stage: str) -> None:
-        key = f"stage.{stage}"
-        progress(min(max(fraction, 0.0), 1.0), desc=texts(key if key in TEXTS else "stage.other"))
+        progress(min(max(fraction, 0.0), 1.0), desc=texts.stage(stage))
 
     return report

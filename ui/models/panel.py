@@ -30,7 +30,7 @@ from ui.models.forms import (
 from ui.models.state import ModelState
 from ui.models.workshop import CatalogModel, Workshop
 from ui.text.quantities import megabytes
-from ui.text.texts import TEXTS, Texts, label, texts_for
+from ui.text.texts import Texts, label, texts_for
 from ui.widgets.banner import banner_html
 
 
@@ -128,7 +128,8 @@ def _catalog_html(workshop: Workshop | None, texts: Texts) -> str:
 
 def _title(model: CatalogModel, texts: Texts) -> str:
     """What a model is, in the reader's language where this page knows it."""
-    return texts(f"models.edition.{model.name}") if f"models.edition.{model.name}" in TEXTS else model.title
+    key = f"models.edition.{model.name}"
+    return texts(key) if key in texts else model.title
 
 
 def build_models_panel(context: PageContext, banner: gr.HTML) -> ModelsPanel:

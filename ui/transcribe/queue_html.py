@@ -10,7 +10,7 @@ from html import escape
 
 from ui.scheduling.recording_queue import ACTIVE, Entry, EntryState
 from ui.text.quantities import clock
-from ui.text.texts import TEXTS, Texts
+from ui.text.texts import Texts
 from ui.widgets.plain_segment import plain_segment_html
 
 _MS_PER_S = 1000
@@ -83,8 +83,7 @@ def _heard(entry: Entry, texts: Texts) -> str:
 def _state(entry: Entry, texts: Texts) -> str:
     if entry.state is not EntryState.RUNNING:
         return texts(f"queue.state_{entry.state.value}")
-    key = f"stage.{entry.stage}"
-    return f"{texts(key if key in TEXTS else 'stage.other')} {entry.progress * 100:.0f} %"
+    return f"{texts.stage(entry.stage)} {entry.progress * 100:.0f} %"
 
 
 def _actions(entry: Entry, texts: Texts) -> str:
