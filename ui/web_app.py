@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
 from fastapi import FastAPI
 
+from ui.api.endpoints import add_endpoints
 from ui.api.http_api import ANYTHING_ELSE, http_api
 from ui.context import PageContext
 from ui.http.access.credentials import Credentials
@@ -27,6 +29,7 @@ from ui.models.state import ModelState
 from ui.page import build_page
 from ui.scheduling.queue_runner import QueueRunner
 from ui.scheduling.run_slots import RunSlots
+from ui.scheduling.server_folders import ServerFolders
 from ui.scheduling.storage import Storage, StorageGuard, sweep_on_schedule
 from ui.status.health import Health
 from ui.status.metrics import Metrics
@@ -71,25 +74,25 @@ def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
     )
     runs = RunLog(count=metrics.count_run, show_text=show_text)
     live = LiveSessions(engine, max_duration_s=limits.duration_s, slots=RunSlots(limits.concurrent_live), runs=runs)
+    folders = ServerFolders(files)
+    models = ModelState(engine, managing.workshop, managers=managing.managers(host))
+    recordings = QueueRunner(engine, slots=slots, folder=folders.recordings, limits=limits, runs=runs)
     context = PageContext(
         engine=engine,
         state=state,
-        exports=files / "exports",
-        requests=files / "requests",
+        requests=folders.requests,
         limits=limits,
-        models=ModelState(engine, managing.workshop),
-        recordings=QueueRunner(engine, slots=slots, folder=files / "recordings", limits=limits, runs=runs),
+        models=models,
         slots=slots,
         runs=runs,
-        managers=managing.managers(host),
     )
-    context.state.add_queue(context.recordings.length)
+    state.add_queue(recordings.length)
 
     storage = Storage(files, most_mb=limits.stored_mb)
 
     def sweep() -> None:
-        context.recordings.forget_unseen()
-        storage.sweep(keep=(files / "recordings", context.requests))  # which lie there as long as their page, or their request
+        recordings.forget_unseen()
+        storage.sweep(keep=(folders.recordings, folders.requests))  # which lie there as long as their page, or their request
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -104,10 +107,20 @@ def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
         for path, answer in checks(metrics, health).items():
             app.add_api_route(path, answer, methods=["GET"], response_model=None)
         routes = list(app.routes)
-        for router in (queue_routes(context.recordings), live_routes(live), http_api(context)):
+        for router in (queue_routes(recordings), live_routes(live), http_api(context)):
             app.include_router(router)
             routes += [route for route in router.routes if getattr(route, "path", None) != ANYTHING_ELSE]
-        _mount(build_page(context), app, limits, host=host, port=port)
+        page = build_page(
+            engine=engine,
+            state=state,
+            limits=limits,
+            models=models,
+            recordings=recordings,
+            slots=slots,
+            folders=folders,
+            add_endpoints=partial(add_endpoints, context),
+        )
+        _mount(page, app, limits, host=host, port=port)
         app.add_middleware(GradioAddress)
         app.add_middleware(Methods, routes=routes)
         app.add_middleware(GradioGuard, files=files, examples=EXAMPLES_FOLDER)

@@ -9,8 +9,8 @@ import pytest
 from engine.bundle import Bundle
 from engine.pipeline import Engine
 from tests.ui.fake_engine import FakeBundle, FakeEngine
-from ui.context import engine_progress
 from ui.text.texts import Texts
+from ui.widgets.engine_progress import engine_progress
 
 
 def public(cls: type) -> set[str]:

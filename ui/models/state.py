@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from engine.bundle import BrokenBundle, Bundle, survey_bundles
 from engine.errors import LightVoiceError
+from ui.http.access.managing import Managers
 from ui.models.workshop import Job, Workshop
 from ui.text.failures import failure_of
 
@@ -57,10 +58,10 @@ class StartedJob:
 
 
 class ModelState:
-    """The models of one server; thread-safe."""
+    """The models of one server, the workshop that makes more of them, and who may use it; thread-safe."""
 
-    def __init__(self, engine: SpeechEngine, workshop: Workshop | None) -> None:
-        self._engine, self.workshop = engine, workshop
+    def __init__(self, engine: SpeechEngine, workshop: Workshop | None, *, managers: Managers = Managers.NOBODY) -> None:
+        self._engine, self.workshop, self.managers = engine, workshop, managers
         self._looking = threading.Lock()
         self._starting = threading.Lock()
         self._switching = threading.Lock()

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from engine.runtime.advisor import Advice
 from engine.runtime.session_pool import Closing, Precision
-from ui.context import PageContext
-from ui.status.server_state import LightweightState
+from ui.status.server_state import LightweightState, ServerState
 from ui.text.quantities import megabytes, rtf
 from ui.text.texts import Texts, label, texts_for
 from ui.widgets.bars import bars_html
 from ui.widgets.handlers import toasts
+from ui.widgets.page_part import QUIET, PagePart
+
+if TYPE_CHECKING:
+    from engine.speech_engine import SpeechEngine
 
 #: What would be shown as 0.0 MB.
 _NOTHING_MB = 0.1
@@ -24,12 +28,11 @@ RUNS_NEEDED = 3
 
 @dataclass(frozen=True, kw_only=True)
 class LightweightPanel:
-    """The switch and the line beside it; what it did, and which precision suits this machine, are laid out elsewhere."""
+    """The bar with the switch; what it did, and which precision suits this machine, are laid out elsewhere."""
 
-    switch: gr.Checkbox
-    status: gr.HTML
     effects: gr.HTML
     advice: gr.HTML
+    part: PagePart
 
     def lay_out_effects(self) -> None:
         """Put the effects and the advice into the current column."""
@@ -96,10 +99,10 @@ def advice_html(advice: Advice, texts: Texts) -> str:
     return f'<details class="lv-advice"><summary>{escape(summary)}</summary><ul>{reasons}</ul></details>'
 
 
-def build_lightweight_panel(context: PageContext) -> LightweightPanel:
-    """Lay out the bar with the switch and wire it; ``ui/page.py`` refreshes it from the timer and places the effects."""
+def build_lightweight_panel(*, engine: SpeechEngine, state: ServerState) -> LightweightPanel:
+    """Lay out the bar with the switch and wire it; ``ui/page.py`` places the effects."""
     with gr.Row(elem_id="lv-light-bar"):
-        switch = gr.Checkbox(value=context.engine.lightweight, label=label("light.label"), elem_id="lv-light-switch", container=False)
+        switch = gr.Checkbox(value=engine.lightweight, label=label("light.label"), elem_id="lv-light-switch", container=False)
         status = gr.HTML(elem_id="lv-light-status", apply_default_css=False)
     effects = gr.HTML(elem_id="lv-effects", apply_default_css=False, render=False)
     advice = gr.HTML(elem_id="lv-advice", apply_default_css=False, render=False)
@@ -107,19 +110,24 @@ def build_lightweight_panel(context: PageContext) -> LightweightPanel:
     def set_lightweight(on: bool, request: gr.Request) -> tuple[bool, str, str]:
         texts = texts_for(request)
         with toasts(texts):
-            context.state.set_lightweight(on)
-            state = context.state.lightweight()
-            return state.on, lightweight_html(state, texts), effects_html(state, context.state.advice(), texts)
+            state.set_lightweight(on)
+            now = state.lightweight()
+            return now.on, lightweight_html(now, texts), effects_html(now, state.advice(), texts)
+
+    def refresh(request: gr.Request, shown: bool) -> list[Any]:
+        """The server's state; the switch is left alone where it already shows it, so that a click in flight is not undone."""
+        texts, now = texts_for(request), state.lightweight()
+        update = gr.update(interactive=now.available) if shown == now.on else gr.update(value=now.on, interactive=now.available)
+        return [update, lightweight_html(now, texts), effects_html(now, state.advice(), texts)]
 
     # ``input`` is sent by a person only: the timer writing the server's state into the switch never toggles anything,
-    # so two open pages cannot play ping-pong. The answer carries the server's state, and the last wish wins.
-    switch.input(
-        set_lightweight,
-        inputs=switch,
-        outputs=[switch, status, effects],
-        api_visibility="private",
-        queue=False,
-        trigger_mode="always_last",
-        show_progress="hidden",
+    # so two open pages cannot toggle each other's. The answer carries the server's state, and the last click counts.
+    switch.input(set_lightweight, inputs=switch, outputs=[switch, status, effects], trigger_mode="always_last", **QUIET)
+    part = PagePart(
+        greeted=[advice],
+        greet=lambda texts: [advice_html(state.advice(), texts)],
+        refreshed=[switch, status, effects],
+        read=[switch],
+        refresh=refresh,
     )
-    return LightweightPanel(switch=switch, status=status, effects=effects, advice=advice)
+    return LightweightPanel(effects=effects, advice=advice, part=part)

@@ -10,23 +10,24 @@ import gradio as gr
 
 from ui.status.server_state import HISTORY_S, Reading, ServerState
 from ui.text.quantities import megabytes, rtf
-from ui.text.texts import Texts, label
+from ui.text.texts import Texts, label, texts_for
+from ui.widgets.page_part import PagePart
 from ui.widgets.sparkline import sparkline_html
 
 #: The CPU line's upper edge is at least one busy core: an idle server is shown as a flat line, not as mountains.
 _ONE_CORE_PERCENT = 100.0
 
 
-def build_resource_panel() -> gr.HTML:
-    """Lay the panel out; ``ui/page.py`` fills it from its timer."""
+def build_resource_panel(state: ServerState) -> PagePart:
+    """Lay the panel out; the page's timer keeps it fresh."""
     with gr.Accordion(label("resources.title"), open=True, elem_id="lv-resources-card"):
-        return gr.HTML(elem_id="lv-resources", apply_default_css=False)
+        panel = gr.HTML(elem_id="lv-resources", apply_default_css=False)
 
+    def refresh(request: gr.Request) -> list[str]:
+        resources, texts = state.resources(), texts_for(request)
+        return [resources_html(resources, texts, history=state.history(), queue_length=state.queue_length())]
 
-def resource_panel_html(state: ServerState, texts: Texts) -> str:
-    """The panel as it stands now."""
-    resources = state.resources()
-    return resources_html(resources, texts, history=state.history(), queue_length=state.queue_length())
+    return PagePart(refreshed=[panel], refresh=refresh)
 
 
 def resources_html(resources: Mapping[str, Any], texts: Texts, *, history: Sequence[Reading] = (), queue_length: int = 0) -> str:
