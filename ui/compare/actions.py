@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import wait
 from contextlib import contextmanager
 from functools import partial
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +31,7 @@ from ui.text.texts import Texts, texts_for
 from ui.transcribe.exports import file_stem
 from ui.widgets.engine_progress import engine_progress
 from ui.widgets.handlers import no_recording, toasts
+from ui.widgets.render import render
 from ui.widgets.timeline import lanes_html
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class CompareActions:
         offered = self.choices.offered(others=self._others_too(request))
         known = {value for _, value in offered}
         texts = texts_for(request)
-        note = gr.HTML(f'<p class="lv-note">{escape(texts("compare.one_variant"))}</p>', visible=len(offered) == 1)
+        note = gr.HTML(render("compare/comparison", "one_variant", texts), visible=len(offered) == 1)
         # A value that still stands is not sent back: the person may have chosen another one meanwhile.
         chosen: list[dict[str, Any]] = [
             {} if value in known else {"value": default} for value, default in zip((left, right), self.choices.defaults(), strict=True)

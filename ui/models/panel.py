@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from html import escape
 from typing import Any
 
 import gradio as gr
@@ -27,11 +26,11 @@ from ui.models.forms import (
     settings_of,
 )
 from ui.models.state import ModelState
-from ui.models.workshop import CatalogModel, Workshop
-from ui.text.quantities import megabytes
+from ui.models.workshop import Workshop
 from ui.text.texts import Texts, label, texts_for
 from ui.widgets.banner import banner_html
 from ui.widgets.page_part import QUIET, PagePart
+from ui.widgets.render import render
 
 
 def models_tab(*, models: ModelState, banner: gr.HTML) -> PagePart:
@@ -58,7 +57,7 @@ def models_tab(*, models: ModelState, banner: gr.HTML) -> PagePart:
     def greet(texts: Texts) -> list[Any]:
         recipes = [(texts(f"models.recipe.{name}"), name) for name in RECIPES]
         sources = [(texts("models.source_auto"), ""), ("ModelScope", "modelscope"), ("Hugging Face", "huggingface")]
-        return [gr.Dropdown(choices=recipes), gr.Dropdown(choices=sources), _catalog_html(catalog, texts)]
+        return [gr.Dropdown(choices=recipes), gr.Dropdown(choices=sources), render("models/cards", "catalog", catalog, texts)]
 
     update = partial(_changes, models, len(outputs))
     _wire(ModelActions(models, update), shown, outputs, cancel, _Forms(switching, fetching, importing, quantizing))
@@ -160,25 +159,6 @@ def _of(installed: Sequence[object], folder: str) -> Bundle:
 def _notice_html(workshop: Workshop | None, allowed: bool, texts: Texts) -> str:
     """Why something cannot be done here, and what would help; nothing where everything can."""
     missing = workshop.missing() if workshop else ()
-    said = []
     if not allowed:
-        said.append(texts("models.not_allowed"))
-    elif missing:
-        said.append(texts("models.slim", packages=", ".join(missing)))
-    return "".join(f'<p class="lv-notice" role="note">{escape(text)}</p>' for text in said)
-
-
-def _catalog_html(catalog: Sequence[CatalogModel], texts: Texts) -> str:
-    rows = "".join(
-        f"<dt>{escape(model.name)}</dt><dd>{escape(_title(model, texts))} · "
-        f"{escape(texts('models.weighs', download=megabytes(model.download_mb), bundle=megabytes(model.bundle_mb)))} · "
-        f"{escape(model.licence)}</dd>"
-        for model in catalog
-    )
-    return f'<dl class="lv-editions">{rows}</dl>'
-
-
-def _title(model: CatalogModel, texts: Texts) -> str:
-    """What a model is, in the reader's language where this page knows it."""
-    key = f"models.edition.{model.name}"
-    return texts(key) if key in texts else model.title
+        return render("models/cards", "notice", texts("models.not_allowed"))
+    return render("models/cards", "notice", texts("models.slim", packages=", ".join(missing))) if missing else ""

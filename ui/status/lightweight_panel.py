@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -13,13 +12,14 @@ from engine.runtime.session_pool import Closing, Precision
 from ui.status.server_state import LightweightState, ServerState
 from ui.text.quantities import megabytes, rtf
 from ui.text.texts import Texts, label, texts_for
-from ui.widgets.bars import bars_html
 from ui.widgets.handlers import toasts
 from ui.widgets.page_part import QUIET, PagePart
+from ui.widgets.render import render
 
 if TYPE_CHECKING:
     from engine.speech_engine import SpeechEngine
 
+_TEMPLATE = "status/status"
 #: What would be shown as 0.0 MB.
 _NOTHING_MB = 0.1
 #: Runs in each precision before their speeds are set against each other: one alone may have met a busy moment.
@@ -50,53 +50,43 @@ def lightweight_html(state: LightweightState, texts: Texts) -> str:
         given_back = state.freed_mb >= _NOTHING_MB
         parts.append(texts("light.freed", freed=megabytes(state.freed_mb)) if given_back else texts("light.freed_none"))
     parts.append(texts("light.memory", rss=megabytes(state.rss_mb)))
-    inner = "".join(f"<span>{escape(part)}</span>" for part in parts)
-    name = escape(texts("light.aria"), quote=True)
-    return f'<p class="lv-light-status" data-on="{str(state.on).lower()}" role="status" aria-label="{name}">{inner}</p>'
+    return render(_TEMPLATE, "lightweight", state.on, parts, texts)
 
 
 def effects_html(state: LightweightState, advice: Advice, texts: Texts) -> str:
     """What the last switch led to, with memory before and after, and the speed to expect; nothing here is a promise."""
-    lines = [_closing(closing, texts) for closing in state.closings]
+    sentences = []
     if state.waiting:
-        lines.append(_line(texts("light.waiting", precisions=", ".join(name.upper() for name in state.waiting))))
+        sentences.append(texts("light.waiting", precisions=", ".join(name.upper() for name in state.waiting)))
     elif state.freed_mb is not None and not state.closings:
-        nothing = texts("light.closed_none") if state.on else texts("light.reopens", precision=state.precision.upper())
-        lines.append(_line(nothing))
-    return f'<div class="lv-effects">{"".join(lines)}{_speed(state, advice, texts)}</div>'
+        sentences.append(texts("light.closed_none") if state.on else texts("light.reopens", precision=state.precision.upper()))
+    closings = [_closing(closing, texts) for closing in state.closings]
+    return render(_TEMPLATE, "effects", closings, [*sentences, *_speed(state, advice, texts)])
 
 
-def _closing(closing: Closing, texts: Texts) -> str:
+def _closing(closing: Closing, texts: Texts) -> tuple[str, tuple[tuple[str, float], ...]]:
+    """What was closed in a sentence, and the memory before and after it."""
     closed = ", ".join(f"{one.precision.upper()} {one.model.upper()} ({megabytes(one.mb)})" for one in closing.sessions)
     before_after = ((texts("light.before"), closing.before_mb), (texts("light.after"), closing.after_mb))
-    return _line(texts("light.closed", sessions=closed)) + bars_html(before_after, megabytes)
+    return texts("light.closed", sessions=closed), before_after
 
 
-def _speed(state: LightweightState, advice: Advice, texts: Texts) -> str:
+def _speed(state: LightweightState, advice: Advice, texts: Texts) -> list[str]:
     full, light = state.speeds.get(Precision.FP32), state.speeds.get(Precision.INT8)
     measured = " · ".join(
         texts("light.measured", precision=name.upper(), rtf=rtf(speed.rtf), runs=speed.runs) for name, speed in sorted(state.speeds.items())
     )
-    lines = []
     if full and light and min(full.runs, light.runs) >= RUNS_NEEDED:
-        lines.append(texts("light.speed", ratio=f"{full.rtf / light.rtf:.1f}"))
+        sentences = [texts("light.speed", ratio=f"{full.rtf / light.rtf:.1f}")]
     else:
         reason = advice.reasons[0]
-        lines.append(texts("light.speed_unknown", needed=RUNS_NEEDED, advice=texts(f"advice.{reason.code}", **reason.values)))
-    if measured:
-        lines.append(texts("light.measured_here", measured=measured))
-    return "".join(_line(line) for line in lines)
-
-
-def _line(text: str) -> str:
-    return f"<p>{escape(text)}</p>"
+        sentences = [texts("light.speed_unknown", needed=RUNS_NEEDED, advice=texts(f"advice.{reason.code}", **reason.values))]
+    return [*sentences, texts("light.measured_here", measured=measured)] if measured else sentences
 
 
 def advice_html(advice: Advice, texts: Texts) -> str:
     """Which precision suits this machine in a line, and why behind it."""
-    reasons = "".join(f"<li>{escape(texts(f'advice.{reason.code}', **reason.values))}</li>" for reason in advice.reasons)
-    summary = texts("advice.summary", precision=advice.precision.value.upper())
-    return f'<details class="lv-advice"><summary>{escape(summary)}</summary><ul>{reasons}</ul></details>'
+    return render(_TEMPLATE, "advice", advice, texts)
 
 
 def build_lightweight_panel(*, engine: SpeechEngine, state: ServerState) -> LightweightPanel:
