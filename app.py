@@ -11,37 +11,32 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from engine.audio.piped import as_file, check_once, is_piped
-from engine.audio.read_options import CHANNELS, ReadOptions, parse_channel
 from engine.audio.sandbox.decoder import DecodeLimits, Decoder
 from engine.audio.tracks import Track
-from engine.audio.waveform import AudioStream
 from engine.bundle import Bundle, find_bundles, resolve_bundle
 from engine.bundle_roots import STARTER, bundle_roots
+from engine.command_line import add_transcribe_options, chosen_options, chosen_subtitles, positive
 from engine.errors import AudioError, LightVoiceError, OptionError, OutputError, UnknownFormatError, first_line
 from engine.files.batch_journal import BatchJournal, result_paths
 from engine.files.file_names import printable
 from engine.formats import FORMATS, render
+from engine.options import TranscribeOptions
 from engine.pipeline import Engine
 from engine.runtime.session import DEVICES
 from engine.runtime.session_pool import Precision
-from engine.speech.endpointing import VadOptions
 from engine.speech_engine import SpeechEngine
-from engine.subtitles.command_line import add_subtitle_options, chosen_subtitles
-from engine.tags import parse_language
-from engine.transcript import Transcript
+from ui.command_line import add_serve_options
 
 if TYPE_CHECKING:
     from ui.http.access.managing import Managing
     from ui.limits import Limits
 
-DEFAULT_HOST, DEFAULT_PORT, HIGHEST_PORT = "127.0.0.1", 7860, 65_535
-#: The slim page is there to save memory: its decoder's 30 MB are given back as soon as nobody sends files.
-SLIM_IDLE_S = 10.0
 #: Options whose value may be the name of a command.
 VALUED = ("--bundle", "--precision", "--host", "--auth", "--api-keys", "--engine")
 #: Runs that the page and the API have on a cluster at the same time.
@@ -60,23 +55,9 @@ def _engine_options() -> argparse.ArgumentParser:
         metavar="ray://HOST:PORT/APPLICATION",
         help="use the models of a cluster (python -m engine.cluster serve) instead of own ones",
     )
-    options.add_argument("--threads", type=_positive, help="threads of each model (default: physical cores)")
+    options.add_argument("--threads", type=positive, help="threads of each model (default: physical cores)")
     options.set_defaults(slim=False)
     return options
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not at least 1")
-    return value
-
-
-def _port(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= HIGHEST_PORT:
-        raise argparse.ArgumentTypeError(f"{value} is not a port; ports go from 0 (any free one) to 65535")
-    return value
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -84,75 +65,19 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     shared = _engine_options()
     serve = commands.add_parser("serve", parents=[shared], help="serve the page (what happens without a command)")
-    serve.add_argument("--host", default=DEFAULT_HOST, help="address to listen on (default: %(default)s, this machine alone)")
-    serve.add_argument("--port", type=_port, default=DEFAULT_PORT, help="port to listen on (default: %(default)s)")
-    serve.add_argument(
-        "--slim",
-        action="store_true",
-        help="the smallest page: one WAV file at a time; no microphone, no comparison, no models tab, no API",
-    )
-    serve.add_argument(
-        "--manage-models",
-        action=argparse.BooleanOptionalAction,
-        help="let every visitor of the page switch, download, import and quantize models, or nobody (default: people on this machine, "
-        "where --host is this machine alone)",
-    )
-    serve.add_argument("--ssl-certfile", type=Path, help="certificate for HTTPS; browsers allow the microphone elsewhere only with it")
-    serve.add_argument("--ssl-keyfile", type=Path, help="the certificate's key")
-    serve.add_argument("--ssl-self-signed", action="store_true", help="HTTPS with a certificate that is made here; the browser warns once")
-    _add_doors(serve)
+    add_serve_options(serve)
     transcribe = commands.add_parser("transcribe", parents=[shared], help="transcribe files to stdout or into a folder")
     transcribe.add_argument("files", nargs="+", metavar="FILE", help="audio or video files, or - for standard input")
     transcribe.add_argument("--format", default="json", metavar="|".join(FORMATS), help="output (default: %(default)s, an object a line)")
     transcribe.add_argument("--output-dir", type=Path, help="write one file per recording here instead of to stdout")
     transcribe.add_argument("--redo", action="store_true", help="transcribe again what an earlier run into the folder finished")
-    transcribe.add_argument(
-        "--language", default="auto", help="auto, zh, en, yue, ja or ko, or a tag or name such as zh-CN or Cantonese (default: %(default)s)"
-    )
-    transcribe.add_argument(
-        "--channel",
-        default="auto",
-        metavar="|".join(CHANNELS),
-        help="auto mixes the channels, without those that cancel each other or carry no speech; split takes each for a speaker's",
-    )
-    transcribe.add_argument("--track", type=_positive, metavar="N", help="audio track, from 1 (default: the one that the file marks)")
+    add_transcribe_options(transcribe)
     transcribe.add_argument("--list-tracks", action="store_true", help="list the files' audio tracks, an object a line, and do no more")
-    transcribe.add_argument("--itn", action=argparse.BooleanOptionalAction, default=True, help="inverse text normalization")
-    transcribe.add_argument("--ban-emo-unknown", action="store_true", help="never answer EMO_UNKNOWN: take the likeliest emotion")
     transcribe.add_argument(
         "--max-duration-s", type=float, default=DecodeLimits.duration_s, help="refuse longer recordings (default: %(default)s s)"
     )
-    defaults = VadOptions()
-    for name, kind in (("speech_noise_threshold", float), ("max_end_silence_ms", int), ("max_segment_ms", int)):
-        flag = "--" + name.replace("_", "-")
-        transcribe.add_argument(flag, type=kind, default=getattr(defaults, name), help="VAD threshold (default: %(default)s)")
-    add_subtitle_options(transcribe)
     commands.add_parser("bundles", help="list the installed bundles")
     return parser
-
-
-def _add_doors(serve: argparse.ArgumentParser) -> None:
-    """Who may come in, how much they may bring, and what is written down of it."""
-    serve.add_argument(
-        "--auth", type=Path, metavar="FILE", help="ask for a name and a password: lines NAME:PASSWORD (or the variable LIGHTVOICE_AUTH)"
-    )
-    serve.add_argument(
-        "--api-keys", type=Path, metavar="FILE", help="ask for a key on /v1: one a line (or the variable LIGHTVOICE_API_KEYS)"
-    )
-    serve.add_argument(
-        "--root-path", metavar="PATH", help="path below which a proxy shows the page, such as /asr (or its X-Forwarded-Prefix says so)"
-    )
-    serve.add_argument(
-        "--allow-origin",
-        action="append",
-        default=[],
-        metavar="ORIGIN",
-        help="let this site's pages use /v1 (CORS), such as https://app.example, or * for every site; repeatable (default: none)",
-    )
-    serve.add_argument("--max-upload-mb", type=_positive, default=500, metavar="MB", help="largest upload (default: %(default)s)")
-    serve.add_argument("--max-duration-s", type=_positive, default=14_400, metavar="S", help="longest recording (default: %(default)s)")
-    serve.add_argument("--log-json", action="store_true", help="write the log as JSON, an object a line")
-    serve.add_argument("--log-transcripts", action="store_true", help="write recognized text into the log, which otherwise holds none")
 
 
 def _with_command(arguments: Sequence[str]) -> list[str]:
@@ -166,16 +91,15 @@ def _with_command(arguments: Sequence[str]) -> list[str]:
     return ["serve", *arguments]
 
 
-def build_engine(arguments: argparse.Namespace, *, vad: VadOptions | None = None) -> SpeechEngine:
+def build_engine(arguments: argparse.Namespace) -> SpeechEngine:
     """Load the bundle that was asked for and make an engine of it, or find the one that a cluster serves."""
-    limits = DecodeLimits(duration_s=float(arguments.max_duration_s), idle_s=SLIM_IDLE_S if arguments.slim else DecodeLimits.idle_s)
     if arguments.engine:
         from engine.cluster.serve.remote_engine import RemoteEngine
 
-        return RemoteEngine(arguments.engine, precision=arguments.precision, vad=vad, decoder=Decoder(limits=limits))
+        return RemoteEngine(arguments.engine, precision=arguments.precision)
     bundle = Bundle.load(resolve_bundle(arguments.bundle, bundle_roots()))
     precision = arguments.precision or (Precision.INT8 if arguments.slim else Precision.FP32).value
-    return Engine(bundle, precision=precision, device=arguments.device, threads=arguments.threads, vad=vad, decoder=Decoder(limits=limits))
+    return Engine(bundle, precision=precision, device=arguments.device, threads=arguments.threads)
 
 
 def _serve(arguments: argparse.Namespace) -> int:
@@ -188,30 +112,26 @@ def _serve(arguments: argparse.Namespace) -> int:
     credentials = read_credentials(auth=arguments.auth, api_keys=arguments.api_keys)
     reach = Reach.parsed(root_path=arguments.root_path, origins=arguments.allow_origin)
     engine = build_engine(arguments)
-    engine.start_decoder()  # beside what loads the page
 
     def ready(address: str) -> None:
         print(f"LightVoice: {address}  (bundle {engine.bundle.name}, {engine.precision}; Ctrl+C stops)", file=sys.stderr, flush=True)
 
-    try:
-        with _managing(arguments) as managing:
-            serve(
-                engine,
-                host=arguments.host,
-                port=arguments.port,
-                ssl_certfile=arguments.ssl_certfile,
-                ssl_keyfile=arguments.ssl_keyfile,
-                ssl_self_signed=arguments.ssl_self_signed,
-                limits=_limits(arguments),
-                credentials=credentials,
-                show_text=arguments.log_transcripts,
-                managing=managing,
-                slim=arguments.slim,
-                reach=reach,
-                on_ready=ready,
-            )
-    finally:
-        engine.close()
+    with closing(engine), _managing(arguments) as managing:
+        serve(
+            engine,
+            host=arguments.host,
+            port=arguments.port,
+            ssl_certfile=arguments.ssl_certfile,
+            ssl_keyfile=arguments.ssl_keyfile,
+            ssl_self_signed=arguments.ssl_self_signed,
+            limits=_limits(arguments),
+            credentials=credentials,
+            show_text=arguments.log_transcripts,
+            managing=managing,
+            slim=arguments.slim,
+            reach=reach,
+            on_ready=ready,
+        )
     return ALL_ANSWERED
 
 
@@ -232,11 +152,8 @@ def _managing(arguments: argparse.Namespace) -> Iterator[Managing | None]:
     from models.jobs.page_workshop import PageWorkshop
     from ui.http.access.managing import Managing
 
-    workshop = PageWorkshop(roots=bundle_roots(), embedded=STARTER)
-    try:
+    with closing(PageWorkshop(roots=bundle_roots(), embedded=STARTER)) as workshop:
         yield Managing(workshop=workshop, everybody=arguments.manage_models)
-    finally:
-        workshop.close()
 
 
 def _list_bundles() -> int:
@@ -251,8 +168,8 @@ def _list_bundles() -> int:
 
 
 def _list_tracks(files: Sequence[str]) -> int:
-    decoder, failed = Decoder(), 0
-    try:
+    failed = 0
+    with closing(Decoder()) as decoder:
         for file in files:
             try:
                 with as_file(file) as path:
@@ -261,8 +178,6 @@ def _list_tracks(files: Sequence[str]) -> int:
                 failed += 1
                 found = _failure(file, error)
             _write(json.dumps({"file": printable(file), **found}, ensure_ascii=False) + "\n")
-    finally:
-        decoder.close()
     return SOME_FAILED if failed else ALL_ANSWERED
 
 
@@ -272,34 +187,27 @@ def _transcribe(arguments: argparse.Namespace) -> int:
         return _list_tracks(arguments.files)
     if arguments.format not in FORMATS:
         raise UnknownFormatError(output_format=arguments.format, known=FORMATS)
-    arguments.language = parse_language(arguments.language)
+    options = chosen_options(arguments)
     chosen_subtitles(arguments)
-    _read_options(arguments)
     folder: Path | None = arguments.output_dir
     if folder is None and arguments.format != "json" and len(arguments.files) > 1:
         raise OptionError(f"{len(arguments.files)} files as {arguments.format} need --output-dir; only json takes several to stdout")
-    vad = VadOptions(
-        speech_noise_threshold=arguments.speech_noise_threshold,
-        max_end_silence_ms=arguments.max_end_silence_ms,
-        max_segment_ms=arguments.max_segment_ms,
-    )
     targets = None if folder is None else result_paths(folder, arguments.files, arguments.format)
-    engine = build_engine(arguments, vad=vad)
-    try:
+    with closing(build_engine(arguments)) as engine, closing(Decoder(limits=DecodeLimits(duration_s=arguments.max_duration_s))) as decoder:
+        batch = _Batch(engine, decoder, arguments, options)
         if folder is None or targets is None:
-            return _transcribe_all(engine, arguments, [(file, None) for file in arguments.files], journal=None)
-        journal = BatchJournal(folder, settings=_settings(engine, arguments))
-        return _transcribe_all(engine, arguments, _unfinished(journal, arguments, targets), journal=journal)
-    finally:
-        engine.close()
+            return batch.run([(file, None) for file in arguments.files])
+        batch.journal = BatchJournal(folder, settings=_settings(engine, arguments, options))
+        return batch.run(_unfinished(batch.journal, arguments, targets))
 
 
-def _settings(engine: SpeechEngine, arguments: argparse.Namespace) -> dict[str, Any]:
+def _settings(engine: SpeechEngine, arguments: argparse.Namespace, options: TranscribeOptions) -> dict[str, Any]:
     """All that a result depends on beside the recording."""
     manifest = engine.bundle.manifest_sha256 if engine.address is None else engine.bundle.version
     about_the_run = ("command", "files", "output_dir", "bundle", "threads", "slim", "redo", "max_duration_s", "list_tracks")
-    options = {name: value for name, value in vars(arguments).items() if name not in about_the_run}
-    return {**options, "precision": engine.precision, "manifest": manifest}
+    parsed = options.to_dict()
+    settings = {name: parsed.get(name, value) for name, value in vars(arguments).items() if name not in about_the_run}
+    return {**settings, "precision": engine.precision, "manifest": manifest}
 
 
 def _unfinished(journal: BatchJournal, arguments: argparse.Namespace, targets: Sequence[Path]) -> list[tuple[str, Path | None]]:
@@ -313,59 +221,47 @@ def _unfinished(journal: BatchJournal, arguments: argparse.Namespace, targets: S
     return left
 
 
-def _transcribe_all(
-    engine: SpeechEngine, arguments: argparse.Namespace, work: Sequence[tuple[str, Path | None]], *, journal: BatchJournal | None
-) -> int:
-    if not work:
-        return ALL_ANSWERED
-    engine.start_decoder()  # beside what opens the models
-    # Opened now: a graph that cannot be opened is no file's fault.
-    engine.warm_up()
-    failed = 0
-    for file, target in work:
-        failed += not _transcribe_one(engine, file, arguments, target=target, journal=journal)
-    return SOME_FAILED if failed else ALL_ANSWERED
+@dataclass
+class _Batch:
+    """The files of one command: what transcribes them, and where their results go."""
 
+    engine: SpeechEngine
+    decoder: Decoder
+    arguments: argparse.Namespace
+    options: TranscribeOptions
+    journal: BatchJournal | None = None
 
-def _transcribe_one(
-    engine: SpeechEngine, file: str, arguments: argparse.Namespace, *, target: Path | None, journal: BatchJournal | None
-) -> bool:
-    try:
-        with as_file(file) as path:
-            transcript, tracks = _transcript(engine, path, arguments, named=file)
-            _say_track(file, tracks, arguments.track)
-            for warning in transcript.warnings:
-                print(f"{printable(file)}: warning: {warning.message}", file=sys.stderr)
-            text = render(transcript, arguments.format, subtitles=chosen_subtitles(arguments))
-            if target is None or journal is None:
-                _write(text)
-            else:
-                journal.write(path, target, text)
-                print(f"{printable(file)} -> {printable(str(target))}", file=sys.stderr)
-    except (OutputError, BrokenPipeError):
-        raise  # no recording's fault
-    except Exception as error:  # noqa: BLE001 - whatever one file does to us, it is said of that file, and the rest go on
-        failure = _failure(file, error)
-        if arguments.format == "json" and target is None:
-            _write(json.dumps({"file": printable(file), **failure}, ensure_ascii=False) + "\n")
-        return False
-    return True
+    def run(self, work: Sequence[tuple[str, Path | None]]) -> int:
+        if not work:
+            return ALL_ANSWERED
+        self.decoder.warm_up()  # beside what opens the models
+        # Opened now: a graph that cannot be opened is no file's fault.
+        self.engine.warm_up()
+        answered = [self._transcribe(file, target) for file, target in work]
+        return ALL_ANSWERED if all(answered) else SOME_FAILED
 
-
-def _transcript(engine: SpeechEngine, path: Path, arguments: argparse.Namespace, *, named: str) -> tuple[Transcript, tuple[Track, ...]]:
-    """What a recording becomes, and the audio tracks that its file holds."""
-    read = _read_options(arguments)
-    recording: Path | AudioStream = path
-    if engine.address is not None and read == ReadOptions():  # a cluster is sent the file as it is
-        found = engine.probe(path)
-        tracks = () if found is None else found.tracks
-    else:
-        recording = engine.open_recording(path, read=read)
-        tracks = recording.tracks
-    transcript = engine.transcribe(
-        recording, language=arguments.language, itn=arguments.itn, ban_emo_unknown=arguments.ban_emo_unknown, file=printable(named)
-    )
-    return transcript, tracks
+    def _transcribe(self, file: str, target: Path | None) -> bool:
+        try:
+            with as_file(file) as path:
+                recording = self.decoder.open(path, read=self.options.read)
+                transcript = self.engine.transcribe(recording, self.options, file=printable(file))
+                _say_track(file, recording.tracks, self.arguments.track)
+                for warning in transcript.warnings:
+                    print(f"{printable(file)}: warning: {warning.message}", file=sys.stderr)
+                text = render(transcript, self.arguments.format, subtitles=chosen_subtitles(self.arguments))
+                if target is None or self.journal is None:
+                    _write(text)
+                else:
+                    self.journal.write(path, target, text)
+                    print(f"{printable(file)} -> {printable(str(target))}", file=sys.stderr)
+        except (OutputError, BrokenPipeError):
+            raise  # no recording's fault
+        except Exception as error:  # noqa: BLE001 - whatever one file does to us, it is said of that file, and the rest go on
+            failure = _failure(file, error)
+            if self.arguments.format == "json" and target is None:
+                _write(json.dumps({"file": printable(file), **failure}, ensure_ascii=False) + "\n")
+            return False
+        return True
 
 
 def _say_track(file: str, tracks: Sequence[Track], chosen: int | None) -> None:
@@ -374,10 +270,6 @@ def _say_track(file: str, tracks: Sequence[Track], chosen: int | None) -> None:
     if chosen is None and read is not None and len(tracks) > 1:
         said = f"{len(tracks)} audio tracks, of which {read.description!r} was read; --track N reads another, --list-tracks lists them"
         print(f"{printable(file)}: {said}", file=sys.stderr)
-
-
-def _read_options(arguments: argparse.Namespace) -> ReadOptions:
-    return ReadOptions(channel=parse_channel(arguments.channel), track=arguments.track)
 
 
 def _failure(file: str, error: Exception) -> dict[str, Any]:

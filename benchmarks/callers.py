@@ -20,10 +20,11 @@ import numpy as np
 from benchmarks.figures_file import write_figures
 from engine.audio.waveform import Waveform, load_audio
 from engine.bundle import Bundle
+from engine.options import VAD_OFF, TranscribeOptions
 from engine.pipeline import Engine
 from engine.runtime.cores import default_threads
 from engine.runtime.fifo_lock import Turns
-from engine.runtime.session_pool import VAD_OFF, open_session
+from engine.runtime.session_pool import open_session
 from models.benchmark.benchmark import this_machine
 
 CLIP_S = 10
@@ -42,7 +43,7 @@ def _call(engine: Engine, waveform: Waveform, callers: int) -> tuple[list[float]
         start.wait()
         for _ in range(CALLS_EACH):
             began = time.perf_counter()
-            engine.transcribe(waveform, vad_precision=VAD_OFF)
+            engine.transcribe(waveform, TranscribeOptions(vad_precision=VAD_OFF))
             taken.append(time.perf_counter() - began)
 
     threads = [threading.Thread(target=call) for _ in range(callers)]

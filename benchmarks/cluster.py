@@ -26,16 +26,18 @@ import numpy as np
 import soundfile
 
 from benchmarks.figures_file import write_figures
+from engine.audio.sandbox.decoder import Decoder
 from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 from engine.bundle import Bundle
 from engine.bundle_roots import ROOT
 from engine.cluster.archive.archive import transcribe_archive
-from engine.cluster.archive.listener import Listener
 from engine.cluster.archive.ray_workers import RayWorkers, start_ray
 from engine.cluster.archive.results import Done, Results
 from engine.cluster.archive.source import read_sources
+from engine.cluster.archive.speech_finder import SpeechFinder
 from engine.cluster.job import BundleIdentity, Job, installed
 from engine.cluster.storage import Folder
+from engine.options import TranscribeOptions
 from engine.pipeline import Engine
 from engine.transcript import Transcript
 
@@ -79,10 +81,11 @@ def _joined(recordings: Iterator[Path], wanted_s: float) -> np.ndarray:
 
 def transcripts_here(archive: Path, bundle: Path, precision: str) -> tuple[dict[str, Transcript], float]:
     """What the one-machine engine says on one thread, by file, and the seconds that it worked."""
-    engine = Engine(Bundle.load(bundle), precision=precision, threads=1)
+    engine, decoder = Engine(Bundle.load(bundle), precision=precision, threads=1), Decoder()
     engine.warm_up()
+    decoder.warm_up()
     began = time.perf_counter()
-    found = {path.name: engine.transcribe(path) for path in sorted(archive.iterdir())}
+    found = {path.name: engine.transcribe(decoder.open(path)) for path in sorted(archive.iterdir())}
     return found, time.perf_counter() - began
 
 
@@ -98,7 +101,7 @@ def writing_s(transcripts: dict[str, Transcript], folder: Path, job: Job) -> flo
     return time.process_time() - began
 
 
-class _StampedListener(Listener):
+class _StampedFinder(SpeechFinder):
     """Leaves the time at which it was ready to work, as the name of a file."""
 
     def __init__(self, *arguments: Any) -> None:
@@ -107,7 +110,7 @@ class _StampedListener(Listener):
 
 
 def _job(bundle: str, precision: str) -> Job:
-    return Job(bundle=bundle, identity=BundleIdentity.of(installed(bundle)), precision=precision)
+    return Job(bundle=bundle, identity=BundleIdentity.of(installed(bundle)), options=TranscribeOptions(precision=precision))
 
 
 def run_cluster(archive: Path, output: Path, bundle: str, precision: str, workers: int) -> dict[str, Any]:
@@ -121,7 +124,7 @@ def run_cluster(archive: Path, output: Path, bundle: str, precision: str, worker
         start_ray(None, workers=workers)
         started_s, cpu_s = time.time(), time.process_time()
         report = transcribe_archive(
-            read_sources([str(archive)]), job, Folder(str(output)), RayWorkers(workers=workers, listener=_StampedListener)
+            read_sources([str(archive)]), job, Folder(str(output)), RayWorkers(workers=workers, finder=_StampedFinder)
         )
         ended_s = time.time()
         ready_s = min(float(path.name) for path in Path(stamps).iterdir())

@@ -29,6 +29,7 @@ from engine.speech.detector import SpeechDetector
 from engine.speech.endpointing import VadOptions
 from engine.speech.features import fbank
 from engine.speech.parts import Parts
+from engine.speech.speech_stream import find_spans
 from models.bundle.manifest import read_manifest, write_manifest
 from models.evaluate.datasets import Purpose, read_recordings, select
 from models.export.export import export_vad
@@ -82,7 +83,7 @@ class Detector:
 
     def silence(self, frames: np.ndarray) -> np.ndarray:
         """Probability of silence of each frame."""
-        return self.detector.silence_probabilities(frames)
+        return self.detector.silence_between(frames, 0, len(frames))
 
 
 def frame_f1(truth: np.ndarray, guess: np.ndarray) -> float:
@@ -95,7 +96,7 @@ def golden_errors(detector: Detector, data: Path) -> list[int]:
     """Distance of every boundary from the golden one, in ms; an end beyond the recording counts as its end."""
     waveform = load_audio(data / "fsmn-vad" / "vad_example.wav")
     golden = json.loads((data / "fsmn-vad" / "golden_segments_ms.json").read_text(encoding="utf-8"))
-    spans = detector.detector.detect(waveform, fbank(waveform.samples), VadOptions())
+    spans = find_spans(waveform, detector.detector, VadOptions())
     if len(spans) != len(golden):
         raise ValueError(f"{detector.graph.name} finds {len(spans)} segments where {len(golden)} are golden")
     errors = []

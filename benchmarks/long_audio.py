@@ -20,6 +20,7 @@ import soundfile
 
 from benchmarks.figures_file import write_figures
 from benchmarks.real_speech import speech_of
+from engine.audio.sandbox.decoder import Decoder
 from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 from engine.bundle import Bundle
 from engine.pipeline import Engine
@@ -46,32 +47,32 @@ class _Run:
     first_segment_s: float
 
 
-def _transcribe(engine: Engine, file: Path) -> _Run:
+def _transcribe(engine: Engine, decoder: Decoder, file: Path) -> _Run:
     came_s: list[float] = []
     started = time.perf_counter()
 
     def note(_: Segment) -> None:
         came_s.append(time.perf_counter() - started)
 
-    transcript = engine.transcribe(file, on_segment=note)
+    transcript = engine.transcribe(decoder.open(file), on_segment=note)
     return _Run(transcript, came_s[0])
 
 
 def measure(bundle: Path, *, data: Path, precision: str, minutes: float, threads: int) -> dict[str, Any]:
     """Figures in seconds and MB."""
-    engine = Engine(Bundle.load(bundle), precision=precision, threads=threads)
+    engine, decoder = Engine(Bundle.load(bundle), precision=precision, threads=threads), Decoder()
     with tempfile.TemporaryDirectory() as folder:
         files = {}
         for name, duration_s in (("warm", WARM_S), ("short", SHORT_S), ("long", 60 * minutes)):
             files[name] = Path(folder) / f"{name}.wav"
             _write(files[name], data, duration_s)
         engine.warm_up()
-        engine.transcribe(files["warm"])
+        engine.transcribe(decoder.open(files["warm"]))
         before_mb = peak_rss_mb()
-        short = [_transcribe(engine, files["short"]).transcript.timing.rtf]
-        run = _transcribe(engine, files["long"])
+        short = [_transcribe(engine, decoder, files["short"]).transcript.timing.rtf]
+        run = _transcribe(engine, decoder, files["long"])
         after_mb = peak_rss_mb()
-        short.append(_transcribe(engine, files["short"]).transcript.timing.rtf)
+        short.append(_transcribe(engine, decoder, files["short"]).transcript.timing.rtf)
         waveform = load_audio(files["short"])
         computing_s = time.process_time()
         engine.detect(waveform)

@@ -20,6 +20,7 @@
     │   ├── UnknownFormatError
     │   ├── UnknownBundleError
     │   ├── UnknownChannelError               none of auto, mix, left, right and split
+    │   ├── OptionChoiceError                 a value that is none of those of its option
     │   ├── OptionRangeError                  a number outside its range
     │   └── PortUnavailableError (OSError)    the page cannot listen where it was told to
     ├── TooManyStreamsError                   no place for one more live stream
@@ -226,6 +227,13 @@ class UnknownChannelError(OptionError):
 
     def __init__(self, *, channel: object, known: Iterable[str]) -> None:
         super().__init__(f"unknown channel {channel!r}; choose one of {listed(known)}")
+
+
+class OptionChoiceError(OptionError):
+    """A value that is none of those of its option."""
+
+    def __init__(self, *, name: str, value: object, known: Iterable[str]) -> None:
+        super().__init__(f"{name} is {value!r}; choose one of {listed(known)}")
 
 
 class OptionRangeError(OptionError):

@@ -16,12 +16,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 from engine.audio.live_audio import LiveAudio
+from engine.options import DEFAULT_OPTIONS, TranscribeOptions
 from engine.runtime.bundle_slot import OpenBundle
 from engine.speech.detector import SpeechDetector
-from engine.speech.endpointing import VadOptions
 from engine.speech.frame_stream import NewFrames
-from engine.speech.span_recognizer import SpanRecognizer, Wishes
-from engine.speech.speech_stream import SpeechStream, Spoken
+from engine.speech.span_recognizer import SpanRecognizer
+from engine.speech.speech_stream import SpanFrames, SpeechStream
 from engine.transcript import Segment, Timing
 
 PARTIAL_EVERY_MS = 600
@@ -76,13 +76,13 @@ class StreamClock:
 class _Leased:
     """The sessions that one segment runs on, and what works with them."""
 
-    def __init__(self, opened: OpenBundle, wishes: Wishes) -> None:
+    def __init__(self, opened: OpenBundle, options: TranscribeOptions) -> None:
         self._stack = ExitStack()
         sessions = self._stack.enter_context(opened.pool.lease())
         try:
             self.bundle, self.precision = opened.parts.bundle.name, sessions.precision
             self.detector: SpeechDetector = opened.parts.detector(sessions)
-            self.recognizer = SpanRecognizer(opened.parts, sessions, wishes)
+            self.recognizer = SpanRecognizer(opened.parts, sessions, options)
         except BaseException:
             self._stack.close()
             raise
@@ -97,13 +97,12 @@ class LiveStream:
     def __init__(
         self,
         current: Callable[[], OpenBundle],
+        options: TranscribeOptions = DEFAULT_OPTIONS,
         *,
-        wishes: Wishes,
-        options: VadOptions,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._current, self._wishes, self._clock_s = current, wishes, clock_s
-        self._audio, self._speech, self._clock = LiveAudio(), SpeechStream(options), StreamClock(clock_s)
+        self._current, self._options, self._clock_s = current, options, clock_s
+        self._audio, self._speech, self._clock = LiveAudio(), SpeechStream(options.vad), StreamClock(clock_s)
         self._leased: _Leased | None = None
         self._tried_at_ms = self._ended = 0
         self._rtf = 0.0  # of the last recognition
@@ -167,7 +166,7 @@ class LiveStream:
     def _sessions(self) -> Iterator[_Leased]:
         """Sessions for one block: those that the running segment began with; in silence, those in force now."""
         if self._leased is None:
-            self._leased = _Leased(self._current(), self._wishes)
+            self._leased = _Leased(self._current(), self._options)
         ended = self._ended
         try:
             yield self._leased
@@ -177,13 +176,13 @@ class LiveStream:
         if not self.speaking or self._ended > ended:
             self.close()
 
-    def _spoken(self, new: NewFrames, leased: _Leased) -> list[Spoken]:
+    def _spoken(self, new: NewFrames, leased: _Leased) -> list[SpanFrames]:
         started_s = self._clock_s()
         spoken = self._speech.add(new, leased.detector)
         self._vad_s += self._clock_s() - started_s
         return spoken
 
-    def _recognized(self, ended: list[Spoken], leased: _Leased) -> list[Final]:
+    def _recognized(self, ended: list[SpanFrames], leased: _Leased) -> list[Final]:
         finals = []
         for spoken in ended:
             segment = self._timed(spoken, leased)
@@ -194,14 +193,14 @@ class LiveStream:
             self._ended += 1
         return finals
 
-    def _is_partial_due(self, running: Spoken) -> bool:
+    def _is_partial_due(self, running: SpanFrames) -> bool:
         length_ms = running.span.end_ms - running.span.start_ms
         waited_ms = running.span.end_ms - max(self._tried_at_ms, running.span.start_ms)
         cost_ms = self._rtf * length_ms
         late = self._clock.since_s(running.span.end_ms / 1000) > LATE_S
         return waited_ms >= max(PARTIAL_EVERY_MS, cost_ms / PARTIAL_SHARE) and not late
 
-    def _try(self, running: Spoken, leased: _Leased) -> None:
+    def _try(self, running: SpanFrames, leased: _Leased) -> None:
         self._tried_at_ms = running.span.end_ms
         segment = self._timed(running, leased)
         if segment is not None and segment.text:
@@ -214,7 +213,7 @@ class LiveStream:
                 delay_s=self._clock.since_s(span.end_ms / 1000),
             )
 
-    def _timed(self, spoken: Spoken, leased: _Leased) -> Segment | None:
+    def _timed(self, spoken: SpanFrames, leased: _Leased) -> Segment | None:
         started_s = self._clock_s()
         segment = leased.recognizer.segment(spoken.span, spoken.frames)
         length_s = (spoken.span.end_ms - spoken.span.start_ms) / 1000

@@ -10,38 +10,30 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.audio.containers import Probe
-from engine.audio.read_options import ReadOptions
-from engine.audio.sandbox.decoder import Decoder
-from engine.audio.waveform import SAMPLE_RATE_HZ, AudioStream, Look, Waveform
+from engine.audio.waveform import SAMPLE_RATE_HZ, Recording, Waveform
 from engine.bundle import Bundle
 from engine.compare.compare import Comparison, Contender, Variant, take_turns
 from engine.live import LiveStream
-from engine.recording_run import Progress, Recording, RecordingRun
+from engine.options import DEFAULT_OPTIONS, TranscribeOptions
+from engine.recording_run import OnSegment, Progress, RecordingRun, no_progress
 from engine.runtime.bundle_slot import BundleSlot, OpenBundle, SwitchReport
 from engine.runtime.fifo_lock import Turns
 from engine.runtime.resources import ResourceMeter
-from engine.runtime.session_pool import CURRENT, VAD_AS_REQUEST, OpenSession, SessionSet, ToggleEffects, ToggleReport, open_session
+from engine.runtime.session_pool import OpenSession, SessionSet, ToggleEffects, ToggleReport, open_session
 from engine.runtime.speed import Speed, SpeedLog
-from engine.speech.endpointing import SpeechSpan, VadOptions
+from engine.speech.endpointing import SpeechSpan
 from engine.speech.features import fbank
 from engine.speech.parts import Parts
-from engine.speech.span_recognizer import Wishes
+from engine.speech.speech_stream import find_spans
 from engine.speech.untaught_languages import untaught_warnings
 from engine.speech_engine import SpeechEngine
-from engine.tags import parse_language
-from engine.transcript import Segment, Timing, Transcript
-
-
-def _silent(fraction: float, stage: str) -> None:
-    del fraction, stage
+from engine.transcript import Timing, Transcript
 
 
 class Engine(SpeechEngine):
@@ -54,15 +46,11 @@ class Engine(SpeechEngine):
         precision: str = "fp32",
         device: str = "cpu",
         threads: int | None = None,
-        vad: VadOptions | None = None,
         opener: OpenSession | None = None,
-        decoder: Decoder | None = None,
     ) -> None:
-        self.vad_options = vad or VadOptions()
         # One processor, whatever is open on it: the sessions of all bundles and precisions take turns with each other.
         opener = opener or partial(open_session, turns=Turns())
         self._slot = BundleSlot(bundle, precision=precision, device=device, threads=threads, opener=opener)
-        self._decoder = decoder or Decoder()
         self._meter = ResourceMeter()
         self._last_rtf: float | None = None
         self._speeds = SpeedLog()
@@ -97,82 +85,44 @@ class Engine(SpeechEngine):
         """Threads of each session."""
         return self._slot.current.pool.threads
 
-    def load(
-        self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None, read: ReadOptions | None = None
-    ) -> Waveform:
-        """Read a recording of anybody's, in a process that may crash: as :meth:`engine.audio.sandbox.decoder.Decoder.load`, errors too."""
-        return self._decoder.load(source, max_duration_s=max_duration_s, look=look, read=read)
-
-    def open_recording(
+    def transcribe(
         self,
-        source: str | Path,
+        recording: Recording,
+        options: TranscribeOptions = DEFAULT_OPTIONS,
         *,
-        max_duration_s: float | None = None,
-        look: Look | None = None,
-        watch: Callable[[NDArray[np.float32]], None] | None = None,
-        read: ReadOptions | None = None,
-    ) -> AudioStream:
-        """The same, read while it is transcribed: as :meth:`engine.audio.sandbox.decoder.Decoder.open`."""
-        return self._decoder.open(source, max_duration_s=max_duration_s, look=look, watch=watch, read=read)
-
-    def probe(self, source: str | Path) -> Probe | None:
-        """What a recording's header says; None for what is no recording."""
-        return self._decoder.probe(source)
-
-    def start_decoder(self) -> None:
-        """Start the decoder's process without waiting for it, so that the first recording finds it ready."""
-        self._decoder.warm_up()
-
-    def transcribe(  # noqa: PLR0913 - the page's options, keyword-only
-        self,
-        audio: str | Path | Recording,
-        *,
-        language: str = "auto",
-        itn: bool = True,
-        precision: str = CURRENT,
-        ban_emo_unknown: bool = False,
-        vad: VadOptions | None = None,
-        vad_precision: str = VAD_AS_REQUEST,
         file: str | None = None,
         progress: Progress | None = None,
-        on_segment: Callable[[Segment], None] | None = None,
+        on_segment: OnSegment | None = None,
     ) -> Transcript:
-        """Transcribe one recording.
+        """Transcribe one recording; ``file`` is its name in the transcript, where that is not its own.
 
-        ``audio`` is a path, a Waveform or an AudioStream; ``progress`` is told a fraction in [0, 1] and a stage (open where the
-        sessions have to be opened first, decode, features, vad, asr); ``on_segment`` is told each segment as soon as it is
-        recognized; what either of them raises ends the run. Silence gives a transcript without segments. ``vad_precision`` is a
-        variant, VAD_AS_REQUEST, or VAD_OFF, which recognizes the whole recording in pieces of ``vad.max_segment_ms``. Raises the
-        errors of :mod:`engine.errors`.
+        ``progress`` gets a fraction in [0, 1] and a stage (open where the sessions have to be opened first, decode, features, vad,
+        asr); ``on_segment`` gets each segment as soon as it is recognized; what either of them raises ends the run. Silence gives a
+        transcript without segments. Raises the errors of :mod:`engine.errors`.
         """
-        language = parse_language(language)
-        opened = self._slot.current
-        wishes = Wishes(language=language, itn=itn, ban_emo_unknown=ban_emo_unknown, vad_precision=vad_precision, on_segment=on_segment)
-        name = opened.pool.resolve(precision)
-        opened.pool.check_vad(vad_precision)
-        return self._transcribe(opened, name, audio, wishes, vad=vad, file=file, tell=progress or _silent)
+        return self._transcribe(self._slot.current, recording, options, file=file, progress=progress or no_progress, on_segment=on_segment)
 
     def _transcribe(
         self,
         opened: OpenBundle,
-        precision: str,
-        audio: str | Path | Recording,
-        wishes: Wishes,
+        recording: Recording,
+        options: TranscribeOptions,
         *,
-        vad: VadOptions | None,
         file: str | None,
-        tell: Progress,
+        progress: Progress,
+        on_segment: OnSegment | None = None,
     ) -> Transcript:
         """One recording on one bundle, whatever takes its place meanwhile."""
         started = time.perf_counter()
+        options.check(opened.parts.bundle.variants)
+        precision = opened.pool.resolve(options.precision)
         # A Waveform was decoded before this call; its share is counted all the same.
-        outside_s = audio.decode_s if isinstance(audio, Waveform) else 0.0
-        recording = audio if isinstance(audio, Waveform | AudioStream) else self.open_recording(audio)
+        outside_s = recording.decode_s if isinstance(recording, Waveform) else 0.0
         if not opened.pool.is_open(precision):
-            tell(0.0, "open")  # at full size this takes seconds
-        with opened.pool.lease(precision) as leased, opened.pool.with_vad(leased, wishes.vad_precision) as sessions:
-            run = RecordingRun(opened.parts, sessions, tell=tell, wishes=wishes)
-            segments = run.segments(recording, vad or self.vad_options)
+            progress(0.0, "open")  # at full size this takes seconds
+        with opened.pool.lease(precision) as leased, opened.pool.with_vad(leased, options.vad_precision) as sessions:
+            run = RecordingRun(opened.parts, sessions, options, progress=progress, on_segment=on_segment)
+            segments = run.segments(recording)
         total_s = time.perf_counter() - started + outside_s
         rtf = total_s / recording.duration_s
         self._last_rtf = rtf
@@ -198,39 +148,31 @@ class Engine(SpeechEngine):
             speech_track=run.speech_track,
         )
 
-    def compare(  # noqa: PLR0913 - the page's options, keyword-only
+    def compare(
         self,
-        audio: str | Path | Waveform,
+        waveform: Waveform,
+        options: TranscribeOptions = DEFAULT_OPTIONS,
         *,
-        language: str = "auto",
-        itn: bool = True,
         left: str | Variant = "fp32",
         right: str | Variant = "int8",
         rounds: int = 1,
-        ban_emo_unknown: bool = False,
-        vad: VadOptions | None = None,
         file: str | None = None,
         progress: Progress | None = None,
     ) -> Comparison:
-        """Run one recording through two variants, one after the other, decoding it once; several rounds give medians.
+        """Run one recording through two variants, one after the other; several rounds give medians.
 
         Each side's sessions are warmed with a moment of silence before its clock starts, so that neither pays for being opened.
-        A side may be a variant of another bundle, which is opened for the comparison and closed after it.
-        ``progress`` may raise :class:`~engine.compare.compare.StoppedEarly`: the rounds that are complete then count.
+        A side may be a variant of another bundle, which is opened for the comparison and closed after it; ``options.precision`` has
+        no effect. ``progress`` may raise :class:`~engine.compare.compare.StoppedEarly`: the rounds that are complete then count.
         """
-        language = parse_language(language)
-        wishes = Wishes(language=language, itn=itn, ban_emo_unknown=ban_emo_unknown)
-        tell = progress or _silent
-        tell(0.0, "decode")
-        waveform = audio if isinstance(audio, Waveform) else self.load(audio)
         with ExitStack() as beside:
             sides = []
             for side in (left, right):
                 variant = side if isinstance(side, Variant) else Variant(side)
                 opened = beside.enter_context(self._slot.beside(variant.bundle))
-                name = opened.pool.resolve(variant.precision)
-                sides.append(_contender(opened, name, partial(self._transcribe, opened, name, waveform, wishes, vad=vad, file=file)))
-            return take_turns(*sides, rounds=rounds, progress=tell)
+                own = replace(options, precision=opened.pool.resolve(variant.precision))
+                sides.append(_contender(opened, own.precision, partial(self._transcribe, opened, waveform, own, file=file)))
+            return take_turns(*sides, rounds=rounds, progress=progress or no_progress)
 
     def warm_up(self) -> None:
         """Open the current precision's sessions and run them once, so that the first request finds them ready."""
@@ -246,18 +188,18 @@ class Engine(SpeechEngine):
         self._last_rtf = None
         return report
 
-    def detect(self, audio: str | Path | Waveform, *, precision: str = CURRENT, vad: VadOptions | None = None) -> tuple[SpeechSpan, ...]:
+    def detect(self, recording: Recording, options: TranscribeOptions = DEFAULT_OPTIONS) -> tuple[SpeechSpan, ...]:
         """Speech spans alone, without recognition."""
-        waveform = audio if isinstance(audio, Waveform) else self.load(audio)
         opened = self._slot.current
-        with opened.pool.lease(precision) as sessions:
-            return opened.parts.detector(sessions).detect(waveform, fbank(waveform.samples), vad or self.vad_options)
+        with opened.pool.lease(options.precision) as sessions:
+            return find_spans(recording, opened.parts.detector(sessions), options.vad)
 
-    def live(self, *, language: str = "auto", itn: bool = True, ban_emo_unknown: bool = False, vad: VadOptions | None = None) -> LiveStream:
-        """A stream for audio that is still being spoken; each segment runs in the precision and on the bundle in force as it begins."""
-        language = parse_language(language)
-        wishes = Wishes(language=language, itn=itn, ban_emo_unknown=ban_emo_unknown)
-        return LiveStream(lambda: self._slot.current, wishes=wishes, options=vad or self.vad_options)
+    def live(self, options: TranscribeOptions = DEFAULT_OPTIONS) -> LiveStream:
+        """A stream for audio that is still being spoken; each segment runs in the precision and on the bundle in force as it begins.
+
+        Of the options ``language``, ``itn``, ``ban_emo_unknown`` and ``vad`` have an effect.
+        """
+        return LiveStream(lambda: self._slot.current, options)
 
     def set_lightweight(self, on: bool) -> ToggleReport:
         """Switch lightweight mode for the whole server."""
@@ -282,9 +224,8 @@ class Engine(SpeechEngine):
         return bool(self._slot.sessions())
 
     def close(self) -> None:
-        """Close the sessions, give their memory back, and end the decoder's processes."""
+        """Close the sessions and give their memory back."""
         self._slot.close()
-        self._decoder.close()
 
 
 def _warm_up(opened: OpenBundle) -> None:
@@ -293,8 +234,7 @@ def _warm_up(opened: OpenBundle) -> None:
 
 
 def _warm(parts: Parts, sessions: SessionSet) -> None:
-    run = RecordingRun(parts, sessions, tell=_silent, wishes=Wishes())
-    run.warm(fbank(np.zeros(SAMPLE_RATE_HZ, np.float32)), duration_ms=1000)
+    RecordingRun(parts, sessions).warm(fbank(np.zeros(SAMPLE_RATE_HZ, np.float32)), duration_ms=1000)
 
 
 def _contender(opened: OpenBundle, precision: str, transcribe: Callable[..., Transcript]) -> Contender:
@@ -304,4 +244,4 @@ def _contender(opened: OpenBundle, precision: str, transcribe: Callable[..., Tra
             _warm(opened.parts, sessions)
             yield sessions.asr.mb + sessions.vad.mb
 
-    return Contender(ready=ready, run=lambda tell: transcribe(tell=tell), file_mb=opened.parts.bundle.size_mb(precision))
+    return Contender(ready=ready, run=lambda progress: transcribe(progress=progress), file_mb=opened.parts.bundle.size_mb(precision))

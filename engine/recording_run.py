@@ -7,61 +7,71 @@ this way side by side, and their segments are passed on in the order of their ti
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.waveform import AudioStream, Waveform
-from engine.runtime.session_pool import VAD_OFF, SessionSet
-from engine.speech.endpointing import VadOptions
-from engine.speech.frame_stream import FrameStream
+from engine.audio.waveform import Recording, Waveform
+from engine.options import DEFAULT_OPTIONS, TranscribeOptions
+from engine.runtime.session_pool import SessionSet
+from engine.speech.channel_speech import ChannelSpeech, StageClock, channels_of, samples_of
 from engine.speech.parts import Parts
-from engine.speech.span_recognizer import SpanRecognizer, Wishes
-from engine.speech.speech_stream import EqualPieces, SpeechStream, Spoken
+from engine.speech.span_recognizer import SpanRecognizer
+from engine.speech.speech_stream import SpanFrames
 from engine.transcript import Segment
 
 Floats = NDArray[np.float32]
+#: Gets a fraction in [0, 1] and a stage.
 Progress = Callable[[float, str], None]
-Recording = Waveform | AudioStream
+OnSegment = Callable[[Segment], None]
 
 #: Spans that wait for each other on a GPU: a few minutes of audio, from which batches of like lengths can be made.
 GATHERED_SPANS = 48
 
 
-class _Channel:
-    """One channel's frames and spans; a recording that is mixed down has one."""
-
-    def __init__(self, options: VadOptions, *, vad_off: bool, number: int | None) -> None:
-        self.number = number
-        self.frames = FrameStream()
-        self.track: list[Floats] = []
-        self.speech = EqualPieces(options) if vad_off else SpeechStream(options, on_scored=self.track.append)
+def no_progress(fraction: float, stage: str) -> None:
+    """The progress callback of whoever wants none."""
+    del fraction, stage
 
 
 class RecordingRun:
-    """One request's run, with its clock; what ``tell`` or ``wishes.on_segment`` raises ends it."""
+    """One request's run, with its clock; what ``progress`` or ``on_segment`` raises ends it.
 
-    def __init__(self, parts: Parts, sessions: SessionSet, *, tell: Progress, wishes: Wishes) -> None:
+    ``on_segment`` gets each segment as soon as it is recognized, in the thread that recognizes.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        sessions: SessionSet,
+        options: TranscribeOptions = DEFAULT_OPTIONS,
+        *,
+        progress: Progress | None = None,
+        on_segment: OnSegment | None = None,
+    ) -> None:
         self._detector = parts.detector(sessions)
-        self._spans = SpanRecognizer(parts, sessions, wishes)
-        self._tell, self._wishes = tell, wishes
-        self._channels: list[_Channel] = []
-        self._told = 0.0
-        self._waiting: list[tuple[_Channel, Spoken]] = []
+        self._spans = SpanRecognizer(parts, sessions, options)
+        self._options, self._progress, self._on_segment = options, progress or no_progress, on_segment
+        self._clock = StageClock()
+        self._channels: list[ChannelSpeech] = []
+        self._fraction = 0.0
+        self._waiting: list[tuple[ChannelSpeech, SpanFrames]] = []
         self._began = False
         #: Recognized, but another channel may still bring something that was said before.
         self._held: list[Segment] = []
         self._found: list[Segment] = []
-        #: Seconds by stage.
-        self.spent_s = {"features": 0.0, "vad": 0.0, "asr": 0.0}
+
+    @property
+    def spent_s(self) -> dict[str, float]:
+        """Seconds by stage: features, vad, asr."""
+        return self._clock.spent_s
 
     def warm(self, frames: Floats, *, duration_ms: int) -> None:
         """Run both models once on a fbank (T, 80), whether or not there is speech in it."""
-        self._detector.silence_probabilities(frames)
+        self._detector.silence_between(frames, 0, len(frames))
         self._spans.recognize(frames, duration_ms=duration_ms)
 
     @property
@@ -70,44 +80,41 @@ class RecordingRun:
         silences = [np.concatenate(channel.track) for channel in self._channels if channel.track]
         return np.asarray(1.0 - np.min(silences, axis=0), np.float32) if silences else np.zeros(0, np.float32)
 
-    def segments(self, recording: Recording, options: VadOptions) -> tuple[Segment, ...]:
+    def segments(self, recording: Recording) -> tuple[Segment, ...]:
         """Read the recording and recognize every span in it, in the order of their times; spans without speech are left out."""
-        off = self._wishes.vad_precision == VAD_OFF
-        apart = None if isinstance(recording, Waveform) else recording.columns
-        numbers = [None] if apart is None else range(1, apart + 1)
-        self._channels = [_Channel(options, vad_off=off, number=number) for number in numbers]
+        self._channels = channels_of(recording, self._options)
         expected_ms = _expected_ms(recording)
-        self._tell(0.0, "decode")
+        self._progress(0.0, "decode")
         with closing(recording.blocks()) as blocks:  # a run that fails lets go of its decoder at once
             for block in blocks:
-                for channel, samples in zip(self._channels, block.reshape(len(block), -1).T, strict=True):
-                    self._add(channel, np.ascontiguousarray(samples), expected_ms)
+                for channel, samples in samples_of(self._channels, block):
+                    self._add(channel, samples, expected_ms)
         for channel in self._channels:
-            with self._clock("vad"):
+            with self._clock.stage("vad"):
                 spoken = channel.speech.finish(self._detector, duration_ms=channel.frames.duration_ms)
             self._recognize(channel, spoken, expected_ms, last=channel is self._channels[-1])
         self._release(None)
-        self._tell(1.0, "asr")
+        self._progress(1.0, "asr")
         return tuple(self._found)
 
-    def _add(self, channel: _Channel, samples: Floats, expected_ms: int | None) -> None:
+    def _add(self, channel: ChannelSpeech, samples: Floats, expected_ms: int | None) -> None:
         """Take a channel's next samples, and recognize what they bring to an end."""
         at_ms = channel.frames.duration_ms
         self._step(at_ms, expected_ms, "features")
-        with self._clock("features"):
+        with self._clock.stage("features"):
             new = channel.frames.add(samples)
         self._step(at_ms, expected_ms, "vad")
-        with self._clock("vad"):
+        with self._clock.stage("vad"):
             spoken = channel.speech.add(new, self._detector)
         self._recognize(channel, spoken, expected_ms)
 
     def _step(self, at_ms: int, expected_ms: int | None, stage: str) -> None:
-        """Tell how far the run is; never less than before, should the header have promised too little."""
+        """Report how far the run is; never less than before, should the header have promised too little."""
         if expected_ms:
-            self._told = max(self._told, min(at_ms / expected_ms, 1.0))
-        self._tell(self._told, stage)
+            self._fraction = max(self._fraction, min(at_ms / expected_ms, 1.0))
+        self._progress(self._fraction, stage)
 
-    def _recognize(self, channel: _Channel, spoken: list[Spoken], expected_ms: int | None, *, last: bool = False) -> None:
+    def _recognize(self, channel: ChannelSpeech, spoken: list[SpanFrames], expected_ms: int | None, *, last: bool = False) -> None:
         """Recognize what was spoken; where batches pay, spans wait for others, but the first ones and the last."""
         new = [(channel, one) for one in spoken]
         if not self._spans.batches:
@@ -122,9 +129,9 @@ class RecordingRun:
                 self._hold(waiting, expected_ms)
         self._release(self._earliest_ms())
 
-    def _hold(self, spoken: list[tuple[_Channel, Spoken]], expected_ms: int | None) -> None:
+    def _hold(self, spoken: list[tuple[ChannelSpeech, SpanFrames]], expected_ms: int | None) -> None:
         self._step(spoken[0][1].span.start_ms, expected_ms, "asr")
-        with self._clock("asr"):
+        with self._clock.stage("asr"):
             segments = self._spans.segments([one.span for _, one in spoken], [one.frames for _, one in spoken])
         self._held += [replace(segment, channel=channel.number) for (channel, _), segment in zip(spoken, segments, strict=True) if segment]
 
@@ -140,14 +147,8 @@ class RecordingRun:
         self._held = [segment for segment in self._held if before_ms is not None and segment.start_ms >= before_ms]
         for segment in sorted(passed, key=lambda one: (one.start_ms, one.end_ms, one.channel or 0)):
             self._found.append(segment)
-            if self._wishes.on_segment is not None:
-                self._wishes.on_segment(segment)
-
-    @contextmanager
-    def _clock(self, stage: str) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self.spent_s[stage] += time.perf_counter() - started
+            if self._on_segment is not None:
+                self._on_segment(segment)
 
 
 def _expected_ms(recording: Recording) -> int | None:

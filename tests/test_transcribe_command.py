@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.audio.waveform import AudioStream
 from tests.subtitles import read_srt
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -180,10 +179,10 @@ def test_an_error_that_nobody_foresaw_costs_its_file_alone(monkeypatch, capfdbin
     import app
 
     class Odd(app.Engine):
-        def transcribe(self, audio, **options):
-            if (audio.name if isinstance(audio, AudioStream) else Path(audio).name) == "odd.wav":
+        def transcribe(self, recording, *arguments, **others):
+            if recording.name == "odd.wav":
                 raise MemoryError
-            return super().transcribe(audio, **options)
+            return super().transcribe(recording, *arguments, **others)
 
     monkeypatch.setattr(app, "Engine", Odd)
     odd = tmp_path / "odd.wav"

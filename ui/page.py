@@ -26,6 +26,7 @@ from ui.widgets.page_part import PagePart, fill_parts
 from ui.widgets.queue_id import build_queue_id
 
 if TYPE_CHECKING:
+    from engine.audio.sandbox.decoder import Decoder
     from engine.speech_engine import SpeechEngine
 
 REFRESH_S = 2.0
@@ -43,9 +44,10 @@ PROGRESS_POLL_S = 0.1
 DEFAULT_CONCURRENCY = 4
 
 
-def build_page(
+def build_page(  # noqa: PLR0913 - what the tabs use, keyword-only
     *,
     engine: SpeechEngine,
+    decoder: Decoder,
     state: ServerState,
     limits: Limits,
     models: ModelState,
@@ -72,7 +74,14 @@ def build_page(
                 transcribe_tab(blocks, engine=engine, recordings=recordings, queue_id=queue_id),
                 live_tab(blocks),
                 compare_tab(
-                    engine=engine, models=models, slots=slots, limits=limits, folders=folders, recordings=recordings, queue_id=queue_id
+                    engine=engine,
+                    decoder=decoder,
+                    models=models,
+                    slots=slots,
+                    limits=limits,
+                    folders=folders,
+                    recordings=recordings,
+                    queue_id=queue_id,
                 ),
                 models_tab(models=models, banner=banner),
             ]

@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING
 import uvicorn
 from starlette.applications import Starlette
 
+from engine.audio.sandbox.decoder import DecodeLimits, Decoder
 from engine.errors import OptionError
 from engine.files.claimed_folder import claimed_folder
+from ui.command_line import DEFAULT_HOST, DEFAULT_PORT
 from ui.http.access.credentials import AUTH_VARIABLE, Credentials
 from ui.http.callers import is_loopback
 from ui.http.lean_gradio import without_stubs
@@ -34,14 +36,14 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-DEFAULT_HOST = "127.0.0.1"
-DEFAULT_PORT = 7860
 #: Once nothing runs any more, answers that are on their way get this long, and streams to open pages end.
 GRACEFUL_STOP_S = 3
 #: Longer than clients keep an idle connection for its next request. With uvicorn's 5 s, which are httpx's as well, one request of 2 500
 #: met a connection that was just being closed.
 KEEP_ALIVE_S = 75
 FILES_PREFIX = "lightvoice-files-"
+#: The slim page is there to save memory: its decoder's 30 MB are given back as soon as nobody sends files.
+SLIM_IDLE_S = 10.0
 #: What runs when the server is told to stop gets this long.
 RUNS_END_WITHIN_S = 30.0
 
@@ -50,6 +52,7 @@ def build_app(  # noqa: PLR0913 - the command line's options, keyword-only
     engine: SpeechEngine,
     *,
     files: Path,
+    decoder: Decoder | None = None,
     host: str = DEFAULT_HOST,
     port: int = DEFAULT_PORT,
     limits: Limits | None = None,
@@ -62,23 +65,26 @@ def build_app(  # noqa: PLR0913 - the command line's options, keyword-only
     """The web application: the page at ``/``, behind its doors, and ``/healthz``, ``/readyz`` and ``/metrics``.
 
     ``files`` is a folder of this server's own, for uploads and downloads; Gradio reads its place from the environment, which
-    :func:`serve` sets while it runs. ``managing`` brings the workshop and says who may use it. ``slim`` is the page that does
-    without Gradio: only what is served is imported. ``credentials`` are who may come in (None: everybody); ``show_text`` puts
-    recognized text into the log; ``reach`` says below which path a proxy shows the page, and which other sites may use ``/v1``.
+    :func:`serve` sets while it runs. ``decoder`` reads the recordings (None: one of the page's own). ``managing`` brings the
+    workshop and says who may use it. ``slim`` is the page that does without Gradio: only what is served is imported.
+    ``credentials`` are who may come in (None: everybody); ``show_text`` puts recognized text into the log; ``reach`` says below
+    which path a proxy shows the page, and which other sites may use ``/v1``.
     ``app.state.slots`` holds the places on the engine.
     """
     limits, credentials, reach = limits or Limits(), credentials or Credentials(), reach or Reach()
+    decoder = decoder or _decoder(limits, slim=slim)
     if slim:
         from ui.slim.slim_app import slim_app  # noqa: PLC0415 - see above
 
         if reach.origins:
             raise OptionError("--allow-origin lets other sites use /v1, which the slim page has not; leave --slim or --allow-origin out")
-        return slim_app(engine, files=files, limits=limits, credentials=credentials, show_text=show_text, reach=reach)
+        return slim_app(engine, decoder, files=files, limits=limits, credentials=credentials, show_text=show_text, reach=reach)
     with without_stubs():
         from ui.web_app import page_app  # noqa: PLC0415 - see above
 
     return page_app(
         engine,
+        decoder,
         files=files,
         host=host,
         port=port,
@@ -116,11 +122,14 @@ def serve(  # noqa: PLR0913 - the command line's options, keyword-only
     host = host.removeprefix("[").removesuffix("]")  # as an address has an IPv6 host
     if ssl_self_signed:
         ssl_certfile = _own_certificate(host, given=ssl_certfile or ssl_keyfile)
-    with _private_files() as files, listening(host, port) as listeners:
+    limits = limits or Limits()
+    with _private_files() as files, listening(host, port) as listeners, closing(_decoder(limits, slim=slim)) as decoder:
+        decoder.warm_up()  # beside what loads the page
         number = int(listeners[0].getsockname()[1])
         app = build_app(
             engine,
             files=files,
+            decoder=decoder,
             host=host,
             port=number,
             limits=limits,
@@ -148,6 +157,12 @@ def serve(  # noqa: PLR0913 - the command line's options, keyword-only
         server = _Server(config, slots=app.state.slots, ready=lambda: on_ready(address) if on_ready else None)
         with server.stopped_by_signals():
             server.run(sockets=listeners)
+
+
+def _decoder(limits: Limits, *, slim: bool) -> Decoder:
+    """What reads a server's recordings."""
+    duration_s = DecodeLimits.duration_s if limits.duration_s is None else limits.duration_s
+    return Decoder(limits=DecodeLimits(duration_s=duration_s, idle_s=SLIM_IDLE_S if slim else DecodeLimits.idle_s))
 
 
 def _own_certificate(host: str, *, given: str | Path | None) -> Path:

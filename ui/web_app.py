@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import gradio as gr
 from fastapi import FastAPI
 
+from engine.audio.sandbox.decoder import Decoder
 from ui.api.endpoints import add_endpoints
 from ui.api.http_api import ANYTHING_ELSE, http_api
-from ui.context import PageContext
 from ui.http.access.credentials import Credentials
 from ui.http.access.managing import Managing
 from ui.http.forwarded import GradioAddress
@@ -48,6 +48,7 @@ _SESSIONS_KEPT = 200
 
 def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
     engine: SpeechEngine,
+    decoder: Decoder,
     *,
     files: Path,
     host: str,
@@ -76,16 +77,7 @@ def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
     live = LiveSessions(engine, max_duration_s=limits.duration_s, slots=RunSlots(limits.concurrent_live), runs=runs)
     folders = ServerFolders(files)
     models = ModelState(engine, managing.workshop, managers=managing.managers(host))
-    recordings = QueueRunner(engine, slots=slots, folder=folders.recordings, limits=limits, runs=runs)
-    context = PageContext(
-        engine=engine,
-        state=state,
-        requests=folders.requests,
-        limits=limits,
-        models=models,
-        slots=slots,
-        runs=runs,
-    )
+    recordings = QueueRunner(engine, decoder, slots=slots, folder=folders.recordings, limits=limits, runs=runs)
     state.add_queue(recordings.length)
 
     storage = Storage(files, most_mb=limits.stored_mb)
@@ -107,18 +99,38 @@ def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
         for path, answer in checks(metrics, health).items():
             app.add_api_route(path, answer, methods=["GET"], response_model=None)
         routes = list(app.routes)
-        for router in (queue_routes(recordings), live_routes(live), http_api(context)):
+        api = http_api(
+            engine=engine,
+            decoder=decoder,
+            state=state,
+            models=models,
+            limits=limits,
+            slots=slots,
+            runs=runs,
+            requests=folders.requests,
+        )
+        for router in (queue_routes(recordings), live_routes(live), api):
             app.include_router(router)
             routes += [route for route in router.routes if getattr(route, "path", None) != ANYTHING_ELSE]
         page = build_page(
             engine=engine,
+            decoder=decoder,
             state=state,
             limits=limits,
             models=models,
             recordings=recordings,
             slots=slots,
             folders=folders,
-            add_endpoints=partial(add_endpoints, context),
+            add_endpoints=partial(
+                add_endpoints,
+                engine=engine,
+                decoder=decoder,
+                state=state,
+                limits=limits,
+                slots=slots,
+                runs=runs,
+                requests=folders.requests,
+            ),
         )
         _mount(page, app, limits, host=host, port=port)
         app.add_middleware(GradioAddress)

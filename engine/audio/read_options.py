@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from engine.errors import OptionRangeError, UnknownChannelError
+from engine.errors import UnknownChannelError
+from engine.option_fields import check_ranges
 
 #: Tracks count from 1; no container in use holds more.
 HIGHEST_TRACK = 999
@@ -29,14 +28,6 @@ class Channel(StrEnum):
 CHANNELS = tuple(channel.value for channel in Channel)
 
 
-def parse_channel(text: str) -> Channel:
-    """The choice that is written so; UnknownChannelError for any other."""
-    try:
-        return Channel(text)
-    except ValueError:
-        raise UnknownChannelError(channel=text, known=CHANNELS) from None
-
-
 @dataclass(frozen=True, kw_only=True)
 class ReadOptions:
     """One recording's reading; ``track`` counts from 1 among the audio tracks, None is the container's default track.
@@ -48,16 +39,7 @@ class ReadOptions:
     track: int | None = None
 
     def __post_init__(self) -> None:
-        """Check what a person chose."""
-        object.__setattr__(self, "channel", parse_channel(self.channel))
-        if self.track is not None and not 1 <= self.track <= HIGHEST_TRACK:
-            raise OptionRangeError(name="track", value=self.track, lowest=1, highest=HIGHEST_TRACK)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON takes it."""
-        return {"channel": self.channel.value, "track": self.track}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> ReadOptions:
-        """What :meth:`to_dict` made."""
-        return cls(channel=parse_channel(values["channel"]), track=values["track"])
+        if self.channel not in CHANNELS:
+            raise UnknownChannelError(channel=self.channel, known=CHANNELS)
+        object.__setattr__(self, "channel", Channel(self.channel))
+        check_ranges(self, {"track": (1, HIGHEST_TRACK)})

@@ -29,7 +29,7 @@ PAUSE_BLOCK_SAMPLES = 1 << 18
 
 
 #: Called between blocks by whoever reads; raises once the recording is no longer wanted.
-Look = Callable[[], None]
+CancelCheck = Callable[[], None]
 
 
 class Sink(Protocol):

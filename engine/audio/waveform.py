@@ -21,7 +21,7 @@ from engine.audio.containers import BLOCK_SAMPLES, decode
 from engine.audio.read_options import ReadOptions
 from engine.audio.reading.reading_report import ReadingReport
 from engine.audio.reading.reading_warnings import ReadingWarning
-from engine.audio.resampling import HIGHEST_RATE_HZ, LOWEST_RATE_HZ, QUALITY, SAMPLE_RATE_HZ, Look, Mixdown, check_rate
+from engine.audio.resampling import HIGHEST_RATE_HZ, LOWEST_RATE_HZ, QUALITY, SAMPLE_RATE_HZ, CancelCheck, Mixdown, check_rate
 from engine.audio.tracks import Track
 from engine.errors import AudioDecodeError, AudioNotFoundError, EmptyAudioError
 from engine.files.file_names import printable
@@ -32,7 +32,8 @@ __all__ = [
     "QUALITY",
     "SAMPLE_RATE_HZ",
     "AudioStream",
-    "Look",
+    "CancelCheck",
+    "Recording",
     "Waveform",
     "existing_file",
     "from_array",
@@ -84,9 +85,10 @@ class AudioStream:
 
     ``read_samples`` and ``decode_s`` grow with it; ``expected_s`` is what its header promises, None where it promises nothing.
     ``warnings`` is complete once it has been read.
-    ``watch`` is told every block, mono. With several ``columns`` the channels are kept apart: parts and blocks are (N, columns);
-    None is a recording that is mixed down. ``tracks`` are the file's audio tracks, as far as they are known, whichever is read. What
-    reading ``parts`` raises, reading the stream raises.
+    ``watch`` gets every block, mono. With several ``columns`` the channels are kept apart: parts and blocks are (N, columns);
+    None is a recording that is mixed down. ``tracks`` are the file's audio tracks, as far as they are known, whichever is read. ``path`` is
+    the file itself where nothing was asked of its reading: an engine elsewhere may be sent it as it is. What reading ``parts`` raises,
+    reading the stream raises.
     """
 
     def __init__(
@@ -99,8 +101,9 @@ class AudioStream:
         columns: int | None = None,
         warnings: Sequence[ReadingWarning] = (),
         tracks: Sequence[Track] = (),
+        path: Path | None = None,
     ) -> None:
-        self.name, self.expected_s, self.columns, self.tracks = name, expected_s, columns, tuple(tracks)
+        self.name, self.expected_s, self.columns, self.tracks, self.path = name, expected_s, columns, tuple(tracks), path
         self._warnings = warnings
         self._parts, self._watch = parts, watch
         self.read_samples = 0
@@ -137,6 +140,10 @@ class AudioStream:
                 yield block
 
 
+#: What is transcribed: samples that are all there, or that come as they are read.
+Recording = Waveform | AudioStream
+
+
 def _of_equal_length(parts: Iterable[Floats], size: int) -> Iterator[Floats]:
     """The same samples in blocks of ``size``, the last one shorter; none that is empty."""
     held: list[Floats] = []
@@ -157,13 +164,13 @@ def _of_equal_length(parts: Iterable[Floats], size: int) -> Iterator[Floats]:
 class _Parts:
     """Keeps what comes."""
 
-    def __init__(self, look: Look | None = None) -> None:
+    def __init__(self, cancel_check: CancelCheck | None = None) -> None:
         self.parts: list[Floats] = []
-        self._look = look
+        self._cancel_check = cancel_check
 
     def take(self, block: Floats) -> None:
-        if self._look is not None:
-            self._look()
+        if self._cancel_check is not None:
+            self._cancel_check()
         self.parts.append(block)
 
     def start_over(self) -> None:
@@ -196,17 +203,17 @@ def existing_file(source: str | Path) -> Path:
 
 
 def load_audio(
-    source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None, read: ReadOptions | None = None
+    source: str | Path, *, max_duration_s: float | None = None, cancel_check: CancelCheck | None = None, read: ReadOptions | None = None
 ) -> Waveform:
     """Read a recording from a file in this process: for recordings of one's own; a server has
     :class:`engine.audio.sandbox.decoder.Decoder`.
 
-    ``look`` is called with each block, and what it raises ends the reading.
+    ``cancel_check`` is called with each block, and what it raises ends the reading.
     Raises AudioNotFoundError and what :func:`engine.audio.containers.decode` raises.
     """
     started = time.perf_counter()
     path = existing_file(source)
-    parts = _Parts(look)
+    parts = _Parts(cancel_check)
     warnings = decode(path, parts, max_duration_s=max_duration_s, read=read)
     return Waveform(parts.joined(), name=printable(path.name), decode_s=time.perf_counter() - started, warnings=warnings)
 

@@ -19,20 +19,12 @@ from engine.cluster.archive.source import read_sources
 from engine.cluster.job import BundleIdentity, Job, installed
 from engine.cluster.serve.serving import PRECISIONS, app, start_serving, stop_serving
 from engine.cluster.storage import Folder
+from engine.command_line import add_transcribe_options, chosen_options, chosen_subtitles, positive
 from engine.errors import LightVoiceError, UnknownFormatError
 from engine.formats import FORMATS
 from engine.runtime.session import DEVICES
-from engine.subtitles.command_line import add_subtitle_options, chosen_subtitles
-from engine.tags import parse_language
 
 ALL_DONE, SOME_FAILED, NOTHING_RUN = 0, 1, 2
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not at least 1")
-    return value
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -41,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--bundle", default="starter", help="name or folder of a bundle that every worker has (default: %(default)s)")
     shared.add_argument("--device", choices=DEVICES, default="cpu", help="where the models run (default: %(default)s)")
-    shared.add_argument("--threads", type=_positive, default=1, help="threads of each model (default: %(default)s)")
+    shared.add_argument("--threads", type=positive, default=1, help="threads of each model (default: %(default)s)")
     shared.add_argument(
         "--address", help="a running cluster (auto, HOST:6379, ray://HOST:10001); default: one here, for this command alone"
     )
@@ -51,24 +43,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     transcribe.add_argument("--output", required=True, metavar="DIR", help="folder or URL for the results; an earlier job there is resumed")
     transcribe.add_argument("--precision", default="fp32", help="a variant of the bundle (default: %(default)s)")
-    transcribe.add_argument("--workers", type=_positive, help="cores to work on (default: all of the cluster)")
+    transcribe.add_argument("--workers", type=positive, help="cores to work on (default: all of the cluster)")
     transcribe.add_argument("--gpus-per-worker", type=float, default=0.0, help="GPUs of each worker, may be a fraction (default: none)")
     transcribe.add_argument(
         "--format", action="append", default=[], metavar="|".join(FORMATS), help="also one file a recording; repeatable"
     )
-    transcribe.add_argument(
-        "--language", default="auto", help="auto, zh, en, yue, ja or ko, or a tag or name such as zh-CN or Cantonese (default: %(default)s)"
-    )
-    transcribe.add_argument("--itn", action=argparse.BooleanOptionalAction, default=True, help="inverse text normalization")
-    transcribe.add_argument("--ban-emo-unknown", action="store_true", help="never answer EMO_UNKNOWN: take the likeliest emotion")
-    add_subtitle_options(transcribe)
+    add_transcribe_options(transcribe)
     serve = commands.add_parser("serve", parents=[shared], help="serve the engine for pages and programs until it is stopped")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine alone)")
-    serve.add_argument("--port", type=_positive, default=8000, help="port to listen on (default: %(default)s)")
+    serve.add_argument("--port", type=positive, default=8000, help="port to listen on (default: %(default)s)")
     serve.add_argument("--name", default="lightvoice", help="the application: ray://HOST:PORT/NAME (default: %(default)s)")
     serve.add_argument("--precisions", default=",".join(PRECISIONS), help="variants to deploy, the default first (default: %(default)s)")
-    serve.add_argument("--min-replicas", type=_positive, default=1, help="of each precision (default: %(default)s)")
-    serve.add_argument("--max-replicas", type=_positive, default=4, help="of each precision (default: %(default)s)")
+    serve.add_argument("--min-replicas", type=positive, default=1, help="of each precision (default: %(default)s)")
+    serve.add_argument("--max-replicas", type=positive, default=4, help="of each precision (default: %(default)s)")
     serve.add_argument("--gpus-per-replica", type=float, default=0.0, help="GPUs of each replica, may be a fraction (default: none)")
     return parser
 
@@ -99,18 +86,15 @@ def _transcribe(arguments: argparse.Namespace) -> int:
     for output_format in arguments.format:
         if output_format not in FORMATS:
             raise UnknownFormatError(output_format=output_format, known=FORMATS)
-    subtitles = chosen_subtitles(arguments)
+    options, subtitles = chosen_options(arguments), chosen_subtitles(arguments)
     bundle = installed(arguments.bundle)
     bundle.variant(arguments.precision)
     job = Job(
         bundle=arguments.bundle,
         identity=BundleIdentity.of(bundle),
-        precision=arguments.precision,
         device=arguments.device,
         threads=arguments.threads,
-        language=parse_language(arguments.language),
-        itn=arguments.itn,
-        ban_emo_unknown=arguments.ban_emo_unknown,
+        options=options,
     )
     sources = read_sources(arguments.sources)
     for refused in sources.refused:

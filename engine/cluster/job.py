@@ -10,8 +10,8 @@ from typing import Any
 from engine.bundle import Bundle, resolve_bundle
 from engine.bundle_roots import bundle_roots
 from engine.errors import WorkerBundleError
-from engine.speech.endpointing import VadOptions
-from engine.speech.span_recognizer import Wishes
+from engine.options import TranscribeOptions
+from engine.runtime.session_pool import Precision
 
 FINGERPRINT_DIGITS = 16
 
@@ -42,27 +42,25 @@ class Job:
 
     bundle: str
     identity: BundleIdentity
-    precision: str = "fp32"
     device: str = "cpu"
     threads: int = 1
-    language: str = "auto"
-    itn: bool = True
-    ban_emo_unknown: bool = False
-    vad: VadOptions = field(default_factory=VadOptions)
+    options: TranscribeOptions = field(default_factory=lambda: TranscribeOptions(precision=Precision.FP32.value))
     #: Seconds of speech that one worker recognizes at a time.
     piece_s: float = 300.0
 
     @property
+    def precision(self) -> str:
+        """The variant of the bundle that every worker opens."""
+        return self.options.precision
+
+    @property
     def fingerprint(self) -> str:
         """What decides the text, in 16 hexadecimal digits: not where it runs, and not how it is cut."""
-        decides = asdict(self)
-        for name in ("bundle", "device", "threads", "piece_s"):
-            del decides[name]
+        defaults = TranscribeOptions().to_dict()
+        # Only options that are not the default: one that a later version adds leaves the results of earlier jobs valid.
+        chosen = {name: value for name, value in self.options.to_dict().items() if value != defaults[name]}
+        decides = {"identity": asdict(self.identity), "options": chosen}
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:FINGERPRINT_DIGITS]
-
-    def wishes(self) -> Wishes:
-        """What the recognizer is asked."""
-        return Wishes(language=self.language, itn=self.itn, ban_emo_unknown=self.ban_emo_unknown)
 
     def open_bundle(self) -> Bundle:
         """The job's bundle on this machine, verified; BundleError where it is not whole, WorkerBundleError for another one of that name."""

@@ -8,12 +8,17 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from engine.audio.read_options import CHANNELS, Channel
 from engine.bundle import Bundle
 from engine.compare.alignment import diff_texts
+from engine.errors import OptionChoiceError
+from engine.options import TranscribeOptions
 from engine.transcript import Segment, Transcript
 
 FAMILIES = ("language", "emotion", "event")
 BOUNDARY_MS = 10
+#: The choices of channels that a comparison has.
+COMPARED_CHANNELS = tuple(channel for channel in CHANNELS if channel != Channel.SPLIT)
 DIGITS = 4
 
 
@@ -29,12 +34,23 @@ class Variant:
     bundle: Bundle | None = None
 
 
+def comparison_options(values: Mapping[str, Any]) -> TranscribeOptions:
+    """The options of a comparison from an edge's flat values, as :meth:`TranscribeOptions.parse`.
+
+    It runs on one waveform: OptionChoiceError for channels that are to be recognized apart.
+    """
+    options = TranscribeOptions.parse(values)
+    if options.read.channel is Channel.SPLIT:
+        raise OptionChoiceError(name="channel", value=options.read.channel.value, known=COMPARED_CHANNELS)
+    return options
+
+
 @dataclass(frozen=True, kw_only=True)
 class Contender:
     """A side that can run.
 
     ``ready`` keeps its sessions open and warm for a block and yields the RSS that they take in MB; ``run`` transcribes the
-    recording once and is told where to report its progress.
+    recording once with the progress callback that it is given.
     """
 
     ready: Callable[[], AbstractContextManager[float]]

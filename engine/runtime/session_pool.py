@@ -16,15 +16,12 @@ from typing import Protocol
 
 from engine.bundle import Bundle
 from engine.errors import UnknownPrecisionError
+from engine.options import CURRENT, VAD_AS_REQUEST, VAD_OFF
 from engine.runtime.cores import default_threads
 from engine.runtime.fifo_lock import Turns
 from engine.runtime.session import Session, release_memory, rss_mb
 
 log = logging.getLogger(__name__)
-
-CURRENT = "current"
-#: Choices of the VAD's precision beside the variants: the one that the request runs in, or no VAD at all.
-VAD_AS_REQUEST, VAD_OFF = "same", "off"
 
 
 class Precision(StrEnum):
@@ -176,12 +173,6 @@ class SessionPool:
         """Whether a variant's sessions are open, so that a request need not wait for them."""
         with self._lock:
             return self._entries[precision].sessions is not None
-
-    def check_vad(self, vad_precision: str) -> None:
-        """UnknownPrecisionError unless it is a variant, VAD_AS_REQUEST or VAD_OFF."""
-        known = (VAD_AS_REQUEST, VAD_OFF, *self._entries)
-        if vad_precision not in known:
-            raise UnknownPrecisionError(precision=vad_precision, known=known)
 
     def resolve(self, precision: str) -> str:
         """``"current"`` or a variant's name -> the variant's name; UnknownPrecisionError otherwise."""

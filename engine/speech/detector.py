@@ -1,26 +1,23 @@
-"""Fbank → speech probability per frame → speech spans, with an FSMN-VAD session.
+"""Fbank → probability of silence per frame, with an FSMN-VAD session.
 
-The network runs in windows. FSMN-VAD is causal with a short memory, so a window that begins a little earlier gives exactly
-the frames of one long pass, and an hour costs no more memory than a minute.
+FSMN-VAD is causal with a short memory: a part that begins CONTEXT_FRAMES earlier gives exactly the frames of one long pass, so that
+an hour costs no more memory than a minute (:mod:`engine.speech.speech_stream`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.waveform import Waveform
 from engine.errors import GraphContractError
-from engine.speech.endpointing import SpeechSpan, VadOptions, find_speech, frame_decibels
-from engine.speech.features import FRAME_SHIFT_MS, Frontend
+from engine.speech.features import Frontend
 
 Floats = NDArray[np.float32]
 
-WINDOW_FRAMES = 6_000  # one minute: 10 MB of features
-#: Four FSMN layers look 19 frames back each; stacking reaches over the window's edge by itself.
+#: Four FSMN layers look 19 frames back each; stacking reaches over the part's edge by itself.
 CONTEXT_FRAMES = 4 * 19
 
 
@@ -40,21 +37,10 @@ class RunsGraph(Protocol):
 
 
 class SpeechDetector:
-    """Finds speech with one VAD session; holds no state between recordings."""
+    """Scores frames with one VAD session; holds no state between recordings."""
 
     def __init__(self, session: RunsGraph, frontend: Frontend, *, silence_ids: Sequence[int] = (0,)) -> None:
         self._session, self._frontend, self._silence_ids = session, frontend, list(silence_ids)
-
-    def silence_probabilities(self, frames: Floats, *, progress: Callable[[float], None] | None = None) -> Floats:
-        """Probability of silence of each 10 ms frame: fbank (T, 80) -> (T,) float32."""
-        silence = np.empty(len(frames), np.float32)
-        for start in range(0, len(frames), WINDOW_FRAMES):
-            stop = min(start + WINDOW_FRAMES, len(frames))
-            first = max(0, start - CONTEXT_FRAMES)
-            silence[start:stop] = self.silence_between(frames, first, stop)[start - first :]
-            if progress is not None:
-                progress(stop / len(frames))
-        return silence
 
     @property
     def frames_ahead(self) -> int:
@@ -76,16 +62,3 @@ class SpeechDetector:
             raise GraphContractError(path="vad", reason=f"it answers {scores.shape} for {len(features)} frames")
         total: Floats = scores[0][:, self._silence_ids].sum(axis=1)
         return total
-
-    def detect(self, waveform: Waveform, frames: Floats, options: VadOptions, *, silence: Floats | None = None) -> tuple[SpeechSpan, ...]:
-        """Speech spans of a recording: its samples and its fbank (T, 80) -> spans, none longer than the recording.
-
-        A span that is still open at the last frame lasts to the last sample: the up to 25 ms behind the last whole frame belong to it.
-        """
-        if silence is None:
-            silence = self.silence_probabilities(frames)
-        decibels = frame_decibels(waveform.samples, frames=len(frames))
-        spans = find_speech(silence, decibels, options)
-        last_ms = len(frames) * FRAME_SHIFT_MS
-        ends = (waveform.duration_ms if span.end_ms >= last_ms else span.end_ms for span in spans)
-        return tuple(SpeechSpan(span.start_ms, end_ms) for span, end_ms in zip(spans, ends, strict=True))

@@ -1,23 +1,23 @@
-"""Speech probabilities → speech spans: FSMN-VAD's end-point state machine, pure and without a loop over frames.
+"""Speech probabilities → speech spans: FSMN-VAD's end-point state machine, without a loop over frames.
 
 The rules are those of FunASR's ``FsmnVADStreaming`` in its offline, fixed-threshold form: a frame is speech when its speech
 probability beats its silence probability by a threshold; a sliding window over such frames turns the machine on and
 off; a span begins some frames before the window turned on and ends some frames into the silence that closed it, or
 when it has become too long. After each span the window starts empty.
 
-Where the reference walks frame by frame, this file jumps from one turn of the window to the next.
-Not here: the reference's streaming output and its noise-level gate, which no default configuration switches on.
+Where the reference walks frame by frame, this file jumps from one switch of the window to the next.
+Not here: the reference's noise-level gate, which no default configuration switches on.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import OptionRangeError
+from engine.option_fields import check_ranges
 
 Floats = NDArray[np.float32]
 
@@ -57,11 +57,7 @@ class VadOptions:
     min_decibel: float = -100.0
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value: Any = getattr(self, field.name)
-            lowest, highest = RANGES[field.name]
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not lowest <= value <= highest:
-                raise OptionRangeError(name=field.name, value=value, lowest=lowest, highest=highest)
+        check_ranges(self, RANGES)
         if self.silence_to_speech_ms > self.window_ms:
             raise OptionRangeError(name="silence_to_speech_ms", value=self.silence_to_speech_ms, lowest=10, highest=self.window_ms)
         if self.max_end_silence_ms <= self.speech_to_silence_ms:
@@ -75,6 +71,11 @@ class SpeechSpan:
 
     start_ms: int
     end_ms: int
+
+    @property
+    def duration_ms(self) -> int:
+        """Its length."""
+        return self.end_ms - self.start_ms
 
 
 def frame_decibels(samples: Floats, *, frames: int) -> Floats:
@@ -101,7 +102,7 @@ class _Window:
 
     def __init__(self, speech: NDArray[np.bool_], options: VadOptions) -> None:
         self.frames = len(speech)
-        self.width = window_frames(options)
+        self.width = options.window_ms // FRAME_MS
         self.on = options.silence_to_speech_ms // FRAME_MS
         self.off = options.speech_to_silence_ms // FRAME_MS
         self._sums = np.concatenate([[0], np.cumsum(speech, dtype=np.int64)])
@@ -141,34 +142,57 @@ class FrameSpan:
     decided_at: int
 
 
-def first_span(speech: NDArray[np.bool_], options: VadOptions, *, free_from: int = 0) -> FrameSpan | None:
-    """The first span in a track that the window enters empty: speech frames (T,) -> span; None where nothing turns it on.
-
-    It begins at ``free_from`` or later, which may lie before the track. A span decided at the track's last frame is open: what
-    comes next may move its end. One decided earlier stays as it is.
-    """
-    return _next_span(_Window(speech, options), options, free_from=free_from)
-
-
-def window_frames(options: VadOptions) -> int:
-    """How many frames the sliding window sees."""
-    return options.window_ms // FRAME_MS
-
-
 def latency_frames(options: VadOptions) -> int:
     """How far before the frame that turns the window on a span may begin."""
-    return window_frames(options) + options.lookback_ms // FRAME_MS
+    return options.window_ms // FRAME_MS + options.lookback_ms // FRAME_MS
+
+
+class Endpointer:
+    """Speech probabilities as they come → spans as soon as they are decided, the same wherever the parts end.
+
+    Frame numbers count from the start of the stream. Kept are the frames that the window and an open span may still need.
+    """
+
+    def __init__(self, options: VadOptions) -> None:
+        self._options = options
+        self._speech = np.zeros(0, np.bool_)
+        self._base = 0  # the number of the first frame in it
+        self._empty_at = 0  # where the window starts empty
+        self._free_from = 0  # the frame after the last span: no span may begin before it
+        #: The first frame of a span whose end is not decided yet; None in silence.
+        self.open_from: int | None = None
+
+    @property
+    def needed_from(self) -> int:
+        """No span that is still to come begins before this frame."""
+        begins = max(self._free_from, self._empty_at - latency_frames(self._options)) if self.open_from is None else self.open_from
+        return max(0, min(begins, self._empty_at))
+
+    def add(self, silence: Floats, decibels: Floats | None, *, last: bool = False) -> list[FrameSpan]:
+        """Take frames, (T,) [and their energies (T,) in dB]: the spans that are decided with them; all of them at the ``last``."""
+        self._speech = np.concatenate([self._speech[self._empty_at - self._base :], speech_frames(silence, decibels, self._options)])
+        base = self._base = self._empty_at
+        window = _Window(self._speech, self._options)
+        spans: list[FrameSpan] = []
+        self.open_from = None
+        while (found := _next_span(window, self._options, free_from=self._free_from - base)) is not None:
+            span = FrameSpan(found.first + base, found.last + base, found.decided_at + base)
+            if found.decided_at >= window.frames - 1 and not last:  # what comes next may move its end
+                self.open_from = span.first
+                break
+            spans.append(span)
+            self._free_from, window.reset_at = span.last + 1, found.decided_at + 1
+        self._empty_at = base + window.reset_at
+        if self.open_from is None:
+            # Nothing so far turned the window on, so that only what it will see next counts.
+            self._empty_at = max(self._empty_at, base + window.frames - window.width)
+        return spans
 
 
 def find_speech(silence: Floats, decibels: Floats | None, options: VadOptions) -> tuple[SpeechSpan, ...]:
-    """Speech spans in a track of silence probabilities: (T,) [and energies (T,) in dB] -> spans in time order."""
-    window = _Window(speech_frames(silence, decibels, options), options)
-    spans: list[SpeechSpan] = []
-    free_from = 0  # the frame after the last span: no span may begin before it
-    while (span := _next_span(window, options, free_from=free_from)) is not None:
-        spans.append(SpeechSpan(span.first * FRAME_MS, (span.last + 1) * FRAME_MS))
-        free_from, window.reset_at = span.last + 1, span.decided_at + 1
-    return tuple(spans)
+    """Speech spans in a whole track: (T,) [and energies (T,) in dB] -> spans in time order."""
+    spans = Endpointer(options).add(silence, decibels, last=True)
+    return tuple(SpeechSpan(span.first * FRAME_MS, (span.last + 1) * FRAME_MS) for span in spans)
 
 
 def _next_span(window: _Window, options: VadOptions, *, free_from: int) -> FrameSpan | None:

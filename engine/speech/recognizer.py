@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from engine.bundle import ITN_BY_LIBRARY, Bundle
 from engine.errors import GraphContractError, UnknownLanguageError
+from engine.options import DEFAULT_OPTIONS, TranscribeOptions
 from engine.speech.ctc import collapse, frame_times_ms
 from engine.speech.features import FRAME_SHIFT_MS
 from engine.speech.itn.itn import apply_itn
@@ -79,36 +80,30 @@ class Recognizer:
                 raise GraphContractError(path=session.path, reason=f"no {family.__name__.lower()} tag is among its tag_token_ids")
         self._frame_ms = bundle.lfr["asr"].n * FRAME_SHIFT_MS
 
-    def recognize(
-        self, features: Floats, *, duration_ms: int, language: str = "auto", itn: bool = True, ban_emo_unknown: bool = False
-    ) -> Recognition:
+    def recognize(self, features: Floats, options: TranscribeOptions = DEFAULT_OPTIONS, *, duration_ms: int) -> Recognition:
         """Recognize features (T, 560) that last ``duration_ms``; UnknownLanguageError for a language without a prompt row.
 
-        With ``itn`` the text has its numbers as digits; the tokens stay as the model spoke them.
+        With ``options.itn`` the text has its numbers as digits; the tokens stay as the model emits them.
         """
-        return self.recognize_batch([features], durations_ms=[duration_ms], language=language, itn=itn, ban_emo_unknown=ban_emo_unknown)[0]
+        return self.recognize_batch([features], options, durations_ms=[duration_ms])[0]
 
     def recognize_batch(
-        self,
-        batch: Sequence[Floats],
-        *,
-        durations_ms: Sequence[int],
-        language: str = "auto",
-        itn: bool = True,
-        ban_emo_unknown: bool = False,
+        self, batch: Sequence[Floats], options: TranscribeOptions = DEFAULT_OPTIONS, *, durations_ms: Sequence[int]
     ) -> list[Recognition]:
         """As :meth:`recognize`, several features (T, 560) in one run, padded to the longest; more than one needs a graph that masks."""
         rows = self._bundle.language_rows
-        if language not in rows:
-            raise UnknownLanguageError(language=language, known=rows)
-        by_library = itn and self._bundle.itn == ITN_BY_LIBRARY
-        norm = TextNorm.WITHITN if itn and not by_library else TextNorm.WOITN
-        token_ids, log_probs, tag_probs = self._run(batch, language_row=rows[language], norm_row=self._bundle.textnorm_rows[norm.value])
+        if options.language not in rows:
+            raise UnknownLanguageError(language=options.language, known=rows)
+        by_library = options.itn and self._bundle.itn == ITN_BY_LIBRARY
+        norm = TextNorm.WITHITN if options.itn and not by_library else TextNorm.WOITN
+        token_ids, log_probs, tag_probs = self._run(
+            batch, language_row=rows[options.language], norm_row=self._bundle.textnorm_rows[norm.value]
+        )
         found = []
         for row, (features, duration_ms) in enumerate(zip(batch, durations_ms, strict=True)):
             spoken = slice(PROMPT_POSITIONS, PROMPT_POSITIONS + len(features))
             tokens = self._tokens(token_ids[row, spoken], log_probs[row, spoken], duration_ms)
-            recognition = self._finish(tokens, tag_probs[row], ban_emo_unknown=ban_emo_unknown)
+            recognition = self._finish(tokens, tag_probs[row], ban_emo_unknown=options.ban_emo_unknown)
             found.append(replace(recognition, text=apply_itn(recognition.text)) if by_library else recognition)
         return found
 

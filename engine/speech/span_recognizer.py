@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import GraphContractError
-from engine.runtime.session_pool import VAD_AS_REQUEST, SessionSet
+from engine.options import TranscribeOptions
+from engine.runtime.session_pool import SessionSet
 from engine.speech.batching import batches_by_length
 from engine.speech.endpointing import SpeechSpan
 from engine.speech.features import FRAME_LENGTH_MS, FRAME_SHIFT_MS
@@ -24,18 +25,6 @@ Floats = NDArray[np.float32]
 SURE_OF_NO_SPEECH = 0.5
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wishes:
-    """What one request asks of the recognizer."""
-
-    language: str = "auto"
-    itn: bool = True
-    ban_emo_unknown: bool = False
-    vad_precision: str = VAD_AS_REQUEST
-    #: Told each segment as soon as it is recognized, in the thread that recognizes.
-    on_segment: Callable[[Segment], None] | None = None
-
-
 def frames_of(span: SpeechSpan) -> slice:
     """The frames that lie whole within a span, as a slice of the recording's fbank."""
     # Frames lie on a 10 ms grid and so do spans: these are the frames of the cut-out samples, without computing them again.
@@ -46,9 +35,9 @@ def frames_of(span: SpeechSpan) -> slice:
 class SpanRecognizer:
     """Recognizes spans with the sessions of one lease; holds no state between them."""
 
-    def __init__(self, parts: Parts, sessions: SessionSet, wishes: Wishes) -> None:
+    def __init__(self, parts: Parts, sessions: SessionSet, options: TranscribeOptions) -> None:
         self._recognizer = Recognizer(sessions.asr, parts.vocabulary, parts.bundle)
-        self._frontend, self._wishes = parts.frontend, wishes
+        self._frontend, self._options = parts.frontend, options
         self._batches = "speech_lengths" in sessions.asr.input_names and not sessions.asr.on_cpu
         self._max_frames = int(sessions.asr.metadata.get("max_frames", "0"))
 
@@ -75,8 +64,8 @@ class SpanRecognizer:
         for batch in batches_by_length([len(features[place]) for place in with_frames]):
             places = [with_frames[index] for index in batch]
             durations_ms = [spans[place].end_ms - spans[place].start_ms for place in places]
-            for place, heard in zip(places, self._recognize([features[place] for place in places], durations_ms), strict=True):
-                found[place] = _segment(spans[place], heard)
+            for place, recognition in zip(places, self._recognize([features[place] for place in places], durations_ms), strict=True):
+                found[place] = _segment(spans[place], recognition)
         return found
 
     def _features(self, frames: Floats) -> Floats:
@@ -87,24 +76,21 @@ class SpanRecognizer:
         return features
 
     def _recognize(self, batch: Sequence[Floats], durations_ms: Sequence[int]) -> list[Recognition]:
-        wishes = self._wishes
-        return self._recognizer.recognize_batch(
-            batch, durations_ms=durations_ms, language=wishes.language, itn=wishes.itn, ban_emo_unknown=wishes.ban_emo_unknown
-        )
+        return self._recognizer.recognize_batch(batch, self._options, durations_ms=durations_ms)
 
 
-def _segment(span: SpeechSpan, heard: Recognition) -> Segment | None:
-    if heard.language is Language.NOSPEECH and (not heard.text or heard.confidence.language >= SURE_OF_NO_SPEECH):
+def _segment(span: SpeechSpan, recognition: Recognition) -> Segment | None:
+    if recognition.language is Language.NOSPEECH and (not recognition.text or recognition.confidence.language >= SURE_OF_NO_SPEECH):
         return None  # FSMN-VAD over-triggers on noise; the recognizer's own verdict settles it
-    tokens = tuple(replace(t, start_ms=t.start_ms + span.start_ms, end_ms=t.end_ms + span.start_ms) for t in heard.tokens)
+    tokens = tuple(replace(t, start_ms=t.start_ms + span.start_ms, end_ms=t.end_ms + span.start_ms) for t in recognition.tokens)
     return Segment(
         start_ms=span.start_ms,
         end_ms=span.end_ms,
-        text=heard.text,
-        language=heard.language,
-        emotion=heard.emotion,
-        event=heard.event,
-        confidence=heard.confidence,
+        text=recognition.text,
+        language=recognition.language,
+        emotion=recognition.emotion,
+        event=recognition.event,
+        confidence=recognition.confidence,
         tokens=tokens,
-        probabilities=heard.probabilities,
+        probabilities=recognition.probabilities,
     )

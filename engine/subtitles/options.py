@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
-from engine.errors import OptionRangeError
+from engine.option_fields import check_ranges
 
 #: Smallest and largest value of each option; the names are those of :class:`SubtitleOptions`.
 RANGES: dict[str, tuple[int, int]] = {
@@ -25,8 +24,4 @@ class SubtitleOptions:
     min_cue_ms: int = 800
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value: Any = getattr(self, field.name)
-            lowest, highest = RANGES[field.name]
-            if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
-                raise OptionRangeError(name=field.name, value=value, lowest=lowest, highest=highest)
+        check_ranges(self, RANGES)

@@ -22,6 +22,7 @@ import onnxruntime  # noqa: F401 - the engine loads it with the first session; h
 from engine.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from engine.bundle import Bundle
 from engine.errors import LightVoiceError
+from engine.options import TranscribeOptions
 from engine.pipeline import Engine
 from engine.runtime.resources import ResourceMeter
 from engine.runtime.session import Session, release_memory, rss_mb
@@ -29,8 +30,10 @@ from engine.runtime.session_pool import open_session
 from engine.speech.detector import SpeechDetector
 from engine.speech.endpointing import VadOptions
 from engine.speech.features import fbank
+from engine.speech.frame_stream import FrameStream
 from engine.speech.parts import Parts
 from engine.speech.recognizer import Recognizer
+from engine.speech.speech_stream import find_spans, spans_in
 from models.benchmark.process_meter import package_temperature_c, peak_rss_mb
 
 #: What is recognized first after opening, for the cold start.
@@ -140,7 +143,7 @@ class _Opened:
     def recognize(self, samples: np.ndarray) -> None:
         """Features, speech probabilities and text of a clip, whether or not there is speech in it."""
         frames = fbank(samples)
-        self.detector.silence_probabilities(frames)
+        self.detector.silence_between(frames, 0, len(frames))
         self.recognizer.recognize(self.parts.frontend.asr_features(frames), duration_ms=1000 * len(samples) // SAMPLE_RATE_HZ)
 
     def engine(self, task: Task) -> Engine:
@@ -190,9 +193,9 @@ def _asr_latencies(opened: _Opened, task: Task) -> Figures:
 def _whole_path(opened: _Opened, task: Task) -> Figures:
     waveform = Waveform(task.samples(WHOLE_S))
     engine = opened.engine(task)
-    heard = engine.transcribe(waveform, precision=task.precision)
+    heard = engine.transcribe(waveform, TranscribeOptions(precision=task.precision))
     cpu_started_s = time.process_time()  # user and system time of all threads, as psutil's cpu_times, but finer than its 10 ms
-    rtf = [engine.transcribe(waveform, precision=task.precision).timing.rtf for _ in range(task.repeats)]
+    rtf = [engine.transcribe(waveform, TranscribeOptions(precision=task.precision)).timing.rtf for _ in range(task.repeats)]
     cpu_s = time.process_time() - cpu_started_s
     return {
         "rtf": float(np.median(rtf)),
@@ -216,12 +219,12 @@ def measure_vad(task: Task) -> Figures:
     memory["vad_rss_open_mb"] = rss_mb()
     waveform, options = Waveform(task.samples(VAD_S)), VadOptions()
     start.restart()
-    frames = fbank(waveform.samples)
-    detector.detect(waveform, frames, options)
+    new = FrameStream().add(waveform.samples)
+    spans_in(new, detector, options, duration_ms=waveform.duration_ms)
     start.stage("first_s")
-    taken = time_ms(lambda: detector.detect(waveform, frames, options), repeats=task.repeats)
+    taken = time_ms(lambda: spans_in(new, detector, options, duration_ms=waveform.duration_ms), repeats=task.repeats)
     cpu_started_s = time.process_time()
-    with_features = time_ms(lambda: detector.detect(waveform, fbank(waveform.samples), options), repeats=task.repeats)
+    with_features = time_ms(lambda: find_spans(waveform, detector, options), repeats=task.repeats)
     cpu_s = time.process_time() - cpu_started_s
     release_memory()
     return {
@@ -246,7 +249,7 @@ def measure_soak(task: Task) -> Figures:
     started, seen_c = time.monotonic(), [before_c]
     rtf: list[float] = []
     while time.monotonic() - started < task.soak_s or not rtf:
-        rtf.append(engine.transcribe(waveform, precision=task.precision).timing.rtf)
+        rtf.append(engine.transcribe(waveform, TranscribeOptions(precision=task.precision)).timing.rtf)
         seen_c.append(package_temperature_c() or seen_c[-1])
     figures = {"temperature_before_c": before_c, "temperature_after_c": seen_c[-1], "temperature_max_c": max(seen_c)}
     return figures | {"soak_s": time.monotonic() - started, "soak_rtf": float(np.median(rtf))}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.audio.waveform import SAMPLE_RATE_HZ, Waveform, load_audio
 from engine.bundle import Bundle
 from engine.errors import AudioError
+from engine.options import DEFAULT_OPTIONS, TranscribeOptions
 from engine.pipeline import Engine
 from engine.runtime.session_pool import Precision
 from engine.speech.endpointing import SpeechSpan, find_speech, frame_decibels, speech_frames
@@ -80,8 +81,8 @@ def listen(
             except AudioError as error:
                 unreadable.append(str(error))
                 continue
-            transcripts = {name: engine.transcribe(waveform, precision=name, itn=False) for name in names}
-            heard = {name: _heard(engine, waveform, transcript) for name, transcript in transcripts.items()}
+            transcripts = {name: engine.transcribe(waveform, TranscribeOptions(precision=name, itn=False)) for name in names}
+            heard = {name: _heard(waveform, transcript) for name, transcript in transcripts.items()}
             turns = _turns(recording, data, frames=len(heard[names[0]].decisions))
             features = None
             if len(items) < FRAME_CLIPS:
@@ -100,14 +101,14 @@ def listen(
     return items, unreadable
 
 
-def _heard(engine: Engine, waveform: Waveform, transcript: Transcript) -> Heard:
+def _heard(waveform: Waveform, transcript: Transcript) -> Heard:
     silence = np.asarray(1.0 - transcript.speech_track, np.float32)
     decibels = frame_decibels(waveform.samples, frames=len(silence))
     return Heard(
         text=transcript.text,
         segments=transcript.segments,
-        decisions=speech_frames(silence, decibels, engine.vad_options),
-        spans=find_speech(silence, decibels, engine.vad_options),
+        decisions=speech_frames(silence, decibels, DEFAULT_OPTIONS.vad),
+        spans=find_speech(silence, decibels, DEFAULT_OPTIONS.vad),
     )
 
 

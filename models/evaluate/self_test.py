@@ -17,6 +17,7 @@ from engine.audio.waveform import Waveform, load_audio
 from engine.bundle import Bundle
 from engine.errors import LightVoiceError
 from engine.files.cache_folder import cache_folder
+from engine.options import TranscribeOptions
 from engine.pipeline import Engine
 from engine.runtime.cores import default_threads
 from engine.runtime.session import cpu_flags
@@ -97,9 +98,9 @@ class RecordingsMissingError(LightVoiceError):
 class Listener(Protocol):
     """What the self-test needs of an engine."""
 
-    def transcribe(self, audio: Waveform, *, language: str, itn: bool, precision: str) -> Transcript: ...
+    def transcribe(self, recording: Waveform, options: TranscribeOptions, /) -> Transcript: ...
 
-    def detect(self, audio: Waveform, *, precision: str) -> tuple[SpeechSpan, ...]: ...
+    def detect(self, recording: Waveform, options: TranscribeOptions, /) -> tuple[SpeechSpan, ...]: ...
 
     def close(self) -> None: ...
 
@@ -176,7 +177,7 @@ def _failed(known: KnownText, variant: str, error: LightVoiceError) -> TextRow:
 
 def _hear(listener: Listener, known: KnownText, audio: Waveform, variant: str) -> TextRow:
     try:
-        transcript = listener.transcribe(audio, language="auto", itn=False, precision=variant)
+        transcript = listener.transcribe(audio, TranscribeOptions(itn=False, precision=variant))
     except LightVoiceError as error:
         return _failed(known, variant, error)
     cer, expected = min((character_error_rate(text, transcript.text), text) for text in known.texts)
@@ -201,7 +202,7 @@ def character_error_rate(expected: str, heard: str) -> float:
 
 def _detect(listener: Listener, audio: Waveform, variant: str) -> VadRow:
     try:
-        spans = listener.detect(audio, precision=variant)
+        spans = listener.detect(audio, TranscribeOptions(precision=variant))
     except LightVoiceError as error:
         return VadRow(variant=variant, expected=len(KNOWN_SEGMENTS_MS), error=str(error))
     worst = None

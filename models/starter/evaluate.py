@@ -18,6 +18,7 @@ import numpy as np
 
 from engine.audio.waveform import SAMPLE_RATE_HZ, Waveform, load_audio
 from engine.bundle import Bundle
+from engine.options import TranscribeOptions
 from engine.pipeline import Engine
 from engine.runtime.cores import default_threads
 from engine.runtime.session_pool import open_session
@@ -65,7 +66,8 @@ def joined_strings(utterances: Sequence[Utterance], *, count: int, seed: int) ->
 
 
 def _recognize(engine: Engine, audios: Sequence[Path | Waveform], precision: str, language: str = "auto") -> list[Transcript]:
-    return [engine.transcribe(audio, precision=precision, itn=False, language=language) for audio in audios]
+    options = TranscribeOptions(precision=precision, itn=False, language=language)
+    return [engine.transcribe(audio if isinstance(audio, Waveform) else load_audio(audio), options) for audio in audios]
 
 
 def vad_score(engine: Engine, data: Path, precision: str) -> dict[str, float] | None:
@@ -75,7 +77,7 @@ def vad_score(engine: Engine, data: Path, precision: str) -> dict[str, float] | 
         return None
     scores = VadScores()
     for meeting in read_meetings(folder, TESTING):
-        spans = engine.detect(meeting.waveform, precision=precision)
+        spans = engine.detect(meeting.waveform, TranscribeOptions(precision=precision))
         scores += vad_scores(meeting.truth, frames_in(spans, len(meeting.truth)))
     if not scores.frames:
         return None
@@ -93,7 +95,7 @@ def event_score(bundle: Bundle, precision: str, sounds: Sequence[Utterance]) -> 
         for sound in sounds:
             waveform = load_audio(sound.path)
             features = parts.frontend.asr_features(fbank(waveform.samples))
-            heard = recognizer.recognize(features, duration_ms=round(1000 * waveform.duration_s), itn=False)
+            heard = recognizer.recognize(features, TranscribeOptions(itn=False), duration_ms=waveform.duration_ms)
             right.setdefault(sound.event.value, []).append(heard.event == sound.event)
     finally:
         session.close()
@@ -162,17 +164,18 @@ def real_recordings(data: Path, names: Sequence[str]) -> list[tuple[str, Path | 
 def language_score(engine: Engine, test: Sequence[Utterance], precision: str, *, most: int) -> dict[str, Any]:
     """How often the language tag of a recording's first segment is right, by language, for speakers never trained on; and their mean."""
     right: dict[str, list[bool]] = {}
+    options = TranscribeOptions(precision=precision, itn=False)
     for language in TAGGED_LANGUAGES:
         spoken = [u for u in test if u.language == language and u.event == Event.SPEECH and u.source not in ("fsdd", "ravdess")]
         for utterance in spoken[:: max(1, len(spoken) // most)][:most]:
-            segments = engine.transcribe(utterance.path, precision=precision, itn=False).segments
+            segments = engine.transcribe(load_audio(utterance.path), options).segments
             right.setdefault(language, []).append(bool(segments) and segments[0].language == language)
     return {**unweighted(right), "utterances": sum(map(len, right.values()))}
 
 
 def codec_score(engine: Engine, test: Sequence[Utterance], precision: str, *, seed: int, most: int) -> dict[str, Any]:
     """How many segments of speech behind MP3, AAC and Opus at 16 to 128 kbit/s are tagged Speech, by codec."""
-    rng = np.random.default_rng(seed)
+    rng, options = np.random.default_rng(seed), TranscribeOptions(precision=precision, itn=False)
     spoken = [u for u in test if u.text and u.source in ("commonvoice_en", "commonvoice_zh", "speechocean762")]
     right: dict[str, list[bool]] = {}
     for utterance in spoken[:: max(1, len(spoken) // most)][:most]:
@@ -181,7 +184,7 @@ def codec_score(engine: Engine, test: Sequence[Utterance], precision: str, *, se
             spoilt = through_codec(
                 samples, codec=codec, rate_hz=int(rng.choice(rates)), kbit_s=int(rng.choice([k for k in speeds if k >= 16]))
             )
-            transcript = engine.transcribe(Waveform(spoilt, name=utterance.path.name), precision=precision, itn=False)
+            transcript = engine.transcribe(Waveform(spoilt, name=utterance.path.name), options)
             right.setdefault(codec, []).extend(segment.event == Event.SPEECH for segment in transcript.segments)
     return {**unweighted(right), "utterances": sum(map(len, right.values()))}
 

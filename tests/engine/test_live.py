@@ -15,12 +15,12 @@ from engine.audio.waveform import SAMPLE_RATE_HZ, Waveform, load_audio
 from engine.bundle import Bundle
 from engine.errors import AudioDecodeError, NonFiniteAudioError, SampleRateError, UnknownLanguageError
 from engine.live import LATE_S, Final, LiveStream, StreamClock
+from engine.options import TranscribeOptions
 from engine.pipeline import Engine
 from engine.runtime.bundle_slot import OpenBundle
 from engine.speech.endpointing import VadOptions, find_speech, frame_decibels
 from engine.speech.features import fbank
 from engine.speech.frame_stream import NewFrames
-from engine.speech.span_recognizer import Wishes
 from engine.speech.speech_stream import SpeechStream
 from engine.transcript import Segment
 
@@ -195,7 +195,7 @@ def test_silence_keeps_next_to_nothing(shared: Engine) -> None:
 
 def test_the_text_follows_before_the_segment_ends(shared: Engine) -> None:
     waveform = load_audio(EXAMPLES / "digits-en.flac")
-    stream = shared.live(itn=False)  # in digits a longer text may be shorter
+    stream = shared.live(TranscribeOptions(itn=False))  # in digits a longer text may be shorter
     texts: list[str] = []
     for start in range(0, len(waveform.samples), BLOCK):
         finals = stream.add(waveform.samples[start : start + BLOCK], SAMPLE_RATE_HZ)
@@ -229,7 +229,7 @@ def heard(monkeypatch: pytest.MonkeyPatch, engine: Engine, *, rtf: float, second
     clock = Clock()
     recognizer = SlowRecognizer(clock, rtf)
     monkeypatch.setattr("engine.live.SpanRecognizer", lambda *_: recognizer)
-    stream = LiveStream(lambda: engine._slot.current, wishes=Wishes(), options=VadOptions(), clock_s=clock)
+    stream = LiveStream(lambda: engine._slot.current, clock_s=clock)
     talk = np.resize(load_audio(EXAMPLES / "digits-en.flac").samples[8_000:24_000], int(seconds * SAMPLE_RATE_HZ))
     samples = np.concatenate([talk, np.zeros(2 * SAMPLE_RATE_HZ, np.float32)])
     begun_s = clock.now_s
@@ -260,7 +260,7 @@ def test_a_machine_slower_than_speech_skips_partials_and_no_segment(shared: Engi
 @pytest.mark.parametrize(("stall_s", "follows"), [(0.0, True), (LATE_S + 2, False)])
 def test_a_late_stream_is_not_made_later(shared: Engine, stall_s: float, follows: bool) -> None:
     clock = Clock()
-    stream = LiveStream(lambda: shared._slot.current, wishes=Wishes(), options=VadOptions(), clock_s=clock)
+    stream = LiveStream(lambda: shared._slot.current, clock_s=clock)
     samples = load_audio(EXAMPLES / "digits-en.flac").samples
     for start in range(0, 2 * SAMPLE_RATE_HZ, BLOCK):
         clock.now_s += 0.25 + (stall_s if start == BLOCK else 0.0)  # once, and never made up for
@@ -272,7 +272,7 @@ def test_a_late_stream_is_not_made_later(shared: Engine, stall_s: float, follows
 
 def test_latency_counts_from_the_end_of_speech(shared: Engine) -> None:
     clock = Clock()
-    stream = LiveStream(lambda: shared._slot.current, wishes=Wishes(), options=VadOptions(), clock_s=clock)
+    stream = LiveStream(lambda: shared._slot.current, clock_s=clock)
     samples = load_audio(EXAMPLES / "digits-en.flac").samples
     for start in range(0, len(samples), BLOCK):
         clock.now_s += 0.25
@@ -367,7 +367,7 @@ def test_a_failing_model_keeps_no_sessions_leased(shared: Engine, monkeypatch: p
 
 def test_what_is_no_audio_is_refused(shared: Engine) -> None:
     with pytest.raises(UnknownLanguageError):
-        shared.live(language="zn")
+        shared.live(TranscribeOptions(language="zn"))
     stream = shared.live()
     with pytest.raises(SampleRateError):
         stream.add(np.zeros(100, np.float32), 100)

@@ -15,15 +15,16 @@ from engine.audio.sandbox.messages import Kind
 from engine.audio.waveform import SAMPLE_RATE_HZ, AudioStream, Waveform, load_audio
 from engine.bundle import Bundle
 from engine.errors import AudioDecodeError, AudioNotFoundError, AudioTooLongError, EmptyAudioError, GraphContractError
+from engine.options import VAD_OFF, TranscribeOptions
 from engine.pipeline import Engine
 from engine.recording_run import RecordingRun
-from engine.runtime.session_pool import VAD_OFF
 from engine.speech.detector import SpeechDetector
 from engine.speech.endpointing import VadOptions
 from engine.speech.features import fbank
 from engine.speech.frame_stream import FrameStream, NewFrames
-from engine.speech.span_recognizer import Wishes, frames_of
+from engine.speech.span_recognizer import frames_of
 from engine.speech.speech_stream import EqualPieces, SpeechStream
+from tests.reading import DECODER
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "ui" / "examples"
 DIGITS = EXAMPLES / "digits-en.flac"
@@ -57,7 +58,8 @@ def test_blocks_find_the_segments_of_one_pass(shared: Engine, long_recording: Wa
     spans = shared.detect(long_recording)
     assert len(spans) > 8
     assert {(segment.start_ms, segment.end_ms) for segment in found.segments} <= {(span.start_ms, span.end_ms) for span in spans}
-    track = 1 - shared._slot.current.parts.detector(_leased(shared)).silence_probabilities(fbank(long_recording.samples))
+    frames = fbank(long_recording.samples)
+    track = 1 - shared._slot.current.parts.detector(_leased(shared)).silence_between(frames, 0, len(frames))
     np.testing.assert_allclose(found.speech_track, track, atol=1e-5)
 
 
@@ -78,7 +80,7 @@ def test_the_length_of_a_block_changes_nothing(shared: Engine, long_recording: W
 def test_segments_come_before_the_recording_has_been_read(shared: Engine, long_recording: Waveform, tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     soundfile.write(path, long_recording.samples, SAMPLE_RATE_HZ)
-    stream = shared.open_recording(path)
+    stream = DECODER.open(path)
     read_at_s: list[float] = []
     shared.transcribe(stream, on_segment=lambda _: read_at_s.append(stream.duration_s))
     assert read_at_s[0] < 10
@@ -122,7 +124,7 @@ def test_without_vad_the_recording_is_cut_at_the_longest_segment(
 
 @pytest.mark.usefixtures("short_blocks")
 def test_without_vad_blocks_and_one_pass_agree(shared: Engine, long_recording: Waveform) -> None:
-    found = shared.transcribe(long_recording, vad_precision=VAD_OFF, vad=VadOptions(max_segment_ms=4000)).segments
+    found = shared.transcribe(long_recording, TranscribeOptions(vad_precision=VAD_OFF, vad=VadOptions(max_segment_ms=4000))).segments
     assert all(segment.start_ms % 4000 == 0 for segment in found)
     assert len(found) > 8
 
@@ -130,9 +132,7 @@ def test_without_vad_blocks_and_one_pass_agree(shared: Engine, long_recording: W
 def test_a_piece_longer_than_the_positions_is_refused(shared: Engine) -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, 1_600_000).astype(np.float32)
     with pytest.raises(GraphContractError, match="max_segment_ms"):
-        RecordingRun(shared._slot.current.parts, _leased(shared), tell=lambda *_: None, wishes=Wishes()).warm(
-            fbank(noise), duration_ms=100_000
-        )
+        RecordingRun(shared._slot.current.parts, _leased(shared)).warm(fbank(noise), duration_ms=100_000)
 
 
 # ---- reading -----------------------------------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ def test_a_piece_longer_than_the_positions_is_refused(shared: Engine) -> None:
 @pytest.mark.parametrize("name", ["digits-en.flac", "digits-zh.flac"])
 def test_a_stream_gives_the_samples_of_the_whole_file(shared: Engine, name: str) -> None:
     told: list[np.ndarray] = []
-    stream = shared.open_recording(EXAMPLES / name, watch=told.append)
+    stream = DECODER.open(EXAMPLES / name, watch=told.append)
     blocks = list(stream.blocks())
     whole = load_audio(EXAMPLES / name)
     assert [len(block) for block in blocks[:-1]] == [3 * SAMPLE_RATE_HZ] * (len(blocks) - 1)
@@ -153,18 +153,18 @@ def test_a_stream_gives_the_samples_of_the_whole_file(shared: Engine, name: str)
 
 def test_what_is_no_recording_is_said_at_once_and_what_is_empty_when_read(shared: Engine, tmp_path: Path) -> None:
     with pytest.raises(AudioNotFoundError):
-        shared.open_recording(tmp_path / "lost.wav")
+        DECODER.open(tmp_path / "lost.wav")
     (tmp_path / "text.wav").write_text("no audio")
     with pytest.raises(AudioDecodeError):
-        list(shared.open_recording(tmp_path / "text.wav").blocks())
+        list(DECODER.open(tmp_path / "text.wav").blocks())
     soundfile.write(tmp_path / "none.wav", np.zeros(0, np.float32), SAMPLE_RATE_HZ)
     with pytest.raises(EmptyAudioError):
-        list(shared.open_recording(tmp_path / "none.wav").blocks())
+        list(DECODER.open(tmp_path / "none.wav").blocks())
 
 
 def test_a_recording_that_is_too_long_is_refused_before_it_is_worked_on(shared: Engine, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "long.wav", np.zeros(3 * SAMPLE_RATE_HZ, np.float32), SAMPLE_RATE_HZ)
-    stream = shared.open_recording(tmp_path / "long.wav", max_duration_s=2)
+    stream = DECODER.open(tmp_path / "long.wav", max_duration_s=2)
     with pytest.raises(AudioTooLongError):
         next(stream.blocks())
     assert stream.read_samples == 0
@@ -187,10 +187,10 @@ def test_who_stops_reading_leaves_no_worker_busy(shared: Engine, long_recording:
     path = tmp_path / "long.wav"
     soundfile.write(path, long_recording.samples, SAMPLE_RATE_HZ)
     for _ in range(MOST_WORKERS + 1):
-        blocks = shared.open_recording(path).blocks()
+        blocks = DECODER.open(path).blocks()
         assert len(next(blocks)) == 3 * SAMPLE_RATE_HZ
         blocks.close()
-    assert shared.load(path).duration_ms == long_recording.duration_ms
+    assert DECODER.load(path).duration_ms == long_recording.duration_ms
 
 
 @pytest.mark.usefixtures("short_blocks")

@@ -21,9 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.audio.waveform import Waveform
+from engine.audio.waveform import Waveform, load_audio
 from engine.bundle import Bundle, survey_bundles
 from engine.errors import LightVoiceError
+from engine.options import TranscribeOptions
 from engine.pipeline import Engine
 from tests.tiny_graphs import write_tiny_bundle
 from tests.trust.mutations import mutated
@@ -113,7 +114,7 @@ def use(place: Path) -> str:
         engine = Engine(Bundle.load(place), threads=1)
         try:
             for precision in ("fp32", "int8"):
-                engine.transcribe(RECORDING, precision=precision)
+                engine.transcribe(load_audio(RECORDING), TranscribeOptions(precision=precision))
         finally:
             engine.close()
     except LightVoiceError as error:

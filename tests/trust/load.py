@@ -23,10 +23,11 @@ from uuid import uuid4
 
 import httpx
 
+from engine.audio.waveform import load_audio
 from engine.bundle import Bundle
 from engine.pipeline import Engine
 from tests.servers import ROOT, Server, serving
-from ui.transcribe.run_options import FormOptions
+from ui.transcribe.form_options import FormOptions
 
 DIGITS = ROOT / "ui" / "examples" / "digits-en.flac"
 STARTER = ROOT / "models" / "starter" / "bundle"
@@ -79,7 +80,7 @@ class Load:
         self._until_s = time.monotonic() + seconds
         self._recording = DIGITS.read_bytes()
         engine = Engine(Bundle.load(STARTER), threads=1)
-        self._expected = engine.transcribe(DIGITS).text
+        self._expected = engine.transcribe(load_audio(DIGITS)).text
         engine.close()
         self._listeners: dict[str, int] = {}
         self._asks: dict[str, Ask] = {"api": self._api, "endpoint": self._endpoint, "page": self._page, "leaver": self._leaver}

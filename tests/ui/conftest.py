@@ -18,7 +18,7 @@ import numpy as np  # noqa: E402 - after the skip
 import soundfile  # noqa: E402
 import uvicorn  # noqa: E402
 
-from tests.ui.fake_engine import FakeEngine  # noqa: E402
+from tests.ui.fake_engine import FakeEngine, InProcessDecoder  # noqa: E402
 from ui.serve import build_app  # noqa: E402
 
 
@@ -35,7 +35,7 @@ class RunningPage:
 def running(files: Path, **options: Any) -> Iterator[RunningPage]:
     """Serve a page over a fresh fake engine until the block ends; GRADIO_TEMP_DIR must name ``files``."""
     engine = FakeEngine()
-    app = build_app(engine, files=files, **options)
+    app = build_app(engine, files=files, decoder=InProcessDecoder(), **options)
     server = uvicorn.Server(
         uvicorn.Config(app, port=0, log_config=None, server_header=False, proxy_headers=False, timeout_graceful_shutdown=1)
     )

@@ -1,24 +1,34 @@
-"""An Engine without weights, behind the same names: the seam of the page's unit tests. Speech is wherever it is loud."""
+"""A SpeechEngine without weights, and a Decoder without processes: the seam of the page's unit tests. Speech is wherever it is loud.
+
+mypy checks this file with the product: what the fakes are asked is what the real ones are.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.audio.containers import Probe, probe
 from engine.audio.read_options import ReadOptions
-from engine.audio.waveform import AudioStream, Look, Waveform, load_audio
-from engine.compare.compare import Variant
-from engine.errors import UnknownPrecisionError
-from engine.runtime.session_pool import VAD_AS_REQUEST, ClosedSession, Closing, ToggleEffects
+from engine.audio.sandbox.decoder import Decoder
+from engine.audio.waveform import AudioStream, CancelCheck, Recording, Waveform, load_audio
+from engine.bundle import FORMAT, SAMPLE_RATE_HZ, Bundle
+from engine.compare.compare import Comparison, Side, Variant
+from engine.errors import NotOfferedError
+from engine.files.sizes import BYTES_PER_MB
+from engine.live import LiveStream
+from engine.options import CURRENT, DEFAULT_OPTIONS, TranscribeOptions
+from engine.runtime.bundle_slot import SwitchReport
+from engine.runtime.session_pool import ClosedSession, Closing, ToggleEffects, ToggleReport
 from engine.runtime.speed import Speed
-from engine.speech.endpointing import VadOptions
-from engine.tags import Emotion, Event, Language, parse_language
+from engine.speech_engine import OnSegment, Progress, SpeechEngine
+from engine.tags import Emotion, Event, Language
 from engine.transcript import Segment, TagConfidence, Timing, Token, Transcript
 
 FRAME_MS = 10
@@ -28,71 +38,94 @@ EMOTIONS = (Emotion.NEUTRAL, Emotion.HAPPY, Emotion.ANGRY, Emotion.EMO_UNKNOWN)
 RSS_MB = {False: 320.0, True: 210.0}
 
 
+def fake_bundle(**texts: str) -> Bundle:
+    """A bundle of nothing but words; ``texts`` take the place of its own."""
+    graphs = {f"{model}.{name}.onnx": mb / 2 for name, mb in (("fp32", 11.2), ("int8", 3.1)) for model in ("asr", "vad")}
+    files = {name: {"bytes": round(mb * BYTES_PER_MB), "sha256": ""} for name, mb in graphs.items()}
+    others = {name: {"bytes": 0, "sha256": ""} for name in ("tokens.txt", "asr.mvn", "vad.mvn")}
+    values = {
+        "format": FORMAT,
+        "name": "fake",
+        "kind": "starter",
+        "version": "0.0.1",
+        "title": "A bundle of nothing <but> words",
+        "description": "Says the same digits whatever it hears; it is only here for the tests of the page.",
+        "descriptions": {"zh": "听到什么都说同样的数字"},
+        "source": "made up by the tests",
+        "licence": "Apache-2.0",
+        "languages": ["en", "zh"],
+        "sample_rate": SAMPLE_RATE_HZ,
+        "lfr": {"asr": {"m": 7, "n": 6}, "vad": {"m": 5, "n": 1}},
+        "prompt": {"language": {"auto": 0}, "textnorm": {"withitn": 14, "woitn": 15}},
+        "variants": {name: {model: f"{model}.{name}.onnx" for model in ("asr", "vad")} for name in ("fp32", "int8")},
+        "tokens": "tokens.txt",
+        "cmvn": {"asr": "asr.mvn", "vad": "vad.mvn"},
+        "files": {**files, **others},
+        **texts,
+    }
+    return Bundle.elsewhere(values, at=str(Path(__file__).parent))
+
+
 @dataclass(frozen=True, kw_only=True)
-class FakeBundle:
-    folder: Path = Path(__file__).parent
-    name: str = "fake"
-    version: str = "0.0.1"
-    kind: str = "starter"
-    title: str = "A bundle of nothing <but> words"
-    description: str = "Says the same digits whatever it hears; it is only here for the tests of the page."
-    source: str = "made up by the tests"
-    licence: str = "Apache-2.0"
-    languages: tuple[str, ...] = ("en", "zh")
-    variants: tuple[str, ...] = ("fp32", "int8")
+class FakeComparison(Comparison):
+    """Two sides with differences that the runs do not have."""
 
-    def described_in(self, language: str) -> str:
-        return {"zh": "听到什么都说同样的数字"}.get(language, self.description)
-
-    def size_mb(self, precision: str) -> float:
-        return {"fp32": 11.2, "int8": 3.1}[precision]
-
-
-@dataclass(frozen=True, kw_only=True)
-class FakeReport:
-    precision: str
-    freed_mb: float
-    rss_mb: float
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"precision": self.precision, "freed_mb": self.freed_mb, "rss_mb": self.rss_mb}
-
-
-@dataclass(frozen=True)
-class FakeSide:
-    transcript: Transcript
-
-
-@dataclass(frozen=True)
-class FakeComparison:
     values: dict[str, Any]
-    left: FakeSide
-    right: FakeSide
 
     def to_dict(self) -> dict[str, Any]:
         return self.values
 
 
-def _whole(audio: str | Path | Waveform | AudioStream) -> Waveform:
-    if isinstance(audio, AudioStream):
-        return Waveform(np.concatenate(list(audio.blocks())), name=audio.name, warnings=audio.warnings)
-    return audio if isinstance(audio, Waveform) else load_audio(audio)
+class InProcessDecoder(Decoder):
+    """Reads files without a worker process: the page's tests start none for a second of sound."""
+
+    def load(
+        self,
+        source: str | Path,
+        *,
+        max_duration_s: float | None = None,
+        cancel_check: CancelCheck | None = None,
+        read: ReadOptions | None = None,
+    ) -> Waveform:
+        return load_audio(source, max_duration_s=max_duration_s, cancel_check=cancel_check, read=read)
+
+    def open(
+        self,
+        source: str | Path,
+        *,
+        max_duration_s: float | None = None,
+        cancel_check: CancelCheck | None = None,
+        watch: Callable[[NDArray[np.float32]], None] | None = None,
+        read: ReadOptions | None = None,
+    ) -> AudioStream:
+        waveform = load_audio(source, max_duration_s=max_duration_s, cancel_check=cancel_check, read=read)
+        parts = (part for part in [waveform.samples])
+        return AudioStream(parts, name=waveform.name, expected_s=waveform.duration_s, watch=watch, warnings=waveform.warnings)
+
+    def probe(self, source: str | Path) -> Probe | None:
+        return probe(Path(source))
+
+    def warm_up(self) -> None:
+        """Nothing to start."""
 
 
-class FakeEngine:
-    """Implements what ``ui`` uses of ``engine.pipeline.Engine``."""
+def _whole(recording: Recording) -> Waveform:
+    if isinstance(recording, AudioStream):
+        return Waveform(np.concatenate(list(recording.blocks())), name=recording.name, warnings=recording.warnings)
+    return recording
 
-    #: Where the models run; None for this process.
+
+class FakeEngine(SpeechEngine):
+    """A :class:`SpeechEngine` that recognizes loudness."""
+
     address: str | None = None
+    bundle = fake_bundle()
+    lightweight = False
+    toggle_effects: ToggleEffects | None = None
 
     def __init__(self) -> None:
-        self.bundle = FakeBundle()
-        self.lightweight = False
-        self.calls: list[dict[str, Any]] = []
-        #: The VAD options of each call.
-        self.vads: list[tuple[VadOptions | None, str]] = []
-        #: How each recording was to be read.
-        self.reads: list[ReadOptions] = []
+        #: The options of each call.
+        self.calls: list[TranscribeOptions] = []
         self.error: Exception | None = None
         self.hold = threading.Event()
         self.hold.set()
@@ -101,61 +134,30 @@ class FakeEngine:
         self.between.set()
         self.late_error: Exception | None = None
         self._last_rtf: float | None = None
-        self.toggle_effects: ToggleEffects | None = None
         self.measured: dict[str, Speed] = {}
 
     @property
     def precisions(self) -> tuple[str, ...]:
-        return self.bundle.variants
+        return tuple(self.bundle.variants)
 
     @property
     def precision(self) -> str:
         return "int8" if self.lightweight else "fp32"
 
-    def load(
-        self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None, read: ReadOptions | None = None
-    ) -> Waveform:
-        return load_audio(source, max_duration_s=max_duration_s, look=look, read=read)
-
-    def open_recording(
-        self,
-        source: str | Path,
-        *,
-        max_duration_s: float | None = None,
-        look: Look | None = None,
-        watch: Callable[[np.ndarray], None] | None = None,
-        read: ReadOptions | None = None,
-    ) -> AudioStream:
-        self.reads.append(read or ReadOptions())
-        waveform = load_audio(source, max_duration_s=max_duration_s, look=look, read=read)
-        parts = (part for part in [waveform.samples])
-        return AudioStream(parts, name=waveform.name, expected_s=waveform.duration_s, watch=watch, warnings=waveform.warnings)
-
-    def probe(self, source: str | Path) -> Probe | None:
-        return probe(Path(source))
-
     def transcribe(
         self,
-        audio: str | Path | Waveform | AudioStream,
+        recording: Recording,
+        options: TranscribeOptions = DEFAULT_OPTIONS,
         *,
-        language: str = "auto",
-        itn: bool = True,
-        precision: str = "current",
-        ban_emo_unknown: bool = False,
-        vad: VadOptions | None = None,
-        vad_precision: str = VAD_AS_REQUEST,
         file: str | None = None,
-        progress: Callable[[float, str], None] | None = None,
-        on_segment: Callable[[Segment], None] | None = None,
+        progress: Progress | None = None,
+        on_segment: OnSegment | None = None,
     ) -> Transcript:
-        language = parse_language(language)
-        self.vads.append((vad, vad_precision))
-        self.calls.append({"language": language, "itn": itn, "precision": precision, "ban_emo_unknown": ban_emo_unknown})
+        self.calls.append(options)
         if self.error is not None:
             raise self.error
-        if precision not in ("current", *self.precisions):
-            raise UnknownPrecisionError(precision=precision, known=self.precisions)
-        waveform = _whole(audio)
+        options.check(self.precisions)
+        waveform = _whole(recording)
         for fraction, stage in ((0.1, "features"), (0.3, "vad"), (0.5, "asr")):
             if progress is not None:
                 progress(fraction, stage)
@@ -165,7 +167,7 @@ class FakeEngine:
             if progress is not None:
                 progress(0.5, "asr")  # where a run that is no longer wanted ends
         assert self.hold.is_set()
-        segments = tuple(self._segment(number, span, ban_emo_unknown) for number, span in enumerate(self._loud_spans(waveform)))
+        segments = tuple(self._segment(number, span, options) for number, span in enumerate(self._loud_spans(waveform)))
         for number, segment in enumerate(segments):
             if number:
                 assert self.between.wait(20)
@@ -174,7 +176,7 @@ class FakeEngine:
             if on_segment is not None:
                 on_segment(segment)
         self._last_rtf = 0.0123
-        chosen = self.precision if precision == "current" else precision
+        chosen = self.precision if options.precision == CURRENT else options.precision
         slower = 1.0 if chosen == "int8" else 3.0
         timing = Timing(decode_s=0.01, features_s=0.01, vad_s=0.02, asr_s=0.02 * slower, total_s=0.04 + 0.02 * slower, rtf=0.0123 * slower)
         return Transcript(
@@ -190,18 +192,17 @@ class FakeEngine:
 
     def compare(
         self,
-        audio: str | Path | Waveform,
+        waveform: Waveform,
+        options: TranscribeOptions = DEFAULT_OPTIONS,
         *,
-        language: str = "auto",
-        itn: bool = True,
         left: str | Variant = "fp32",
         right: str | Variant = "int8",
         rounds: int = 1,
         file: str | None = None,
-        progress: Callable[[float, str], None] | None = None,
-    ) -> FakeComparison:
+        progress: Progress | None = None,
+    ) -> Comparison:
         names = [side.precision if isinstance(side, Variant) else side for side in (left, right)]
-        runs = [self.transcribe(audio, language=language, itn=itn, precision=name, file=file, progress=progress) for name in names]
+        runs = [self.transcribe(waveform, replace(options, precision=name), file=file, progress=progress) for name in names]
         first, second = (run.to_dict() for run in runs)
         tags = [{key: segment[key] for key in ("language", "emotion", "event")} for segment in first["segments"]]
         count = len(tags)
@@ -210,8 +211,11 @@ class FakeEngine:
             "confidence": {side: {"language": 0.998, "emotion": 0.71, "event": 0.93} for side in ("left", "right")},
             "margin": {side: {"language": 0.996, "emotion": 0.51, "event": None} for side in ("left", "right")},
         }
+        sides = [Side(transcript=run, sessions_mb=mb, file_mb=mb) for run, mb in zip(runs, (30.1, 9.4), strict=True)]
         return FakeComparison(
-            {
+            left=sides[0],
+            right=sides[1],
+            values={
                 "file": first["file"],
                 "duration_s": first["duration_s"],
                 "left": first,
@@ -249,20 +253,29 @@ class FakeEngine:
                 "memory": {"left_mb": 30.1, "right_mb": 9.4, "left_file_mb": 11.2, "right_file_mb": 3.1},
                 "rounds": {"count": rounds, "left_s": [0.1] * rounds, "right_s": [0.06] * rounds},
             },
-            *(FakeSide(run) for run in runs),
         )
 
-    def set_lightweight(self, on: bool) -> FakeReport:
+    def set_lightweight(self, on: bool) -> ToggleReport:
         freed = RSS_MB[False] - RSS_MB[True] if on and not self.lightweight else 0.0
         if on != self.lightweight:
             closed = tuple(ClosedSession(model, "fp32", mb) for model, mb in (("asr", 100.0), ("vad", 8.0)))
             self.toggle_effects = ToggleEffects(on, (Closing(closed, RSS_MB[False], RSS_MB[True]),) if on else ())
         self.lightweight = on
-        return FakeReport(precision=self.precision, freed_mb=freed, rss_mb=RSS_MB[on])
+        return ToggleReport(precision=self.precision, freed_mb=freed, rss_mb=RSS_MB[on])
 
     @property
     def is_open(self) -> bool:
         return self._last_rtf is not None
+
+    def live(self, options: TranscribeOptions = DEFAULT_OPTIONS) -> LiveStream:
+        raise NotOfferedError(what="live transcription", remedy="take the engine of tests/ui/live/test_live.py")
+
+    def switch(self, bundle: Bundle) -> SwitchReport:
+        self.bundle = bundle
+        return SwitchReport(bundle=bundle.name, precision=self.precision, rss_before_mb=320.0, rss_mb=320.0, seconds=0.0)
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def warm_up(self) -> None:
         self._last_rtf = 0.01
@@ -287,7 +300,7 @@ class FakeEngine:
         """Mean absolute sample of each 10 ms frame: (N,) -> (T,)."""
         frame = 160
         count = waveform.samples.size // frame
-        return np.abs(waveform.samples[: count * frame]).reshape(count, frame).mean(axis=1)
+        return np.asarray(np.abs(waveform.samples[: count * frame]).reshape(count, frame).mean(axis=1))
 
     def _loud_spans(self, waveform: Waveform) -> list[tuple[int, int]]:
         loud = self._loudness(waveform) > LOUD
@@ -299,9 +312,9 @@ class FakeEngine:
                 spans.append([int(index), int(index) + 1])
         return [(start * FRAME_MS, end * FRAME_MS) for start, end in spans if end - start > 10]
 
-    def _segment(self, number: int, span: tuple[int, int], ban_emo_unknown: bool) -> Segment:
+    def _segment(self, number: int, span: tuple[int, int], options: TranscribeOptions) -> Segment:
         emotion = EMOTIONS[number % len(EMOTIONS)]
-        if ban_emo_unknown and emotion is Emotion.EMO_UNKNOWN:
+        if options.ban_emo_unknown and emotion is Emotion.EMO_UNKNOWN:
             emotion = Emotion.SAD
         others = {emotion.value: 0.71, "SAD": 0.2, "SURPRISED": 0.05}
         return Segment(

@@ -6,32 +6,27 @@ import inspect
 
 import pytest
 
-from engine.bundle import Bundle
+from engine.cluster.serve.remote_engine import RemoteEngine
 from engine.pipeline import Engine
-from tests.ui.fake_engine import FakeBundle, FakeEngine
+from engine.speech_engine import SpeechEngine
+from tests.ui.fake_engine import FakeEngine
 from ui.text.texts import Texts
 from ui.widgets.engine_progress import engine_progress
 
 
-def public(cls: type) -> set[str]:
-    return {name for name in dir(cls) if not name.startswith("_")}
+def test_the_fake_takes_what_the_engine_takes() -> None:
+    for name in [name for name in vars(SpeechEngine) if inspect.isfunction(getattr(SpeechEngine, name)) and not name.startswith("_")]:
+        real, fake = (inspect.signature(getattr(one, name)).parameters for one in (Engine, FakeEngine))
+        assert list(fake) == list(real), name
+        for parameter in fake:
+            assert fake[parameter].kind == real[parameter].kind, (name, parameter)
+            assert fake[parameter].default == real[parameter].default, (name, parameter)
 
 
-@pytest.mark.parametrize("name", ["transcribe", "compare", "set_lightweight", "resources"])
-def test_the_fake_takes_what_the_engine_takes(name: str) -> None:
-    real = inspect.signature(getattr(Engine, name)).parameters
-    fake = inspect.signature(getattr(FakeEngine, name)).parameters
-    assert set(fake) <= set(real)
-    for parameter in fake:
-        assert fake[parameter].kind == real[parameter].kind, parameter
-        assert fake[parameter].default == real[parameter].default, parameter
-
-
-def test_the_fake_offers_nothing_that_the_engine_lacks() -> None:
-    assert public(FakeEngine) - {"lightweight", "bundle"} <= public(Engine)
-    assert {"lightweight", "precision", "precisions"} <= public(Engine)
-    fields = {*Bundle.__dataclass_fields__, *public(Bundle)}
-    assert {*FakeBundle.__dataclass_fields__, *public(FakeBundle)} <= fields
+def test_every_engine_is_one_by_type_and_reads_no_files() -> None:
+    for engine in (Engine, RemoteEngine, FakeEngine):
+        assert SpeechEngine in engine.__mro__
+        assert not {"load", "open_recording", "probe", "start_decoder"} & set(dir(engine))
 
 
 @pytest.mark.parametrize(

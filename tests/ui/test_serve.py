@@ -19,7 +19,7 @@ import pytest
 
 from engine.errors import AudioNotFoundError, OptionError, PortUnavailableError
 from tests.ui.conftest import RunningPage
-from tests.ui.fake_engine import FakeEngine
+from tests.ui.fake_engine import FakeEngine, InProcessDecoder
 from ui.api.endpoints import uploaded_file
 from ui.limits import Limits
 from ui.models.state import ModelState
@@ -228,16 +228,17 @@ def test_a_long_run_does_not_keep_others_waiting(page: RunningPage, two_words: P
 
 def test_an_idle_server_leaves_the_processor_alone(tmp_path: Path) -> None:
     """At Gradio's own pace, a thousand looks a second at an empty queue, a server that nobody uses takes 4 % of a core."""
-    engine = FakeEngine()
+    engine, decoder = FakeEngine(), InProcessDecoder()
     slots = RunSlots(1)
 
     async def build() -> float:
         page = build_page(
             engine=engine,
+            decoder=decoder,
             state=ServerState(engine),
             limits=Limits(),
             models=ModelState(engine, None),
-            recordings=QueueRunner(engine, slots=slots, folder=tmp_path, limits=Limits()),
+            recordings=QueueRunner(engine, decoder, slots=slots, folder=tmp_path, limits=Limits()),
             slots=slots,
             folders=ServerFolders(tmp_path),
             add_endpoints=lambda: None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import gradio as gr
 from gradio.data_classes import FileData
@@ -14,17 +14,24 @@ from gradio.utils import get_upload_folder
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from engine.audio.read_options import ReadOptions, parse_channel
-from engine.audio.waveform import Look
+from engine.audio.waveform import CancelCheck
+from engine.compare.compare import comparison_options
 from engine.errors import AudioNotFoundError
 from engine.files.file_names import printable
+from engine.options import TranscribeOptions
 from ui.api.gradio_callers import gone
-from ui.api.track_routes import tracks_of_file
-from ui.context import PageContext
 from ui.http.callers import caller_of
+from ui.limits import Limits
 from ui.scheduling.in_turn import in_turn
 from ui.scheduling.kept_file import kept_file
+from ui.scheduling.run_slots import RunSlots
+from ui.status.run_log import RunLog
+from ui.status.server_state import ServerState
 from ui.widgets.handlers import api_errors
+
+if TYPE_CHECKING:
+    from engine.audio.sandbox.decoder import Decoder
+    from engine.speech_engine import SpeechEngine
 
 #: Calls that Gradio lets in at a time, to wait for their turn on the engine; a fixed number of its listeners runs at once.
 MOST_CALLS = 16
@@ -46,8 +53,14 @@ def uploaded_file(audio: object) -> tuple[Path, str]:
     return found, printable(Path(name).name if isinstance(name, str) and name else found.name)
 
 
-def add_endpoints(context: PageContext) -> None:
-    """Register the endpoints on the Blocks that is being built; their names are the README's ("For programs")."""
+def add_endpoints(
+    *, engine: SpeechEngine, decoder: Decoder, state: ServerState, limits: Limits, slots: RunSlots, runs: RunLog, requests: Path
+) -> None:
+    """Register the endpoints on the Blocks that is being built; their names are the README's ("For programs").
+
+    Recordings lie in the folder ``requests`` while their call lasts.
+    """
+    answered = partial(_answered, slots, requests)
 
     async def transcribe(
         audio: FileData,
@@ -64,46 +77,54 @@ def add_endpoints(context: PageContext) -> None:
         ``track`` a number that /tracks lists, 0 for the default track.
         """
 
-        def run(path: Path, name: str, look: Look) -> dict[str, Any]:
-            read = ReadOptions(channel=parse_channel(channel), track=int(track) or None)
-            recording = context.engine.open_recording(path, max_duration_s=context.limits.duration_s, look=look, read=read)
-            transcript = context.engine.transcribe(
-                recording, language=language, itn=itn, precision=precision, file=name, progress=lambda _fraction, _stage: look()
+        def run(path: Path, name: str, cancel_check: CancelCheck) -> dict[str, Any]:
+            options = TranscribeOptions.parse(
+                {"language": language, "itn": itn, "precision": precision, "channel": channel, "track": track or None}
             )
-            context.runs.record(transcript, source="endpoint")
+            recording = decoder.open(path, max_duration_s=limits.duration_s, cancel_check=cancel_check, read=options.read)
+            transcript = engine.transcribe(recording, options, file=name, progress=lambda _fraction, _stage: cancel_check())
+            runs.record(transcript, source="endpoint")
             return transcript.to_dict()
 
-        return await _answered(context, request, audio, run)
+        return await answered(request, audio, run)
 
     def tracks(audio: FileData) -> list[dict[str, Any]]:
         """List the audio tracks of a recording."""
         with api_errors():
             path, _ = uploaded_file(audio)
-            return [track.to_dict() for track in tracks_of_file(context, path)]
+            return [track.to_dict() for track in decoder.tracks(path)]
 
     async def compare(
-        audio: FileData, request: gr.Request, language: str = "auto", itn: bool = True, left: str = "fp32", right: str = "int8"
+        audio: FileData,
+        request: gr.Request,
+        language: str = "auto",
+        itn: bool = True,
+        left: str = "fp32",
+        right: str = "int8",
+        channel: str = "auto",
+        track: int = 0,
     ) -> dict[str, Any]:
-        """Run one recording in two precisions and say what differs."""
+        """Run one recording in two precisions and say what differs; ``channel`` and ``track`` as /transcribe, without split."""
 
-        def run(path: Path, name: str, look: Look) -> dict[str, Any]:
-            waveform = context.engine.load(path, max_duration_s=context.limits.duration_s, look=look)
-            comparison = context.engine.compare(
-                waveform, language=language, itn=itn, left=left, right=right, file=name, progress=lambda _fraction, _stage: look()
+        def run(path: Path, name: str, cancel_check: CancelCheck) -> dict[str, Any]:
+            options = comparison_options({"language": language, "itn": itn, "channel": channel, "track": track or None})
+            waveform = decoder.load(path, max_duration_s=limits.duration_s, cancel_check=cancel_check, read=options.read)
+            comparison = engine.compare(
+                waveform, options, left=left, right=right, file=name, progress=lambda _fraction, _stage: cancel_check()
             )
             return comparison.to_dict()
 
-        return await _answered(context, request, audio, run)
+        return await answered(request, audio, run)
 
     def set_lightweight(on: bool) -> dict[str, Any]:
         """Turn lightweight mode on or off for the whole server."""
         with api_errors():
-            return context.state.set_lightweight(on)
+            return state.set_lightweight(on)
 
     def resources() -> dict[str, Any]:
         """What the process uses now."""
         with api_errors():
-            return context.engine.resources()
+            return engine.resources()
 
     api(transcribe, api_name="transcribe", concurrency_id=_CALLS, concurrency_limit=MOST_CALLS)
     api(tracks, api_name="tracks", concurrency_id=_CALLS, concurrency_limit=MOST_CALLS)
@@ -113,7 +134,7 @@ def add_endpoints(context: PageContext) -> None:
 
 
 async def _answered(
-    context: PageContext, request: gr.Request, audio: FileData, run: Callable[[Path, str, Look], dict[str, Any]]
+    slots: RunSlots, requests: Path, request: gr.Request, audio: FileData, run: Callable[[Path, str, CancelCheck], dict[str, Any]]
 ) -> dict[str, Any]:
     """A call's run in its turn with everybody else's; it waits on the event loop, so that no thread is kept from others.
 
@@ -121,10 +142,10 @@ async def _answered(
     """
     with api_errors():
         path, name = await run_in_threadpool(uploaded_file, audio)
-        keeping = kept_file(path, context.requests)
+        keeping = kept_file(path, requests)
         kept = await run_in_threadpool(keeping.__enter__)
         try:
             caller = caller_of(cast("Request", request.request))  # its type is optional, yet Gradio sets it in every call
-            return await in_turn(context.slots, caller, gone(request.session_hash), partial(run, kept, name))
+            return await in_turn(slots, caller, gone(request.session_hash), partial(run, kept, name))
         finally:
             await run_in_threadpool(keeping.__exit__, None, None, None)

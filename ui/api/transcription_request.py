@@ -14,11 +14,11 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
-from engine.audio.read_options import Channel, ReadOptions, parse_channel
-from engine.errors import OptionRangeError
+from engine.errors import OptionChoiceError, OptionRangeError
 from engine.formats import SUBTITLE_FORMATS
+from engine.option_fields import flag
+from engine.options import TranscribeOptions
 from engine.subtitles.options import SubtitleOptions
-from engine.tags import parse_language
 from ui.api.errors import ApiError
 from ui.api.multipart_form import read_form, safe_name
 from ui.limits import Limits
@@ -48,10 +48,11 @@ FIELDS = {
     "include[]": "accepted without effect: verbose_json has the confidence of each segment and its tags",
     "user": "accepted without effect: nobody is kept track of",
 }
+#: The fields that are options of the transcription.
+OPTION_FIELDS = ("language", "itn", "ban_emo_unknown", "channel", "track")
 GRANULARITY = "timestamp_granularities[]"
 #: ``include[]``, ``include[0]``, ``include`` and ``chunking_strategy[type]`` are ways to write one field.
 _INDEX = re.compile(r"\[[^\]]*\]")
-_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +61,9 @@ class TranscriptionRequest:
 
     path: Path
     model: str | None
-    language: str
+    options: TranscribeOptions
     response_format: str
     granularities: Collection[str]
-    itn: bool
-    ban_emo_unknown: bool
-    read: ReadOptions
     stream: bool
     #: Fields that nobody here knows; they had no effect.
     ignored: Collection[str] = ()
@@ -84,7 +82,10 @@ async def received(request: Request, folder: Path, *, limits: Limits) -> AsyncIt
     try:
         upload = _checked_file(form)
         path = place / safe_name(upload.filename)
-        checked = _checked(form, path)
+        try:
+            checked = _checked(form, path)
+        except (OptionChoiceError, OptionRangeError) as error:
+            raise ApiError(str(error), param=error.values["name"]) from error
         await run_in_threadpool(_save, upload, path)
         await form.close()
         yield checked
@@ -111,25 +112,24 @@ def _checked(form: FormData, path: Path) -> TranscriptionRequest:
     asked = frozenset(_granularities(form))
     for value in asked:
         if value not in GRANULARITIES:
-            raise _unknown_value(GRANULARITY, value, GRANULARITIES)
+            raise OptionChoiceError(name=GRANULARITY, value=value, known=GRANULARITIES)
     if "word" in asked and response_format != "verbose_json":  # "segment" is what some clients send with every format
         raise ApiError(f"{GRANULARITY} needs response_format verbose_json, not {response_format}", param=GRANULARITY)
-    stream = _boolean(form, "stream", default=False)
+    stream = flag("stream", _text(form, "stream") or False)
     if stream and response_format not in STREAMED_FORMATS:
         raise ApiError(f"stream needs response_format {' or '.join(STREAMED_FORMATS)}, not {response_format}", param="stream")
-    subtitles = _subtitles(form, response_format)
+    for name in SUBTITLE_FIELDS:
+        if form.get(name) and response_format not in SUBTITLE_FORMATS:
+            raise ApiError(f"{name} needs response_format {' or '.join(SUBTITLE_FORMATS)}, not {response_format}", param=name)
     return TranscriptionRequest(
         path=path,
         model=_text(form, "model") or None,
-        language=parse_language(_text(form, "language") or "auto"),
+        options=TranscribeOptions.parse({name: _text(form, name) or None for name in OPTION_FIELDS}),
         response_format=response_format,
         granularities=asked or frozenset(("segment",)),
-        itn=_boolean(form, "itn", default=True),
-        ban_emo_unknown=_boolean(form, "ban_emo_unknown", default=False),
-        read=ReadOptions(channel=parse_channel(str(form.get("channel") or Channel.AUTO)), track=_track(form)),
         stream=stream,
         ignored=tuple(dict.fromkeys(name for name in form if _plain(name) not in _PLAIN_FIELDS)),
-        subtitles=subtitles,
+        subtitles=subtitle_options(form),
     )
 
 
@@ -152,38 +152,9 @@ def _text(form: FormData, name: str) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def _subtitles(form: FormData, response_format: str) -> SubtitleOptions:
-    """How the subtitles are cut; ApiError where there are none, or for what is no number in its range."""
-    for name in SUBTITLE_FIELDS:
-        if form.get(name) and response_format not in SUBTITLE_FORMATS:
-            raise ApiError(f"{name} needs response_format {' or '.join(SUBTITLE_FORMATS)}, not {response_format}", param=name)
-    try:
-        return subtitle_options(form)
-    except OptionRangeError as error:
-        raise ApiError(str(error), param=error.values["name"]) from error
-
-
-def _track(form: FormData) -> int | None:
-    value = str(form.get("track") or "")
-    if value and not value.isdecimal():
-        raise ApiError(f"track is {value!r}; it is a number from 1, as POST /v1/audio/tracks lists them", param="track")
-    return int(value) if value else None
-
-
 def _one_of(form: FormData, name: str, known: tuple[str, ...], *, default: str) -> str:
     given = _text(form, name) or default
     value = given.lower().replace("-", "_")
     if value not in known:
-        raise _unknown_value(name, given, known)
+        raise OptionChoiceError(name=name, value=given, known=known)
     return value
-
-
-def _boolean(form: FormData, name: str, *, default: bool) -> bool:
-    value = (_text(form, name) or str(default)).lower()
-    if value not in _BOOLEANS:
-        raise _unknown_value(name, value, ("true", "false"))
-    return _BOOLEANS[value]
-
-
-def _unknown_value(name: str, value: str, known: Collection[str]) -> ApiError:
-    return ApiError(f"{name} is {value!r}; choose one of {', '.join(known)}", param=name)

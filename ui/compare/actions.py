@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from engine.compare.compare import StoppedEarly
+from engine.compare.compare import StoppedEarly, comparison_options
 from engine.errors import OptionError
 from engine.speech.endpointing import FRAME_MS
 from ui.api.gradio_callers import has_left
@@ -35,8 +35,11 @@ from ui.widgets.render import render
 from ui.widgets.timeline import lanes_html
 
 if TYPE_CHECKING:
+    from engine.audio.sandbox.decoder import Decoder
     from engine.speech_engine import SpeechEngine
 
+#: The options of the panel, in the order of its controls.
+OPTION_CONTROLS = ("language", "itn", "channel", "track")
 #: How often a run that waits for its turn looks whether it is still wanted.
 LOOK_S = 0.2
 
@@ -44,8 +47,11 @@ LOOK_S = 0.2
 class CompareActions:
     """The listeners of the tab; inputs and outputs are in the order of ``panel.py``."""
 
-    def __init__(self, *, engine: SpeechEngine, models: ModelState, slots: RunSlots, limits: Limits, folders: ServerFolders) -> None:
-        self._engine, self._models, self._slots, self._limits, self._folders = engine, models, slots, limits, folders
+    def __init__(
+        self, *, engine: SpeechEngine, decoder: Decoder, models: ModelState, slots: RunSlots, limits: Limits, folders: ServerFolders
+    ) -> None:
+        self._engine, self._decoder, self._models, self._slots, self._limits = engine, decoder, models, slots, limits
+        self._folders = folders
         self.choices = VariantChoices(engine, models.whole)
         self._stops = StopRequests()
 
@@ -83,15 +89,11 @@ class CompareActions:
         """The listener that runs the comparison."""
 
         def compare(
-            audio: str | None,
-            language: str,
-            itn: bool,
-            left: str,
-            right: str,
-            reference: str,
             request: gr.Request,
             progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio finds the bar by this default
+            *values: Any,
         ) -> list[Any]:
+            audio, left, right, reference, *chosen = values
             texts = texts_for(request)
             with toasts(texts):
                 if not audio:
@@ -101,30 +103,26 @@ class CompareActions:
                 try:
                     report(0, "decode")
                     others = self._others_too(request)
+                    options = comparison_options(dict(zip(OPTION_CONTROLS, chosen, strict=True)))
                     sides = [self.choices.find(value, others=others) for value in (left, right)]
                     with kept_file(Path(audio), self._folders.requests) as recording, self._place(str(request.session_hash)):
-                        look = partial(report, 0.0, "decode")
-                        waveform = self._engine.load(recording, max_duration_s=self._limits.duration_s, look=look)
+                        cancel_check = partial(report, 0.0, "decode")
+                        most_s = self._limits.duration_s
+                        waveform = self._decoder.load(recording, max_duration_s=most_s, cancel_check=cancel_check, read=options.read)
+                        name = Path(audio).name
                         comparison = self._engine.compare(
-                            waveform,
-                            language=language,
-                            itn=itn,
-                            left=sides[0],
-                            right=sides[1],
-                            rounds=rounds,
-                            file=Path(audio).name,
-                            progress=report,
+                            waveform, options, left=sides[0], right=sides[1], rounds=rounds, file=name, progress=report
                         )
                 except StoppedEarly:
                     gr.Info(texts("compare.cancelled"))
                     return [gr.skip()] * 7
-                values = comparison.to_dict()
-                left_name, right_name = side_names(values)
+                found = comparison.to_dict()
+                left_name, right_name = side_names(found)
                 first, second = comparison.left.transcript, comparison.right.transcript
                 lanes = ((left_name, first.segments, first.speech_track), (right_name, second.segments, second.speech_track))
                 drawing = lanes_html(waveform.samples, waveform.duration_ms, lanes, FRAME_MS, texts)
-                scores, markdown, path = self._score_and_write(values, reference, texts)
-                return [scores, comparison_html(values, texts), drawing, gr.Row(visible=True), markdown, path, path]
+                scores, markdown, path = self._score_and_write(found, reference, texts)
+                return [scores, comparison_html(found, texts), drawing, gr.Row(visible=True), markdown, path, path]
 
         return compare
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from engine.compare.compare import COMPARED_CHANNELS
 from ui.compare.actions import CompareActions
 from ui.compare.comparison_html import comparison_empty_html
 from ui.compare.variant_choices import VariantChoices
@@ -17,9 +18,17 @@ from ui.scheduling.server_folders import ServerFolders
 from ui.text.texts import Texts, label
 from ui.widgets.page_part import QUIET, PagePart
 from ui.widgets.queue_id import WITH_QUEUE_ID, selected_recording
-from ui.widgets.recording_form import build_recording_input, build_recording_options, language_choices, microphone_hint_html
+from ui.widgets.recording_form import (
+    build_channel_choice,
+    build_recording_input,
+    build_recording_options,
+    channel_choices,
+    language_choices,
+    microphone_hint_html,
+)
 
 if TYPE_CHECKING:
+    from engine.audio.sandbox.decoder import Decoder
     from engine.speech_engine import SpeechEngine
 
 #: Enough for a median that one slow run does not move; the button's text names it.
@@ -31,6 +40,7 @@ COMPARISONS = "comparisons"
 def compare_tab(
     *,
     engine: SpeechEngine,
+    decoder: Decoder,
     models: ModelState,
     slots: RunSlots,
     limits: Limits,
@@ -39,7 +49,7 @@ def compare_tab(
     queue_id: gr.Textbox,
 ) -> PagePart:
     """Lay the tab out and wire it; ``queue_id`` is what ``build_queue_id`` made."""
-    actions = CompareActions(engine=engine, models=models, slots=slots, limits=limits, folders=folders)
+    actions = CompareActions(engine=engine, decoder=decoder, models=models, slots=slots, limits=limits, folders=folders)
     with gr.Tab(label("tab.compare"), id="compare") as tab, gr.Row(elem_classes="lv-columns"):
         with gr.Column(scale=2, min_width=280):
             recording = build_recording_input("lv-compare")
@@ -54,6 +64,11 @@ def compare_tab(
                 label=label("compare.reference"), info=label("compare.reference_info"), lines=2, max_lines=8, elem_id="lv-reference"
             )
             options = build_recording_options("lv-compare")
+            with options.accordion:
+                channel = build_channel_choice("lv-compare-channel", COMPARED_CHANNELS)
+                track = gr.Number(
+                    None, label=label("queue.track"), info=label("compare.track_info"), minimum=1, precision=0, elem_id="lv-compare-track"
+                )
             # The path of the last comparison's JSON file: a reference that is pasted later is scored without running anything again.
             last = gr.State(None)
         with gr.Column(scale=3, min_width=280):
@@ -63,7 +78,7 @@ def compare_tab(
         begun = button.click(actions.begin, outputs=[run, run_often, cancel], **QUIET)
         answered = begun.then(
             actions.comparer(rounds),
-            inputs=[recording.audio, options.language, options.itn, left, right, reference],
+            inputs=[recording.audio, left, right, reference, options.language, options.itn, channel, track],
             outputs=[*results, last],
             api_visibility="private",
             concurrency_id=COMPARISONS,
@@ -86,9 +101,10 @@ def compare_tab(
     )
 
     def greet(texts: Texts) -> list[Any]:
-        return [comparison_empty_html(texts), microphone_hint_html(texts), gr.Dropdown(choices=language_choices(texts))]
+        languages, channels = gr.Dropdown(choices=language_choices(texts)), gr.Dropdown(choices=channel_choices(texts, COMPARED_CHANNELS))
+        return [comparison_empty_html(texts), microphone_hint_html(texts), languages, channels]
 
-    return PagePart(greeted=[result, recording.hint, options.language], greet=greet)
+    return PagePart(greeted=[result, recording.hint, options.language, channel], greet=greet)
 
 
 def _build_sides(choices: VariantChoices) -> list[gr.Dropdown]:

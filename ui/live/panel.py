@@ -6,17 +6,18 @@ from typing import Any
 
 import gradio as gr
 
+from engine.options import DEFAULT_OPTIONS
 from ui.live.secure_context import microphone_remedy_html
 from ui.live.stage_html import stage_html
 from ui.text.texts import label, texts_for
-from ui.transcribe.run_options import END_SILENCE_MS, RunOptions, remembered
+from ui.transcribe.form_options import END_SILENCE_MS, remembered
 from ui.widgets.page_part import QUIET, PagePart
 from ui.widgets.recording_form import build_recording_options, language_choices
 
 #: Where the browser keeps the options; see ui/transcribe/form.py.
 STORAGE_KEY = "lightvoice-live-options"
-#: The controls as :class:`RunOptions` names them, in their order.
-_REMEMBERED = ("language", "itn", "ban_emo_unknown", "end_silence_ms")
+#: The controls as :class:`FormOptions` names them, in their order.
+_REMEMBERED = ("language", "itn", "ban_emo_unknown", "max_end_silence_ms")
 
 
 def live_tab(blocks: gr.Blocks) -> PagePart:
@@ -35,7 +36,7 @@ def live_tab(blocks: gr.Blocks) -> PagePart:
                 pause = gr.Slider(
                     lowest,
                     highest,
-                    value=RunOptions.end_silence_ms,
+                    value=DEFAULT_OPTIONS.vad.max_end_silence_ms,
                     step=step,
                     label=label("live.pause"),
                     info=label("live.pause_info"),
@@ -58,8 +59,8 @@ def _remember(controls: list[Any], memory: gr.BrowserState, blocks: gr.Blocks) -
         return dict(zip(_REMEMBERED, values, strict=True))
 
     def greet(kept: object, request: gr.Request) -> list[Any]:
-        options = remembered(kept, precisions=())
-        language, *others = (getattr(options, name) for name in _REMEMBERED)
+        values = remembered(kept, precisions=()).to_dict()
+        language, *others = (values[name] for name in _REMEMBERED)
         return [gr.Dropdown(choices=language_choices(texts_for(request)), value=language), *others]
 
     gr.on([control.input for control in controls], keep, inputs=controls, outputs=memory, trigger_mode="always_last", **QUIET)

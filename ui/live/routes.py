@@ -15,13 +15,13 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from engine.errors import LightVoiceError
+from engine.options import DEFAULT_OPTIONS, TranscribeOptions
 from engine.subtitles.options import SubtitleOptions
 from ui.live.sessions import LiveNews, LiveSession, LiveSessions, LostBlockError
 from ui.live.stage_html import failure_html, final_html, partial_html, status_html
 from ui.text.failures import failure_of
 from ui.text.texts import Texts, preferred_language
 from ui.transcribe.exports import DOWNLOADS, MEDIA_TYPES, download
-from ui.transcribe.run_options import RunOptions
 from ui.widgets.subtitle_fields import asked_subtitles
 
 #: Relative to the page, so that a proxy may put the page under any path.
@@ -61,7 +61,7 @@ class _Answers:
         language: Choice = "auto",
         itn: bool = True,
         ban: bool = False,
-        pause: int = RunOptions.end_silence_ms,
+        pause: int = DEFAULT_OPTIONS.vad.max_end_silence_ms,
     ) -> dict[str, object]:
         """Take a block of 16-bit little-endian samples, mono; the first one, number 0, begins the stream with its options."""
         samples, texts = await _samples(request), _texts(request)
@@ -69,7 +69,7 @@ class _Answers:
             if number:
                 session = self._session(stream_id)
             else:
-                options = RunOptions(language=language, itn=itn, ban_emo_unknown=ban, end_silence_ms=pause)
+                options = TranscribeOptions.parse({"language": language, "itn": itn, "ban_emo_unknown": ban, "max_end_silence_ms": pause})
                 session = await run_in_threadpool(self._sessions.open, stream_id, options)
             return _told(await run_in_threadpool(session.add, number, samples, rate), texts)
         except LightVoiceError as error:

@@ -20,11 +20,11 @@ import numpy as np
 
 from engine.errors import TooManyStreamsError
 from engine.live import Final, Partial
+from engine.options import TranscribeOptions
 from engine.transcript import Transcript
 from ui.scheduling.run_slots import RunSlots
 from ui.status.run_log import RunLog
 from ui.text.failures import Failure, failure_of
-from ui.transcribe.run_options import RunOptions
 
 if TYPE_CHECKING:
     from engine.live import LiveStream
@@ -173,10 +173,10 @@ class LiveSessions:
         self._sessions: dict[str, LiveSession] = {}
         self._sweeper: threading.Timer | None = None
 
-    def open(self, stream_id: str, options: RunOptions) -> LiveSession:
+    def open(self, stream_id: str, options: TranscribeOptions) -> LiveSession:
         """The stream with this id, begun if need be; ValueError for an id that no page of ours makes.
 
-        Raises TooManyStreamsError, and OptionError for options that are not on offer.
+        Raises TooManyStreamsError.
         """
         if not STREAM_ID.fullmatch(stream_id):
             raise ValueError(f"{stream_id!r} is not 32 hexadecimal digits")
@@ -186,9 +186,7 @@ class LiveSessions:
                 running = self._running()
                 if running >= MOST_RUNNING:
                     raise TooManyStreamsError(running=running)
-                stream = self._engine.live(
-                    language=options.language, itn=options.itn, ban_emo_unknown=options.ban_emo_unknown, vad=options.vad()
-                )
+                stream = self._engine.live(options)
                 session = LiveSession(
                     stream,
                     lambda: self._engine.precision,

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from engine.audio.waveform import Look
+from engine.audio.waveform import CancelCheck
 from ui.scheduling.run_slots import RunSlots, Ticket
 
 Answer = TypeVar("Answer")
@@ -24,14 +24,14 @@ class CallerLeftError(Exception):
     """The caller left while its run waited or ran; nobody is there to be told."""
 
 
-async def in_turn(slots: RunSlots, caller: str, gone: Coroutine[Any, Any, object], run: Callable[[Look], Answer]) -> Answer:
+async def in_turn(slots: RunSlots, caller: str, gone: Coroutine[Any, Any, object], run: Callable[[CancelCheck], Answer]) -> Answer:
     """What ``run`` returns or raises; CallerLeftError once the caller has left, LineFullError and StoppingError without a place.
 
-    ``gone`` returns when the caller has left; ``run`` works in a thread and calls the look that it is given between its steps.
+    ``gone`` returns when the caller has left; ``run`` works in a thread and calls the cancel check that it is given between its steps.
     """
     left = threading.Event()
 
-    def look() -> None:
+    def cancel_check() -> None:
         if left.is_set():
             raise CallerLeftError
 
@@ -46,7 +46,7 @@ async def in_turn(slots: RunSlots, caller: str, gone: Coroutine[Any, Any, object
             granted.add_done_callback(_unheard)
             raise CallerLeftError
         granted.result()
-        running = asyncio.create_task(asyncio.to_thread(run, look))
+        running = asyncio.create_task(asyncio.to_thread(run, cancel_check))
         await asyncio.wait({running, lookout}, return_when=asyncio.FIRST_COMPLETED)
         if lookout.done():
             left.set()

@@ -12,18 +12,18 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.audio.read_options import ReadOptions, parse_channel
+from engine.audio.sandbox.decoder import Decoder
+from engine.options import TranscribeOptions
 from ui.limits import Limits
 from ui.scheduling.recording_queue import Entry, EntryState, RecordingQueue, Result
 from ui.scheduling.run_slots import LineFullError, RunSlots, Ticket
 from ui.status.run_log import RunLog
 from ui.text.failures import failure_of
-from ui.transcribe.run_options import RunOptions
 from ui.transcribe.sound_copy import SoundCopy
 from ui.widgets.timeline import column_peaks
 
@@ -59,6 +59,7 @@ class QueueRunner:
     def __init__(
         self,
         engine: SpeechEngine,
+        decoder: Decoder,
         *,
         slots: RunSlots,
         folder: Path,
@@ -66,7 +67,7 @@ class QueueRunner:
         runs: RunLog | None = None,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._engine, self._slots, self._folder, self._limits = engine, slots, folder, limits
+        self._engine, self._decoder, self._slots, self._folder, self._limits = engine, decoder, slots, folder, limits
         self._runs = runs or RunLog()
         self._clock_s = clock_s
         self._lock = threading.Lock()
@@ -77,7 +78,8 @@ class QueueRunner:
         if not QUEUE_ID.fullmatch(queue_id):
             raise ValueError(f"{queue_id!r} is not 32 hexadecimal digits")
         with self._lock:
-            page = self._pages.setdefault(queue_id, _Page(RecordingQueue(queue_id, self._folder / queue_id, probe=self._engine.probe), 0.0))
+            queue = RecordingQueue(queue_id, self._folder / queue_id, probe=self._decoder.probe)
+            page = self._pages.setdefault(queue_id, _Page(queue, 0.0))
             page.seen_at_s = self._clock_s()
             return page.queue
 
@@ -101,10 +103,10 @@ class QueueRunner:
         timer.daemon = True
         timer.start()
 
-    def submit(self, queue: RecordingQueue, options: RunOptions) -> tuple[Entry, ...]:
+    def submit(self, queue: RecordingQueue, options: TranscribeOptions) -> tuple[Entry, ...]:
         """Start on everything ready in a queue (see :meth:`RecordingQueue.submit`).
 
-        Raises OptionError for what cannot be run at all, LineFullError for more than may wait.
+        Raises UnknownPrecisionError for what cannot be run at all, LineFullError for more than may wait.
         """
         options.check(self._engine.precisions)
         if not queue.active:
@@ -177,15 +179,10 @@ class QueueRunner:
         try:
             tell(0.0, "decode")
             copy = SoundCopy(entry.path.parent.parent / "playback.flac")
-            options = entry.options
-            read = ReadOptions(channel=parse_channel(options.channel), track=entry.track)
+            options = replace(entry.options, read=replace(entry.options.read, track=entry.track))
             transcript = self._engine.transcribe(
-                self._engine.open_recording(entry.path, max_duration_s=self._limits.duration_s, watch=copy.add, read=read),
-                language=options.language,
-                itn=options.itn,
-                ban_emo_unknown=options.ban_emo_unknown,
-                vad=options.vad(),
-                vad_precision=options.vad_precision,
+                self._decoder.open(entry.path, max_duration_s=self._limits.duration_s, watch=copy.add, read=options.read),
+                options,
                 file=entry.name,
                 progress=tell,
                 on_segment=lambda segment: queue.hear(entry.id, segment),

@@ -19,10 +19,10 @@ import numpy as np
 
 from engine.audio.containers import Probe
 from engine.audio.tracks import Track
+from engine.options import TranscribeOptions
 from engine.transcript import Segment, Transcript
 from ui.scheduling.kept_file import keep_file
 from ui.text.failures import Failure
-from ui.transcribe.run_options import RunOptions
 
 
 class EntryState(StrEnum):
@@ -77,7 +77,7 @@ class Entry:
     revision: int = 0
     progress: float = 0.0
     stage: str = ""
-    options: RunOptions = field(default_factory=RunOptions)
+    options: TranscribeOptions = field(default_factory=TranscribeOptions)
     #: What a run has recognized so far; after it, ``result`` holds it.
     heard: tuple[Segment, ...] = ()
     result: Result | None = None
@@ -87,7 +87,7 @@ class Entry:
 class RecordingQueue:
     """The recordings of one page; its files lie in ``folder``, which it makes and which goes with it.
 
-    ``probe`` looks into a file's header, as :meth:`engine.pipeline.Engine.probe` does.
+    ``probe`` looks into a file's header, as :meth:`engine.audio.sandbox.decoder.Decoder.probe` does.
     """
 
     def __init__(self, queue_id: str, folder: Path, *, probe: Callable[[Path], Probe | None]) -> None:
@@ -166,7 +166,7 @@ class RecordingQueue:
             self._selected = added.id
             return added
 
-    def submit(self, options: RunOptions) -> tuple[Entry, ...]:
+    def submit(self, options: TranscribeOptions) -> tuple[Entry, ...]:
         """Let everything ready wait for its run; with nothing ready, the selected recording once more. Returns what now waits.
 
         A finished recording is run again as a new entry, so that its first transcript stays.
@@ -193,7 +193,7 @@ class RecordingQueue:
         """The same recording as a new entry."""
         return self.add(entry.path, entry.name, spoken=entry.spoken, track=track)
 
-    def _wait(self, entry_id: str, options: RunOptions) -> Entry:
+    def _wait(self, entry_id: str, options: TranscribeOptions) -> Entry:
         return self._put(entry_id, state=EntryState.WAITING, options=options, progress=0.0, stage="", failure=None, heard=())
 
     def cancel(self, entry_id: str) -> None:

@@ -16,9 +16,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from engine.audio.read_options import Channel, ReadOptions, parse_channel
-from engine.audio.waveform import Look
+from engine.audio.sandbox.decoder import Decoder
+from engine.audio.waveform import CancelCheck
 from engine.errors import OnlyWavError
+from engine.options import TranscribeOptions
 from engine.runtime.session import release_memory, rss_mb
 from ui.api.errors import STOPPED_FOR_S
 from ui.http.access.credentials import Credentials
@@ -57,6 +58,7 @@ Answer = Callable[[Request], Awaitable[Response]]
 
 def slim_app(
     engine: SpeechEngine,
+    decoder: Decoder,
     *,
     files: Path,
     limits: Limits,
@@ -75,7 +77,7 @@ def slim_app(
             "ready": ("1 once the models are loaded.", lambda: float(health.is_loaded())),
         }
     )
-    page = _SlimPage(engine, files / "uploads", limits, slots, RunLog(count=metrics.count_run, show_text=show_text))
+    page = _SlimPage(engine, decoder, files / "uploads", limits, slots, RunLog(count=metrics.count_run, show_text=show_text))
 
     def said(answer: Answer, media_type: str) -> Answer:
         async def guarded(request: Request) -> Response:
@@ -103,8 +105,9 @@ def slim_app(
 class _SlimPage:
     """What each route answers."""
 
-    def __init__(self, engine: SpeechEngine, uploads: Path, limits: Limits, slots: RunSlots, runs: RunLog) -> None:
-        self._engine, self._uploads, self._limits, self._slots, self._runs = engine, uploads, limits, slots, runs
+    def __init__(self, engine: SpeechEngine, decoder: Decoder, uploads: Path, limits: Limits, slots: RunSlots, runs: RunLog) -> None:
+        self._engine, self._decoder, self._uploads = engine, decoder, uploads
+        self._limits, self._slots, self._runs = limits, slots, runs
         self._measuring = threading.Lock()
         self._savings: dict[tuple[str, str], Saving] = {}
 
@@ -169,17 +172,16 @@ class _SlimPage:
                 await run_in_threadpool(file.write, piece)  # a disk that is slow is waited for by this upload alone
         return True
 
-    def _transcribed(self, path: Path, name: str, wishes: dict[str, str], texts: Texts, look: Look) -> dict[str, object]:
-        if (found := self._engine.probe(path)) is None or found.container not in WAV_FORMATS:
+    def _transcribed(self, path: Path, name: str, query: dict[str, str], texts: Texts, cancel_check: CancelCheck) -> dict[str, object]:
+        if (found := self._decoder.probe(path)) is None or found.container not in WAV_FORMATS:
             raise OnlyWavError(path=name)
-        subtitles = subtitle_options(wishes)
-        read = ReadOptions(channel=parse_channel(wishes.get("channel", Channel.AUTO)))
+        subtitles = subtitle_options(query)
+        options = TranscribeOptions.parse({option: query.get(option) for option in ("language", "channel", "itn")})
         transcript = self._engine.transcribe(
-            self._engine.open_recording(path, max_duration_s=self._limits.duration_s, look=look, read=read),
-            language=wishes.get("language", "auto"),
-            itn=wishes.get("itn") != "false",
+            self._decoder.open(path, max_duration_s=self._limits.duration_s, cancel_check=cancel_check, read=options.read),
+            options,
             file=Path(name).name,
-            progress=lambda _fraction, _stage: look(),
+            progress=lambda _fraction, _stage: cancel_check(),
         )
         release_memory()
         self._runs.record(transcript, source="slim")

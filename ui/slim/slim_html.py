@@ -17,7 +17,7 @@ from ui.text.failures import Failure
 from ui.text.quantities import megabytes
 from ui.text.texts import Texts
 from ui.transcribe.exports import DOWNLOADS
-from ui.transcribe.run_options import MAX_LINE_COUNT, MAX_LINE_WIDTH, MIN_CUE_MS
+from ui.transcribe.form_options import MAX_LINE_COUNT, MAX_LINE_WIDTH, MIN_CUE_MS
 from ui.widgets.banner import banner_html
 from ui.widgets.render import render
 

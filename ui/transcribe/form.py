@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
-from engine.audio.read_options import CHANNELS
-from engine.runtime.session_pool import VAD_AS_REQUEST, VAD_OFF, Precision
+from engine.options import VAD_AS_REQUEST, VAD_OFF
+from engine.runtime.session_pool import Precision
 from ui.text.texts import Texts, label
-from ui.transcribe.run_options import (
+from ui.transcribe.form_options import (
+    CONTROLS,
     END_SILENCE_MS,
     MAX_LINE_COUNT,
     MAX_LINE_WIDTH,
@@ -21,11 +22,10 @@ from ui.transcribe.run_options import (
     UNSURE_BELOW_PERCENT,
     FormOptions,
 )
-from ui.widgets.recording_form import EXAMPLES, build_recording_options, language_choices
+from ui.widgets.recording_form import EXAMPLES, build_channel_choice, build_recording_options, channel_choices, language_choices
 
 #: Where the browser keeps the options; the "secret" only scrambles them there, and must outlive a restart of the server.
 STORAGE_KEY = "lightvoice-options"
-_DEFAULTS = FormOptions()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,37 +39,26 @@ class RecordingSources:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TranscribeOptions:
-    """The controls in the order of :class:`FormOptions`, and the browser's memory of them."""
+class OptionControls:
+    """The options' controls by name, and the browser's memory of them."""
 
-    language: gr.Dropdown
-    itn: gr.Checkbox
-    ban_emo_unknown: gr.Checkbox
-    channel: gr.Dropdown
-    vad_precision: gr.Dropdown
-    end_silence_ms: gr.Slider
-    speech_noise_threshold: gr.Slider
-    max_segment_s: gr.Slider
-    unsure_below_percent: gr.Slider
-    max_line_width: gr.Slider
-    max_line_count: gr.Slider
-    min_cue_ms: gr.Slider
+    by_name: Mapping[str, Any]
     memory: gr.BrowserState
 
     @property
     def subtitles(self) -> list[Any]:
         """How subtitles are cut when they are downloaded, in the order that the script takes them."""
-        return [self.max_line_width, self.max_line_count, self.min_cue_ms]
+        return [self.by_name[name] for name in ("max_line_width", "max_line_count", "min_cue_ms")]
 
     @property
-    def controls(self) -> list[Any]:
-        """Every control, as listeners take them."""
-        return [getattr(self, name) for name in _DEFAULTS.to_dict()]
+    def in_order(self) -> list[Any]:
+        """Every control, as listeners take them: in the order of :data:`CONTROLS`."""
+        return [self.by_name[name] for name in CONTROLS]
 
 
 def form_options(values: Sequence[Any]) -> FormOptions:
-    """The controls' values, in their order, as options."""
-    return FormOptions(**dict(zip(_DEFAULTS.to_dict(), values, strict=True)))
+    """The controls' values, in their order, as options; OptionError for what is not on offer."""
+    return FormOptions.parse(dict(zip(CONTROLS, values, strict=True)))
 
 
 def vad_choices(texts: Texts, precisions: Sequence[str]) -> list[tuple[str, str]]:
@@ -78,18 +67,11 @@ def vad_choices(texts: Texts, precisions: Sequence[str]) -> list[tuple[str, str]
     return [(texts("form.vad_same"), VAD_AS_REQUEST), *variants, (texts("form.vad_off"), VAD_OFF)]
 
 
-def channel_choices(texts: Texts) -> list[tuple[str, str]]:
-    """What the channels' drop-down offers: (shown, value)."""
-    return [(texts(f"form.channel_{channel}"), channel) for channel in CHANNELS]
-
-
 def greeted_options(kept: FormOptions, precisions: Sequence[str], texts: Texts) -> list[Any]:
     """What the controls show when the page opens: the reader's language, and what the browser remembers."""
     values = kept.to_dict()
-    values["language"] = gr.Dropdown(choices=language_choices(texts), value=kept.language)
-    values["channel"] = gr.Dropdown(choices=channel_choices(texts), value=kept.channel)
-    values["vad_precision"] = gr.Dropdown(choices=vad_choices(texts, precisions), value=kept.vad_precision)
-    return list(values.values())
+    choices = {"language": language_choices(texts), "channel": channel_choices(texts), "vad_precision": vad_choices(texts, precisions)}
+    return [gr.Dropdown(choices=choices[name], value=value) if name in choices else value for name, value in values.items()]
 
 
 def build_sources() -> RecordingSources:
@@ -115,51 +97,32 @@ def build_sources() -> RecordingSources:
     return RecordingSources(files=files, microphone=microphone, hint=hint, examples=examples)
 
 
-def build_options(precisions: Sequence[str]) -> TranscribeOptions:
+def build_options(precisions: Sequence[str]) -> OptionControls:
     """Lay out the options, the rarer ones folded away."""
+    defaults = FormOptions().to_dict()
     shared = build_recording_options("lv-transcribe")
+    controls: dict[str, Any] = {"language": shared.language, "itn": shared.itn}
     with shared.accordion:
-        ban = gr.Checkbox(value=False, label=label("form.ban"), info=label("form.ban_info"), elem_id="lv-ban")
-        unsure = _slider("unsure", UNSURE_BELOW_PERCENT, _DEFAULTS.unsure_below_percent)
+        controls["ban_emo_unknown"] = gr.Checkbox(value=False, label=label("form.ban"), info=label("form.ban_info"), elem_id="lv-ban")
+        controls["unsure_below_percent"] = _slider("unsure", UNSURE_BELOW_PERCENT, defaults["unsure_below_percent"])
     with gr.Accordion(label("form.advanced"), open=False, elem_classes="lv-options", elem_id="lv-advanced"):
-        channel = gr.Dropdown(
-            choices=channel_choices(Texts("en")),
-            value=_DEFAULTS.channel,
-            label=label("form.channel"),
-            info=label("form.channel_info"),
-            filterable=False,
-            elem_id="lv-channel",
-        )
-        vad = gr.Dropdown(
+        controls["channel"] = build_channel_choice("lv-channel")
+        controls["vad_precision"] = gr.Dropdown(
             choices=vad_choices(Texts("en"), precisions),
-            value=_DEFAULTS.vad_precision,
+            value=defaults["vad_precision"],
             label=label("form.vad"),
             info=label("form.vad_info"),
             filterable=False,
             elem_id="lv-vad",
         )
-        end_silence = _slider("end_silence", END_SILENCE_MS, _DEFAULTS.end_silence_ms)
-        threshold = _slider("threshold", SPEECH_NOISE_THRESHOLD, _DEFAULTS.speech_noise_threshold)
-        max_segment = _slider("max_segment", MAX_SEGMENT_S, _DEFAULTS.max_segment_s)
+        controls["max_end_silence_ms"] = _slider("end_silence", END_SILENCE_MS, defaults["max_end_silence_ms"])
+        controls["speech_noise_threshold"] = _slider("threshold", SPEECH_NOISE_THRESHOLD, defaults["speech_noise_threshold"])
+        controls["max_segment_s"] = _slider("max_segment", MAX_SEGMENT_S, defaults["max_segment_s"])
     with gr.Accordion(label("form.subtitles"), open=False, elem_classes="lv-options", elem_id="lv-subtitles"):
-        width = _slider("line_width", MAX_LINE_WIDTH, _DEFAULTS.max_line_width)
-        count = _slider("line_count", MAX_LINE_COUNT, _DEFAULTS.max_line_count)
-        shortest = _slider("min_cue", MIN_CUE_MS, _DEFAULTS.min_cue_ms)
-    return TranscribeOptions(
-        language=shared.language,
-        itn=shared.itn,
-        ban_emo_unknown=ban,
-        channel=channel,
-        vad_precision=vad,
-        end_silence_ms=end_silence,
-        speech_noise_threshold=threshold,
-        max_segment_s=max_segment,
-        unsure_below_percent=unsure,
-        max_line_width=width,
-        max_line_count=count,
-        min_cue_ms=shortest,
-        memory=gr.BrowserState(None, storage_key=STORAGE_KEY, secret=STORAGE_KEY),
-    )
+        controls["max_line_width"] = _slider("line_width", MAX_LINE_WIDTH, defaults["max_line_width"])
+        controls["max_line_count"] = _slider("line_count", MAX_LINE_COUNT, defaults["max_line_count"])
+        controls["min_cue_ms"] = _slider("min_cue", MIN_CUE_MS, defaults["min_cue_ms"])
+    return OptionControls(by_name=controls, memory=gr.BrowserState(None, storage_key=STORAGE_KEY, secret=STORAGE_KEY))
 
 
 def _slider(name: str, bounds: tuple[float, float, float], value: float) -> gr.Slider:

@@ -19,9 +19,9 @@ from ui.scheduling.queue_runner import QueueRunner
 from ui.scheduling.recording_queue import RecordingQueue
 from ui.text.failures import Failure, failure_of
 from ui.text.texts import Texts, label, texts_for
-from ui.transcribe.form import RecordingSources, TranscribeOptions, build_options, build_sources, form_options, greeted_options
+from ui.transcribe.form import OptionControls, RecordingSources, build_options, build_sources, form_options, greeted_options
+from ui.transcribe.form_options import remembered
 from ui.transcribe.queue_html import queue_shell_html
-from ui.transcribe.run_options import remembered
 from ui.widgets.handlers import files_refused, no_recording, toasts
 from ui.widgets.page_part import QUIET, PagePart
 from ui.widgets.queue_id import WITH_QUEUE_ID
@@ -63,11 +63,11 @@ def transcribe_tab(blocks: gr.Blocks, *, engine: SpeechEngine, recordings: Queue
         texts = texts_for(request)
         with toasts(texts):
             page_queue = recordings.open(page_queue_id)
-            if not recordings.submit(page_queue, form_options(chosen).run_options()) and not page_queue.active:
+            if not recordings.submit(page_queue, form_options(chosen).transcribe) and not page_queue.active:
                 raise no_recording(texts)
 
-    blocks.load(greet, inputs=options.memory, outputs=[queue, *options.controls], **QUIET)
-    started = run.click(start, inputs=[*options.controls, queue_id], outputs=None, js=WITH_QUEUE_ID, **_SPOKEN)
+    blocks.load(greet, inputs=options.memory, outputs=[queue, *options.in_order], **QUIET)
+    started = run.click(start, inputs=[*options.in_order, queue_id], outputs=None, js=WITH_QUEUE_ID, **_SPOKEN)
     started.then(None, js=_LOOK_AGAIN, **QUIET)
     return PagePart(greeted=[transcript, sources.hint], greet=lambda texts: [empty_html(texts), microphone_hint_html(texts)])
 
@@ -121,7 +121,7 @@ def _wire_sources(sources: RecordingSources, *, recordings: QueueRunner, queue_i
         button.click(add_example(name), inputs=queue_id, outputs=None, js=WITH_QUEUE_ID, **_SPOKEN).then(None, js=_LOOK_AGAIN, **QUIET)
 
 
-def _wire_options(options: TranscribeOptions) -> None:
+def _wire_options(options: OptionControls) -> None:
     """Every change goes into the browser's memory; the confidence below which words are marked also to the script, at once."""
 
     def keep(*values: Any) -> dict[str, Any]:
@@ -130,9 +130,9 @@ def _wire_options(options: TranscribeOptions) -> None:
     # ``input`` is sent by a person only: what the memory itself puts into the controls is not kept again. The last one counts, or a
     # second change while the first is on its way would be forgotten.
     gr.on(
-        [control.input for control in options.controls],
+        [control.input for control in options.in_order],
         keep,
-        inputs=options.controls,
+        inputs=options.in_order,
         outputs=options.memory,
         trigger_mode="always_last",
         **QUIET,
@@ -145,6 +145,5 @@ def _wire_options(options: TranscribeOptions) -> None:
         js="(width, lines, shortest) => { window.lightvoiceQueue.cut(width, lines, shortest); }",
         **QUIET,
     )
-    options.unsure_below_percent.change(
-        None, inputs=options.unsure_below_percent, js="(percent) => { window.lightvoiceQueue.mark(percent); }", **QUIET
-    )
+    unsure = options.by_name["unsure_below_percent"]
+    unsure.change(None, inputs=unsure, js="(percent) => { window.lightvoiceQueue.mark(percent); }", **QUIET)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import gradio as gr
 
+from engine.audio.read_options import CHANNELS, Channel
 from engine.tags import LANGUAGE_CHOICES
 from ui.text.texts import Texts, label
 from ui.widgets.render import render
@@ -39,6 +41,11 @@ class RecordingOptions:
 def language_choices(texts: Texts) -> list[tuple[str, str]]:
     """What the language drop-down offers: (shown, value)."""
     return [(_OWN_NAMES.get(language, texts("form.language_auto")), language) for language in LANGUAGE_CHOICES]
+
+
+def channel_choices(texts: Texts, channels: Sequence[str] = CHANNELS) -> list[tuple[str, str]]:
+    """What the channels' drop-down offers: (shown, value)."""
+    return [(texts(f"form.channel_{channel}"), channel) for channel in channels]
 
 
 def microphone_hint_html(texts: Texts) -> str:
@@ -83,3 +90,15 @@ def build_recording_options(prefix: str) -> RecordingOptions:
         )
         itn = gr.Checkbox(value=True, label=label("form.itn"), info=label("form.itn_info"), elem_id=f"{prefix}-itn")
     return RecordingOptions(accordion=accordion, language=language, itn=itn)
+
+
+def build_channel_choice(elem_id: str, channels: Sequence[str] = CHANNELS) -> gr.Dropdown:
+    """Lay out the choice of the recording's channels."""
+    return gr.Dropdown(
+        choices=channel_choices(Texts("en"), channels),
+        value=Channel.AUTO.value,
+        label=label("form.channel"),
+        info=label("form.channel_info"),
+        filterable=False,
+        elem_id=elem_id,
+    )

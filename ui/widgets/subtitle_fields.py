@@ -9,7 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from engine.errors import OptionRangeError
-from engine.subtitles.options import RANGES, SubtitleOptions
+from engine.option_fields import parse_fields
+from engine.subtitles.options import SubtitleOptions
 
 #: Field → what it is for.
 SUBTITLE_FIELDS = {
@@ -21,12 +22,7 @@ SUBTITLE_FIELDS = {
 
 def subtitle_options(values: Mapping[str, Any]) -> SubtitleOptions:
     """The options among the values, the default for what is absent or empty; OptionRangeError for what is no number in its range."""
-    chosen = {name: str(values[name]) for name in RANGES if values.get(name) not in (None, "")}
-    for name, value in chosen.items():
-        if not (value.isascii() and value.isdecimal()):
-            lowest, highest = RANGES[name]
-            raise OptionRangeError(name=name, value=value, lowest=lowest, highest=highest)
-    return SubtitleOptions(**{name: int(value) for name, value in chosen.items()})
+    return parse_fields(SubtitleOptions, {name: values.get(name) or None for name in SUBTITLE_FIELDS})
 
 
 def asked_subtitles(request: Request) -> SubtitleOptions:

@@ -16,6 +16,8 @@ from engine.audio.waveform import Waveform, load_audio
 from engine.speech.detector import RunsGraph, SpeechDetector
 from engine.speech.endpointing import SpeechSpan, VadOptions
 from engine.speech.features import Cmvn, FrameStack, Frontend, fbank
+from engine.speech.frame_stream import FrameStream
+from engine.speech.speech_stream import spans_in
 
 Floats = NDArray[np.float32]
 
@@ -31,8 +33,8 @@ def frontend_of(folder: Path) -> Frontend:
 def find_speech(file: Path, vad: RunsGraph, frontend: Frontend) -> tuple[Waveform, Floats, tuple[SpeechSpan, ...]]:
     """Decode a file: -> its samples, its fbank (T, 80), its segments."""
     waveform = load_audio(file)
-    frames = fbank(waveform.samples)
-    return waveform, frames, SpeechDetector(vad, frontend).detect(waveform, frames, VadOptions())
+    new = FrameStream().add(waveform.samples)
+    return waveform, new.fbank, spans_in(new, SpeechDetector(vad, frontend), VadOptions(), duration_ms=waveform.duration_ms)
 
 
 class BareRuntime:

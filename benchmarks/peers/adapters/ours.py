@@ -7,21 +7,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.audio.sandbox.decoder import Decoder
 from engine.audio.waveform import Waveform
 from engine.bundle import Bundle
+from engine.options import VAD_OFF, TranscribeOptions
 from engine.pipeline import Engine
-from engine.runtime.session_pool import VAD_OFF
 
 
 class _Ours:
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self._engine, self._decoder = engine, Decoder()
 
     def recognize(self, samples: NDArray[np.float32]) -> str:
-        return self._engine.transcribe(Waveform(samples), vad_precision=VAD_OFF).text
+        return self._engine.transcribe(Waveform(samples), TranscribeOptions(vad_precision=VAD_OFF)).text
 
     def transcribe(self, file: Path) -> int:
-        return len(self._engine.transcribe(file).segments)
+        return len(self._engine.transcribe(self._decoder.open(file)).segments)
 
 
 def open_runtime(folder: Path, *, model: str, threads: int) -> _Ours:

@@ -26,9 +26,10 @@ from engine.audio.resampling import SAMPLE_RATE_HZ
 from engine.audio.sandbox.messages import Kind
 from engine.audio.sandbox.process import BYTES_PER_SAMPLE, DecodeProcess
 from engine.audio.tracks import MOST_TRACKS, Track
-from engine.audio.waveform import AudioStream, Look, Waveform, existing_file
+from engine.audio.waveform import AudioStream, CancelCheck, Waveform, existing_file
 from engine.errors import AudioDecodeError, AudioError, AudioTooLongError, DecoderCrashedError, OptionRangeError
 from engine.files.file_names import printable
+from engine.option_fields import flat_fields
 
 Floats = NDArray[np.float32]
 
@@ -79,9 +80,14 @@ class Decoder:
                 self._idle.append(self._start())
 
     def load(
-        self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None, read: ReadOptions | None = None
+        self,
+        source: str | Path,
+        *,
+        max_duration_s: float | None = None,
+        cancel_check: CancelCheck | None = None,
+        read: ReadOptions | None = None,
     ) -> Waveform:
-        """Read a recording from a file; ``look`` is called with each part of it that arrives, and what it raises ends the reading.
+        """Read a recording from a file; ``cancel_check`` is called with each part of it that arrives, and what it raises ends the reading.
 
         A Waveform is mono: a recording whose channels are to be kept apart is mixed. Raises AudioNotFoundError, UnknownTrackError,
         AudioDecodeError (DecoderCrashedError and DecoderLimitError among them), EmptyAudioError, NonFiniteAudioError,
@@ -90,7 +96,7 @@ class Decoder:
         started = time.perf_counter()
         path = existing_file(source)
         samples, warnings = bytearray(), list[ReadingWarning]()
-        for part in self._parts(path, max_duration_s, look, warnings, read or ReadOptions()):
+        for part in self._parts(path, max_duration_s, cancel_check, warnings, read or ReadOptions()):
             samples += part
         # A view of what arrived: a copy of a long recording would be hundreds of megabytes more for a moment.
         view = np.frombuffer(samples, np.float32)
@@ -101,12 +107,14 @@ class Decoder:
         source: str | Path,
         *,
         max_duration_s: float | None = None,
-        look: Look | None = None,
+        cancel_check: CancelCheck | None = None,
         watch: Callable[[Floats], None] | None = None,
         read: ReadOptions | None = None,
     ) -> AudioStream:
-        """A recording that is decoded while it is worked on; its worker waits meanwhile. ``look`` and the errors as for :meth:`load`:
-        what is no file is refused at once, the rest as it is read. With Channel.SPLIT its channels are kept apart.
+        """A recording that is decoded while it is worked on; its worker waits meanwhile.
+
+        ``cancel_check`` and the errors as for :meth:`load`: what is no file is refused at once, the rest as it is read. With
+        Channel.SPLIT its channels are kept apart.
         """
         path, read = existing_file(source), read or ReadOptions()
         said = self.probe(path)
@@ -114,7 +122,7 @@ class Decoder:
         if columns > MOST_SPEAKERS:
             raise OptionRangeError(name="the number of channels to be recognized apart", value=columns, lowest=1, highest=MOST_SPEAKERS)
         warnings: list[ReadingWarning] = []
-        parts = _in_columns(self._parts(path, max_duration_s, look, warnings, read, columns), columns)
+        parts = _in_columns(self._parts(path, max_duration_s, cancel_check, warnings, read, columns), columns)
         return AudioStream(
             parts,
             name=printable(path.name),
@@ -123,6 +131,7 @@ class Decoder:
             warnings=warnings,
             columns=columns if read.channel is Channel.SPLIT else None,
             tracks=() if said is None else said.tracks,
+            path=path if read == ReadOptions() and max_duration_s is None and cancel_check is None and watch is None else None,
         )
 
     def probe(self, source: str | Path) -> Probe | None:
@@ -157,7 +166,7 @@ class Decoder:
         self,
         path: Path,
         max_duration_s: float | None,
-        look: Look | None,
+        cancel_check: CancelCheck | None,
         warnings: list[ReadingWarning],
         read: ReadOptions,
         columns: int = 1,
@@ -170,9 +179,9 @@ class Decoder:
         second_bytes = SAMPLE_RATE_HZ * columns * BYTES_PER_SAMPLE
         most_bytes = int((most_s + 1) * second_bytes)
         given = skipped = 0
-        for kind, content in self._messages("decode", path, most_s, read=read.to_dict(), columns=columns):
-            if look is not None:
-                look()
+        for kind, content in self._messages("decode", path, most_s, read=flat_fields(read), columns=columns):
+            if cancel_check is not None:
+                cancel_check()
             if kind is Kind.DONE:
                 warnings += _warnings(content, path)
             elif kind is Kind.START_OVER:

@@ -26,6 +26,7 @@ from engine.audio.reading.reading_warnings import warnings_to_wire
 from engine.audio.sandbox.error_wire import error_to_wire
 from engine.audio.sandbox.messages import MOST_BYTES, Kind, packed
 from engine.errors import AudioDecodeError, AudioError, DecoderLimitError
+from engine.option_fields import parse_fields
 
 #: Blocks are sent together: a frame of AAC is 4 kB, and each message costs two switches between processes.
 SEND_BYTES = 1 << 18
@@ -104,7 +105,7 @@ def answer(request: dict[str, Any], replies: _Replies) -> None:
             tracks = [] if found is None else [track.to_dict() for track in found.tracks]
             replies.done(found and {"container": found.container, "duration_s": found.duration_s, "tracks": tracks})
         else:
-            read = ReadOptions.from_dict(request["read"])
+            read = parse_fields(ReadOptions, request["read"])
             warnings = decode(path, replies, max_duration_s=request["max_duration_s"], read=read, columns=request["columns"])
             replies.done({"warnings": warnings_to_wire(warnings)} if warnings else None)
     except MemoryError:

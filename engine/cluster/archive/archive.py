@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from engine.cluster.archive.joining import Joiner
 from engine.cluster.archive.nodes import Node
-from engine.cluster.archive.notes import Failed, Heard, Known, Recognized, Row, Undone
+from engine.cluster.archive.notes import Failed, Known, Recognized, Row, SearchedRecording, Undone
 from engine.cluster.archive.pieces import by_size
 from engine.cluster.archive.progress import Progress, Reading
 from engine.cluster.archive.report import Report, recordings_left
@@ -121,16 +121,16 @@ class _Account:
             case Known():
                 self._report.known.add(position)
                 self._finish(position, note.sha256, audio_s=0.0, worked=False)
-            case Heard() | Recognized():
+            case SearchedRecording() | Recognized():
                 self._join(position, note)
             case _:
                 raise TypeError(f"a row says {note!r}, which is no result")
 
-    def _join(self, position: int, note: Heard | Recognized) -> None:
-        heard = note if isinstance(note, Heard) else note.heard
-        sha256 = heard.sha256
+    def _join(self, position: int, note: SearchedRecording | Recognized) -> None:
+        recording = note if isinstance(note, SearchedRecording) else note.recording
+        sha256 = recording.sha256
         if sha256 in self._contents:  # another recording of the same content came first
-            self._finish(position, sha256, audio_s=heard.duration_s, worked=True)
+            self._finish(position, sha256, audio_s=recording.duration_s, worked=True)
             return
         self._holders.setdefault(sha256, set()).add(position)
         transcript = self._joiner.add(note)

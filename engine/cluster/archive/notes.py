@@ -14,7 +14,7 @@ from engine.transcript import Segment
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heard:
+class SearchedRecording:
     """A recording after decoding and VAD: its content, its length, and how many pieces of speech it was cut into."""
 
     sha256: str
@@ -30,25 +30,29 @@ class Heard:
         return {**asdict(self), "warnings": warnings_to_wire(self.warnings)}
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Heard:
+    def of(cls, values: Mapping[str, Any]) -> SearchedRecording:
         """What :meth:`to_dict` made."""
         return cls(**{**values, "warnings": warnings_from_wire(values.get("warnings", ()))})
 
 
 @dataclass(frozen=True, kw_only=True)
 class PieceOf:
-    """One piece of a recording: which one, and its spans in milliseconds from the recording's start."""
+    """One piece of a recording: which one, its spans in milliseconds from the recording's start, and the channel that they lie in.
 
-    heard: Heard
+    The channel is None where the channels are mixed.
+    """
+
+    recording: SearchedRecording
     number: int
     spans_ms: tuple[tuple[int, int], ...]
+    channel: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recognized:
     """One piece of a recording with its text."""
 
-    heard: Heard
+    recording: SearchedRecording
     number: int
     segments: tuple[Segment, ...]
     asr_s: float
@@ -77,8 +81,8 @@ class Undone:
     message: str
 
 
-Note = Heard | PieceOf | Recognized | Known | Failed | Undone
-_KINDS: dict[str, Callable[..., Note]] = {kind.__name__: kind for kind in (Heard, PieceOf, Recognized, Known, Failed, Undone)}
+Note = SearchedRecording | PieceOf | Recognized | Known | Failed | Undone
+_KINDS: dict[str, Callable[..., Note]] = {kind.__name__: kind for kind in (SearchedRecording, PieceOf, Recognized, Known, Failed, Undone)}
 
 
 def failed(error: Exception) -> Failed:
@@ -110,8 +114,8 @@ class Row:
 def _note_to_wire(note: Note) -> dict[str, Any]:
     values = {name: getattr(note, name) for name in (field.name for field in fields(note))}
     if isinstance(note, PieceOf | Recognized):
-        values["heard"] = note.heard.to_dict()
-    if isinstance(note, Heard):
+        values["recording"] = note.recording.to_dict()
+    if isinstance(note, SearchedRecording):
         values = note.to_dict()
     if isinstance(note, Recognized):
         values["segments"] = [segment_to_wire(segment) for segment in note.segments]
@@ -120,12 +124,12 @@ def _note_to_wire(note: Note) -> dict[str, Any]:
 
 def _note_from_wire(values: dict[str, Any]) -> Note:
     kind = _KINDS[values.pop("kind")]
-    if "heard" in values:
-        values["heard"] = Heard.of(values["heard"])
+    if "recording" in values:
+        values["recording"] = SearchedRecording.of(values["recording"])
     if "segments" in values:
         values["segments"] = tuple(segment_from_wire(segment) for segment in values["segments"])
-    if kind is Heard:
-        return Heard.of(values)
+    if kind is SearchedRecording:
+        return SearchedRecording.of(values)
     if "spans_ms" in values:
         values["spans_ms"] = tuple((start_ms, end_ms) for start_ms, end_ms in values["spans_ms"])
     return kind(**values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ class PieceRecognizer:
             self._recognizer = opened
         else:
             sessions = SessionSet(job.precision, **opened.sessions)
-            self._recognizer = SpanRecognizer(opened.parts, sessions, job.wishes())
+            self._recognizer = SpanRecognizer(opened.parts, sessions, job.options)
 
     def __call__(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """A piece's row with its segments in place of its frames; any other row as it came."""
@@ -53,5 +54,5 @@ def _recognized(recognizer: SpanRecognizer, piece: PieceOf, content: bytes) -> R
         segment = recognizer.segment(span, frames[first:stop])
         first = stop
         if segment is not None:
-            segments.append(segment)
-    return Recognized(heard=piece.heard, number=piece.number, segments=tuple(segments), asr_s=time.perf_counter() - began)
+            segments.append(replace(segment, channel=piece.channel))
+    return Recognized(recording=piece.recording, number=piece.number, segments=tuple(segments), asr_s=time.perf_counter() - began)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.speech.endpointing import SpeechSpan
+from engine.speech.speech_stream import SpanFrames
 
 
-def cut_at_silences(spans: Sequence[SpeechSpan], *, piece_s: float) -> list[tuple[SpeechSpan, ...]]:
+def cut_at_silences(spoken: Sequence[SpanFrames], *, piece_s: float) -> list[tuple[SpanFrames, ...]]:
     """Runs of spans with about ``piece_s`` seconds of speech each; a span is never divided, and none is left out.
 
     The runs are of about equal speech, so that the last one is not a scrap that somebody must wait for.
     """
-    total_ms = sum(span.end_ms - span.start_ms for span in spans)
+    total_ms = sum(one.span.duration_ms for one in spoken)
     count = max(1, round(total_ms / (piece_s * 1000)))
-    runs: list[list[SpeechSpan]] = [[]]
-    heard_ms = 0
-    for span in spans:
-        if runs[-1] and heard_ms >= len(runs) * total_ms / count:
+    runs: list[list[SpanFrames]] = [[]]
+    passed_ms = 0
+    for one in spoken:
+        if runs[-1] and passed_ms >= len(runs) * total_ms / count:
             runs.append([])
-        runs[-1].append(span)
-        heard_ms += span.end_ms - span.start_ms
+        runs[-1].append(one)
+        passed_ms += one.span.duration_ms
     return [tuple(run) for run in runs if run]
 
 

@@ -1,6 +1,6 @@
 """Ray's actors as a job's workers: Ray Data moves recordings, pieces and segments between them.
 
-Two kinds of actors share each worker's core: a listener (decoding, VAD) and a recognizer. The system divides the core between
+Two kinds of actors share each worker's core: a finder (decoding, VAD) and a recognizer. The system divides the core between
 them as work comes, so that neither has to be given its share beforehand.
 """
 
@@ -13,17 +13,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.bundle_roots import ROOT
-from engine.cluster.archive.listener import Listener
 from engine.cluster.archive.nodes import Node, check_nodes, off_the_faulty
 from engine.cluster.archive.notes import Row
 from engine.cluster.archive.piece_recognizer import PieceRecognizer
+from engine.cluster.archive.speech_finder import SpeechFinder
 from engine.cluster.job import Job
 from engine.errors import RayMissingError
 from engine.runtime.telemetry import SILENCE
 
 #: Times that a task is tried on another worker before its recordings wait for the next round.
 TASK_RETRIES = 2
-#: About two minutes of frames: a piece leaves its listener as soon as it is cut.
+#: About two minutes of frames: a piece leaves its finder as soon as it is cut.
 BLOCK_BYTES = 4 << 20
 #: Of a cluster that lives for one job: rows are small, and the machine has other uses for its memory.
 LOCAL_STORE_BYTES = 512 << 20
@@ -64,11 +64,11 @@ class RayWorkers:
         *,
         workers: int | None = None,
         gpus: float = 0.0,
-        listener: type[Listener] = Listener,
+        finder: type[SpeechFinder] = SpeechFinder,
         recognizer: type[PieceRecognizer] = PieceRecognizer,
     ) -> None:
         self._workers, self._gpus = workers, gpus
-        self._listener, self._recognizer = listener, recognizer
+        self._finder, self._recognizer = finder, recognizer
 
     @property
     def count(self) -> int:
@@ -88,12 +88,12 @@ class RayWorkers:
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars, context.target_max_block_size = False, BLOCK_BYTES
         context.max_errored_blocks = -1  # what is lost with a block is found missing, and done in the next round
-        listeners = ray.data.ActorPoolStrategy(size=min(self.count, len(groups)))
+        finders = ray.data.ActorPoolStrategy(size=min(self.count, len(groups)))
         recognizers = ray.data.ActorPoolStrategy(size=self.count)
         placed: dict[str, Any] = {"num_cpus": 0.5, "label_selector": off_the_faulty(nodes)}
         retried = {"max_restarts": -1, "max_task_retries": TASK_RETRIES}
         dataset = ray.data.from_items(list(groups), override_num_blocks=len(groups)).map_batches(
-            self._listener, fn_constructor_args=(job, known), batch_size=1, compute=listeners, **placed, **retried
+            self._finder, fn_constructor_args=(job, known), batch_size=1, compute=finders, **placed, **retried
         )
         dataset = dataset.map(
             self._recognizer, fn_constructor_args=(job,), compute=recognizers, num_gpus=self._gpus or None, **placed, **retried

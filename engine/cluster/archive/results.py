@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from engine.audio.read_options import Channel
 from engine.cluster.job import Job
 from engine.cluster.storage import Folder
 from engine.cluster.wire import transcript_from_wire, transcript_to_wire
@@ -39,6 +40,7 @@ class Results:
 
     def __init__(self, folder: Folder, job: Job) -> None:
         self._folder, self._below = folder, f"transcripts/{job.fingerprint}"
+        self._apart = job.options.read.channel is Channel.SPLIT
 
     def known(self) -> frozenset[str]:
         """The contents that are done."""
@@ -60,7 +62,7 @@ class Results:
 
     def write_all(self, files: Sequence[Done], *, formats: Sequence[str], subtitles: SubtitleOptions | None = None) -> None:
         """JSONL, Parquet and one file a recording in each of ``formats``, in the order of the job."""
-        with self._folder.output_stream(JSONL) as lines, _parquet(self._folder) as table:
+        with self._folder.output_stream(JSONL) as lines, _parquet(self._folder, apart=self._apart) as table:
             group: list[dict[str, Any]] = []
             names = DistinctNames()
             for done in files:
@@ -90,7 +92,7 @@ def file_name(url: str) -> str:
     return "/".join(kept)
 
 
-def _schema() -> Any:
+def _schema(*, apart: bool) -> Any:
     import pyarrow as pa
 
     confidence = pa.struct([(family, pa.float64()) for family in ("language", "emotion", "event")])
@@ -100,6 +102,7 @@ def _schema() -> Any:
         [
             ("start_ms", pa.int64()),
             ("end_ms", pa.int64()),
+            *([("channel", pa.int64()), ("speaker", pa.string())] if apart else []),
             ("text", pa.string()),
             *tags,
             ("confidence", confidence),
@@ -115,11 +118,11 @@ def _schema() -> Any:
 
 
 @contextmanager
-def _parquet(folder: Folder) -> Iterator[Callable[[Sequence[Mapping[str, Any]]], None]]:
-    """A Parquet file of the folder that takes rows of the JSON contract, group by group."""
+def _parquet(folder: Folder, *, apart: bool) -> Iterator[Callable[[Sequence[Mapping[str, Any]]], None]]:
+    """A Parquet file of the folder that takes rows of the JSON contract, group by group; ``apart``: segments say their channel."""
     import pyarrow as pa
     from pyarrow import parquet
 
-    schema = _schema()
+    schema = _schema(apart=apart)
     with folder.output_stream(PARQUET) as stream, parquet.ParquetWriter(stream, schema, compression="zstd") as writer:
         yield lambda rows: writer.write_table(pa.Table.from_pylist(list(rows), schema=schema))

@@ -2,6 +2,7 @@
 
 ``GET engine``: ``{"bundle": bundle.json, "precisions": […]}``, the first one for requests that name none. ``POST transcribe?options=…``
 with a recording as the body answers one JSON object a line: ``progress``, ``segment``, and at the end ``transcript`` or ``error``.
+``options`` is a JSON object: those of :class:`TranscribeOptions`, the recording's name (``file``), and what the body is.
 A recording is a file as it is, or the samples of one that is decoded already: float32, little-endian, 16 kHz, mono, or with
 ``columns`` a channel each that are recognized apart.
 """
@@ -10,8 +11,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,12 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.reading.reading_warnings import ReadingWarning, warnings_from_wire
+from engine.audio.sandbox.decoder import Decoder
 from engine.audio.sandbox.error_wire import error_from_wire, error_to_wire
-from engine.audio.waveform import SAMPLE_RATE_HZ, AudioStream, Waveform
+from engine.audio.waveform import SAMPLE_RATE_HZ, AudioStream, Recording, Waveform
 from engine.errors import ClusterError, LightVoiceError
-from engine.recording_run import Recording
-from engine.runtime.session_pool import VAD_AS_REQUEST
-from engine.speech.endpointing import VadOptions
+from engine.options import TranscribeOptions
 
 DESCRIBE, TRANSCRIBE = "engine", "transcribe"
 MEDIA_TYPE = "application/x-ndjson"
@@ -51,54 +51,34 @@ def received_error(values: Mapping[str, Any]) -> Exception:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """The options of a request, beside its recording."""
-
-    file: str
-    language: str = "auto"
-    itn: bool = True
-    ban_emo_unknown: bool = False
-    vad: VadOptions | None = None
-    vad_precision: str = VAD_AS_REQUEST
-
-    def to_dict(self) -> dict[str, Any]:
-        """As the query of a request has it."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
+class ReceivedRequest:
     """A request as a replica has received it."""
 
-    audio: Path | Recording
-    wanted: Wanted
+    recording: Recording
+    options: TranscribeOptions
+    file: str
 
-    @classmethod
-    @contextmanager
-    def received(cls, values: Mapping[str, Any], content: bytes) -> Iterator[Asked]:
-        """Read a request; a file lies in a folder of its own while the block runs. OptionRangeError for VAD options out of range."""
-        options = dict(values)
-        samples, decode_s = options.pop("samples", False), options.pop("decode_s", 0.0)
-        columns = options.pop("columns", None)
-        warnings = warnings_from_wire(options.pop("warnings", ()))
-        vad = options.pop("vad", None)
-        wanted = Wanted(**options, vad=None if vad is None else VadOptions(**vad))
-        if samples and columns is not None:
+
+@contextmanager
+def received(values: Mapping[str, Any], content: bytes, *, decoder: Decoder) -> Iterator[ReceivedRequest]:
+    """Read a request; a file lies in a folder of its own while the block runs.
+
+    Raises what :meth:`engine.options.TranscribeOptions.parse` and opening a file raise.
+    """
+    options, file, decode_s = TranscribeOptions.parse(values), str(values["file"]), float(values.get("decode_s", 0.0))
+    warnings, columns = warnings_from_wire(values.get("warnings", ())), values.get("columns")
+    with ExitStack() as lasting:
+        recording: Recording
+        if values.get("samples") and columns is not None:
             apart = np.frombuffer(content, "<f4").reshape(-1, int(columns))
-            yield cls(audio=_apart(apart, name=wanted.file, decode_s=decode_s, warnings=warnings), wanted=wanted)
-            return
-        if samples:
-            waveform = Waveform(np.frombuffer(content, "<f4"), name=wanted.file, decode_s=decode_s, warnings=warnings)
-            yield cls(audio=waveform, wanted=wanted)
-            return
-        with TemporaryDirectory(prefix="lightvoice-") as folder:
-            path = Path(folder) / (Path(wanted.file).name or "recording")
+            recording = _apart(apart, name=file, decode_s=decode_s, warnings=warnings)
+        elif values.get("samples"):
+            recording = Waveform(np.frombuffer(content, "<f4"), name=file, decode_s=decode_s, warnings=warnings)
+        else:
+            path = Path(lasting.enter_context(TemporaryDirectory(prefix="lightvoice-"))) / (Path(file).name or "recording")
             path.write_bytes(content)
-            yield cls(audio=path, wanted=wanted)
-
-    def options(self) -> dict[str, Any]:
-        """The keyword arguments of ``Engine.transcribe``."""
-        return {name: getattr(self.wanted, name) for name in ("file", "language", "itn", "ban_emo_unknown", "vad", "vad_precision")}
+            recording = decoder.open(path)
+        yield ReceivedRequest(recording=recording, options=options, file=file)
 
 
 def _apart(samples: NDArray[np.float32], *, name: str, decode_s: float, warnings: tuple[ReadingWarning, ...]) -> AudioStream:

@@ -14,31 +14,26 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.audio.containers import Probe
-from engine.audio.read_options import ReadOptions
-from engine.audio.sandbox.decoder import Decoder
-from engine.audio.waveform import AudioStream, Look, Waveform
+from engine.audio.waveform import Recording, Waveform
 from engine.bundle import Bundle
-from engine.cluster.serve.protocol import DESCRIBE, ERROR, PROGRESS, SEGMENT, TRANSCRIBE, TRANSCRIPT, Wanted, received_error
+from engine.cluster.serve.protocol import DESCRIBE, ERROR, PROGRESS, SEGMENT, TRANSCRIBE, TRANSCRIPT, received_error
 from engine.cluster.serve.sent_recording import SentRecording, sent_recording
 from engine.cluster.wire import segment_from_wire, transcript_from_wire
 from engine.compare.compare import Comparison, Contender, Variant, take_turns
 from engine.errors import EngineBusyError, EngineUnreachableError, NotOfferedError, OptionError, UnknownPrecisionError
-from engine.recording_run import Recording
+from engine.options import CURRENT, DEFAULT_OPTIONS, TranscribeOptions
+from engine.recording_run import OnSegment, no_progress
 from engine.runtime.resources import ResourceMeter
 from engine.runtime.session import rss_mb
-from engine.runtime.session_pool import CURRENT, VAD_AS_REQUEST, Precision, ToggleEffects, ToggleReport
+from engine.runtime.session_pool import Precision, ToggleEffects, ToggleReport
 from engine.runtime.speed import Speed, SpeedLog
-from engine.speech.endpointing import VadOptions
 from engine.speech_engine import Progress, SpeechEngine
-from engine.tags import parse_language
 from engine.transcript import Segment, Transcript
 
 if TYPE_CHECKING:
@@ -64,14 +59,12 @@ class RemoteEngine(SpeechEngine):
         address: str,
         *,
         precision: str | None = None,
-        vad: VadOptions | None = None,
-        decoder: Decoder | None = None,
         busy_wait_s: float = BUSY_WAIT_S,
     ) -> None:
         parts = urlsplit(address)
         if parts.scheme != SCHEME or not parts.hostname:
             raise OptionError(f"{address!r} is no address of a served engine; write {SCHEME}://HOST:PORT/APPLICATION")
-        self._address, self._busy_wait_s, self._vad = address, busy_wait_s, vad
+        self._address, self._busy_wait_s = address, busy_wait_s
         self._url = f"http://{parts.netloc}{parts.path.rstrip('/')}"
         described = json.loads(self._asked(DESCRIBE))
         self._precisions = tuple(described["precisions"])
@@ -80,7 +73,6 @@ class RemoteEngine(SpeechEngine):
         if self._full not in self._precisions:
             raise UnknownPrecisionError(precision=precision, known=self._precisions)
         self._lightweight = self._full == Precision.INT8
-        self._decoder = decoder or Decoder()
         self._meter, self._speeds = ResourceMeter(), SpeedLog()
         self._sessions_mb: dict[str, float] = {}
         self._last_rtf: float | None = None
@@ -122,64 +114,24 @@ class RemoteEngine(SpeechEngine):
         """Always: a replica takes requests when its models are loaded."""
         return True
 
-    def load(
-        self, source: str | Path, *, max_duration_s: float | None = None, look: Look | None = None, read: ReadOptions | None = None
-    ) -> Waveform:
-        """Read a recording here, in a process that may crash: as :meth:`engine.audio.sandbox.decoder.Decoder.load`."""
-        return self._decoder.load(source, max_duration_s=max_duration_s, look=look, read=read)
-
-    def open_recording(
+    def transcribe(
         self,
-        source: str | Path,
+        recording: Recording,
+        options: TranscribeOptions = DEFAULT_OPTIONS,
         *,
-        max_duration_s: float | None = None,
-        look: Look | None = None,
-        watch: Callable[[NDArray[np.float32]], None] | None = None,
-        read: ReadOptions | None = None,
-    ) -> AudioStream:
-        """The same, read when it is sent: as :meth:`engine.audio.sandbox.decoder.Decoder.open`."""
-        return self._decoder.open(source, max_duration_s=max_duration_s, look=look, watch=watch, read=read)
-
-    def probe(self, source: str | Path) -> Probe | None:
-        """What a recording's header says; None for what is no recording."""
-        return self._decoder.probe(source)
-
-    def start_decoder(self) -> None:
-        """Start the decoder's process without waiting for it."""
-        self._decoder.warm_up()
-
-    def transcribe(  # noqa: PLR0913 - the page's options, keyword-only
-        self,
-        audio: str | Path | Recording,
-        *,
-        language: str = "auto",
-        itn: bool = True,
-        precision: str = CURRENT,
-        ban_emo_unknown: bool = False,
-        vad: VadOptions | None = None,
-        vad_precision: str = VAD_AS_REQUEST,
         file: str | None = None,
         progress: Progress | None = None,
-        on_segment: Callable[[Segment], None] | None = None,
+        on_segment: OnSegment | None = None,
     ) -> Transcript:
         """Transcribe one recording on the cluster; as :meth:`engine.pipeline.Engine.transcribe`, and what :class:`ClusterError` names."""
-        language = parse_language(language)
-        chosen = self.precision if precision == CURRENT else precision
+        chosen = self.precision if options.precision == CURRENT else options.precision
         if chosen not in self._precisions:
-            raise UnknownPrecisionError(precision=precision, known=(CURRENT, *self._precisions))
+            raise UnknownPrecisionError(precision=options.precision, known=(CURRENT, *self._precisions))
         began = time.perf_counter()
-        with sent_recording(audio) as sent:
-            wanted = Wanted(
-                file=file or sent.name,
-                language=language,
-                itn=itn,
-                ban_emo_unknown=ban_emo_unknown,
-                vad=vad or self._vad,
-                vad_precision=vad_precision,
-            )
-            options = {**wanted.to_dict(), **sent.about, "precision": chosen}
+        with sent_recording(recording) as sent:
+            request = {**options.to_dict(), "precision": chosen, "file": file or sent.name, **sent.about}
             told = _Told(progress, on_segment)
-            transcript, values = self._answered(f"{TRANSCRIBE}?options={quote(json.dumps(options))}", sent, told)
+            transcript, values = self._answered(f"{TRANSCRIBE}?options={quote(json.dumps(request))}", sent, told)
         self._sessions_mb[chosen] = values["sessions_mb"]
         self._last_rtf = (time.perf_counter() - began) / transcript.duration_s
         if transcript.segments:
@@ -188,17 +140,14 @@ class RemoteEngine(SpeechEngine):
             self._speeds.add(self._bundle.name, chosen, compute_s=compute_s, duration_s=transcript.duration_s)
         return transcript
 
-    def compare(  # noqa: PLR0913 - the page's options, keyword-only
+    def compare(
         self,
-        audio: str | Path | Waveform,
+        waveform: Waveform,
+        options: TranscribeOptions = DEFAULT_OPTIONS,
         *,
-        language: str = "auto",
-        itn: bool = True,
         left: str | Variant = "fp32",
         right: str | Variant = "int8",
         rounds: int = 1,
-        ban_emo_unknown: bool = False,
-        vad: VadOptions | None = None,
         file: str | None = None,
         progress: Progress | None = None,
     ) -> Comparison:
@@ -209,31 +158,23 @@ class RemoteEngine(SpeechEngine):
             if variant.bundle is not None:
                 raise NotOfferedError(what="a comparison with another bundle", remedy="choose two precisions of the one that is served")
             name = self.precision if variant.precision == CURRENT else variant.precision
+            own = replace(options, precision=name)
 
             @contextmanager
             def ready() -> Iterator[float]:
-                self.transcribe(Waveform(np.zeros(16_000, np.float32)), precision=name)
+                self.transcribe(Waveform(np.zeros(16_000, np.float32)), TranscribeOptions(precision=name))
                 yield self._sessions_mb[name]
 
-            def run(tell: Progress) -> Transcript:
-                return self.transcribe(
-                    audio,
-                    language=language,
-                    itn=itn,
-                    precision=name,
-                    ban_emo_unknown=ban_emo_unknown,
-                    vad=vad,
-                    file=file,
-                    progress=tell,
-                )
+            def run(progress: Progress) -> Transcript:
+                return self.transcribe(waveform, own, file=file, progress=progress)
 
             return Contender(ready=ready, run=run, file_mb=self._bundle.size_mb(name))
 
-        return take_turns(contender(left), contender(right), rounds=rounds, progress=progress or (lambda _fraction, _stage: None))
+        return take_turns(contender(left), contender(right), rounds=rounds, progress=progress or no_progress)
 
-    def live(self, *, language: str = "auto", itn: bool = True, ban_emo_unknown: bool = False, vad: VadOptions | None = None) -> LiveStream:
+    def live(self, options: TranscribeOptions = DEFAULT_OPTIONS) -> LiveStream:
         """Not offered: NotOfferedError."""
-        del language, itn, ban_emo_unknown, vad
+        del options
         raise NotOfferedError(what="live transcription", remedy="record, and transcribe the recording")
 
     def switch(self, bundle: Bundle) -> SwitchReport:
@@ -264,8 +205,7 @@ class RemoteEngine(SpeechEngine):
         """Nothing to do: a replica is warm before it takes requests."""
 
     def close(self) -> None:
-        """End the decoder."""
-        self._decoder.close()
+        """Nothing to do: connections last as long as a request."""
 
     def _answered(self, asked: str, sent: SentRecording, told: _Told) -> tuple[Transcript, dict[str, Any]]:
         """Send a run until it is answered: again where the connection breaks or a replica is lost on the way."""

@@ -7,15 +7,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from engine.audio.reading.reading_warnings import warnings_to_wire
-from engine.audio.waveform import AudioStream, Waveform
-from engine.errors import AudioNotFoundError, StorageFullError
-from engine.recording_run import Recording
+from engine.audio.waveform import AudioStream, Recording, Waveform
+from engine.errors import StorageFullError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,31 +29,31 @@ class SentRecording:
 
 
 @contextmanager
-def sent_recording(audio: str | Path | Recording) -> Iterator[SentRecording]:
-    """Make a recording ready to be sent, as long as the block runs. AudioNotFoundError, StorageFullError, and what reading it raises.
+def sent_recording(recording: Recording) -> Iterator[SentRecording]:
+    """Make a recording ready to be sent, as long as the block runs. StorageFullError, and what reading it raises.
 
-    What is decoded while it is read goes through a file without a name in the temporary folder, 230 MB an hour, so that no recording
-    lies in memory whole; nothing of it is left, however this process ends.
+    A file of whose reading nothing was asked is sent as it is, undecoded. What is decoded while it is read goes through a file without a
+    name in the temporary folder, 230 MB an hour, so that no recording lies in memory whole; nothing of it is left, however this process
+    ends.
     """
-    if isinstance(audio, Waveform):
-        samples = np.ascontiguousarray(audio.samples, "<f4").view(np.uint8)
-        about = {"samples": True, "decode_s": audio.decode_s, "warnings": warnings_to_wire(audio.warnings)}
-        yield SentRecording(name=audio.name, size_bytes=samples.nbytes, about=about, begin=lambda: samples.data)
-    elif isinstance(audio, AudioStream):
+    if isinstance(recording, Waveform):
+        samples = np.ascontiguousarray(recording.samples, "<f4").view(np.uint8)
+        yield SentRecording(name=recording.name, size_bytes=samples.nbytes, about=_about(recording), begin=lambda: samples.data)
+    elif recording.path is not None:
+        with recording.path.open("rb") as file:
+            yield _of(file, name=recording.name, about={})
+    else:
         with tempfile.TemporaryFile(prefix="lightvoice-") as file:
-            with closing(audio.blocks()) as blocks:
+            with closing(recording.blocks()) as blocks:
                 for block in blocks:
                     _write(file, np.ascontiguousarray(block, "<f4").view(np.uint8).data)
-            about = {"samples": True, "decode_s": audio.decode_s, "warnings": warnings_to_wire(audio.warnings)}
-            if audio.columns is not None:
-                about["columns"] = audio.columns
-            yield _of(file, name=audio.name, about=about)
-    else:
-        path = Path(audio)
-        if not path.is_file():
-            raise AudioNotFoundError(path=path)
-        with path.open("rb") as file:
-            yield _of(file, name=path.name, about={})
+            yield _of(file, name=recording.name, about=_about(recording))
+
+
+def _about(recording: Recording) -> dict[str, Any]:
+    columns = recording.columns if isinstance(recording, AudioStream) else None
+    apart = {} if columns is None else {"columns": columns}
+    return {"samples": True, "decode_s": recording.decode_s, "warnings": warnings_to_wire(recording.warnings), **apart}
 
 
 def _write(file: BinaryIO, block: memoryview) -> None:

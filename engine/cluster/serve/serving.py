@@ -14,18 +14,20 @@ import logging
 import queue
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from engine.audio.sandbox.decoder import Decoder
 from engine.bundle import MANIFEST
 from engine.cluster.job import installed
-from engine.cluster.serve.protocol import DESCRIBE, MEDIA_TYPE, SEGMENT, TRANSCRIBE, Asked, error_line, line
+from engine.cluster.serve.protocol import DESCRIBE, MEDIA_TYPE, SEGMENT, TRANSCRIBE, error_line, line, received
 from engine.cluster.wire import segment_to_wire, transcript_to_wire
 from engine.errors import UnknownPrecisionError
+from engine.options import CURRENT
 from engine.pipeline import Engine
-from engine.runtime.session_pool import CURRENT
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +50,7 @@ class Replica:
 
     def __init__(self, bundle: str, precision: str, device: str, threads: int) -> None:
         self._engine = Engine(installed(bundle), precision=precision, device=device, threads=threads)
-        self._precision = precision
+        self._precision, self._decoder = precision, Decoder()
         self._engine.warm_up()
 
     def transcribe(self, content: bytes, values: Mapping[str, Any]) -> Iterator[str]:
@@ -63,18 +65,18 @@ class Replica:
             left.set()  # the run ends at its next step; whoever drops a generator must not be made to wait for it
 
     def _run(self, content: bytes, values: Mapping[str, Any], put: Any, left: threading.Event) -> None:
-        def look(fraction: float, stage: str) -> None:
+        def report(fraction: float, stage: str) -> None:
             if left.is_set():
                 raise _LeftError
             put(line("progress", [round(fraction, 4), stage]))
 
         try:
-            with Asked.received(values, content) as asked:
+            with received(values, content, decoder=self._decoder) as request:
                 transcript = self._engine.transcribe(
-                    asked.audio,
-                    **asked.options(),
-                    precision=self._precision,
-                    progress=look,
+                    request.recording,
+                    replace(request.options, precision=self._precision),
+                    file=request.file,
+                    progress=report,
                     on_segment=lambda segment: put(line(SEGMENT, segment_to_wire(segment))),
                 )
             resources = self._engine.resources()
@@ -108,7 +110,7 @@ class Front:
             values = dict(json.loads(request.query_params["options"]))
         except (KeyError, ValueError, TypeError):
             return JSONResponse({"error": "options is no JSON object; see engine/cluster/serve/protocol.py"}, status_code=400)
-        precision = values.pop("precision", CURRENT)
+        precision = values.get("precision", CURRENT)
         precision = next(iter(self._replicas)) if precision == CURRENT else precision
         if precision not in self._replicas:
             return Response(error_line(UnknownPrecisionError(precision=precision, known=self._replicas)), media_type=MEDIA_TYPE)

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from engine.audio.channel_choice import MOST_CHANNELS
-from engine.audio.read_options import CHANNELS, Channel, ReadOptions, parse_channel
+from engine.audio.read_options import CHANNELS, Channel, ReadOptions
 from engine.audio.resampling import Mixdown
 from engine.audio.waveform import SAMPLE_RATE_HZ, from_array, load_audio
 from engine.errors import NonFiniteAudioError, OptionRangeError, UnknownChannelError
+from engine.option_fields import flat_fields, parse_fields
 
 DIGITS = Path(__file__).resolve().parents[3] / "ui" / "examples" / "digits-en.flac"
 RATE = SAMPLE_RATE_HZ
@@ -234,8 +235,8 @@ def test_one_channel_alone_and_each_on_its_own(speech: np.ndarray, noise: np.nda
 
 def test_a_choice_that_there_is_not_is_named() -> None:
     with pytest.raises(UnknownChannelError, match=r"unknown channel 'middle'; choose one of auto, mix, left, right, split"):
-        parse_channel("middle")
+        ReadOptions(channel="middle")
     with pytest.raises(OptionRangeError, match="track is 0"):
         ReadOptions(track=0)
     read_options = ReadOptions(channel=Channel.SPLIT, track=3)
-    assert ReadOptions.from_dict(read_options.to_dict()) == read_options
+    assert parse_fields(ReadOptions, flat_fields(read_options)) == read_options

@@ -16,10 +16,11 @@ from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 from engine.bundle import Bundle
 from engine.errors import OptionRangeError
 from engine.formats import render
+from engine.options import VAD_AS_REQUEST, VAD_OFF, TranscribeOptions
 from engine.pipeline import Engine
-from engine.runtime.session_pool import VAD_AS_REQUEST, VAD_OFF
 from engine.speech.endpointing import VadOptions
 from engine.transcript import Segment
+from tests.reading import DECODER
 from tests.subtitles import read_srt, read_vtt
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "ui" / "examples"
@@ -68,33 +69,34 @@ def test_each_channel_gives_what_it_would_give_alone(
     vad_precision: str,
 ) -> None:
     monkeypatch.setattr(audio_module, "BLOCK_S", block_s)
-    options = {} if vad_precision != VAD_OFF else {"vad_precision": VAD_OFF, "vad": VadOptions(max_segment_ms=7_000)}
+    off = vad_precision == VAD_OFF
+    options = TranscribeOptions(vad_precision=vad_precision, vad=VadOptions(max_segment_ms=7_000) if off else VadOptions())
     told: list[Segment] = []
-    found = shared.transcribe(shared.open_recording(call, read=SPLIT), on_segment=told.append, **options)
+    found = shared.transcribe(DECODER.open(call, read=SPLIT), options, on_segment=told.append)
     for number, samples in enumerate(speakers, start=1):
         soundfile.write(tmp_path / "alone.wav", samples, SAMPLE_RATE_HZ)
-        expected = shared.transcribe(tmp_path / "alone.wav", **options).segments
+        expected = shared.transcribe(load_audio(tmp_path / "alone.wav"), options).segments
         assert [alone(one) for one in found.segments if one.channel == number] == [alone(one) for one in expected]
         assert len(expected) > 3
     times = [(segment.start_ms, segment.end_ms) for segment in found.segments]
     assert times == sorted(times)
     assert tuple(told) == found.segments
     assert found.duration_s == pytest.approx(40, abs=0.01)
-    assert len(found.speech_track) == (0 if options else 3_998)  # frames of 25 ms every 10
+    assert len(found.speech_track) == (0 if off else 3_998)  # frames of 25 ms every 10
 
 
 def test_spans_that_wait_for_batches_keep_their_order(shared: Engine, call: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one_by_one = shared.transcribe(shared.open_recording(call, read=SPLIT)).segments
+    one_by_one = shared.transcribe(DECODER.open(call, read=SPLIT)).segments
     monkeypatch.setattr("engine.speech.span_recognizer.SpanRecognizer.batches", True)  # as on a GPU, but this graph takes one at a time
     monkeypatch.setattr("engine.speech.span_recognizer.batches_by_length", lambda lengths: [[place] for place in range(len(lengths))])
     told: list[Segment] = []
-    batched = shared.transcribe(shared.open_recording(call, read=SPLIT), on_segment=told.append).segments
+    batched = shared.transcribe(DECODER.open(call, read=SPLIT), on_segment=told.append).segments
     assert [alone(one)[:3] for one in batched] == [alone(one)[:3] for one in one_by_one]
     assert tuple(told) == batched
 
 
 def test_speakers_are_named_in_every_format(shared: Engine, call: Path) -> None:
-    found = shared.transcribe(shared.open_recording(call, read=SPLIT))
+    found = shared.transcribe(DECODER.open(call, read=SPLIT))
     written = found.to_dict()["segments"]
     assert {(one["channel"], one["speaker"]) for one in written} == {(1, "Speaker 1"), (2, "Speaker 2")}
     labels = [segment.speaker for segment in found.segments]
@@ -106,7 +108,7 @@ def test_speakers_are_named_in_every_format(shared: Engine, call: Path) -> None:
 
 
 def test_a_recording_that_is_mixed_names_nobody(shared: Engine, call: Path) -> None:
-    found = shared.transcribe(call)
+    found = shared.transcribe(load_audio(call))
     assert all(segment.speaker is None for segment in found.segments)
     assert not any({"channel", "speaker"} & set(one) for one in found.to_dict()["segments"])
     assert "Speaker" not in "".join(render(found, name) for name in ("txt", "srt", "vtt", "json"))
@@ -114,9 +116,9 @@ def test_a_recording_that_is_mixed_names_nobody(shared: Engine, call: Path) -> N
 
 def test_one_channel_is_one_speaker(shared: Engine) -> None:
     path = EXAMPLES / "digits-en.flac"
-    found = shared.transcribe(shared.open_recording(path, read=SPLIT))
+    found = shared.transcribe(DECODER.open(path, read=SPLIT))
     assert {segment.speaker for segment in found.segments} == {"Speaker 1"}
-    assert found.text == shared.transcribe(path).text
+    assert found.text == shared.transcribe(load_audio(path)).text
 
 
 @pytest.mark.parametrize("channels", [2, 3, 7])
@@ -154,8 +156,8 @@ def test_the_odd_call_gives_both_speakers_all_their_words(data_dir: Path, shared
     path = data_dir / "odd_files" / "call_two_channels_8k.wav"
     if not path.exists():
         pytest.skip("no odd recordings here")
-    found = shared.transcribe(shared.open_recording(path, read=SPLIT))
+    found = shared.transcribe(DECODER.open(path, read=SPLIT))
     for number, channel in ((1, Channel.LEFT), (2, Channel.RIGHT)):
-        by_itself = shared.transcribe(shared.open_recording(path, read=ReadOptions(channel=channel)))
+        by_itself = shared.transcribe(DECODER.open(path, read=ReadOptions(channel=channel)))
         assert [alone(one) for one in found.segments if one.channel == number] == [alone(one) for one in by_itself.segments]
         assert by_itself.text

@@ -15,6 +15,7 @@ from engine.audio.sandbox.decoder import Decoder
 from engine.audio.tracks import LONGEST_TEXT, Track
 from engine.audio.waveform import SAMPLE_RATE_HZ, Waveform, load_audio
 from engine.errors import AudioDecodeError, AudioNotFoundError, UnknownTrackError
+from tests.reading import DECODER
 from tests.two_tracks import tone, write_two_tracks
 
 pytest.importorskip("av")
@@ -94,6 +95,6 @@ def test_the_odd_recording_is_read_in_its_second_track(data_dir: Path, engine) -
     path = data_dir / "odd_files" / "two_tracks_second_default.mp4"
     if not path.exists():
         pytest.skip("no odd recordings here")
-    first, second = (engine.transcribe(engine.open_recording(path, read=ReadOptions(track=number))) for number in (1, 2))
-    assert engine.transcribe(path).segments == second.segments
+    first, second = (engine.transcribe(DECODER.open(path, read=ReadOptions(track=number))) for number in (1, 2))
+    assert engine.transcribe(DECODER.open(path)).segments == second.segments
     assert first.text and second.text and first.duration_s != second.duration_s

@@ -229,13 +229,13 @@ def test_reading_stops_when_it_is_no_longer_wanted(tmp_path: Path, container: st
     _write_silence(path, duration_s=200)
     looks = []
 
-    def look() -> None:
+    def cancel_check() -> None:
         looks.append(1)
         if len(looks) == 2:
             raise UnwantedError
 
     with pytest.raises(UnwantedError):
-        load_audio(path, look=look)
+        load_audio(path, cancel_check=cancel_check)
     assert len(looks) == 2
 
 

@@ -60,7 +60,7 @@ def expected(archive: Path, starter_bundle: Path) -> dict[str, dict]:
     """What the one-machine engine says of each recording, by its path."""
     engine = Engine(Bundle.load(starter_bundle), threads=1)
     try:
-        return {str(path): spoken(engine.transcribe(path).to_dict()) for path in sorted(archive.rglob("*.*"))}
+        return {str(path): spoken(engine.transcribe(load_audio(path)).to_dict()) for path in sorted(archive.rglob("*.*"))}
     finally:
         engine.close()
 

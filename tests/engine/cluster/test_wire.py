@@ -6,12 +6,13 @@ import json
 
 import numpy as np
 
+from engine.audio.waveform import load_audio
 from engine.cluster.wire import transcript_from_wire, transcript_to_wire
 from tests.engine.cluster.conftest import EXAMPLES
 
 
 def test_a_transcript_comes_back_as_it_was(engine):
-    sent = engine.transcribe(EXAMPLES / "digits-en.flac")
+    sent = engine.transcribe(load_audio(EXAMPLES / "digits-en.flac"))
     assert sent.segments[0].probabilities
     received = transcript_from_wire(json.loads(json.dumps(transcript_to_wire(sent))))
     assert received == sent

@@ -1,14 +1,14 @@
-"""The same listener and recognizer in this process, one after the other: what a job does without Ray in between."""
+"""The same finder and recognizer in this process, one after the other: what a job does without Ray in between."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from engine.cluster.archive.listener import Listener
 from engine.cluster.archive.nodes import Node, bundle_fault
 from engine.cluster.archive.notes import Row
 from engine.cluster.archive.piece_recognizer import PieceRecognizer
+from engine.cluster.archive.speech_finder import SpeechFinder
 from engine.cluster.job import Job
 
 
@@ -26,7 +26,7 @@ class WorkersHere:
 
     def rows(self, job: Job, groups: Sequence[Mapping[str, Any]], *, known: frozenset[str], nodes: Sequence[Node]) -> Iterator[Row]:
         self.rounds.append([group["files"] for group in groups])
-        listener, recognizer = Listener(job, known), PieceRecognizer(job)
-        batches = (batch for group in groups for batch in listener({name: [value] for name, value in group.items()}))
+        finder, recognizer = SpeechFinder(job, known), PieceRecognizer(job)
+        batches = (batch for group in groups for batch in finder({name: [value] for name, value in group.items()}))
         rows = [Row.of(recognizer({name: values[0] for name, values in batch.items()})) for batch in batches]
         yield from self._between(len(self.rounds), rows)

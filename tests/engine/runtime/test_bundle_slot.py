@@ -17,6 +17,7 @@ import pytest
 from engine.audio.waveform import SAMPLE_RATE_HZ, Waveform
 from engine.bundle import Bundle
 from engine.errors import BundleError, BundleTamperedError, GraphContractError, UnknownPrecisionError
+from engine.options import TranscribeOptions
 from engine.pipeline import Engine
 from engine.runtime.bundle_slot import BundleSlot, OpenBundle
 from engine.runtime.session_pool import carried_over
@@ -298,9 +299,9 @@ def test_a_new_variant_is_there_after_opening_the_bundle_anew(make_bundle: Calla
         fields["variants"]["int8-mixed"] = fields["variants"]["int8"]
         (bundle.folder / "bundle.json").write_text(json.dumps(fields), encoding="utf-8")
         with pytest.raises(UnknownPrecisionError):
-            engine.transcribe(loud(1), precision="int8-mixed")
+            engine.transcribe(loud(1), TranscribeOptions(precision="int8-mixed"))
         engine.switch(Bundle.load(bundle.folder))
-        assert engine.transcribe(loud(1), precision="int8-mixed").precision == "int8-mixed"
+        assert engine.transcribe(loud(1), TranscribeOptions(precision="int8-mixed")).precision == "int8-mixed"
     finally:
         engine.close()
 

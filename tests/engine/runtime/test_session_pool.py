@@ -11,7 +11,8 @@ import pytest
 
 from engine.bundle import Bundle
 from engine.errors import GraphContractError, UnknownPrecisionError
-from engine.runtime.session_pool import VAD_AS_REQUEST, VAD_OFF, SessionPool
+from engine.options import VAD_AS_REQUEST, VAD_OFF
+from engine.runtime.session_pool import SessionPool
 
 WAIT_S = 20
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.audio.waveform import load_audio
 from engine.bundle import Bundle
+from engine.options import TranscribeOptions
 from engine.pipeline import Engine
 from engine.runtime.speed import RUNS_KEPT, Speed, SpeedLog
 from tests.conftest import ROOT
@@ -27,7 +28,7 @@ def test_the_engine_notes_runs_that_recognized_something(starter_bundle) -> None
     silence = type(spoken)(spoken.samples * 0, name="silence")
     assert engine.transcribe(silence).segments == ()
     assert engine.speeds() == {}
-    timing = engine.transcribe(spoken, precision="int8").timing
+    timing = engine.transcribe(spoken, TranscribeOptions(precision="int8")).timing
     speed = engine.speeds()["int8"]
     assert speed.runs == 1
     assert 0 < speed.rtf <= timing.rtf  # opening the sessions is in the timing, not in the speed

@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-import engine.speech.detector as vad_module
-from engine.audio.waveform import Waveform, load_audio
+from engine.audio.waveform import BLOCK_S, Waveform, load_audio
 from engine.errors import GraphContractError
 from engine.runtime.session import Session
-from engine.speech.detector import SpeechDetector
+from engine.speech.detector import CONTEXT_FRAMES, SpeechDetector
 from engine.speech.endpointing import VadOptions
-from engine.speech.features import Cmvn, FrameStack, Frontend, fbank
+from engine.speech.features import Cmvn, FrameStack, Frontend
+from engine.speech.frame_stream import FrameStream, NewFrames
+from engine.speech.speech_stream import SpeechStream, find_spans, spans_in
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "ui" / "examples"
 
 
 class CountingSession:
@@ -37,18 +40,20 @@ def detector_of(graph: Path, mvn: Path) -> tuple[SpeechDetector, CountingSession
     return SpeechDetector(session, Frontend(asr=stack, vad=stack)), session
 
 
-@pytest.mark.parametrize("window", [100, 251, 999])
-def test_windows_give_the_frames_of_one_pass(starter_bundle: Path, monkeypatch: pytest.MonkeyPatch, window: int) -> None:
+@pytest.mark.parametrize("size", [100, 251, 999])
+def test_a_stream_scores_the_frames_of_one_pass(starter_bundle: Path, size: int) -> None:
     frames = np.random.default_rng(0).normal(8, 3, (1_000, 80)).astype(np.float32)
     detector, session = detector_of(starter_bundle / "vad.fp32.onnx", starter_bundle / "vad.mvn")
-    whole = detector.silence_probabilities(frames)
+    whole = detector.silence_between(frames, 0, len(frames))
     assert session.lengths == [1_000]
-    monkeypatch.setattr(vad_module, "WINDOW_FRAMES", window)
-    seen: list[float] = []
-    np.testing.assert_allclose(detector.silence_probabilities(frames, progress=seen.append), whole, atol=1e-5)
-    assert max(session.lengths[1:]) <= window + vad_module.CONTEXT_FRAMES
-    assert seen == sorted(seen)
-    assert seen[-1] == 1.0
+    scored: list[np.ndarray] = []
+    stream = SpeechStream(VadOptions(), on_scored=scored.append)
+    for start in range(0, len(frames), size):
+        part = frames[start : start + size]
+        stream.add(NewFrames(part, np.zeros(len(part), np.float32)), detector)
+    stream.finish(detector, duration_ms=10_015)
+    np.testing.assert_allclose(np.concatenate(scored), whole, atol=1e-5)
+    assert max(session.lengths[1:]) <= size + CONTEXT_FRAMES + detector.frames_ahead
 
 
 def test_a_graph_that_answers_something_else_is_refused() -> None:
@@ -60,13 +65,24 @@ def test_a_graph_that_answers_something_else_is_refused() -> None:
 
     stack = FrameStack(lfr_m=5, lfr_n=1, cmvn=Cmvn(np.zeros(400, np.float32), np.ones(400, np.float32)))
     with pytest.raises(GraphContractError, match="for 9 frames"):
-        SpeechDetector(Wrong(), Frontend(asr=stack, vad=stack)).silence_probabilities(np.zeros((9, 80), np.float32))
+        SpeechDetector(Wrong(), Frontend(asr=stack, vad=stack)).silence_between(np.zeros((9, 80), np.float32), 0, 9)
 
 
 def test_nothing_to_hear_is_no_speech(starter_bundle: Path) -> None:
     detector, _ = detector_of(starter_bundle / "vad.fp32.onnx", starter_bundle / "vad.mvn")
     for samples in (np.zeros(100, np.float32), np.zeros(48_000, np.float32)):
-        assert detector.detect(Waveform(samples), fbank(samples), VadOptions()) == ()
+        assert find_spans(Waveform(samples), detector, VadOptions()) == ()
+
+
+def test_frames_that_are_all_there_give_the_spans_of_a_recording_that_is_read(starter_bundle: Path) -> None:
+    detector, _ = detector_of(starter_bundle / "vad.fp32.onnx", starter_bundle / "vad.mvn")
+    digits = load_audio(EXAMPLES / "digits-en.flac").samples
+    waveform = Waveform(np.concatenate([digits, np.zeros(20_000, np.float32)] * 8))
+    assert waveform.duration_s > BLOCK_S
+    spans = find_spans(waveform, detector, VadOptions())
+    assert len(spans) >= 8
+    new = FrameStream().add(waveform.samples)
+    assert spans_in(new, detector, VadOptions(), duration_ms=waveform.duration_ms) == spans
 
 
 @pytest.mark.weights
@@ -74,7 +90,7 @@ def test_the_real_weights_give_the_golden_segments(data_dir: Path) -> None:
     folder = data_dir / "fsmn-vad"
     detector, _ = detector_of(folder / "model.onnx", folder / "am.mvn")
     waveform = load_audio(folder / "vad_example.wav")
-    spans = detector.detect(waveform, fbank(waveform.samples), VadOptions(max_segment_ms=60_000))
+    spans = find_spans(waveform, detector, VadOptions(max_segment_ms=60_000))
     golden = json.loads((folder / "golden_segments_ms.json").read_text(encoding="utf-8"))
     assert len(spans) == len(golden)
     for span, (start_ms, end_ms) in zip(spans, golden, strict=True):

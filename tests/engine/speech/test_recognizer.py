@@ -11,6 +11,7 @@ import pytest
 
 from engine.bundle import ITN_BY_LIBRARY, Bundle
 from engine.errors import GraphContractError, UnknownLanguageError
+from engine.options import TranscribeOptions
 from engine.runtime.session import Session
 from engine.speech.recognizer import Recognizer
 from engine.speech.vocabulary import Vocabulary
@@ -53,7 +54,7 @@ def test_tags_come_from_their_positions(recognizer: Recognizer) -> None:
 
 
 def test_emo_unknown_can_be_banned(recognizer: Recognizer) -> None:
-    heard = recognizer.recognize(features_saying("▁hello"), duration_ms=60, ban_emo_unknown=True)
+    heard = recognizer.recognize(features_saying("▁hello"), TranscribeOptions(ban_emo_unknown=True), duration_ms=60)
     assert heard.emotion is Emotion.HAPPY
     assert heard.confidence.emotion == pytest.approx(heard.probabilities["emotion"]["HAPPY"])
     assert heard.confidence.emotion < heard.probabilities["emotion"]["EMO_UNKNOWN"]
@@ -65,7 +66,7 @@ def test_one_frame_is_enough(recognizer: Recognizer) -> None:
 
 def test_a_language_without_a_prompt_is_an_error(recognizer: Recognizer) -> None:
     with pytest.raises(UnknownLanguageError, match="ko"):
-        recognizer.recognize(features_saying("你"), duration_ms=60, language="ko")
+        recognizer.recognize(features_saying("你"), TranscribeOptions(language="ko"), duration_ms=60)
 
 
 class FakeSession:
@@ -114,7 +115,9 @@ def recognizer_on(session: FakeSession, tiny_bundle: Path) -> Recognizer:
 @pytest.mark.parametrize(("language", "itn", "rows"), [("auto", True, (0, 14)), ("zh", False, (3, 15)), ("en", True, (4, 14))])
 def test_the_prompt_rows_are_the_bundles(tiny_bundle: Path, language: str, itn: bool, rows: tuple[int, int]) -> None:
     session = FakeSession()
-    recognizer_on(session, tiny_bundle).recognize(np.zeros((3, 560), np.float32), duration_ms=180, language=language, itn=itn)
+    recognizer_on(session, tiny_bundle).recognize(
+        np.zeros((3, 560), np.float32), TranscribeOptions(language=language, itn=itn), duration_ms=180
+    )
     assert (session.fed["language"].tolist(), session.fed["textnorm"].tolist()) == ([rows[0]], [rows[1]])
     assert session.fed["language"].dtype == session.fed["textnorm"].dtype == np.int32
     assert session.fed["speech"].shape == (1, 3, 560)
@@ -126,7 +129,7 @@ def test_a_library_writes_the_numbers_of_a_model_that_cannot(tiny_bundle: Path) 
     words = Vocabulary([{"▁hello": "▁three", "▁world": "▁one"}.get(piece, piece) for piece in PIECES])
     recognizer = Recognizer(session, words, bundle)
     said = features_saying("▁hello", "<blank>", "▁world", "<blank>", "▁hello")
-    written, spoken = (recognizer.recognize(said, duration_ms=300, itn=itn) for itn in (True, False))
+    written, spoken = (recognizer.recognize(said, TranscribeOptions(itn=itn), duration_ms=300) for itn in (True, False))
     assert (written.text, spoken.text) == ("313", "three one three")
     assert written.tokens == spoken.tokens
     assert [token.text for token in written.tokens] == ["▁three", "▁one", "▁three"]
@@ -136,7 +139,7 @@ def test_a_library_writes_the_numbers_of_a_model_that_cannot(tiny_bundle: Path) 
 def test_such_a_model_is_asked_for_words_in_either_case(tiny_bundle: Path, itn: bool) -> None:
     session = FakeSession()
     bundle = replace(Bundle.load(tiny_bundle), itn=ITN_BY_LIBRARY)
-    Recognizer(session, Vocabulary(PIECES), bundle).recognize(np.zeros((3, 560), np.float32), duration_ms=180, itn=itn)
+    Recognizer(session, Vocabulary(PIECES), bundle).recognize(np.zeros((3, 560), np.float32), TranscribeOptions(itn=itn), duration_ms=180)
     assert session.fed["textnorm"].tolist() == [15]
 
 
@@ -167,13 +170,13 @@ def test_a_batch_is_padded_masked_and_answered_row_by_row(tiny_bundle: Path) -> 
     batch = [np.zeros((length, 560), np.float32) for length in (5, 2, 3)]
     for features, token in zip(batch, (hello, world, hello), strict=True):
         features[1, 0] = token
-    together = recognizer.recognize_batch(batch, durations_ms=[300, 120, 180], language="en", itn=False)
+    together = recognizer.recognize_batch(batch, TranscribeOptions(language="en", itn=False), durations_ms=[300, 120, 180])
     assert session.fed["speech"].shape == (3, 5, 560)
     assert session.fed["speech_lengths"].tolist() == [5, 2, 3]
     assert session.fed["language"].tolist() == [4, 4, 4]
     assert [one.text for one in together] == ["hello", "world", "hello"]
     alone = [
-        recognizer.recognize(features, duration_ms=duration_ms, language="en", itn=False)
+        recognizer.recognize(features, TranscribeOptions(language="en", itn=False), duration_ms=duration_ms)
         for features, duration_ms in zip(batch, (300, 120, 180), strict=True)
     ]
     assert together == alone

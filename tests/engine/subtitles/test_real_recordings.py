@@ -9,6 +9,7 @@ from unicodedata import east_asian_width
 import pytest
 import srt
 
+from engine.audio.waveform import load_audio
 from engine.formats import render
 from engine.pipeline import Engine
 from engine.subtitles.cues import cues
@@ -27,7 +28,7 @@ def test_real_speech_is_readable(data_dir: Path, engine: Engine, name: str) -> N
     path = data_dir / "real" / name
     if not path.is_file():
         pytest.skip(f"no recording {path}")
-    talk = engine.transcribe(path)
+    talk = engine.transcribe(load_audio(path))
     found = cues(talk)
     assert found
     for cue in found:

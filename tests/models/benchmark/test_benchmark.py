@@ -165,8 +165,8 @@ def test_a_soak_keeps_the_first_the_last_and_the_highest_temperature(task, monke
     monkeypatch.setattr(benchmark_child, "_Opened", lambda task: SimpleNamespace(engine=lambda task: slow_engine()))
 
     def slow_engine():
-        def transcribe(waveform, *, precision):
-            assert waveform.duration_s == 30 and precision == "int8"
+        def transcribe(waveform, options):
+            assert waveform.duration_s == 30 and options.precision == "int8"
             benchmark_child.time.sleep(0.02)
             return SimpleNamespace(timing=SimpleNamespace(rtf=0.25))
 

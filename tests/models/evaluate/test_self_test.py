@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from engine.audio.waveform import load_audio
+from engine.options import TranscribeOptions
+
 pytest.importorskip("jiwer")
 
 from engine.audio.waveform import Waveform
@@ -54,14 +57,14 @@ class FakeEngine:
         self.spans = [SpeechSpan(*segment) for segment in KNOWN_SEGMENTS_MS]
         self.closed = 0
 
-    def transcribe(self, audio: Waveform, *, language: str, itn: bool, precision: str) -> Transcript:
-        assert (language, itn) == ("auto", False)
+    def transcribe(self, audio: Waveform, options: TranscribeOptions) -> Transcript:
+        assert options == TranscribeOptions(itn=False, precision=options.precision)
         answer = self.answers[Path(audio.name).stem]
         if isinstance(answer, Exception):
             raise answer
         return transcript(*answer)
 
-    def detect(self, audio: Waveform, *, precision: str) -> tuple[SpeechSpan, ...]:
+    def detect(self, audio: Waveform, options: TranscribeOptions) -> tuple[SpeechSpan, ...]:
         assert Path(audio.name).stem == "vad_example"
         return tuple(self.spans)
 
@@ -207,5 +210,5 @@ def test_the_real_vad_passes(data_dir: Path, starter_bundle: Path, recordings: P
     golden = json.loads((data_dir / "fsmn-vad" / "golden_segments_ms.json").read_text(encoding="utf-8"))
     assert [list(segment) for segment in KNOWN_SEGMENTS_MS[:-1]] == golden[:-1]
     engine = Engine(Bundle.load(bundle))
-    assert engine.detect(recordings / "vad" / "example" / "vad_example.wav")[-1].end_ms == KNOWN_SEGMENTS_MS[-1][1]
+    assert engine.detect(load_audio(recordings / "vad" / "example" / "vad_example.wav"))[-1].end_ms == KNOWN_SEGMENTS_MS[-1][1]
     engine.close()

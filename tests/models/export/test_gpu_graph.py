@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.audio.waveform import load_audio
+from engine.options import TranscribeOptions
+
 torch = pytest.importorskip("torch")
 
 from engine.audio.waveform import Waveform  # noqa: E402 - torch decides whether this file runs
 from engine.bundle import Bundle  # noqa: E402
+from engine.options import VAD_OFF  # noqa: E402
 from engine.pipeline import Engine  # noqa: E402
 from engine.runtime.session import Session  # noqa: E402
-from engine.runtime.session_pool import VAD_OFF  # noqa: E402
 from engine.speech.endpointing import VadOptions  # noqa: E402
 from engine.transcript import Segment  # noqa: E402
 from models.export.assemble import assemble  # noqa: E402
@@ -63,7 +66,7 @@ def test_the_engine_runs_the_masked_graph(bundle: Path) -> None:
     audio = Waveform((0.1 * rng.standard_normal(32_000)).astype(np.float32))
     engine = Engine(Bundle.load(bundle))
     try:
-        full, batch = (engine.transcribe(audio, precision=name) for name in ("fp32", "fp32-batch"))
+        full, batch = (engine.transcribe(load_audio(audio), TranscribeOptions(precision=name)) for name in ("fp32", "fp32-batch"))
     finally:
         engine.close()
     assert batch.precision == "fp32-batch"
@@ -82,9 +85,9 @@ def test_the_bundle_names_what_it_holds(bundle: Path, tmp_path: Path) -> None:
 def test_on_a_device_spans_share_runs_and_come_in_order(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine's way on a GPU, on the CPU: bound inputs, batches by length, the segments of one at a time."""
     samples = np.random.default_rng(3).normal(0, 0.1, 70 * 16_000).astype(np.float32)
-    options = {"vad_precision": VAD_OFF, "vad": VadOptions(max_segment_ms=900)}
+    options = TranscribeOptions(vad_precision=VAD_OFF, vad=VadOptions(max_segment_ms=900))
     engine = Engine(Bundle.load(bundle), precision="fp32-batch")
-    expected = engine.transcribe(Waveform(samples), **options).segments
+    expected = engine.transcribe(Waveform(samples), options).segments
     monkeypatch.setattr(Session, "on_cpu", False)
     told: list[Segment] = []
     runs: list[int] = []
@@ -95,7 +98,7 @@ def test_on_a_device_spans_share_runs_and_come_in_order(bundle: Path, monkeypatc
         return run(session, names, feeds)
 
     monkeypatch.setattr(Session, "run", counted)
-    found = engine.transcribe(Waveform(samples), on_segment=told.append, **options).segments
+    found = engine.transcribe(Waveform(samples), options, on_segment=told.append).segments
     engine.close()
     assert sum(runs) >= len(found) > 40
     assert len(runs) < 8

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.options import TranscribeOptions
+
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
@@ -123,7 +125,7 @@ def test_the_engine_transcribes_as_with_the_exported_bundle(made: str, exported_
     said = {}
     for bundle in (exported_bundle, request.getfixturevalue(made)):
         engine = Engine(Bundle.load(bundle))
-        said[bundle] = engine.transcribe(Waveform(noise), language="en").segments
+        said[bundle] = engine.transcribe(Waveform(noise), TranscribeOptions(language="en")).segments
         engine.close()
     ours, theirs = said.values()
     assert ours and [(one.start_ms, one.end_ms) for one in theirs] == [(one.start_ms, one.end_ms) for one in ours]
@@ -303,7 +305,7 @@ def test_the_real_fsmn_vad_finds_the_golden_segments(sherpa: Path, data_dir: Pat
     golden = json.loads((data_dir / "fsmn-vad" / "golden_segments_ms.json").read_text(encoding="utf-8"))
     engine = Engine(Bundle.load(bundle))
     for precision in ("fp32", "int8"):
-        spans = [(span.start_ms, span.end_ms) for span in engine.detect(audio, precision=precision)]
+        spans = [(span.start_ms, span.end_ms) for span in engine.detect(load_audio(audio), TranscribeOptions(precision=precision))]
         assert len(spans) == len(golden)
         ends = [(start, min(end, audio.duration_ms)) for start, end in golden]
         assert np.abs(np.array(spans) - np.array(ends)).max() <= 30

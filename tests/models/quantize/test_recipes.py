@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 import yaml
 
+from engine.audio.waveform import load_audio
+from engine.options import TranscribeOptions
+
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
@@ -101,7 +104,7 @@ def test_a_recipe_adds_a_variant_that_the_engine_runs(
     try:
         rng = np.random.default_rng(2)
         audio = Waveform((0.1 * rng.standard_normal(32_000)).astype(np.float32))
-        assert engine.transcribe(audio, precision=variant).precision == variant
+        assert engine.transcribe(load_audio(audio), TranscribeOptions(precision=variant)).precision == variant
     finally:
         engine.close()
 
@@ -250,6 +253,6 @@ def test_the_tutorials_trap_is_rejected(bundle: Path, tmp_path: Path) -> None:
     engine = Engine(Bundle.load(bundle))
     try:
         with pytest.raises(NotQuantizedError, match="in float and 0 in integers"):
-            engine.transcribe(Waveform(np.ones(16_000, np.float32) * 0.1), precision="int8")
+            engine.transcribe(Waveform(np.ones(16_000, np.float32) * 0.1), TranscribeOptions(precision="int8"))
     finally:
         engine.close()

@@ -14,6 +14,7 @@ import pytest
 openai = pytest.importorskip("openai")
 
 from engine.errors import SessionError  # noqa: E402 - after the skip
+from engine.options import TranscribeOptions  # noqa: E402
 from tests.ui.conftest import RunningPage  # noqa: E402
 
 SPOKEN = "three one four one five nine"
@@ -64,14 +65,14 @@ def test_a_language_is_understood_as_clients_write_it(
 ) -> None:
     with two_words.open("rb") as file:
         assert client.audio.transcriptions.create(file=file, model="whisper-1", language=language).text == SPOKEN
-    assert page.engine.calls[-1]["language"] == understood
+    assert page.engine.calls[-1].language == understood
 
 
 def test_a_gradio_client_names_a_language_as_it_likes(page: RunningPage, two_words: Path) -> None:
     gradio_client = pytest.importorskip("gradio_client")
     client = gradio_client.Client(page.address, verbose=False)
     client.predict(gradio_client.handle_file(str(two_words)), language="Japanese", api_name="/transcribe")
-    assert page.engine.calls[-1]["language"] == "ja"
+    assert page.engine.calls[-1].language == "ja"
     client.close()
 
 
@@ -82,7 +83,7 @@ def test_fields_that_mean_nothing_here_are_accepted_and_the_unknown_ones_are_nam
     answer = posted(page, {"file": two_words.read_bytes()}, model="whisper-1", **IGNORED)
     assert answer.json() == {"text": SPOKEN}
     assert answer.headers["x-lightvoice-ignored"] == "known_speaker_names[], stream_options, vad_filter, hotwords"
-    assert page.engine.calls[-1] == {"language": "auto", "itn": True, "precision": "current", "ban_emo_unknown": False}
+    assert page.engine.calls[-1] == TranscribeOptions()
     assert "x-lightvoice-ignored" not in posted(page, {"file": two_words.read_bytes()}, prompt="x").headers
 
 
@@ -108,7 +109,7 @@ def test_openais_client_sends_all_that_openai_has(client: openai.OpenAI, page: R
             extra_body={"user": "somebody", "itn": False},
         )
     assert answer.text == SPOKEN
-    assert page.engine.calls[-1]["itn"] is False
+    assert page.engine.calls[-1].itn is False
 
 
 @pytest.mark.parametrize(
@@ -306,7 +307,7 @@ def test_home_assistants_form(page: RunningPage, two_words: Path) -> None:
         "response_format": (None, "json"),
     }
     assert posted(page, files).json()["text"] == SPOKEN
-    assert page.engine.calls[-1]["language"] == "yue"
+    assert page.engine.calls[-1].language == "yue"
 
 
 def test_a_program_that_looks_for_its_model_first_finds_it(page: RunningPage) -> None:

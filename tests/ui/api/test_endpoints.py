@@ -11,6 +11,7 @@ gradio_client = pytest.importorskip("gradio_client")
 httpx = pytest.importorskip("httpx")
 
 from engine.audio.waveform import load_audio  # noqa: E402 - after the skip
+from engine.options import TranscribeOptions  # noqa: E402
 from tests.ui.conftest import RunningPage  # noqa: E402
 from ui.api.endpoints import uploaded_file  # noqa: E402
 from ui.limits import Limits  # noqa: E402
@@ -27,13 +28,13 @@ def test_transcribe_answers_with_the_contract(client: gradio_client.Client, page
     answer = client.predict(audio=gradio_client.handle_file(str(two_words)), api_name="/transcribe")
     expected = page.engine.transcribe(load_audio(two_words), file="two words.wav").to_dict()
     assert answer == expected
-    assert page.engine.calls[0] == {"language": "auto", "itn": True, "precision": "current", "ban_emo_unknown": False}
+    assert page.engine.calls[0] == TranscribeOptions()
 
 
 def test_transcribe_passes_its_options_on(client: gradio_client.Client, page: RunningPage, two_words: Path) -> None:
     answer = client.predict(gradio_client.handle_file(str(two_words)), "en", False, "int8", api_name="/transcribe")
     assert answer["precision"] == "int8"
-    assert page.engine.calls[-1] == {"language": "en", "itn": False, "precision": "int8", "ban_emo_unknown": False}
+    assert page.engine.calls[-1] == TranscribeOptions(language="en", itn=False, precision="int8")
 
 
 def test_a_program_that_knows_no_later_option_is_answered_as_before(page: RunningPage, two_words: Path) -> None:
@@ -45,7 +46,7 @@ def test_a_program_that_knows_no_later_option_is_answered_as_before(page: Runnin
         call = httpx.post(f"{page.address}/gradio_api/call/transcribe", json={"data": arguments})
         answer = httpx.get(f"{page.address}/gradio_api/call/transcribe/{call.json()['event_id']}", timeout=60).text
         assert "event: complete" in answer and "three one four" in answer
-    assert [one["language"] for one in page.engine.calls] == ["en", "auto"]
+    assert [one.language for one in page.engine.calls] == ["en", "auto"]
     call = httpx.post(f"{page.address}/gradio_api/call/transcribe", json={"data": []})
     assert "event: error" in httpx.get(f"{page.address}/gradio_api/call/transcribe/{call.json()['event_id']}", timeout=60).text
 

@@ -17,6 +17,7 @@ import soundfile
 openai = pytest.importorskip("openai")
 
 from engine.errors import SessionError  # noqa: E402 - after the skip
+from engine.options import TranscribeOptions  # noqa: E402
 from tests.subtitles import read_srt, read_vtt  # noqa: E402
 from tests.ui.conftest import RunningPage  # noqa: E402
 from tests.ui.models.fake_workshop import FakeWorkshop  # noqa: E402
@@ -92,7 +93,7 @@ def test_openais_client_gets_the_text_of_wav_and_mp3(
     for path in (two_words, two_words_mp3):
         with path.open("rb") as file:
             assert client.audio.transcriptions.create(file=file, model="fake:int8", language="en").text == SPOKEN
-        assert page.engine.calls[-1] == {"language": "en", "itn": True, "precision": "int8", "ban_emo_unknown": False}
+        assert page.engine.calls[-1] == TranscribeOptions(language="en", precision="int8")
     assert in_flight(page) == []
 
 
@@ -169,7 +170,7 @@ def test_openais_client_lists_and_retrieves_models(client: openai.OpenAI) -> Non
 def test_the_models_of_other_services_mean_the_open_bundle(page: RunningPage, two_words: Path, model: str) -> None:
     answer = post(page, two_words, model=model)
     assert (answer.json(), answer.headers["x-lightvoice-model"]) == ({"text": SPOKEN}, "fake:fp32")
-    assert page.engine.calls[-1]["precision"] == "current"
+    assert page.engine.calls[-1].precision == "current"
 
 
 @pytest.mark.parametrize("model", ["gpt-4o", "gpt-4o-mini-tts", "tts-1", "whisper-1:int8", "a/b/whisper", "text-embedding-3-small"])
@@ -216,7 +217,7 @@ def test_silence_is_an_answer(page: RunningPage, tmp_path: Path) -> None:
 def test_the_extensions_reach_the_engine(client: openai.OpenAI, page: RunningPage, two_words: Path) -> None:
     with two_words.open("rb") as file:
         client.audio.transcriptions.create(file=file, model="fake", extra_body={"itn": False, "ban_emo_unknown": True})
-    assert page.engine.calls == [{"language": "auto", "itn": False, "precision": "current", "ban_emo_unknown": True}]
+    assert page.engine.calls == [TranscribeOptions(itn=False, ban_emo_unknown=True)]
 
 
 def test_openais_client_gets_segments_as_they_come(client: openai.OpenAI, page: RunningPage, two_words: Path) -> None:

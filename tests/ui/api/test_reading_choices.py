@@ -16,12 +16,14 @@ from starlette.testclient import TestClient
 
 from engine.audio.containers import probe
 from engine.audio.read_options import CHANNELS, Channel, ReadOptions
+from engine.audio.sandbox.decoder import Decoder
 from engine.audio.tracks import Track
 from engine.audio.waveform import load_audio
+from engine.options import TranscribeOptions
 from engine.pipeline import Engine
 from tests.two_tracks import tone, write_two_tracks
 from tests.ui.conftest import RunningPage
-from tests.ui.fake_engine import FakeEngine
+from tests.ui.fake_engine import FakeEngine, InProcessDecoder
 from tests.ui.transcribe.test_queue_routes import OURS, Asker, transcribed, wait
 from ui.limits import Limits
 from ui.scheduling.queue_runner import QueueRunner
@@ -32,7 +34,7 @@ from ui.slim.slim_app import SOUND, slim_app
 from ui.text.texts import Texts
 from ui.transcribe.exports import file_stem
 from ui.transcribe.form import channel_choices
-from ui.transcribe.run_options import RunOptions, remembered
+from ui.transcribe.form_options import remembered
 
 WAIT_S = 60
 DIGITS = Path(__file__).resolve().parents[3] / "ui" / "examples" / "digits-en.flac"
@@ -47,7 +49,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[QueueRunner]:
-    runner = QueueRunner(FakeEngine(), slots=RunSlots(1), folder=tmp_path / "queues", limits=Limits())
+    runner = QueueRunner(FakeEngine(), InProcessDecoder(), slots=RunSlots(1), folder=tmp_path / "queues", limits=Limits())
     yield runner
     wait(runner.open(OURS))
 
@@ -78,9 +80,9 @@ def test_tracks_are_listed_and_chosen_over_http(page: RunningPage, film: Path, t
     assert (second["number"], second["language"], second["default"]) == (2, "chi", True)
     assert [track["number"] for track in post(page, two_words, path="tracks").json()["data"]] == [1]
     assert post(page, film, track=1, channel="left").status_code == 200
-    assert page.engine.reads[-1] == ReadOptions(channel=Channel.LEFT, track=1)
+    assert page.engine.calls[-1].read == ReadOptions(channel=Channel.LEFT, track=1)
     assert post(page, film).status_code == 200
-    assert page.engine.reads[-1] == ReadOptions()
+    assert page.engine.calls[-1].read == ReadOptions()
     assert list((page.files / "requests").glob("*")) == []
 
 
@@ -88,7 +90,7 @@ def test_tracks_are_listed_and_chosen_over_http(page: RunningPage, film: Path, t
     ("fields", "words"),
     [
         ({"channel": "middle"}, "unknown channel 'middle'"),
-        ({"track": "two"}, "track is 'two'; it is a number from 1"),
+        ({"track": "two"}, "track is 'two'; it must lie between 1 and 999"),
         ({"track": "0"}, "track is 0; it must lie between 1 and 999"),
         ({"track": "3"}, "there is no audio track 3 in film.mkv, whose last one is 2"),
     ],
@@ -166,7 +168,7 @@ def test_gradio_s_clients_list_tracks_and_choose(page: RunningPage, film: Path) 
     audio = gradio_client.handle_file(str(film))
     assert [track["default"] for track in client.predict(audio=audio, api_name="/tracks")] == [False, True]
     client.predict(audio=audio, channel="right", track=1, api_name="/transcribe")
-    assert page.engine.reads[-1] == ReadOptions(channel=Channel.RIGHT, track=1)
+    assert page.engine.calls[-1].read == ReadOptions(channel=Channel.RIGHT, track=1)
     with pytest.raises(Exception, match="unknown channel 'middle'"):
         client.predict(audio=audio, channel="middle", api_name="/transcribe")
 
@@ -188,17 +190,17 @@ def test_a_track_is_chosen_kept_and_told_to_the_engine(ask: Asker, runner: Queue
     entry = queue.add(film, "film.mkv")
     assert ask.post(f"/{entry.id}/track/1").status_code == 200
     assert '<option value="1" selected>' in ask("").json()["rows"][0]["html"]
-    runner.submit(queue, RunOptions(channel="split"))
+    runner.submit(queue, TranscribeOptions(read=ReadOptions(channel="split")))
     wait(queue)
-    assert runner._engine.reads[-1] == ReadOptions(channel=Channel.SPLIT, track=1)
+    assert runner._engine.calls[-1].read == ReadOptions(channel=Channel.SPLIT, track=1)
     assert ask.post(f"/{entry.id}/track/2").status_code == 200  # its transcript stays, and the other track is a new recording
     first, second = queue.entries()
     assert (first.state, first.track, second.state, second.track) == (EntryState.DONE, 1, EntryState.READY, 2)
     assert queue.selected == second
-    runner.submit(queue, RunOptions())
+    runner.submit(queue, TranscribeOptions())
     wait(queue)
-    assert runner._engine.reads[-1] == ReadOptions(track=2)
-    runner.submit(queue, RunOptions())  # once more, in the same track
+    assert runner._engine.calls[-1].read == ReadOptions(track=2)
+    runner.submit(queue, TranscribeOptions())  # once more, in the same track
     wait(queue)
     assert queue.entries()[-1].track == 2
 
@@ -213,7 +215,7 @@ def test_a_track_that_is_not_there_is_not_chosen(ask: Asker, queue: RecordingQue
 
 def test_a_running_recording_keeps_its_track(queue: RecordingQueue, film: Path) -> None:
     entry = queue.add(film, "film.mkv")
-    queue.submit(RunOptions())
+    queue.submit(TranscribeOptions())
     queue.begin()
     assert queue.choose_track(entry.id, 1) is None
     queue.cancel_all()
@@ -247,8 +249,8 @@ def test_every_choice_of_channels_has_words_and_is_remembered() -> None:
         shown = channel_choices(Texts(language))
         assert [value for _, value in shown] == list(CHANNELS)
         assert len({said for said, _ in shown}) == len(CHANNELS)
-    assert remembered({"channel": "split"}, precisions=["fp32"]).channel == "split"
-    assert remembered({"channel": "middle"}, precisions=["fp32"]).channel == "auto"
+    assert remembered({"channel": "split"}, precisions=["fp32"]).transcribe.read.channel == "split"
+    assert remembered({"channel": "middle"}, precisions=["fp32"]).transcribe.read.channel == "auto"
 
 
 def test_the_drop_zone_takes_files_of_any_name(page: RunningPage) -> None:
@@ -270,7 +272,7 @@ def test_uploads_of_any_name_come_into_the_queue(page: RunningPage, queue: Recor
 def test_long_names_become_names_of_downloads_that_a_disk_takes(real: Engine, tmp_path: Path, two_words: Path) -> None:
     for name in ("录" * 200 + ".wav", "😀" * 90 + ".wav", "caf\udce9.wav"):
         assert 0 < len(f"{file_stem(name)}.json".encode()) <= 255
-    with TestClient(slim_app(real, files=tmp_path / "files", limits=Limits())) as client:
+    with TestClient(slim_app(real, Decoder(), files=tmp_path / "files", limits=Limits())) as client:
         wav = two_words.read_bytes()
         answer = client.post("/transcribe", params={"name": "录" * 200 + ".wav"}, content=wav, headers={"content-type": SOUND})
         assert answer.status_code == 200, answer.text

@@ -54,7 +54,7 @@ def test_a_bundle_that_is_gone_is_an_error_that_names_the_rest() -> None:
 
 def test_a_bundle_of_one_variant_can_only_be_set_against_itself() -> None:
     engine = FakeEngine()
-    engine.bundle = replace(engine.bundle, variants=("fp32",))
+    engine.bundle = replace(engine.bundle, variants={"fp32": engine.bundle.variants["fp32"]})
     choices = VariantChoices(engine, None)
     assert choices.offered(others=True) == [("FP32", "fp32@fake")]
     assert choices.defaults() == ("fp32@fake", "fp32@fake")

@@ -21,7 +21,9 @@ from engine.bundle import Bundle
 from engine.errors import SessionError, TooManyStreamsError
 from engine.formats import FORMATS
 from engine.live import Final, Partial
+from engine.options import TranscribeOptions
 from engine.pipeline import Engine
+from engine.speech.endpointing import VadOptions
 from engine.tags import Emotion, Event, Language
 from engine.transcript import Segment, TagConfidence, Timing, Transcript
 from ui.live.routes import MEDIA_TYPE, MOST_BYTES, live_routes
@@ -30,7 +32,6 @@ from ui.live.stage_html import final_html, partial_html, stage_html
 from ui.serve import build_app
 from ui.status.run_log import RunLog
 from ui.text.texts import Texts
-from ui.transcribe.run_options import RunOptions
 
 DIGITS = Path(__file__).resolve().parents[3] / "ui" / "examples" / "digits-en.flac"
 IDS = [f"{number:032x}" for number in range(MOST_RUNNING + 1)]
@@ -85,10 +86,10 @@ class FakeEngine:
 
     def __init__(self) -> None:
         self.streams: list[FakeStream] = []
-        self.wishes: list[dict[str, Any]] = []
+        self.options: list[TranscribeOptions] = []
 
-    def live(self, **wishes: Any) -> FakeStream:
-        self.wishes.append(wishes)
+    def live(self, options: TranscribeOptions) -> FakeStream:
+        self.options.append(options)
         self.streams.append(FakeStream())
         return self.streams[-1]
 
@@ -137,7 +138,7 @@ def send(client: TestClient, number: int, samples: np.ndarray = QUARTER, *, stre
 
 
 def test_a_block_that_comes_twice_counts_once(sessions: LiveSessions, engine: FakeEngine) -> None:
-    session = sessions.open(IDS[0], RunOptions())
+    session = sessions.open(IDS[0], TranscribeOptions())
     first = session.add(0, QUARTER, 16_000)
     assert session.add(0, QUARTER, 16_000) is first
     assert engine.streams[0].blocks == 1
@@ -146,7 +147,7 @@ def test_a_block_that_comes_twice_counts_once(sessions: LiveSessions, engine: Fa
 
 @pytest.mark.parametrize("end", ["finish", "leave"])
 def test_a_stream_is_counted_once_when_it_is_over(sessions: LiveSessions, counted: list[tuple[Transcript, str]], end: str) -> None:
-    session = sessions.open(IDS[0], RunOptions())
+    session = sessions.open(IDS[0], TranscribeOptions())
     for number in range(5):
         session.add(number, QUARTER, 16_000)
     assert not counted
@@ -159,20 +160,20 @@ def test_a_stream_is_counted_once_when_it_is_over(sessions: LiveSessions, counte
 
 
 def test_a_stream_in_which_nobody_spoke_is_not_counted(sessions: LiveSessions, counted: list[tuple[Transcript, str]]) -> None:
-    sessions.open(IDS[0], RunOptions()).add(0, QUARTER, 16_000)
+    sessions.open(IDS[0], TranscribeOptions()).add(0, QUARTER, 16_000)
     sessions.leave(IDS[0])
     assert not counted
 
 
 def test_a_block_out_of_turn_is_refused(sessions: LiveSessions) -> None:
-    session = sessions.open(IDS[0], RunOptions())
+    session = sessions.open(IDS[0], TranscribeOptions())
     session.add(0, QUARTER, 16_000)
     with pytest.raises(LostBlockError, match="block 2 came where block 1"):
         session.add(2, QUARTER, 16_000)
 
 
 def test_finals_are_numbered_and_the_transcript_holds_them_all(sessions: LiveSessions) -> None:
-    session = sessions.open(IDS[0], RunOptions())
+    session = sessions.open(IDS[0], TranscribeOptions())
     news = [session.add(number, QUARTER, 16_000) for number in range(8)]
     assert [one.first_index for one in news if one.finals] == [0, 1]
     last = session.finish()
@@ -184,7 +185,7 @@ def test_finals_are_numbered_and_the_transcript_holds_them_all(sessions: LiveSes
 
 
 def test_a_stream_has_a_longest_length(sessions: LiveSessions, engine: FakeEngine) -> None:
-    session = sessions.open(IDS[0], RunOptions())
+    session = sessions.open(IDS[0], TranscribeOptions())
     news = [session.add(number, QUARTER, 16_000) for number in range(42)]
     assert [one.over for one in news].index(True) == 40
     assert news[40].full
@@ -210,18 +211,18 @@ def test_an_error_ends_the_stream_and_keeps_what_was_said(client: TestClient, en
 
 def test_people_have_streams_of_their_own_and_not_too_many(sessions: LiveSessions, engine: FakeEngine) -> None:
     for stream_id in IDS[:MOST_RUNNING]:
-        sessions.open(stream_id, RunOptions()).add(0, QUARTER, 16_000)
+        sessions.open(stream_id, TranscribeOptions()).add(0, QUARTER, 16_000)
     assert [stream.blocks for stream in engine.streams] == [1] * MOST_RUNNING
     with pytest.raises(TooManyStreamsError, match="try again"):
-        sessions.open(IDS[-1], RunOptions())
+        sessions.open(IDS[-1], TranscribeOptions())
     sessions.find(IDS[0]).finish()
-    sessions.open(IDS[-1], RunOptions())
+    sessions.open(IDS[-1], TranscribeOptions())
     assert sessions.running() == MOST_RUNNING
 
 
 def test_the_models_are_let_go_when_the_page_does(sessions: LiveSessions, engine: FakeEngine, clock: SimpleNamespace) -> None:
-    sessions.open(IDS[0], RunOptions()).add(0, QUARTER, 16_000)
-    sessions.open(IDS[1], RunOptions()).add(0, QUARTER, 16_000)
+    sessions.open(IDS[0], TranscribeOptions()).add(0, QUARTER, 16_000)
+    sessions.open(IDS[1], TranscribeOptions()).add(0, QUARTER, 16_000)
     sessions.leave(IDS[0])
     assert sessions.find(IDS[0]) is None
     assert [stream.closed for stream in engine.streams] == [1, 0]
@@ -236,7 +237,7 @@ def test_the_models_are_let_go_when_the_page_does(sessions: LiveSessions, engine
 
 
 def test_a_server_that_ends_lets_everything_go(sessions: LiveSessions, engine: FakeEngine) -> None:
-    sessions.open(IDS[0], RunOptions())
+    sessions.open(IDS[0], TranscribeOptions())
     sessions.close()
     assert engine.streams[0].closed == 1
     assert sessions.running() == 0
@@ -244,8 +245,8 @@ def test_a_server_that_ends_lets_everything_go(sessions: LiveSessions, engine: F
 
 def test_the_first_block_brings_the_options(client: TestClient, engine: FakeEngine) -> None:
     send(client, 0, query="rate=48000&language=en&itn=false&ban=true&pause=400")
-    (wishes,) = engine.wishes
-    assert (wishes["language"], wishes["itn"], wishes["ban_emo_unknown"], wishes["vad"].max_end_silence_ms) == ("en", False, True, 400)
+    options = TranscribeOptions(language="en", itn=False, ban_emo_unknown=True, vad=VadOptions(max_end_silence_ms=400))
+    assert engine.options == [options]
 
 
 @pytest.mark.parametrize("query", ["rate=16000&pause=5", "rate=16000&pause=70000"])

@@ -16,7 +16,7 @@ import pytest
 
 from engine.errors import AudioNotFoundError
 from tests.ui.conftest import RunningPage
-from tests.ui.fake_engine import FakeEngine
+from tests.ui.fake_engine import FakeEngine, InProcessDecoder
 from ui.compare.actions import CompareActions
 from ui.limits import Limits
 from ui.models.state import ModelState
@@ -107,7 +107,7 @@ def test_the_recording_of_a_comparison_outlasts_an_hour_in_the_line(tmp_path: Pa
     monkeypatch.setattr("ui.compare.actions.has_left", lambda _: False)
     engine, slots = FakeEngine(), RunSlots(1)
     models, folders = ModelState(engine, None), ServerFolders(tmp_path)
-    actions = CompareActions(engine=engine, models=models, slots=slots, limits=Limits(), folders=folders)
+    actions = CompareActions(engine=engine, decoder=InProcessDecoder(), models=models, slots=slots, limits=Limits(), folders=folders)
     monkeypatch.setattr(actions.choices, "find", lambda value, *, others: value)
     upload = tmp_path / "upload" / "talk.wav"
     upload.parent.mkdir()
@@ -115,7 +115,7 @@ def test_the_recording_of_a_comparison_outlasts_an_hour_in_the_line(tmp_path: Pa
     request = gr.Request(session_hash="page", headers={})
     ahead = slots.ask("somebody")
     answers: list[list[object]] = []
-    arguments = (str(upload), "auto", True, "fp32", "int8", "", request, lambda *_, **__: None)
+    arguments = (request, lambda *_, **__: None, str(upload), "fp32", "int8", "", "auto", True, "auto", None)
     run = threading.Thread(target=lambda: answers.append(actions.comparer(1)(*arguments)))
     run.start()
     until(lambda: slots.waiting() == 1)

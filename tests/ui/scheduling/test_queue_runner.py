@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from engine.errors import OptionRangeError, UnknownLanguageError, UnknownPrecisionError
-from engine.runtime.session_pool import VAD_OFF
-from tests.ui.fake_engine import FakeEngine
+from engine.errors import UnknownPrecisionError
+from engine.options import VAD_OFF, TranscribeOptions
+from engine.speech.endpointing import VadOptions
+from tests.ui.fake_engine import FakeEngine, InProcessDecoder
 from ui.limits import Limits
 from ui.scheduling.queue_runner import KEPT_UNSEEN_S, LEFT_S, STOPPED_UNSEEN_S, QueueRunner
 from ui.scheduling.recording_queue import EntryState, RecordingQueue
 from ui.scheduling.run_slots import LineFullError, RunSlots, StoppingError
 from ui.text.texts import Texts
-from ui.transcribe.run_options import RunOptions
 
 WAIT_S = 20.0
 ONE, TWO, THREE = "1" * 32, "2" * 32, "3" * 32
@@ -46,7 +46,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 def runner(engine: FakeEngine, clock: Clock, tmp_path: Path) -> Iterator[QueueRunner]:
-    runner = QueueRunner(engine, slots=RunSlots(2), folder=tmp_path / "queues", limits=Limits(duration_s=60.0), clock_s=clock)
+    runner = QueueRunner(
+        engine, InProcessDecoder(), slots=RunSlots(2), folder=tmp_path / "queues", limits=Limits(duration_s=60.0), clock_s=clock
+    )
     yield runner
     engine.hold.set()
     for queue_id in (ONE, TWO, THREE):
@@ -74,7 +76,7 @@ def test_a_hundred_recordings_are_all_transcribed(runner: QueueRunner, two_words
     queue = runner.open(ONE)
     for number in range(100):
         queue.add(two_words, f"{number}.wav")
-    runner.submit(queue, RunOptions())
+    runner.submit(queue, TranscribeOptions())
     until(lambda: not queue.active)
     assert states(queue) == ["done"] * 100
     assert [entry.result.transcript.file for entry in queue.entries()] == [f"{number}.wav" for number in range(100)]
@@ -92,7 +94,7 @@ def test_a_machine_without_a_thread_to_spare_fails_what_waits_and_keeps_no_place
         queue.add(two_words, f"{number}.wav")
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", refused)
-        runner.submit(queue, RunOptions())
+        runner.submit(queue, TranscribeOptions())
     assert states(queue) == ["failed"] * 3
     assert runner._slots.running() == 0
     for entry in queue.entries():
@@ -104,12 +106,12 @@ def test_a_machine_without_a_thread_to_spare_fails_what_waits_and_keeps_no_place
 def test_the_options_reach_the_engine(runner: QueueRunner, engine: FakeEngine, two_words: Path) -> None:
     queue = runner.open(ONE)
     queue.add(two_words, "a.wav")
-    wanted = RunOptions(language="ja", itn=False, ban_emo_unknown=True, vad_precision=VAD_OFF, end_silence_ms=500, max_segment_s=10)
-    runner.submit(queue, wanted)
+    options = TranscribeOptions(
+        language="ja", itn=False, ban_emo_unknown=True, vad_precision=VAD_OFF, vad=VadOptions(max_end_silence_ms=500, max_segment_ms=10_000)
+    )
+    runner.submit(queue, options)
     until(lambda: not queue.active)
-    assert engine.calls == [{"language": "ja", "itn": False, "precision": "current", "ban_emo_unknown": True}]
-    ((vad, vad_precision),) = engine.vads
-    assert (vad.max_end_silence_ms, vad.max_segment_ms, vad_precision) == (500, 10_000, VAD_OFF)
+    assert engine.calls == [options]
 
 
 def test_a_bad_file_says_why_and_the_next_one_runs(runner: QueueRunner, two_words: Path, tmp_path: Path) -> None:
@@ -118,7 +120,7 @@ def test_a_bad_file_says_why_and_the_next_one_runs(runner: QueueRunner, two_word
     queue = runner.open(ONE)
     queue.add(bad, "bad.wav")
     queue.add(two_words, "good.wav")
-    runner.submit(queue, RunOptions())
+    runner.submit(queue, TranscribeOptions())
     until(lambda: not queue.active)
     assert states(queue) == ["failed", "done"]
     title, message = queue.entries()[0].failure.words(Texts("en"))
@@ -131,7 +133,7 @@ def test_a_file_deleted_while_it_waits_says_so_without_a_path(runner: QueueRunne
     queue = runner.open(ONE)
     entry = queue.add(two_words, "a.wav")
     shutil.rmtree(entry.path.parent.parent)
-    runner.submit(queue, RunOptions())
+    runner.submit(queue, TranscribeOptions())
     until(lambda: not queue.active)
     title, message = queue.entries()[0].failure.words(Texts("en"))
     assert title == "The recording is gone"
@@ -144,7 +146,7 @@ def test_a_folder_deleted_while_it_runs_costs_the_sound_but_not_the_words(runner
     engine.hold.clear()
     queue = runner.open(ONE)
     entry = queue.add(two_words, "a.wav")
-    runner.submit(queue, RunOptions())
+    runner.submit(queue, TranscribeOptions())
     until(lambda: bool(engine.calls))
     shutil.rmtree(entry.path.parent.parent)
     engine.hold.set()
@@ -162,7 +164,7 @@ def test_the_unexpected_gets_a_number_that_the_log_knows(
     queue = runner.open(ONE)
     queue.add(two_words, "a.wav")
     with caplog.at_level(logging.ERROR):
-        runner.submit(queue, RunOptions())
+        runner.submit(queue, TranscribeOptions())
         until(lambda: not queue.active)
     _, message = queue.entries()[0].failure.words(Texts("en"))
     assert queue.entries()[0].failure.message in message
@@ -176,7 +178,7 @@ def test_a_cancelled_run_frees_the_engine_for_the_next(runner: QueueRunner, engi
     queue = runner.open(ONE)
     first = queue.add(two_words, "a.wav")
     queue.add(two_words, "b.wav")
-    runner.submit(queue, RunOptions())
+    runner.submit(queue, TranscribeOptions())
     until(lambda: len(engine.calls) == 1)
     queue.cancel(first.id)
     until(lambda: len(engine.calls) == 2)  # the engine was still held: the first run left it by itself
@@ -190,12 +192,12 @@ def test_pages_take_turns_and_each_has_one_run_at_a_time(runner: QueueRunner, en
     many, late = runner.open(ONE), runner.open(TWO)
     for number in range(10):
         many.add(two_words, f"{number}.wav")
-    runner.submit(many, RunOptions(language="en"))
+    runner.submit(many, TranscribeOptions(language="en"))
     until(lambda: len(engine.calls) == 1)
     late.add(two_words, "late.wav")
-    runner.submit(late, RunOptions(language="ko"))
+    runner.submit(late, TranscribeOptions(language="ko"))
     until(lambda: len(engine.calls) == 2)
-    assert [call["language"] for call in engine.calls] == ["en", "ko"]
+    assert [call.language for call in engine.calls] == ["en", "ko"]
     assert runner.length() == 11
     engine.hold.set()
     until(lambda: not many.active and not late.active)
@@ -206,7 +208,7 @@ def test_a_page_that_is_gone_is_no_longer_worked_for(runner: QueueRunner, engine
     queue = runner.open(ONE)
     for name in ("a.wav", "b.wav"):
         queue.add(two_words, name)
-    runner.submit(queue, RunOptions())
+    runner.submit(queue, TranscribeOptions())
     until(lambda: len(engine.calls) == 1)
     clock.now_s += STOPPED_UNSEEN_S + 1
     until(lambda: not queue.active)  # nobody asks anything, and the engine is held: the run itself notices
@@ -218,7 +220,7 @@ def test_a_page_that_reloads_finds_its_queue_and_its_run(runner: QueueRunner, en
     engine.hold.clear()
     queue = runner.open(ONE)
     queue.add(two_words, "a.wav")
-    runner.submit(queue, RunOptions())
+    runner.submit(queue, TranscribeOptions())
     for _ in range(5):
         clock.now_s += STOPPED_UNSEEN_S - 1
         assert runner.find(ONE) is queue
@@ -230,7 +232,7 @@ def test_a_page_that_reloads_finds_its_queue_and_its_run(runner: QueueRunner, en
 def test_results_are_kept_for_hours_and_then_their_files_go(runner: QueueRunner, clock: Clock, two_words: Path, tmp_path: Path) -> None:
     queue = runner.open(ONE)
     entry = queue.add(two_words, "a.wav")
-    runner.submit(queue, RunOptions())
+    runner.submit(queue, TranscribeOptions())
     until(lambda: idle(runner))
     clock.now_s += KEPT_UNSEEN_S - 1
     assert runner.find(TWO) is None
@@ -242,56 +244,47 @@ def test_results_are_kept_for_hours_and_then_their_files_go(runner: QueueRunner,
     assert not (tmp_path / "queues" / ONE).exists()
 
 
-@pytest.mark.parametrize(
-    ("options", "error"),
-    [
-        (RunOptions(language="zn"), UnknownLanguageError),
-        (RunOptions(vad_precision="int3"), UnknownPrecisionError),
-        (RunOptions(max_segment_s=0), OptionRangeError),
-    ],
-)
-def test_a_choice_that_is_not_on_offer_is_refused_at_once(
-    runner: QueueRunner, two_words: Path, options: RunOptions, error: type[Exception]
-) -> None:
+@pytest.mark.parametrize("name", ["precision", "vad_precision"])
+def test_a_precision_that_is_not_on_offer_is_refused_at_once(runner: QueueRunner, two_words: Path, name: str) -> None:
     queue = runner.open(ONE)
     queue.add(two_words, "a.wav")
-    with pytest.raises(error):
-        runner.submit(queue, options)
+    with pytest.raises(UnknownPrecisionError, match="'int3'"):
+        runner.submit(queue, TranscribeOptions(**{name: "int3"}))
     assert states(queue) == ["ready"]
 
 
 def test_a_page_that_finds_the_line_full_is_told_and_keeps_its_recordings(engine: FakeEngine, two_words: Path, tmp_path: Path) -> None:
     slots = RunSlots(1, most_waiting=1)
-    runner = QueueRunner(engine, slots=slots, folder=tmp_path, limits=Limits())
+    runner = QueueRunner(engine, InProcessDecoder(), slots=slots, folder=tmp_path, limits=Limits())
     holder, waiting = slots.ask("holder"), slots.ask("waiting")
     queue = runner.open(ONE)
     queue.add(two_words, "a.wav")
     with pytest.raises(LineFullError, match=r"1 wait .*try again in about \d+ s"):
-        runner.submit(queue, RunOptions())
+        runner.submit(queue, TranscribeOptions())
     assert states(queue) == ["ready"]
     slots.leave(waiting)
-    runner.submit(queue, RunOptions())
+    runner.submit(queue, TranscribeOptions())
     slots.leave(holder)
     until(lambda: states(queue) == ["done"])
 
 
 def test_more_recordings_than_may_wait_are_refused_together(engine: FakeEngine, two_words: Path, tmp_path: Path) -> None:
-    runner = QueueRunner(engine, slots=RunSlots(1), folder=tmp_path, limits=Limits(waiting_recordings=2))
+    runner = QueueRunner(engine, InProcessDecoder(), slots=RunSlots(1), folder=tmp_path, limits=Limits(waiting_recordings=2))
     queue = runner.open(ONE)
     for number in range(3):
         queue.add(two_words, f"{number}.wav")
     with pytest.raises(LineFullError):
-        runner.submit(queue, RunOptions())
+        runner.submit(queue, TranscribeOptions())
     assert states(queue) == ["ready"] * 3
 
 
 def test_who_cancels_while_waiting_is_out_of_the_line_at_once(engine: FakeEngine, two_words: Path, tmp_path: Path) -> None:
     slots = RunSlots(1)
-    runner = QueueRunner(engine, slots=slots, folder=tmp_path, limits=Limits())
+    runner = QueueRunner(engine, InProcessDecoder(), slots=slots, folder=tmp_path, limits=Limits())
     holder = slots.ask("holder")
     queue = runner.open(ONE)
     queue.add(two_words, "a.wav")
-    runner.submit(queue, RunOptions())
+    runner.submit(queue, TranscribeOptions())
     assert slots.waiting() == 1
     queue.cancel_all()
     runner.wake()
@@ -306,7 +299,7 @@ def test_a_page_that_leaves_is_no_longer_worked_for_unless_it_comes_back(
     gone, reloaded = runner.open(ONE), runner.open(TWO)
     for queue in (gone, reloaded):
         queue.add(two_words, "a.wav")
-        runner.submit(queue, RunOptions())
+        runner.submit(queue, TranscribeOptions())
     until(lambda: len(engine.calls) == 2)
     for queue_id in (ONE, TWO):
         runner.leave(queue_id)
@@ -321,16 +314,16 @@ def test_a_page_that_leaves_is_no_longer_worked_for_unless_it_comes_back(
 
 def test_a_server_that_stops_ends_what_waits(engine: FakeEngine, two_words: Path, tmp_path: Path) -> None:
     slots = RunSlots(1)
-    runner = QueueRunner(engine, slots=slots, folder=tmp_path, limits=Limits())
+    runner = QueueRunner(engine, InProcessDecoder(), slots=slots, folder=tmp_path, limits=Limits())
     holder = slots.ask("holder")
     queue = runner.open(ONE)
     queue.add(two_words, "a.wav")
-    runner.submit(queue, RunOptions())
+    runner.submit(queue, TranscribeOptions())
     slots.close()
     until(lambda: not queue.active)
     assert states(queue) == ["cancelled"]
     with pytest.raises(StoppingError):
-        runner.submit(queue, RunOptions())
+        runner.submit(queue, TranscribeOptions())
     slots.leave(holder)
 
 
@@ -344,7 +337,7 @@ def test_an_id_that_no_page_makes_opens_nothing(runner: QueueRunner, queue_id: s
 def test_the_playback_has_the_recordings_own_times(runner: QueueRunner, two_words: Path) -> None:
     queue = runner.open(ONE)
     queue.add(two_words, "a.wav")
-    runner.submit(queue, RunOptions())
+    runner.submit(queue, TranscribeOptions())
     until(lambda: not queue.active)
     result = queue.entries()[0].result
     sound = soundfile.info(result.playback)

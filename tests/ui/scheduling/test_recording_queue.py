@@ -10,10 +10,10 @@ import pytest
 from engine.audio.containers import probe
 from engine.audio.waveform import load_audio
 from engine.errors import AudioNotFoundError
+from engine.options import TranscribeOptions
 from tests.ui.fake_engine import FakeEngine
 from ui.scheduling.recording_queue import Entry, EntryState, RecordingQueue, Result
 from ui.text.failures import failure_of
-from ui.transcribe.run_options import RunOptions
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_a_file_that_its_owner_deletes_afterwards_is_still_there(queue: Recordin
 def test_entries_run_in_the_order_they_came(queue: RecordingQueue, two_words: Path) -> None:
     ids = [queue.add(two_words, f"{number}.wav").id for number in range(3)]
     assert queue.begin() is None  # nobody pressed the button yet
-    assert [entry.id for entry in queue.submit(RunOptions(language="en"))] == ids
+    assert [entry.id for entry in queue.submit(TranscribeOptions(language="en"))] == ids
     assert [queue.begin().id for _ in range(3)] == ids
     assert queue.begin() is None
     assert {entry.options.language for entry in queue.entries()} == {"en"}
@@ -64,7 +64,7 @@ def test_entries_run_in_the_order_they_came(queue: RecordingQueue, two_words: Pa
 def test_cancelling_leaves_what_is_done(queue: RecordingQueue, two_words: Path) -> None:
     for number in range(4):
         queue.add(two_words, f"{number}.wav")
-    queue.submit(RunOptions())
+    queue.submit(TranscribeOptions())
     finish(queue, two_words)
     queue.begin()
     queue.cancel_all()
@@ -75,7 +75,7 @@ def test_cancelling_leaves_what_is_done(queue: RecordingQueue, two_words: Path) 
 
 def test_the_result_of_a_cancelled_run_is_not_taken(queue: RecordingQueue, two_words: Path) -> None:
     queue.add(two_words, "a.wav")
-    queue.submit(RunOptions())
+    queue.submit(TranscribeOptions())
     entry = queue.begin()
     queue.cancel(entry.id)
     queue.report(entry.id, 0.9, "asr")
@@ -88,7 +88,7 @@ def test_the_result_of_a_cancelled_run_is_not_taken(queue: RecordingQueue, two_w
 def test_a_failed_or_cancelled_entry_can_run_again_with_its_options(queue: RecordingQueue, two_words: Path) -> None:
     for name in ("failed.wav", "cancelled.wav", "done.wav"):
         queue.add(two_words, name)
-    queue.submit(RunOptions(language="ko"))
+    queue.submit(TranscribeOptions(language="ko"))
     failed, cancelled = queue.begin(), queue.begin()
     queue.fail(failed.id, failure_of(AudioNotFoundError(path="a.wav")))
     queue.cancel(cancelled.id)
@@ -102,10 +102,10 @@ def test_a_failed_or_cancelled_entry_can_run_again_with_its_options(queue: Recor
 
 def test_pressing_again_after_all_is_done_adds_a_run_and_keeps_the_first(queue: RecordingQueue, two_words: Path) -> None:
     entry = queue.add(two_words, "a.wav")
-    queue.submit(RunOptions())
+    queue.submit(TranscribeOptions())
     finish(queue, two_words)
     queue.edit(entry.id, 0, "my words")
-    (second,) = queue.submit(RunOptions(language="en"))
+    (second,) = queue.submit(TranscribeOptions(language="en"))
     assert states(queue) == ["done", "waiting"]
     assert (second.name, second.options.language) == ("a.wav", "en")
     assert queue.selected.id == second.id
@@ -115,15 +115,15 @@ def test_pressing_again_after_all_is_done_adds_a_run_and_keeps_the_first(queue: 
 
 
 def test_nothing_is_submitted_from_an_empty_or_busy_queue(queue: RecordingQueue, two_words: Path) -> None:
-    assert queue.submit(RunOptions()) == ()
+    assert queue.submit(TranscribeOptions()) == ()
     queue.add(two_words, "a.wav")
-    assert len(queue.submit(RunOptions())) == 1
-    assert queue.submit(RunOptions()) == ()
+    assert len(queue.submit(TranscribeOptions())) == 1
+    assert queue.submit(TranscribeOptions()) == ()
 
 
 def test_an_edit_is_what_is_exported_and_can_be_put_back(queue: RecordingQueue, two_words: Path) -> None:
     entry = queue.add(two_words, "a.wav")
-    queue.submit(RunOptions())
+    queue.submit(TranscribeOptions())
     finish(queue, two_words)
     recognized = queue.find(entry.id).result.transcript
     edited = queue.edit(entry.id, 1, "  one\nline <b> ").result.edited()
@@ -139,7 +139,7 @@ def test_an_edit_is_what_is_exported_and_can_be_put_back(queue: RecordingQueue, 
 
 def test_the_revision_rises_with_states_but_not_with_progress_or_edits(queue: RecordingQueue, two_words: Path) -> None:
     entry = queue.add(two_words, "a.wav")
-    queue.submit(RunOptions())
+    queue.submit(TranscribeOptions())
     running = queue.begin()
     queue.report(entry.id, 0.5, "asr")
     assert queue.find(entry.id).revision == running.revision
@@ -153,7 +153,7 @@ def test_the_revision_rises_with_states_but_not_with_progress_or_edits(queue: Re
 def test_what_is_heard_meanwhile_is_kept_until_the_result_holds_it(queue: RecordingQueue, two_words: Path) -> None:
     segments = result_of(two_words).transcript.segments
     entry = queue.add(two_words, "a.wav")
-    queue.submit(RunOptions())
+    queue.submit(TranscribeOptions())
     queue.hear(entry.id, segments[0])  # it does not run yet
     assert queue.find(entry.id).heard == ()
     running = queue.begin()
@@ -173,7 +173,7 @@ def test_what_is_heard_meanwhile_is_kept_until_the_result_holds_it(queue: Record
 
 def test_the_first_finished_is_shown_where_nothing_better_is(queue: RecordingQueue, two_words: Path) -> None:
     bad, good = queue.add(two_words, "bad.wav"), queue.add(two_words, "good.wav")
-    queue.submit(RunOptions())
+    queue.submit(TranscribeOptions())
     assert queue.selected.id == bad.id
     queue.fail(queue.begin().id, failure_of(AudioNotFoundError(path="bad.wav")))
     finish(queue, two_words)

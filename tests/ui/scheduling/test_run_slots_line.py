@@ -117,10 +117,10 @@ def test_a_run_that_waits_is_given_up_as_soon_as_its_caller_leaves() -> None:
 def test_a_run_whose_caller_leaves_ends_at_its_next_step_and_keeps_its_place_until_then() -> None:
     slots, running, go_on = RunSlots(1), threading.Event(), threading.Event()
 
-    def run(look: object) -> None:
+    def run(cancel_check: object) -> None:
         running.set()
         assert go_on.wait(20)
-        look()  # type: ignore[operator]
+        cancel_check()  # type: ignore[operator]
         pytest.fail("it went on")
 
     async def ask() -> None:
@@ -141,10 +141,10 @@ def test_a_run_whose_caller_leaves_ends_at_its_next_step_and_keeps_its_place_unt
 def test_a_call_that_is_cancelled_frees_its_place_when_its_thread_has_ended() -> None:
     slots, running, go_on = RunSlots(1), threading.Event(), threading.Event()
 
-    def run(look: object) -> None:
+    def run(cancel_check: object) -> None:
         running.set()
         assert go_on.wait(20)
-        look()  # type: ignore[operator]
+        cancel_check()  # type: ignore[operator]
 
     async def ask() -> None:
         call = asyncio.create_task(in_turn(slots, "caller", never(), run))

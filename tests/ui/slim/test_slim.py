@@ -13,8 +13,10 @@ import pytest
 import soundfile
 from starlette.testclient import TestClient
 
+from engine.audio.sandbox.decoder import Decoder
 from engine.audio.waveform import load_audio
 from engine.formats import FORMATS
+from engine.options import TranscribeOptions
 from engine.pipeline import Engine
 from tests.subtitles import read_srt
 from ui.limits import Limits
@@ -42,7 +44,7 @@ def wav(tmp_path: Path) -> Callable[..., bytes]:
 
 @pytest.fixture
 def client(engine: Engine, tmp_path: Path) -> Iterator[TestClient]:
-    with TestClient(slim_app(engine, files=tmp_path / "files", limits=Limits(upload_mb=1))) as client:
+    with TestClient(slim_app(engine, Decoder(), files=tmp_path / "files", limits=Limits(upload_mb=1))) as client:
         yield client
 
 
@@ -52,7 +54,7 @@ def test_a_wav_becomes_a_transcript_with_tags_and_files(client: TestClient, engi
     assert answer.status_code == 200
     assert set(told["downloads"]) == set(FORMATS)
     assert told["downloads"]["srt"]["name"] == "my digits.srt"
-    expected = engine.transcribe(DIGITS, language="en", itn=False)
+    expected = engine.transcribe(load_audio(DIGITS), TranscribeOptions(language="en", itn=False))
     for segment in expected.segments:
         assert segment.text in told["html"]
         assert segment.text in told["downloads"]["txt"]["text"]

@@ -26,6 +26,7 @@ WITH_REASON = [
     errors.UnknownLanguageError(language="zn", known=["auto", "zh"]),
     errors.UnknownPrecisionError(precision="fp8", known={"fp32": 1, "int8": 2}),
     errors.UnknownFormatError(output_format="doc", known=("txt", "srt")),
+    errors.OptionChoiceError(name="itn", value="perhaps", known=("true", "false")),
     errors.OptionRangeError(name="max_segment_ms", value=-1, lowest=1000, highest=30_000),
     errors.TooManyStreamsError(running=8),
     errors.BundleTamperedError(path="asr.int8.onnx", expected="9 bytes", got="8 bytes"),

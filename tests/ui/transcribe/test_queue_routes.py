@@ -17,8 +17,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from engine.audio.waveform import load_audio
+from engine.options import TranscribeOptions
 from tests.subtitles import read_srt, read_vtt
-from tests.ui.fake_engine import FakeEngine
+from tests.ui.fake_engine import FakeEngine, InProcessDecoder
 from tests.ui.widgets.test_results_html import Reader
 from ui.limits import Limits
 from ui.scheduling.queue_runner import QueueRunner
@@ -26,7 +28,6 @@ from ui.scheduling.recording_queue import RecordingQueue
 from ui.scheduling.run_slots import RunSlots
 from ui.transcribe.queue_html import HEARD_SHOWN
 from ui.transcribe.queue_routes import LONGEST_EDIT, queue_routes
-from ui.transcribe.run_options import RunOptions
 
 OURS, OTHERS = "a" * 32, "b" * 32
 NASTY = '<img src=x onerror="alert(1)">&.wav'
@@ -53,7 +54,7 @@ class Asker:
 
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[QueueRunner]:
-    runner = QueueRunner(FakeEngine(), slots=RunSlots(1), folder=tmp_path / "queues", limits=Limits())
+    runner = QueueRunner(FakeEngine(), InProcessDecoder(), slots=RunSlots(1), folder=tmp_path / "queues", limits=Limits())
     yield runner
     wait(runner.open(OURS))
 
@@ -78,7 +79,7 @@ def wait(queue: RecordingQueue) -> None:
 
 def transcribed(runner: QueueRunner, queue: RecordingQueue, path: Path, *names: str) -> list[str]:
     ids = [queue.add(path, name).id for name in names]
-    runner.submit(queue, RunOptions())
+    runner.submit(queue, TranscribeOptions())
     wait(queue)
     return ids
 
@@ -95,7 +96,7 @@ def test_rows_show_name_length_state_and_what_can_be_done(ask: Asker, runner: Qu
         assert words in shown
     assert "0 of 1 done" in state["head"]
     assert "zip" not in state["head"]
-    runner.submit(queue, RunOptions())
+    runner.submit(queue, TranscribeOptions())
     wait(queue)
     transcribed(runner, queue, two_words, "b.wav")
     state = ask("").json()
@@ -110,7 +111,7 @@ def test_names_and_reasons_never_become_markup(
     bad = tmp_path / NASTY.replace("/", "")
     bad.write_bytes(b"no audio")
     failed, done = queue.add(bad, NASTY), queue.add(two_words, NASTY)
-    runner.submit(queue, RunOptions())
+    runner.submit(queue, TranscribeOptions())
     wait(queue)
     pages = [row["html"] for row in ask("").json()["rows"]]
     pages += [ask(f"/{entry.id}/result").text for entry in (failed, done)]
@@ -202,7 +203,7 @@ def test_actions_do_what_they_say(ask: Asker, runner: QueueRunner, queue: Record
     ask.post(f"/{second}/select")
     assert ask("").json()["shown"]["id"] == second
     third = queue.add(two_words, "c.wav")
-    queue.submit(RunOptions())  # it waits, and nothing was woken
+    queue.submit(TranscribeOptions())  # it waits, and nothing was woken
     ask.post(f"/{third.id}/cancel")
     assert queue.find(third.id).state == "cancelled"
     ask.post(f"/{third.id}/retry")
@@ -215,7 +216,7 @@ def test_actions_do_what_they_say(ask: Asker, runner: QueueRunner, queue: Record
 def test_cancel_all_leaves_what_is_done(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
     transcribed(runner, queue, two_words, "a.wav")
     queue.add(two_words, "b.wav")
-    queue.submit(RunOptions())
+    queue.submit(TranscribeOptions())
     assert ask.post("/cancel-all").status_code == 200
     assert [entry.state for entry in queue.entries()] == ["done", "cancelled"]
 
@@ -234,7 +235,7 @@ def test_another_pages_id_opens_nothing_of_ours(ask: Asker, runner: QueueRunner,
 def test_what_has_no_transcript_yet_says_why(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
     entry = queue.add(two_words, "a.wav")
     assert "Press “Transcribe”" in ask(f"/{entry.id}/result").text
-    queue.submit(RunOptions())
+    queue.submit(TranscribeOptions())
     assert "Waiting for its turn" in ask(f"/{entry.id}/result").text
     queue.begin()
     queue.report(entry.id, 0.42, "asr")
@@ -249,9 +250,9 @@ def test_what_has_no_transcript_yet_says_why(ask: Asker, runner: QueueRunner, qu
 
 
 def test_a_running_recording_shows_its_newest_segments(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
-    segment = FakeEngine().transcribe(two_words).segments[0]
+    segment = FakeEngine().transcribe(load_audio(two_words)).segments[0]
     entry = queue.add(two_words, NASTY)
-    queue.submit(RunOptions())
+    queue.submit(TranscribeOptions())
     queue.begin()
     keys = set()
     for number in range(HEARD_SHOWN + 5):

@@ -14,7 +14,7 @@ from engine.runtime.advisor import advise
 from engine.runtime.speed import Speed
 from engine.tags import Emotion, Event, Language
 from engine.transcript import Transcript
-from tests.ui.fake_engine import FakeBundle, FakeEngine
+from tests.ui.fake_engine import FakeEngine, fake_bundle
 from ui.compare.comparison_html import MOST_ROWS, comparison_html, side_names
 from ui.slim.slim_html import transcript_html as slim_transcript_html
 from ui.status.lightweight_panel import advice_html, effects_html, lightweight_html
@@ -115,16 +115,16 @@ def test_words_of_a_recording_never_become_markup(transcript: Transcript) -> Non
 
 
 def test_words_of_a_bundle_never_become_markup() -> None:
-    reader = Reader(banner_html(FakeBundle(title=NASTY, description=NASTY, licence=NASTY, source=NASTY), ENGLISH))
+    reader = Reader(banner_html(fake_bundle(title=NASTY, description=NASTY, licence=NASTY, source=NASTY), ENGLISH))
     assert "img" not in reader.tags
     assert reader.text.count("onerror") == 4
 
 
 def test_the_banner_says_what_the_bundle_can_do() -> None:
-    shown = Reader(banner_html(FakeBundle(), CHINESE)).text
+    shown = Reader(banner_html(fake_bundle(), CHINESE)).text
     for word in ("同样的数字", "英语", "普通话", "Apache-2.0", "INT8 (3.1 MB)"):
         assert word in shown
-    assert "Says the same digits" in Reader(banner_html(FakeBundle(), ENGLISH)).text
+    assert "Says the same digits" in Reader(banner_html(fake_bundle(), ENGLISH)).text
 
 
 @pytest.mark.parametrize("tag", [*Language, *Emotion, *Event])

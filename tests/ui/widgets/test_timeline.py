@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.options import TranscribeOptions
 from tests.ui.fake_engine import FakeEngine
 from ui.text.texts import Texts
 from ui.widgets.timeline import COLUMNS, HEIGHT, column_peaks, envelope_path, lanes_html, probability_path, timeline_html, uncovered
@@ -60,7 +61,7 @@ def test_a_higher_probability_stands_higher() -> None:
 
 def test_segments_lie_where_they_were_spoken_and_their_words_are_escaped() -> None:
     engine = FakeEngine()
-    segment = engine._segment(0, (500, 1500), ban_emo_unknown=False)
+    segment = engine._segment(0, (500, 1500), TranscribeOptions())
     html = timeline_html(np.ones(32_000, np.float32), 2000, [segment], np.zeros(200, np.float32), 10, TEXTS)
     svg = re.search(r"<svg.*</svg>", html, re.DOTALL)
     assert svg is not None
@@ -77,7 +78,7 @@ def test_nothing_to_draw_is_nothing() -> None:
 
 
 def spoken(*spans: tuple[int, int]) -> list[Any]:
-    return [FakeEngine()._segment(0, span, ban_emo_unknown=False) for span in spans]
+    return [FakeEngine()._segment(0, span, TranscribeOptions()) for span in spans]
 
 
 @pytest.mark.parametrize(

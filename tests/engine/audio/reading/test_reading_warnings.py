@@ -12,12 +12,13 @@ import soundfile
 
 from engine.audio.reading.reading_warnings import MESSAGES, ReadingWarning, WarningType, warnings_from_wire, warnings_to_wire
 from engine.audio.sandbox.decoder import Decoder, _warnings
-from engine.audio.waveform import SAMPLE_RATE_HZ
-from engine.cluster.archive.notes import Heard, PieceOf, Row
-from engine.cluster.serve.protocol import Asked
+from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
+from engine.cluster.archive.notes import PieceOf, Row, SearchedRecording
+from engine.cluster.serve.protocol import received
 from engine.cluster.wire import transcript_from_wire, transcript_to_wire
 from engine.errors import DecoderCrashedError
 from engine.pipeline import Engine
+from tests.reading import DECODER
 from ui.text.texts import Texts, read_locale
 
 EARLY = ReadingWarning(type=WarningType.ENDS_EARLY, values={"promised_s": 10.0, "read_s": 2.5})
@@ -61,12 +62,12 @@ def test_warnings_come_out_of_the_worker_with_the_samples(decoder: Decoder, cut_
 
 
 def test_a_transcript_says_them_and_a_whole_recording_has_none(engine: Engine, cut_wav: Path, tmp_path: Path) -> None:
-    said = engine.transcribe(cut_wav).to_dict()["warnings"]
+    said = engine.transcribe(load_audio(cut_wav)).to_dict()["warnings"]
     assert [one["type"] for one in said] == ["ends_early"]
     assert said[0]["message"] == "it ends early: its header promises 4.0 s, and it holds 0.5 s"
     assert said[0]["values"] == {"promised_s": 4.0, "read_s": 0.5}
     soundfile.write(tmp_path / "whole.wav", np.zeros(SAMPLE_RATE_HZ, np.float32), SAMPLE_RATE_HZ)
-    assert engine.transcribe(tmp_path / "whole.wav").to_dict()["warnings"] == []
+    assert engine.transcribe(load_audio(tmp_path / "whole.wav")).to_dict()["warnings"] == []
 
 
 @pytest.mark.parametrize(
@@ -87,12 +88,12 @@ def test_no_text_of_a_worker_is_passed_on() -> None:
 
 
 def test_they_travel_between_machines(engine: Engine, cut_wav: Path) -> None:
-    transcript = engine.transcribe(cut_wav)
+    transcript = engine.transcribe(load_audio(cut_wav))
     assert transcript_from_wire(json.loads(json.dumps(transcript_to_wire(transcript)))).warnings == transcript.warnings
-    heard = Heard(sha256="00", duration_s=1.0, pieces=1, warnings=(EARLY,))
-    for note in (heard, PieceOf(heard=heard, number=0, spans_ms=((0, 10),))):
+    recording = SearchedRecording(sha256="00", duration_s=1.0, pieces=1, warnings=(EARLY,))
+    for note in (recording, PieceOf(recording=recording, number=0, spans_ms=((0, 10),))):
         row = Row(file=0, note=note)
         assert Row.of(row.to_dict()) == row
     sent = {"file": "a.wav", "samples": True, "decode_s": 0.1, "warnings": warnings_to_wire((EARLY,))}
-    with Asked.received(json.loads(json.dumps(sent)), np.zeros(10, "<f4").tobytes()) as asked:
-        assert asked.audio.warnings == (EARLY,)
+    with received(json.loads(json.dumps(sent)), np.zeros(10, "<f4").tobytes(), decoder=DECODER) as request:
+        assert request.recording.warnings == (EARLY,)

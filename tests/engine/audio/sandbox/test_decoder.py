@@ -230,13 +230,13 @@ def test_a_recording_that_is_no_longer_wanted_is_read_no_further(hostile: Decode
 
     parts: list[int] = []
 
-    def look() -> None:
+    def cancel_check() -> None:
         parts.append(1)
         if len(parts) == 3:
             raise GoneError
 
     with pytest.raises(GoneError):
-        hostile.load(named("flood"), look=look)
+        hostile.load(named("flood"), cancel_check=cancel_check)
     assert hostile.load(named("whole")).duration_s == 1.0
     assert len(workers()) == 1
 

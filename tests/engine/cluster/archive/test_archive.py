@@ -7,18 +7,23 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
+from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 from engine.cluster.archive.archive import ROUNDS, transcribe_archive
-from engine.cluster.archive.listener import Listener
 from engine.cluster.archive.notes import Failed, Recognized, Row, Undone
 from engine.cluster.archive.results import file_name
 from engine.cluster.archive.source import read_sources
+from engine.cluster.archive.speech_finder import SpeechFinder
 from engine.cluster.job import BundleIdentity
 from engine.cluster.storage import Folder
 from engine.errors import WorkerBundleError
-from tests.engine.cluster.conftest import spoken
+from engine.options import TranscribeOptions
+from tests.engine.cluster.conftest import EXAMPLES, spoken
 from tests.engine.cluster.workers_here import WorkersHere
+from tests.reading import DECODER
 from tests.subtitles import read_srt
 
 pytestmark = pytest.mark.usefixtures("arrow")
@@ -59,6 +64,22 @@ def test_parquet_and_subtitles_say_the_same_as_jsonl(archive, job, tmp_path):
     assert "".join("".join(cue.text.split()) for cue in read_srt(subtitles)) == "".join(row["text"].split())
 
 
+@pytest.mark.parametrize("channel", ["left", "split"])
+def test_channels_are_chosen_as_on_one_machine(job, engine, tmp_path, channel):
+    from pyarrow import parquet
+
+    samples = load_audio(EXAMPLES / "digits-en.flac").samples
+    call = tmp_path / "call.wav"
+    soundfile.write(call, np.stack([np.tile(samples, 2), np.roll(np.tile(samples, 2), 24_000)], axis=1), SAMPLE_RATE_HZ)
+    options = TranscribeOptions.parse({"precision": "fp32", "channel": channel, "itn": False, "max_end_silence_ms": 400})
+    run(call, replace(job, options=options), tmp_path / "out")
+    [row] = lines(tmp_path / "out")
+    expected = engine.transcribe(DECODER.open(call, read=options.read), options).to_dict()
+    assert spoken(row) == spoken(expected)
+    assert ("speaker" in row["segments"][0]) == (channel == "split")
+    assert parquet.read_table(tmp_path / "out" / "transcripts.parquet").to_pylist() == [row]
+
+
 def test_recordings_whose_names_are_one_on_some_disk_get_subtitles_of_their_own(archive, job, tmp_path):
     for name in ("Talk.flac", "talk.flac"):
         (tmp_path / "in").mkdir(exist_ok=True)
@@ -84,14 +105,14 @@ def test_a_second_run_does_nothing_again(archive, job, tmp_path):
 
 def test_other_options_are_another_job_in_the_same_folder(archive, job, tmp_path):
     run(archive / "long", job, tmp_path)
-    report = run(archive / "long", replace(job, itn=False), tmp_path)
+    report = run(archive / "long", replace(job, options=TranscribeOptions.parse({"precision": "fp32", "itn": False})), tmp_path)
     assert report.known == set()
     assert len(list((tmp_path / "transcripts").iterdir())) == 2
 
 
 def test_where_and_how_it_runs_is_no_other_job(job):
     assert replace(job, threads=8, piece_s=60.0, device="cuda", bundle="elsewhere").fingerprint == job.fingerprint
-    assert replace(job, language="en").fingerprint != job.fingerprint
+    assert replace(job, options=TranscribeOptions.parse({"precision": "fp32", "language": "en"})).fingerprint != job.fingerprint
 
 
 def test_bad_recordings_are_named_with_their_reason_and_the_rest_is_done(archive, job, expected, tmp_path):
@@ -120,7 +141,7 @@ def test_an_error_that_nobody_thought_of_is_one_recordings_own(archive, job, tmp
     def explode(_decoder, path):
         raise MemoryError("9 GB") if "talk" in str(path) else ZeroDivisionError
 
-    monkeypatch.setattr("engine.cluster.archive.listener.Decoder.load", explode)
+    monkeypatch.setattr("engine.cluster.archive.speech_finder.Decoder.open", explode)
     report = run(archive / "long", job, tmp_path)
     assert [(refused.error, refused.message) for refused in report.refused] == [("MemoryError", "9 GB")]
 
@@ -154,7 +175,7 @@ def test_work_that_a_faulty_worker_hands_back_is_done_by_another(archive, job, e
 
 def test_a_worker_with_another_version_of_the_bundle_hands_its_work_back(archive, job):
     other = replace(job, identity=BundleIdentity(name="starter", version="0.1.0", sha256="0" * 64))
-    [batch] = Listener(other, frozenset())({"files": [[0]], "urls": [[f"{archive}/digits-en.wav"]]})
+    [batch] = SpeechFinder(other, frozenset())({"files": [[0]], "urls": [[f"{archive}/digits-en.wav"]]})
     note = Row.of({name: values[0] for name, values in batch.items()}).note
     assert isinstance(note, Undone)
     assert "0.1.0" in note.message and job.identity.version in note.message
@@ -167,7 +188,7 @@ def test_no_machine_with_the_bundle_is_an_error_before_anything_is_done(archive,
 
 
 def test_failed_says_what_kind_of_error_it_was(archive, job):
-    [batch] = Listener(job, frozenset())({"files": [[3]], "urls": [["nowhere://bucket/a.wav"]]})
+    [batch] = SpeechFinder(job, frozenset())({"files": [[3]], "urls": [["nowhere://bucket/a.wav"]]})
     row = Row.of({name: values[0] for name, values in batch.items()})
     assert row.file == 3
     assert isinstance(row.note, Failed) and row.note.error == "SourceError"

@@ -7,11 +7,11 @@ import itertools
 import pytest
 
 from engine.cluster.archive.joining import Joiner
-from engine.cluster.archive.notes import Failed, Heard, Known, PieceOf, Recognized, Row, Undone
+from engine.cluster.archive.notes import Failed, Known, PieceOf, Recognized, Row, SearchedRecording, Undone
 from engine.tags import Emotion, Event, Language
 from engine.transcript import Segment, TagConfidence
 
-HEARD = Heard(sha256="ab" * 32, duration_s=30.0, pieces=3, decode_s=0.1, features_s=0.2, vad_s=0.3)
+RECORDING = SearchedRecording(sha256="ab" * 32, duration_s=30.0, pieces=3, decode_s=0.1, features_s=0.2, vad_s=0.3)
 
 
 def piece(number: int) -> Recognized:
@@ -24,7 +24,7 @@ def piece(number: int) -> Recognized:
         event=Event.SPEECH,
         confidence=TagConfidence(language=1.0, emotion=1.0, event=1.0),
     )
-    return Recognized(heard=HEARD, number=number, segments=(segment,), asr_s=1.0)
+    return Recognized(recording=RECORDING, number=number, segments=(segment,), asr_s=1.0)
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
@@ -45,15 +45,15 @@ def test_a_piece_that_comes_twice_counts_once(job):
 
 
 def test_silence_is_complete_at_once(job):
-    heard = Heard(sha256="cd" * 32, duration_s=1.0, pieces=0)
-    assert Joiner(job).add(heard).segments == ()
+    recording = SearchedRecording(sha256="cd" * 32, duration_s=1.0, pieces=0)
+    assert Joiner(job).add(recording).segments == ()
 
 
 @pytest.mark.parametrize(
     "note",
     [
-        HEARD,
-        PieceOf(heard=HEARD, number=1, spans_ms=((0, 900), (1_200, 2_000))),
+        RECORDING,
+        PieceOf(recording=RECORDING, number=1, spans_ms=((0, 900), (1_200, 2_000))),
         piece(2),
         Known(sha256="ab" * 32),
         Failed(error="EmptyAudioError", message="nothing in it"),

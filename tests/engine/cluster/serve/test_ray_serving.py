@@ -11,7 +11,9 @@ import pytest
 
 from engine.audio.waveform import load_audio
 from engine.errors import NotOfferedError, UnknownLanguageError, UnknownPrecisionError
+from engine.options import TranscribeOptions
 from tests.engine.cluster.conftest import EXAMPLES, spoken
+from tests.reading import DECODER
 
 DIGITS = EXAMPLES / "digits-en.flac"
 CALLERS = 50
@@ -39,13 +41,13 @@ def remote(address):
 
 
 def test_fifty_callers_and_a_killed_replica_no_request_fails(remote, engine):
-    expected = spoken(engine.transcribe(DIGITS).to_dict())
+    expected = spoken(engine.transcribe(DECODER.open(DIGITS)).to_dict())
     answered: list[dict] = []
     killed: list[int] = []
 
     def call(number: int) -> None:
         segments: list[str] = []
-        transcript = remote.transcribe(DIGITS, on_segment=lambda segment: segments.append(segment.text))
+        transcript = remote.transcribe(DECODER.open(DIGITS), on_segment=lambda segment: segments.append(segment.text))
         assert segments == [segment.text for segment in transcript.segments]  # each once, whatever was begun again
         answered.append(spoken(transcript.to_dict()))
         if number == 5:
@@ -62,7 +64,7 @@ def test_fifty_callers_and_a_killed_replica_no_request_fails(remote, engine):
 
 
 def test_a_decoded_recording_gives_the_same_as_its_file(remote, engine):
-    here, there = engine.transcribe(DIGITS), remote.transcribe(load_audio(DIGITS))
+    here, there = engine.transcribe(DECODER.open(DIGITS)), remote.transcribe(load_audio(DIGITS))
     assert there.segments == here.segments
     assert (there.speech_track == here.speech_track).all()
     assert remote.bundle.name == "starter"
@@ -73,12 +75,12 @@ def test_a_decoded_recording_gives_the_same_as_its_file(remote, engine):
 def test_an_error_over_there_is_the_error_it_would_be_here(remote, tmp_path):
     (tmp_path / "junk.wav").write_bytes(b"junk")
     with pytest.raises(ValueError, match=r"cannot read junk\.wav as audio") as raised:
-        remote.transcribe(tmp_path / "junk.wav")
+        remote.transcribe(DECODER.open(tmp_path / "junk.wav"))
     assert type(raised.value).__name__ == "AudioDecodeError"
     with pytest.raises(UnknownPrecisionError, match="int8"):
-        remote.transcribe(DIGITS, precision="int8")
+        remote.transcribe(DECODER.open(DIGITS), TranscribeOptions(precision="int8"))
     with pytest.raises(UnknownLanguageError):
-        remote.transcribe(DIGITS, language="xx")
+        remote.transcribe(DECODER.open(DIGITS), TranscribeOptions(language="xx"))
 
 
 def test_what_is_not_offered_says_so(remote):

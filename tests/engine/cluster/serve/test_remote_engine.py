@@ -33,9 +33,10 @@ from engine.errors import (
     OptionRangeError,
     UnknownPrecisionError,
 )
-from engine.runtime.session_pool import VAD_OFF
+from engine.options import VAD_OFF, TranscribeOptions
 from engine.speech.endpointing import VadOptions
 from tests.engine.cluster.conftest import EXAMPLES, spoken
+from tests.reading import DECODER
 from tests.two_tracks import RATE, write_two_tracks
 from ui.serve import build_app
 from ui.text.texts import Texts
@@ -118,18 +119,18 @@ def busy(_: Iterator[str]) -> Response:
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_it_says_what_the_engine_of_this_process_says(served, remote, engine, precision):
-    options = {"language": "en", "itn": False, "precision": precision, "vad_precision": VAD_OFF, "vad": VadOptions(max_segment_ms=2_000)}
-    here, there = (one.transcribe(DIGITS, **options) for one in (engine, remote))
+    options = TranscribeOptions(language="en", itn=False, precision=precision, vad_precision=VAD_OFF, vad=VadOptions(max_segment_ms=2_000))
+    here, there = (one.transcribe(DECODER.open(DIGITS), options) for one in (engine, remote))
     assert there.segments == here.segments
     assert spoken(there.to_dict()) == spoken(here.to_dict())
 
 
 def test_a_language_goes_to_the_cluster_as_our_code(served, remote):
     """Whatever the page's or a program's own name for it was: the cluster may be an older one."""
-    remote.transcribe(DIGITS, language="en-US")
-    remote.transcribe(DIGITS, language="粤语")
+    remote.transcribe(DECODER.open(DIGITS), TranscribeOptions(language="en-US"))
+    remote.transcribe(DECODER.open(DIGITS), TranscribeOptions(language="粤语"))
     assert [asked["language"] for asked in served.asked] == ["en", "yue"]
-    assert remote.transcribe(DIGITS, language="EN").segments
+    assert remote.transcribe(DECODER.open(DIGITS), TranscribeOptions(language="EN")).segments
 
 
 def test_a_decoded_recording_loses_nothing_on_its_way(served, remote, engine):
@@ -141,7 +142,9 @@ def test_a_decoded_recording_loses_nothing_on_its_way(served, remote, engine):
 
 def test_progress_and_segments_are_told_as_they_come(served, remote, engine):
     stages, segments = [], []
-    transcript = remote.transcribe(DIGITS, progress=lambda share, stage: stages.append((share, stage)), on_segment=segments.append)
+    transcript = remote.transcribe(
+        DECODER.open(DIGITS), progress=lambda share, stage: stages.append((share, stage)), on_segment=segments.append
+    )
     assert tuple(segments) == transcript.segments
     assert [stage for stage, _ in itertools.groupby(name for _, name in stages)] == ["decode", "features", "vad", "asr"]
 
@@ -150,8 +153,8 @@ def test_progress_and_segments_are_told_as_they_come(served, remote, engine):
 def test_what_fails_on_the_way_is_asked_again_and_nothing_is_told_twice(served, remote, engine, faults):
     served.faults.extend(faults)
     segments = []
-    transcript = remote.transcribe(DIGITS, on_segment=segments.append)
-    assert transcript.segments == engine.transcribe(DIGITS).segments
+    transcript = remote.transcribe(DECODER.open(DIGITS), on_segment=segments.append)
+    assert transcript.segments == engine.transcribe(DECODER.open(DIGITS)).segments
     assert tuple(segments) == transcript.segments
     assert len(served.asked) == len(faults) + 1
 
@@ -159,23 +162,23 @@ def test_what_fails_on_the_way_is_asked_again_and_nothing_is_told_twice(served, 
 def test_a_cluster_that_stays_busy_is_said_to_be(served, remote):
     served.faults.extend([busy] * 1_000)
     with pytest.raises(EngineBusyError, match="no place"):
-        remote.transcribe(DIGITS)
+        remote.transcribe(DECODER.open(DIGITS))
 
 
 def test_a_cluster_that_stays_broken_is_said_to_be(served, remote):
     served.faults.extend([lost] * ATTEMPTS)
     with pytest.raises(EngineUnreachableError, match="HTTP 500"):
-        remote.transcribe(DIGITS)
+        remote.transcribe(DECODER.open(DIGITS))
 
 
 def test_errors_keep_their_class_and_message(served, remote, tmp_path):
     (tmp_path / "junk.wav").write_bytes(b"junk")
     with pytest.raises(AudioDecodeError, match=r"cannot read junk\.wav as audio"):
-        remote.transcribe(tmp_path / "junk.wav")
+        remote.transcribe(DECODER.open(tmp_path / "junk.wav"))
     with pytest.raises(AudioNotFoundError):
-        remote.transcribe(tmp_path / "gone.wav")
+        remote.transcribe(DECODER.open(tmp_path / "gone.wav"))
     with pytest.raises(UnknownPrecisionError):
-        remote.transcribe(DIGITS, precision="fp64")
+        remote.transcribe(DECODER.open(DIGITS), TranscribeOptions(precision="fp64"))
     with pytest.raises(OptionRangeError):
         VadOptions(max_segment_ms=1)
 
@@ -188,19 +191,19 @@ def test_what_a_callback_raises_ends_the_run(served, remote):
         raise EnoughError
 
     with pytest.raises(EnoughError):
-        remote.transcribe(DIGITS, progress=stop)
+        remote.transcribe(DECODER.open(DIGITS), progress=stop)
     assert len(served.asked) == 1
 
 
 def test_lightweight_mode_chooses_where_requests_go(served, remote):
     assert (remote.precision, remote.lightweight) == ("fp32", False)
     assert remote.set_lightweight(True).precision == "int8"
-    assert remote.transcribe(DIGITS).precision == "int8"
+    assert remote.transcribe(DECODER.open(DIGITS)).precision == "int8"
     assert remote.set_lightweight(False).to_dict()["freed_mb"] == 0
 
 
 def test_two_precisions_are_compared(served, remote, engine):
-    there, here = remote.compare(DIGITS), engine.compare(DIGITS)
+    there, here = remote.compare(DECODER.open(DIGITS)), engine.compare(DECODER.open(DIGITS))
     assert (there.left.transcript.text, there.right.transcript.text) == (here.left.transcript.text, here.right.transcript.text)
     assert there.left.sessions_mb > 0
     assert there.left.file_mb == here.left.file_mb
@@ -230,7 +233,7 @@ def test_the_page_and_its_api_are_clients(served, remote, tmp_path, engine):
         assert {one["id"] for one in client.get("/v1/models").json()["data"]} == {"starter:fp32", "starter:int8"}
         with DIGITS.open("rb") as file:
             answer = client.post("/v1/audio/transcriptions", files={"file": file}, data={"model": "starter:int8"})
-        assert answer.json()["text"] == engine.transcribe(DIGITS, precision="int8").text
+        assert answer.json()["text"] == engine.transcribe(DECODER.open(DIGITS), TranscribeOptions(precision="int8")).text
         served.faults.extend([busy] * 1_000)
         with DIGITS.open("rb") as file:
             assert client.post("/v1/audio/transcriptions", files={"file": file}).status_code == 429
@@ -262,8 +265,8 @@ def test_one_speaker_a_channel_and_a_chosen_channel_reach_the_cluster(served, re
     for channel in ("split", "left", "auto"):
         read = ReadOptions(channel=channel)
         told = []
-        found = remote.transcribe(remote.open_recording(tmp_path / "call.wav", read=read), on_segment=told.append)
-        expected = engine.transcribe(engine.open_recording(tmp_path / "call.wav", read=read))
+        found = remote.transcribe(DECODER.open(tmp_path / "call.wav", read=read), on_segment=told.append)
+        expected = engine.transcribe(DECODER.open(tmp_path / "call.wav", read=read))
         assert [one.to_dict() for one in found.segments] == [one.to_dict() for one in expected.segments]
         assert [segment.speaker for segment in told] == [segment.speaker for segment in expected.segments]
         assert found.duration_s == expected.duration_s
@@ -275,14 +278,14 @@ def test_what_could_not_be_read_here_is_known_there_whichever_way_it_was_sent(se
     content = (tmp_path / "cut.wav").read_bytes()
     (tmp_path / "cut.wav").write_bytes(content[: len(content) // 2])
     for channel in ("split", "right", "auto"):
-        recordings = [one.open_recording(tmp_path / "cut.wav", read=ReadOptions(channel=channel)) for one in (engine, remote)]
+        recordings = [DECODER.open(tmp_path / "cut.wav", read=ReadOptions(channel=channel)) for _ in range(2)]
         here, there = engine.transcribe(recordings[0]), remote.transcribe(recordings[1])
         assert [warning.type.value for warning in here.warnings] == ["ends_early"]
         assert there.warnings == here.warnings
         assert {one.speaker for one in there.segments} == ({"Speaker 1", "Speaker 2"} if channel == "split" else {None})
         assert there.timing.decode_s >= recordings[1].decode_s > 0
-    assert remote.transcribe(tmp_path / "cut.wav").warnings == here.warnings
-    assert remote.transcribe(remote.load(tmp_path / "cut.wav")).warnings == here.warnings
+    assert remote.transcribe(DECODER.open(tmp_path / "cut.wav")).warnings == here.warnings
+    assert remote.transcribe(DECODER.load(tmp_path / "cut.wav")).warnings == here.warnings
 
 
 def test_the_command_line_names_the_track_that_a_cluster_reads(served, serving, tmp_path, capfd):

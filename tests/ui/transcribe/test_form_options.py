@@ -6,38 +6,53 @@ from typing import Any
 
 import pytest
 
+from engine.audio.read_options import Channel, ReadOptions
+from engine.options import TranscribeOptions
 from engine.speech.endpointing import VadOptions
 from engine.subtitles.options import RANGES, SubtitleOptions
 from ui.text.texts import Texts
 from ui.transcribe.form import form_options, vad_choices
-from ui.transcribe.run_options import MAX_LINE_COUNT, MAX_LINE_WIDTH, MIN_CUE_MS, FormOptions, RunOptions, remembered
+from ui.transcribe.form_options import MAX_LINE_COUNT, MAX_LINE_WIDTH, MIN_CUE_MS, FormOptions, remembered
 
 PRECISIONS = ("fp32", "int8")
 
 
+KEPT = {
+    "language": "ja",
+    "itn": False,
+    "ban_emo_unknown": True,
+    "channel": "left",
+    "vad_precision": "int8",
+    "max_end_silence_ms": 500,
+    "speech_noise_threshold": 0.4,
+    "max_segment_s": 10,
+    "unsure_below_percent": 30,
+    "max_line_width": 36,
+    "max_line_count": 1,
+    "min_cue_ms": 1_000,
+}
+
+
 def test_the_defaults_are_the_engines() -> None:
-    assert RunOptions().vad() == VadOptions()
-    form = FormOptions()
-    chosen = SubtitleOptions(max_line_width=form.max_line_width, max_line_count=form.max_line_count, min_cue_ms=form.min_cue_ms)
-    assert chosen == SubtitleOptions()
+    assert FormOptions() == FormOptions(transcribe=TranscribeOptions(), subtitles=SubtitleOptions())
     for name, (lowest, highest, _) in (("max_line_width", MAX_LINE_WIDTH), ("max_line_count", MAX_LINE_COUNT), ("min_cue_ms", MIN_CUE_MS)):
         assert RANGES[name][0] <= lowest < highest <= RANGES[name][1]
-    RunOptions().check(PRECISIONS)
+    assert remembered(FormOptions().to_dict(), precisions=PRECISIONS) == FormOptions()
 
 
-def test_what_was_kept_comes_back() -> None:
-    kept = FormOptions(
+def test_what_was_kept_comes_back_and_reaches_the_engine() -> None:
+    kept = remembered(KEPT, precisions=PRECISIONS)
+    assert kept.to_dict() == KEPT
+    assert form_options(list(KEPT.values())) == kept
+    assert kept.transcribe == TranscribeOptions(
         language="ja",
         itn=False,
         ban_emo_unknown=True,
         vad_precision="int8",
-        end_silence_ms=500,
-        unsure_below_percent=30,
-        max_line_width=36,
-        min_cue_ms=1_000,
+        vad=VadOptions(max_end_silence_ms=500, speech_noise_threshold=0.4, max_segment_ms=10_000),
+        read=ReadOptions(channel=Channel.LEFT),
     )
-    assert remembered(kept.to_dict(), precisions=PRECISIONS) == kept
-    assert form_options(list(kept.to_dict().values())) == kept
+    assert kept.subtitles == SubtitleOptions(max_line_width=36, max_line_count=1, min_cue_ms=1_000)
 
 
 @pytest.mark.parametrize("values", [None, "", 7, [], {}, {"no such": 1}, {"language": "zn"}, {"itn": "yes"}, {"max_segment_s": True}])
@@ -50,21 +65,15 @@ def test_what_cannot_be_read_is_the_default(values: object) -> None:
     [
         ("language", ["en"]),
         ("vad_precision", "fp16"),
-        ("end_silence_ms", 1e9),
+        ("max_end_silence_ms", 1e9),
         ("speech_noise_threshold", "0.6"),
         ("max_segment_s", 61),
         ("max_line_count", 9),
     ],
 )
 def test_one_bad_value_does_not_cost_the_others(name: str, value: Any) -> None:
-    kept = remembered({**FormOptions(ban_emo_unknown=True, unsure_below_percent=20).to_dict(), name: value}, precisions=PRECISIONS)
-    assert kept == FormOptions(ban_emo_unknown=True, unsure_below_percent=20)
-
-
-def test_the_engine_is_told_what_it_knows() -> None:
-    told = FormOptions(language="en", unsure_below_percent=10).run_options()
-    assert told == RunOptions(language="en")
-    assert type(told) is RunOptions
+    kept = remembered({**KEPT, name: value}, precisions=PRECISIONS).to_dict()
+    assert kept == {**KEPT, name: FormOptions().to_dict()[name]}
 
 
 def test_vad_is_offered_in_the_bundles_precisions() -> None:

@@ -1,0 +1,58 @@
+"""The options of a transcription and of its subtitles on a command line: the same for one machine and for a cluster."""
+
+from __future__ import annotations
+
+import argparse
+
+from engine.audio.read_options import CHANNELS
+from engine.option_fields import flat_fields, parse_fields
+from engine.options import DEFAULT_OPTIONS, TranscribeOptions
+from engine.subtitles.options import SubtitleOptions
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1, for argparse."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not at least 1")
+    return value
+
+
+def add_transcribe_options(parser: argparse.ArgumentParser) -> None:
+    """Add an option for each choice of :class:`TranscribeOptions` that a command line offers, and those of the subtitles."""
+    parser.add_argument(
+        "--language", default="auto", help="auto, zh, en, yue, ja or ko, or a tag or name such as zh-CN or Cantonese (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--channel",
+        default="auto",
+        metavar="|".join(CHANNELS),
+        help="auto mixes the channels, without those that cancel each other or carry no speech; split takes each for a speaker's",
+    )
+    parser.add_argument("--track", type=positive, metavar="N", help="audio track, from 1 (default: the one that the file marks)")
+    parser.add_argument("--itn", action=argparse.BooleanOptionalAction, default=True, help="inverse text normalization")
+    parser.add_argument("--ban-emo-unknown", action="store_true", help="never answer EMO_UNKNOWN: take the likeliest emotion")
+    defaults = {**DEFAULT_OPTIONS.to_dict(), **flat_fields(SubtitleOptions())}
+    for name, kind in (("speech_noise_threshold", float), ("max_end_silence_ms", int), ("max_segment_ms", int)):
+        parser.add_argument(_flag(name), type=kind, default=defaults[name], help="VAD threshold (default: %(default)s)")
+    group = parser.add_argument_group("subtitles (srt and vtt)")
+    for name, unit, words in (
+        ("max_line_width", "COLUMNS", "longest line; a Chinese, Japanese or Korean character takes two columns"),
+        ("max_line_count", "LINES", "lines at a time"),
+        ("min_cue_ms", "MS", "shortest time on the screen"),
+    ):
+        group.add_argument(_flag(name), type=int, default=defaults[name], metavar=unit, help=f"{words} (default: %(default)s)")
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def chosen_options(arguments: argparse.Namespace) -> TranscribeOptions:
+    """What was chosen, ``--precision`` among it; OptionError for what is not on offer."""
+    return TranscribeOptions.parse(vars(arguments))
+
+
+def chosen_subtitles(arguments: argparse.Namespace) -> SubtitleOptions:
+    """How the subtitles are to be cut; OptionRangeError for a number outside its range."""
+    return parse_fields(SubtitleOptions, vars(arguments))
