@@ -62,7 +62,7 @@ def build_app(  # noqa: PLR0913 - the command line's options, keyword-only
     show_text: bool = False,
     reach: Reach | None = None,
 ) -> Starlette:
-    """The web application: the page at ``/``, behind its doors, and ``/healthz``, ``/readyz`` and ``/metrics``.
+    """The web application: the page at ``/``, behind the middleware, and ``/healthz``, ``/readyz`` and ``/metrics``.
 
     ``files`` is a folder of this server's own, for uploads and downloads; Gradio reads its place from the environment, which
     :func:`serve` sets while it runs. ``decoder`` reads the recordings (None: one of the page's own). ``managing`` brings the
@@ -139,7 +139,7 @@ def serve(  # noqa: PLR0913 - the command line's options, keyword-only
             show_text=show_text,
             reach=reach,
         )
-        _warn_of_open_doors(host, credentials or Credentials())
+        _warn_without_password(host, credentials or Credentials())
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -191,8 +191,8 @@ def _load(config: uvicorn.Config) -> None:
         raise OptionError(f"cannot serve HTTPS with {files} ({error.strerror or type(error).__name__}); {remedy}") from error
 
 
-def _warn_of_open_doors(host: str, credentials: Credentials) -> None:
-    """Say it where other machines can reach a page that asks nobody who they are."""
+def _warn_without_password(host: str, credentials: Credentials) -> None:
+    """Warn where other machines can reach a page that asks for no password."""
     if is_loopback(host) or credentials.for_page:
         return
     _log.warning(

@@ -1,4 +1,4 @@
-"""The page as a web application: Gradio's Blocks, the API and the scripts' routes behind the doors; ui/serve.py puts it on a port."""
+"""The page as a web application: Gradio's Blocks, the API and the scripts' routes behind the middleware; ui/serve.py puts it on a port."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ui.http.access.credentials import Credentials
 from ui.http.access.managing import Managing
 from ui.http.forwarded import GradioAddress
 from ui.http.gradio_guard import GradioGuard
-from ui.http.methods import Methods
-from ui.http.middleware import checks, hang_doors
+from ui.http.methods import AllowedMethods
+from ui.http.middleware import add_middleware_layers, checks
 from ui.http.reach import Reach
 from ui.limits import Limits
 from ui.live.routes import live_routes
@@ -134,10 +134,10 @@ def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
         )
         _mount(page, app, limits, host=host, port=port)
         app.add_middleware(GradioAddress)
-        app.add_middleware(Methods, routes=routes)
+        app.add_middleware(AllowedMethods, routes=routes)
         app.add_middleware(GradioGuard, files=files, examples=EXAMPLES_FOLDER)
         app.add_middleware(StorageGuard, storage=storage, most_upload_bytes=limits.upload_bytes)
-        hang_doors(app, credentials=credentials, metrics=metrics, reach=reach)
+        add_middleware_layers(app, credentials=credentials, metrics=metrics, reach=reach)
         app.state.slots = slots
         return app
 

@@ -22,9 +22,9 @@ from engine.options import TranscribeOptions
 from ui.api.gradio_callers import gone
 from ui.http.callers import caller_of
 from ui.limits import Limits
-from ui.scheduling.in_turn import in_turn
 from ui.scheduling.kept_file import kept_file
 from ui.scheduling.run_slots import RunSlots
+from ui.scheduling.slot_run import run_in_slot
 from ui.status.run_log import RunLog
 from ui.status.server_state import ServerState
 from ui.widgets.handlers import api_errors
@@ -146,6 +146,6 @@ async def _answered(
         kept = await run_in_threadpool(keeping.__enter__)
         try:
             caller = caller_of(cast("Request", request.request))  # its type is optional, yet Gradio sets it in every call
-            return await in_turn(slots, caller, gone(request.session_hash), partial(run, kept, name))
+            return await run_in_slot(slots, caller, gone(request.session_hash), partial(run, kept, name))
         finally:
             await run_in_threadpool(keeping.__exit__, None, None, None)

@@ -7,7 +7,7 @@ import asyncio
 from gradio.context import LocalContext
 
 #: How often a waiting or running call looks whether anybody still listens.
-LOOK_S = 0.25
+CHECK_EVERY_S = 0.25
 
 
 def has_left(session_hash: str | None) -> bool:
@@ -23,4 +23,4 @@ def has_left(session_hash: str | None) -> bool:
 async def gone(session_hash: str | None) -> None:
     """Return when the session has left."""
     while not has_left(session_hash):  # noqa: ASYNC110 - Gradio tells nobody, it only knows
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(CHECK_EVERY_S)

@@ -1,6 +1,6 @@
 """The HTTP API beside the page, shaped like OpenAI's: ``POST /v1/audio/transcriptions``, ``GET /v1/models``; documented at ``/docs``.
 
-A run takes its turn with everybody else's (:mod:`ui.scheduling.in_turn`); when the client leaves, the run stops at its next step and its
+A run takes its turn with everybody else's (:mod:`ui.scheduling.slot_run`); when the client leaves, the run stops at its next step and its
 place is free. Every answer names the session set that made it in ``x-lightvoice-model``, whatever the response format.
 """
 
@@ -34,8 +34,8 @@ from ui.api.transcription_request import TranscriptionRequest, received
 from ui.http.callers import caller_of
 from ui.limits import Limits
 from ui.models.state import ModelState
-from ui.scheduling.in_turn import CallerLeftError, hung_up, in_turn
 from ui.scheduling.run_slots import RunSlots
+from ui.scheduling.slot_run import CallerLeftError, hung_up, run_in_slot
 from ui.status.run_log import RunLog
 from ui.status.server_state import ServerState
 
@@ -148,7 +148,7 @@ class _Runs:
             self._runs.record(transcript, source="api")
             return transcript
 
-        return await in_turn(self._slots, caller_of(request), hung_up(request), work)
+        return await run_in_slot(self._slots, caller_of(request), hung_up(request), work)
 
 
 def _ignored(asked: TranscriptionRequest) -> dict[str, str]:

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from engine.transcript import Segment, Transcript
 from ui.api.errors import error_answer
 from ui.api.transcription_json import model_id, said_warnings
-from ui.scheduling.in_turn import CallerLeftError
+from ui.scheduling.slot_run import CallerLeftError
 
 #: What nginx calls a request whose client has left: nobody reads the answer.
 CLIENT_LEFT = 499

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 #: The options of the panel, in the order of its controls.
 OPTION_CONTROLS = ("language", "itn", "channel", "track")
-#: How often a run that waits for its turn looks whether it is still wanted.
-LOOK_S = 0.2
+#: How often a run that waits for a slot checks whether it was cancelled.
+CANCEL_CHECK_S = 0.2
 
 
 class CompareActions:
@@ -57,7 +57,7 @@ class CompareActions:
 
     def offer(self, left: str, right: str, request: gr.Request) -> list[Any]:
         """The drop-downs with what is installed now, and a note; a choice that is still there is kept."""
-        offered = self.choices.offered(others=self._others_too(request))
+        offered = self.choices.offered(others=self._may_open_others(request))
         known = {value for _, value in offered}
         texts = texts_for(request)
         note = gr.HTML(render("compare/comparison", "one_variant", texts), visible=len(offered) == 1)
@@ -67,7 +67,7 @@ class CompareActions:
         ]
         return [*(gr.Dropdown(choices=offered, **value) for value in chosen), note]
 
-    def _others_too(self, request: gr.Request) -> bool:
+    def _may_open_others(self, request: gr.Request) -> bool:
         """Whether the sender may open bundles beside the open one, which may take another gigabyte: only who manages the models."""
         return may_manage(self._models.managers, request)
 
@@ -102,10 +102,10 @@ class CompareActions:
                 report = self._reporter(str(request.session_hash), engine_progress(progress, texts))
                 try:
                     report(0, "decode")
-                    others = self._others_too(request)
+                    others = self._may_open_others(request)
                     options = comparison_options(dict(zip(OPTION_CONTROLS, chosen, strict=True)))
                     sides = [self.choices.find(value, others=others) for value in (left, right)]
-                    with kept_file(Path(audio), self._folders.requests) as recording, self._place(str(request.session_hash)):
+                    with kept_file(Path(audio), self._folders.requests) as recording, self._slot(str(request.session_hash)):
                         cancel_check = partial(report, 0.0, "decode")
                         most_s = self._limits.duration_s
                         waveform = self._decoder.load(recording, max_duration_s=most_s, cancel_check=cancel_check, read=options.read)
@@ -127,12 +127,12 @@ class CompareActions:
         return compare
 
     @contextmanager
-    def _place(self, page: str) -> Iterator[None]:
-        """Wait for a place on the engine, which everybody shares, and keep it; StoppedEarly where Cancel was pressed meanwhile."""
+    def _slot(self, page: str) -> Iterator[None]:
+        """Wait for a slot, which all callers share, and keep it; StoppedEarly where Cancel was pressed meanwhile."""
         ticket = self._slots.ask(page)
         try:
-            while not wait([ticket], timeout=LOOK_S).done:
-                if self._unwanted(page):
+            while not wait([ticket], timeout=CANCEL_CHECK_S).done:
+                if self._is_cancelled(page):
                     raise StoppedEarly
             ticket.result()
             yield
@@ -141,15 +141,15 @@ class CompareActions:
 
     def _reporter(self, page: str, shown: Callable[[float, str], None]) -> Callable[[float, str], None]:
         def report(fraction: float, stage: str) -> None:
-            if self._unwanted(page):
+            if self._is_cancelled(page):
                 raise StoppedEarly
             shown(fraction, stage)
 
         return report
 
-    def _unwanted(self, page: str) -> bool:
+    def _is_cancelled(self, page: str) -> bool:
         """Whether Cancel was pressed, or the page is gone."""
-        return self._stops.wanted(page) or has_left(page)
+        return self._stops.requested(page) or has_left(page)
 
     def rescore(self, reference: str, last: str | None, request: gr.Request) -> list[Any]:
         """The reference was changed: score the last comparison anew, and write its files anew."""

@@ -13,7 +13,7 @@ from ui.api.errors import error_json
 _API = "/v1/"
 
 
-class Methods:
+class AllowedMethods:
     """ASGI middleware over ``routes``: without it, what they refuse goes on to whatever is mounted below, which knows nothing of them."""
 
     def __init__(self, app: ASGIApp, *, routes: Iterable[BaseRoute]) -> None:

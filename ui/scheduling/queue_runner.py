@@ -24,7 +24,7 @@ from ui.scheduling.recording_queue import Entry, EntryState, RecordingQueue, Res
 from ui.scheduling.run_slots import LineFullError, RunSlots, Ticket
 from ui.status.run_log import RunLog
 from ui.text.failures import failure_of
-from ui.transcribe.sound_copy import SoundCopy
+from ui.transcribe.playback_copy import PlaybackCopy
 from ui.widgets.timeline import column_peaks
 
 if TYPE_CHECKING:
@@ -178,14 +178,14 @@ class QueueRunner:
 
         try:
             tell(0.0, "decode")
-            copy = SoundCopy(entry.path.parent.parent / "playback.flac")
+            copy = PlaybackCopy(entry.path.parent.parent / "playback.flac")
             options = replace(entry.options, read=replace(entry.options.read, track=entry.track))
             transcript = self._engine.transcribe(
                 self._decoder.open(entry.path, max_duration_s=self._limits.duration_s, watch=copy.add, read=options.read),
                 options,
                 file=entry.name,
                 progress=tell,
-                on_segment=lambda segment: queue.hear(entry.id, segment),
+                on_segment=lambda segment: queue.add_segment(entry.id, segment),
             )
             self._runs.record(transcript, source="page")
             queue.finish(entry.id, Result(transcript=transcript, peaks=column_peaks(copy.peaks()), playback=copy.close()))

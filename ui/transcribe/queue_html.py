@@ -13,7 +13,7 @@ from ui.widgets.render import render
 
 _TEMPLATE = "transcribe/queue"
 #: Segments of a running recording that are shown; an hour has hundreds, and the page asks twice a second.
-HEARD_SHOWN = 20
+LATEST_SHOWN = 20
 #: Rows that may be started again.
 _RETRIED = frozenset({EntryState.FAILED, EntryState.CANCELLED})
 
@@ -43,5 +43,5 @@ def row_html(entry: Entry, texts: Texts, *, selected: bool) -> str:
 
 def pending_html(entry: Entry, texts: Texts) -> str:
     """What stands where the transcript of an entry without one would be; of a run, the latest segments."""
-    first = max(0, len(entry.heard) - HEARD_SHOWN)
-    return render(_TEMPLATE, "pending", entry, entry.heard[first:], first, texts)
+    first = max(0, len(entry.recognized) - LATEST_SHOWN)
+    return render(_TEMPLATE, "pending", entry, entry.recognized[first:], first, texts)

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class Credentials:
-    """The persons and keys that are let in; empty for an open house."""
+    """The persons and keys that are let in; empty where everybody may."""
 
     def __init__(self, *, persons: Iterable[str] = (), keys: Iterable[str] = ()) -> None:
         # A key of this process alone: what is compared tells nothing about what is stored, and all are of one length.
