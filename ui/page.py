@@ -90,7 +90,7 @@ def build_page(  # noqa: PLR0913 - what the tabs use, keyword-only
         fill_parts([name, lightweight.part, *tabs, resources], blocks, gr.Timer(REFRESH_S))
     blocks.queue(max_size=QUEUE_SIZE, default_concurrency_limit=DEFAULT_CONCURRENCY, api_open=False)
     state.add_queue(partial(_comparisons, blocks))
-    # Gradio's queue looks for work a thousand times a second and for progress a hundred times: 5 % of a core while nobody is there.
+    # Gradio's queue looks for work a thousand times a second and for progress a hundred times: 5 % of a core while no page is open.
     blocks._queue.sleep_when_free = QUEUE_POLL_S  # noqa: SLF001 - there is no option for it
     blocks._queue.progress_update_sleep_when_free = PROGRESS_POLL_S  # noqa: SLF001 - likewise
     return blocks

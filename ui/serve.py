@@ -44,7 +44,7 @@ KEEP_ALIVE_S = 75
 FILES_PREFIX = "lightvoice-files-"
 #: The slim page is there to save memory: its decoder's 30 MB are given back as soon as nobody sends files.
 SLIM_IDLE_S = 10.0
-#: What runs when the server is told to stop gets this long.
+#: Runs get this long to end when the server is asked to stop.
 RUNS_END_WITHIN_S = 30.0
 
 
@@ -69,7 +69,7 @@ def build_app(  # noqa: PLR0913 - the command line's options, keyword-only
     workshop and says who may use it. ``slim`` is the page that does without Gradio: only what is served is imported.
     ``credentials`` are who may come in (None: everybody); ``show_text`` puts recognized text into the log; ``reach`` says below
     which path a proxy shows the page, and which other sites may use ``/v1``.
-    ``app.state.slots`` holds the places on the engine.
+    ``app.state.slots`` holds the queue slots.
     """
     limits, credentials, reach = limits or Limits(), credentials or Credentials(), reach or Reach()
     decoder = decoder or _decoder(limits, slim=slim)
@@ -224,7 +224,7 @@ class _Server(uvicorn.Server):
         """Ten times a second: begin to stop where that was asked for, and stop once nothing runs any more."""
         if self._asked_to_stop and not self.should_exit:
             if self._stop_at_s is None:
-                # Not in the signal's handler: it interrupts whoever holds the lock of the places.
+                # Not in the signal's handler: it interrupts whoever holds the lock of the slots.
                 self._slots.close()
                 self._stop_at_s = time.monotonic() + RUNS_END_WITHIN_S
                 _log.info("stopping: %d runs come to their end first", self._slots.running())

@@ -65,8 +65,8 @@ def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
     state, health = ServerState(engine), Health(engine, slots)
     metrics = Metrics(
         {
-            "runs_running": ("Runs that have a place on the engine.", slots.running),
-            "runs_waiting": ("Callers that wait for a place.", slots.waiting),
+            "runs_running": ("Runs that hold a queue slot.", slots.running),
+            "runs_waiting": ("Callers that wait for a queue slot.", slots.waiting),
             "recordings_waiting": ("Recordings and requests that wait or run, over all pages and programs.", state.queue_length),
             "live_streams": ("Live streams that run.", lambda: live.running()),  # noqa: PLW0108 - live is made later: it counts its runs here
             "lightweight": ("1 while lightweight mode is on.", lambda: float(engine.lightweight)),

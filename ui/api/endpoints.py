@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from engine.audio.sandbox.decoder import Decoder
     from engine.speech_engine import SpeechEngine
 
-#: Calls that Gradio lets in at a time, to wait for their turn on the engine; a fixed number of its listeners runs at once.
+#: Calls that Gradio starts at a time, to wait for a queue slot; a fixed number of its listeners runs at once.
 MOST_CALLS = 16
 _CALLS = "calls"
 
@@ -41,7 +41,7 @@ _CALLS = "calls"
 def uploaded_file(audio: object) -> tuple[Path, str]:
     """The path and the name of a file that the caller uploaded; AudioNotFoundError for any other path of this machine.
 
-    Gradio checks only inputs that are marked as uploads; a bare ``{"path": …}`` would reach us unchecked, so we look ourselves.
+    Gradio checks only inputs that are marked as uploads; a bare ``{"path": …}`` would arrive unchecked, so it is checked here.
     """
     path = audio.get("path") if isinstance(audio, dict) else audio
     if not isinstance(path, str) or not path:
@@ -136,7 +136,7 @@ def add_endpoints(
 async def _answered(
     slots: RunSlots, requests: Path, request: gr.Request, audio: FileData, run: Callable[[Path, str, CancelCheck], dict[str, Any]]
 ) -> dict[str, Any]:
-    """A call's run in its turn with everybody else's; it waits on the event loop, so that no thread is kept from others.
+    """A call's run in a queue slot; it waits on the event loop, and holds no thread meanwhile.
 
     However long that takes, its recording is kept: uploads are deleted by their age.
     """

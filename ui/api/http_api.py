@@ -1,7 +1,7 @@
 """The HTTP API beside the page, shaped like OpenAI's: ``POST /v1/audio/transcriptions``, ``GET /v1/models``; documented at ``/docs``.
 
-A run takes its turn with everybody else's (:mod:`ui.scheduling.slot_run`); when the client leaves, the run stops at its next step and its
-place is free. Every answer names the session set that made it in ``x-lightvoice-model``, whatever the response format.
+A run waits for a queue slot (:mod:`ui.scheduling.slot_run`); when the client disconnects, it stops at its next cancel check and its
+slot is free. Every answer names the session set that made it in ``x-lightvoice-model``, whatever the response format.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def http_api(
 
 
 class _Runs:
-    """The runs of requests, in turn with everybody else's."""
+    """The runs of requests, each in a queue slot."""
 
     def __init__(self, *, engine: SpeechEngine, decoder: Decoder, limits: Limits, slots: RunSlots, runs: RunLog) -> None:
         self._engine, self._decoder, self._limits, self._slots, self._runs = engine, decoder, limits, slots, runs

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from engine.audio.sandbox.decoder import Decoder
 
 TRACKS_PATH = "/v1/audio/tracks"
-#: Recordings that are looked into at a time; the decoder has four places.
+#: Recordings that are probed at a time; the decoder has four workers.
 MOST_LOOKED_INTO = 16
 #: What nginx calls a request whose client has left: nobody reads the answer.
 CLIENT_LEFT = 499

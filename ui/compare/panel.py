@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 #: Enough for a median that one slow run does not move; the button's text names it.
 ROUNDS = 5
-#: Gradio's queue of comparisons; their place on the engine they wait for beside everybody else.
+#: Gradio's queue of comparisons; for the engine they wait in the queue of all callers.
 COMPARISONS = "comparisons"
 
 

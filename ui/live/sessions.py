@@ -84,7 +84,7 @@ class LiveSession:
     _update: LiveUpdate | None = None
 
     def add(self, number: int, samples: np.ndarray, sample_rate_hz: int) -> LiveUpdate:
-        """Take block ``number``: samples (n,) int16. LostBlockError for one that is out of turn."""
+        """Take block ``number``: samples (n,) int16. LostBlockError for one that is not the next."""
         with self._lock:
             if self._update is not None and (number == self._next - 1 or self.over):
                 return self._update
@@ -112,7 +112,7 @@ class LiveSession:
         try:
             with self.slots.held(self.name):
                 self.finals += step()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the page is told, and what was said before is kept
+        except Exception as error:  # noqa: BLE001 - whatever it is, the page shows it, and what was said before is kept
             failure, self.over = failure_of(error), True
         if self.over:
             self._release()
@@ -245,7 +245,7 @@ class LiveSessions:
         return sum(not session.over for session in self._sessions.values())
 
     def _sweep_later(self) -> None:
-        """A thread looks after the streams for as long as there are any."""
+        """Sweep from a timer for as long as there are streams."""
         if self._sweeper is None:
             self._sweeper = threading.Timer(SWEEP_S, self._sweep_on)
             self._sweeper.daemon = True

@@ -149,7 +149,7 @@ def build_quantize_form() -> QuantizeForm:
 
 
 def settings_of(recipe: str) -> list[Any]:
-    """Show what a recipe can be told: clips, trials, amount, lightweight mode's own."""
+    """Show the settings that a recipe has: clips, trials, amount, use in lightweight mode."""
     return [
         gr.Number(visible=recipe in LISTENING),
         gr.Number(visible=recipe in SEARCHING),

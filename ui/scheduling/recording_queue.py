@@ -1,6 +1,6 @@
 """One page's recordings in the order they came, from "ready" to the transcript; every entry keeps its own result.
 
-Entries are frozen: a change puts a new one in the old one's place, so that what was read once never changes under its reader.
+Entries are frozen: a change replaces the old one, so that what was read does not change while it is used.
 Thread-safe. Running them is the business of ``queue_runner.py``.
 """
 

@@ -57,7 +57,7 @@ class RunSlots:
     def ask(self, caller: str = "", *, bounded: bool = True) -> Ticket:
         """Ask for a slot; whoever asks must :meth:`leave`, granted or not.
 
-        ``bounded`` False is for who was let in before, and comes back for the next of its runs. A full queue is an error of the ticket.
+        ``bounded`` False is for a caller that was admitted before and asks for the next of its runs. A full queue fails the ticket.
         """
         ticket: Ticket = Future()
         ticket.set_running_or_notify_cancel()  # from here on only leave() withdraws it
@@ -114,7 +114,7 @@ class RunSlots:
             return len(self._held)
 
     def expected_wait_s(self) -> int:
-        """Whole seconds, at least 1, until somebody who comes now would begin, as far as the last runs tell."""
+        """Whole seconds, at least 1, until a new caller would begin, by the last runs' mean."""
         with self._lock:
             return max(1, math.ceil((self._waiting() + 1) / self._count * self._mean_s))
 

@@ -50,7 +50,7 @@ WAV_FORMATS = frozenset({"WAV", "WAVEX", "RF64"})
 SOUND, COMMAND = "application/octet-stream", "application/json"
 #: What nginx calls a request whose client has left: nobody reads the answer.
 CLIENT_LEFT = 499
-#: Recordings that may wait for their turn, beside the one that runs.
+#: Recordings that may wait for a slot, beside the one that runs.
 MOST_WAITING = 16
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -71,8 +71,8 @@ def slim_app(
     health = Health(engine, slots)
     metrics = Metrics(
         {
-            "runs_running": ("Runs that have a place on the engine.", slots.running),
-            "runs_waiting": ("Callers that wait for a place.", slots.waiting),
+            "runs_running": ("Runs that hold a queue slot.", slots.running),
+            "runs_waiting": ("Callers that wait for a queue slot.", slots.waiting),
             "lightweight": ("1 while lightweight mode is on.", lambda: float(engine.lightweight)),
             "ready": ("1 once the models are loaded.", lambda: float(health.is_loaded())),
         }

@@ -1,4 +1,4 @@
-"""The one place where errors meet a person: a typed error is its line and what it means, the rest a number and a logged traceback."""
+"""Errors as a person reads them: a typed error gives its message and what it means, any other a number and a logged traceback."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Authentication: a name and a password for the page, a key for ``/v1``.
 
 A key opens everything that a password opens, for programs that use the page's endpoints or read the metrics. The health checks
-need neither: they tell nothing that a closed port would hide. Without credentials given to the server nothing is asked.
+need neither: they reveal nothing that a closed port would hide. Without credentials given to the server nothing is asked.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Authentication:
             refusal: Response = error_json(message, status=401, code="invalid_api_key")
         else:
             refusal = PlainTextResponse(texts("access.unknown"), status_code=401)
-        # A browser asks for name and password when it is told this; a program's client does not look at it.
+        # A browser asks for name and password on this header; a program's client ignores it.
         refusal.headers["www-authenticate"] = 'Basic realm="LightVoice", charset="UTF-8"'
         return refusal
 
