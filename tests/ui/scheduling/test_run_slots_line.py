@@ -38,7 +38,7 @@ def test_callers_take_turns_however_much_one_asks_for() -> None:
     assert served(slots, holder, tickets) == ["g1", "m1", "l1", "g2", "m2", "g3"]
 
 
-def test_who_finds_the_line_full_is_told_how_long_the_wait_would_be() -> None:
+def test_a_full_queue_is_an_error_with_the_expected_wait() -> None:
     clock = Clock()
     slots = RunSlots(2, most_waiting=3, clock_s=clock)
     holders = [slots.ask(f"h{number}") for number in range(2)]

@@ -276,7 +276,7 @@ def test_a_server_that_is_stopped_finishes_what_runs_and_refuses_the_rest(two_wo
         server.communicate()
 
 
-def test_an_open_door_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+def test_listening_without_a_password_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     from ui.http.access.credentials import Credentials
     from ui.serve import _warn_without_password
 
