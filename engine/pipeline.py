@@ -197,7 +197,7 @@ class Engine(SpeechEngine):
     def live(self, options: TranscribeOptions = DEFAULT_OPTIONS) -> LiveStream:
         """A stream for audio that is still being spoken; each segment runs in the precision and on the bundle in force as it begins.
 
-        Of the options ``language``, ``itn``, ``ban_emo_unknown`` and ``vad`` have an effect.
+        The options' precisions and ``read`` have no effect.
         """
         return LiveStream(lambda: self._slot.current, options)
 

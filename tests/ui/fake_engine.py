@@ -300,7 +300,8 @@ class FakeEngine(SpeechEngine):
         """Mean absolute sample of each 10 ms frame: (N,) -> (T,)."""
         frame = 160
         count = waveform.samples.size // frame
-        return np.asarray(np.abs(waveform.samples[: count * frame]).reshape(count, frame).mean(axis=1))
+        loudness: np.ndarray = np.abs(waveform.samples[: count * frame]).reshape(count, frame).mean(axis=1)
+        return loudness
 
     def _loud_spans(self, waveform: Waveform) -> list[tuple[int, int]]:
         loud = self._loudness(waveform) > LOUD

@@ -138,7 +138,7 @@ def test_bad_recordings_are_named_with_their_reason_and_the_rest_is_done(archive
 
 
 def test_an_error_that_nobody_thought_of_is_one_recordings_own(archive, job, tmp_path, monkeypatch):
-    def explode(_decoder, path):
+    def explode(_decoder, path, **_):
         raise MemoryError("9 GB") if "talk" in str(path) else ZeroDivisionError
 
     monkeypatch.setattr("engine.cluster.archive.speech_finder.Decoder.open", explode)
