@@ -36,7 +36,7 @@ requirements_of() {
 
 # One module of each package that the install of this kind must have brought.
 modules_of() {
-    local page="gradio onnxruntime soundfile psutil numpy soxr av kaldi_native_fbank jieba budoux pypinyin cryptography rapidfuzz msgspec tenacity"
+    local page="gradio onnxruntime soundfile psutil numpy soxr av kaldi_native_fbank jieba budoux pypinyin cryptography rapidfuzz msgspec tenacity jinja2"
     case $1 in
         slim) echo "$page" ;;
         full) echo "$page torch funasr modelscope librosa onnx sentencepiece nncf matplotlib" ;;

@@ -28,7 +28,7 @@ from starlette.types import ASGIApp, Message, Scope
 from benchmarks.command_line import figures_parser, write_figures
 from ui.http.access.credentials import Credentials
 from ui.http.gradio_guard import GradioGuard
-from ui.http.middleware import hang_doors
+from ui.http.middleware import add_middleware_layers
 from ui.http.reach import Reach
 from ui.scheduling.run_slots import RunSlots
 from ui.status.log_lines import JsonLines
@@ -78,7 +78,7 @@ def _behind_middleware() -> Starlette:
         persons=[f"person{number}:a long enough password" for number in range(PERSONS)],
         keys=[f"a-long-enough-key-{number}" for number in range(KEYS)],
     )
-    hang_doors(app, credentials=credentials, metrics=Metrics({}), reach=Reach())
+    add_middleware_layers(app, credentials=credentials, metrics=Metrics({}), reach=Reach())
     return app
 
 

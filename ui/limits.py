@@ -19,7 +19,7 @@ class Limits:
     #: Runs of the engine at the same time; the others wait in the queue. Two let a short clip pass a long recording;
     #: more only cost memory, for each run uses every core.
     concurrent_runs: int = 2
-    #: Callers that may wait for a run; more are told how long the wait would be.
+    #: Callers that may wait for a run; more get an error with the expected wait.
     waiting_runs: int = 64
     #: Recordings that may wait in the queues of all pages together.
     waiting_recordings: int = 1000

@@ -44,7 +44,7 @@ KEEP_ALIVE_S = 75
 FILES_PREFIX = "lightvoice-files-"
 #: The slim page is there to save memory: its decoder's 30 MB are given back as soon as nobody sends files.
 SLIM_IDLE_S = 10.0
-#: What runs when the server is told to stop gets this long.
+#: Runs get this long to end when the server is asked to stop.
 RUNS_END_WITHIN_S = 30.0
 
 
@@ -62,14 +62,14 @@ def build_app(  # noqa: PLR0913 - the command line's options, keyword-only
     show_text: bool = False,
     reach: Reach | None = None,
 ) -> Starlette:
-    """The web application: the page at ``/``, behind its doors, and ``/healthz``, ``/readyz`` and ``/metrics``.
+    """The web application: the page at ``/``, behind the middleware, and ``/healthz``, ``/readyz`` and ``/metrics``.
 
     ``files`` is a folder of this server's own, for uploads and downloads; Gradio reads its place from the environment, which
     :func:`serve` sets while it runs. ``decoder`` reads the recordings (None: one of the page's own). ``managing`` brings the
     workshop and says who may use it. ``slim`` is the page that does without Gradio: only what is served is imported.
     ``credentials`` are who may come in (None: everybody); ``show_text`` puts recognized text into the log; ``reach`` says below
     which path a proxy shows the page, and which other sites may use ``/v1``.
-    ``app.state.slots`` holds the places on the engine.
+    ``app.state.slots`` holds the queue slots.
     """
     limits, credentials, reach = limits or Limits(), credentials or Credentials(), reach or Reach()
     decoder = decoder or _decoder(limits, slim=slim)
@@ -139,7 +139,7 @@ def serve(  # noqa: PLR0913 - the command line's options, keyword-only
             show_text=show_text,
             reach=reach,
         )
-        _warn_of_open_doors(host, credentials or Credentials())
+        _warn_without_password(host, credentials or Credentials())
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -191,8 +191,8 @@ def _load(config: uvicorn.Config) -> None:
         raise OptionError(f"cannot serve HTTPS with {files} ({error.strerror or type(error).__name__}); {remedy}") from error
 
 
-def _warn_of_open_doors(host: str, credentials: Credentials) -> None:
-    """Say it where other machines can reach a page that asks nobody who they are."""
+def _warn_without_password(host: str, credentials: Credentials) -> None:
+    """Warn where other machines can reach a page that asks for no password."""
     if is_loopback(host) or credentials.for_page:
         return
     _log.warning(
@@ -224,7 +224,7 @@ class _Server(uvicorn.Server):
         """Ten times a second: begin to stop where that was asked for, and stop once nothing runs any more."""
         if self._asked_to_stop and not self.should_exit:
             if self._stop_at_s is None:
-                # Not in the signal's handler: it interrupts whoever holds the lock of the places.
+                # Not in the signal's handler: it interrupts whoever holds the lock of the slots.
                 self._slots.close()
                 self._stop_at_s = time.monotonic() + RUNS_END_WITHIN_S
                 _log.info("stopping: %d runs come to their end first", self._slots.running())

@@ -1,4 +1,4 @@
-"""The page's looks: one restrained Gradio theme with system fonts, the style sheet and the small script in the page's head."""
+"""The page's appearance: one restrained Gradio theme with system fonts, the style sheet and the small script in the page's head."""
 
 from __future__ import annotations
 

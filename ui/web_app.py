@@ -1,10 +1,11 @@
-"""The page as a web application: Gradio's Blocks, the API and the scripts' routes behind the doors; ui/serve.py puts it on a port."""
+"""The page as a web application: Gradio's Blocks, the API and the scripts' routes behind the middleware; ui/serve.py puts it on a port."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,14 +13,14 @@ import gradio as gr
 from fastapi import FastAPI
 
 from engine.audio.sandbox.decoder import Decoder
+from ui.api.endpoints import add_endpoints
 from ui.api.http_api import ANYTHING_ELSE, http_api
-from ui.context import PageContext
 from ui.http.access.credentials import Credentials
 from ui.http.access.managing import Managing
 from ui.http.forwarded import GradioAddress
 from ui.http.gradio_guard import GradioGuard
-from ui.http.methods import Methods
-from ui.http.middleware import checks, hang_doors
+from ui.http.methods import AllowedMethods
+from ui.http.middleware import add_middleware_layers, checks
 from ui.http.reach import Reach
 from ui.limits import Limits
 from ui.live.routes import live_routes
@@ -28,6 +29,7 @@ from ui.models.state import ModelState
 from ui.page import build_page
 from ui.scheduling.queue_runner import QueueRunner
 from ui.scheduling.run_slots import RunSlots
+from ui.scheduling.server_folders import ServerFolders
 from ui.scheduling.storage import Storage, StorageGuard, sweep_on_schedule
 from ui.status.health import Health
 from ui.status.metrics import Metrics
@@ -63,8 +65,8 @@ def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
     state, health = ServerState(engine), Health(engine, slots)
     metrics = Metrics(
         {
-            "runs_running": ("Runs that have a place on the engine.", slots.running),
-            "runs_waiting": ("Callers that wait for a place.", slots.waiting),
+            "runs_running": ("Runs that hold a queue slot.", slots.running),
+            "runs_waiting": ("Callers that wait for a queue slot.", slots.waiting),
             "recordings_waiting": ("Recordings and requests that wait or run, over all pages and programs.", state.queue_length),
             "live_streams": ("Live streams that run.", lambda: live.running()),  # noqa: PLW0108 - live is made later: it counts its runs here
             "lightweight": ("1 while lightweight mode is on.", lambda: float(engine.lightweight)),
@@ -73,26 +75,16 @@ def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
     )
     runs = RunLog(count=metrics.count_run, show_text=show_text)
     live = LiveSessions(engine, max_duration_s=limits.duration_s, slots=RunSlots(limits.concurrent_live), runs=runs)
-    context = PageContext(
-        engine=engine,
-        decoder=decoder,
-        state=state,
-        exports=files / "exports",
-        requests=files / "requests",
-        limits=limits,
-        models=ModelState(engine, managing.workshop),
-        recordings=QueueRunner(engine, decoder, slots=slots, folder=files / "recordings", limits=limits, runs=runs),
-        slots=slots,
-        runs=runs,
-        managers=managing.managers(host),
-    )
-    context.state.add_queue(context.recordings.length)
+    folders = ServerFolders(files)
+    models = ModelState(engine, managing.workshop, managers=managing.managers(host))
+    recordings = QueueRunner(engine, decoder, slots=slots, folder=folders.recordings, limits=limits, runs=runs)
+    state.add_queue(recordings.length)
 
     storage = Storage(files, most_mb=limits.stored_mb)
 
     def sweep() -> None:
-        context.recordings.forget_unseen()
-        storage.sweep(keep=(files / "recordings", context.requests))  # which lie there as long as their page, or their request
+        recordings.forget_unseen()
+        storage.sweep(keep=(folders.recordings, folders.requests))  # which lie there as long as their page, or their request
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -107,15 +99,45 @@ def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
         for path, answer in checks(metrics, health).items():
             app.add_api_route(path, answer, methods=["GET"], response_model=None)
         routes = list(app.routes)
-        for router in (queue_routes(context.recordings), live_routes(live), http_api(context)):
+        api = http_api(
+            engine=engine,
+            decoder=decoder,
+            state=state,
+            models=models,
+            limits=limits,
+            slots=slots,
+            runs=runs,
+            requests=folders.requests,
+        )
+        for router in (queue_routes(recordings), live_routes(live), api):
             app.include_router(router)
             routes += [route for route in router.routes if getattr(route, "path", None) != ANYTHING_ELSE]
-        _mount(build_page(context), app, limits, host=host, port=port)
+        page = build_page(
+            engine=engine,
+            decoder=decoder,
+            state=state,
+            limits=limits,
+            models=models,
+            recordings=recordings,
+            slots=slots,
+            folders=folders,
+            add_endpoints=partial(
+                add_endpoints,
+                engine=engine,
+                decoder=decoder,
+                state=state,
+                limits=limits,
+                slots=slots,
+                runs=runs,
+                requests=folders.requests,
+            ),
+        )
+        _mount(page, app, limits, host=host, port=port)
         app.add_middleware(GradioAddress)
-        app.add_middleware(Methods, routes=routes)
+        app.add_middleware(AllowedMethods, routes=routes)
         app.add_middleware(GradioGuard, files=files, examples=EXAMPLES_FOLDER)
         app.add_middleware(StorageGuard, storage=storage, most_upload_bytes=limits.upload_bytes)
-        hang_doors(app, credentials=credentials, metrics=metrics, reach=reach)
+        add_middleware_layers(app, credentials=credentials, metrics=metrics, reach=reach)
         app.state.slots = slots
         return app
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.browser.test_transcribe_page import PATIENCE_MS, downloaded, drop, rows_in, run
 from tests.odd_files import OddFile, every_odd_file
-from ui.text.texts import TEXTS
+from ui.text.texts import read_locale
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -24,7 +24,7 @@ def shown_s(clock: str) -> float:
 
 def warning_type(sentence: str) -> str:
     """The type of a warning as the page words it: by the words around its numbers."""
-    for key, (english, _) in TEXTS.items():
+    for key, english in read_locale("en").items():
         pattern = re.sub(r"\\\{\w+\\\}", r"[\\d.]+", re.escape(english))
         if key.startswith("warning.") and re.fullmatch(pattern, sentence):
             return key.removeprefix("warning.")

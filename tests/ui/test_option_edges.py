@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -25,7 +24,9 @@ from ui.compare.actions import OPTION_CONTROLS, CompareActions
 from ui.limits import Limits
 from ui.live.routes import live_routes
 from ui.live.sessions import LiveSessions
+from ui.models.state import ModelState
 from ui.scheduling.run_slots import RunSlots
+from ui.scheduling.server_folders import ServerFolders
 from ui.slim.slim_app import SOUND, slim_app
 from ui.transcribe.form import form_options
 from ui.transcribe.form_options import CONTROLS, FormOptions
@@ -103,13 +104,10 @@ def test_live() -> None:
 def compare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeEngine]:
     """Runs the Compare tab's listener with values of its controls."""
     monkeypatch.setattr("ui.compare.actions.has_left", lambda _: False)
-    engine = FakeEngine()
-    folders = {name: tmp_path / name for name in ("requests", "exports")}
-    context = SimpleNamespace(
-        engine=engine, decoder=InProcessDecoder(), slots=RunSlots(1), limits=Limits(), managers=frozenset(), **folders
-    )
-    actions = CompareActions(context, SimpleNamespace(find=lambda value, *, others: value))  # type: ignore[arg-type]
-    monkeypatch.setattr(actions, "_others_too", lambda _: False)
+    engine, decoder, limits = FakeEngine(), InProcessDecoder(), Limits()
+    models, slots, folders = ModelState(engine, None), RunSlots(1), ServerFolders(tmp_path)
+    actions = CompareActions(engine=engine, decoder=decoder, models=models, slots=slots, limits=limits, folders=folders)
+    monkeypatch.setattr(actions.choices, "find", lambda value, *, others: value)
 
     def run(audio: Path, *values: object) -> FakeEngine:
         request = gr.Request(session_hash="page", headers={})

@@ -10,8 +10,8 @@ from engine.cluster.serve.remote_engine import RemoteEngine
 from engine.pipeline import Engine
 from engine.speech_engine import SpeechEngine
 from tests.ui.fake_engine import FakeEngine
-from ui.context import engine_progress
 from ui.text.texts import Texts
+from ui.widgets.engine_progress import engine_progress
 
 
 def test_the_fake_takes_what_the_engine_takes() -> None:

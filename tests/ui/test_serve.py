@@ -19,13 +19,14 @@ import pytest
 
 from engine.errors import AudioNotFoundError, OptionError, PortUnavailableError
 from tests.ui.conftest import RunningPage
-from tests.ui.fake_engine import FakeEngine
+from tests.ui.fake_engine import FakeEngine, InProcessDecoder
 from ui.api.endpoints import uploaded_file
-from ui.context import Limits, PageContext
+from ui.limits import Limits
 from ui.models.state import ModelState
 from ui.page import build_page
 from ui.scheduling.queue_runner import QueueRunner
 from ui.scheduling.run_slots import RunSlots
+from ui.scheduling.server_folders import ServerFolders
 from ui.serve import serve
 from ui.status.server_state import ServerState
 
@@ -40,7 +41,7 @@ def test_the_health_check_says_what_runs(page: RunningPage) -> None:
     assert httpx.get(f"{page.address}/healthz").json() == {"status": "ok", "bundle": "fake", "precision": "fp32"}
 
 
-def test_the_browser_is_told_to_ask_nobody_else(page: RunningPage) -> None:
+def test_the_browser_may_ask_no_other_machine(page: RunningPage) -> None:
     for path in ("/", "/config", "/healthz"):
         headers = httpx.get(page.address + path).headers
         policy = headers["content-security-policy"]
@@ -227,20 +228,21 @@ def test_a_long_run_does_not_keep_others_waiting(page: RunningPage, two_words: P
 
 def test_an_idle_server_leaves_the_processor_alone(tmp_path: Path) -> None:
     """At Gradio's own pace, a thousand looks a second at an empty queue, a server that nobody uses takes 4 % of a core."""
-    engine = FakeEngine()
+    engine, decoder = FakeEngine(), InProcessDecoder()
     slots = RunSlots(1)
-    context = PageContext(
-        engine=engine,
-        state=ServerState(engine),
-        exports=tmp_path,
-        requests=tmp_path / "requests",
-        limits=Limits(),
-        models=ModelState(engine, None),
-        recordings=QueueRunner(engine, slots=slots, folder=tmp_path, limits=Limits()),
-        slots=slots,
-    )
 
     async def build() -> float:
-        return float(build_page(context)._queue.sleep_when_free)
+        page = build_page(
+            engine=engine,
+            decoder=decoder,
+            state=ServerState(engine),
+            limits=Limits(),
+            models=ModelState(engine, None),
+            recordings=QueueRunner(engine, decoder, slots=slots, folder=tmp_path, limits=Limits()),
+            slots=slots,
+            folders=ServerFolders(tmp_path),
+            add_endpoints=lambda: None,
+        )
+        return float(page._queue.sleep_when_free)
 
     assert 0.02 <= asyncio.run(build()) <= 0.1

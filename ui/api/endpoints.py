@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import gradio as gr
 from gradio.data_classes import FileData
@@ -20,13 +20,20 @@ from engine.errors import AudioNotFoundError
 from engine.files.file_names import printable
 from engine.options import TranscribeOptions
 from ui.api.gradio_callers import gone
-from ui.context import PageContext
 from ui.http.callers import caller_of
-from ui.scheduling.in_turn import in_turn
+from ui.limits import Limits
 from ui.scheduling.kept_file import kept_file
+from ui.scheduling.run_slots import RunSlots
+from ui.scheduling.slot_run import run_in_slot
+from ui.status.run_log import RunLog
+from ui.status.server_state import ServerState
 from ui.widgets.handlers import api_errors
 
-#: Calls that Gradio lets in at a time, to wait for their turn on the engine; a fixed number of its listeners runs at once.
+if TYPE_CHECKING:
+    from engine.audio.sandbox.decoder import Decoder
+    from engine.speech_engine import SpeechEngine
+
+#: Calls that Gradio starts at a time, to wait for a queue slot; a fixed number of its listeners runs at once.
 MOST_CALLS = 16
 _CALLS = "calls"
 
@@ -34,7 +41,7 @@ _CALLS = "calls"
 def uploaded_file(audio: object) -> tuple[Path, str]:
     """The path and the name of a file that the caller uploaded; AudioNotFoundError for any other path of this machine.
 
-    Gradio checks only inputs that are marked as uploads; a bare ``{"path": …}`` would reach us unchecked, so we look ourselves.
+    Gradio checks only inputs that are marked as uploads; a bare ``{"path": …}`` would arrive unchecked, so it is checked here.
     """
     path = audio.get("path") if isinstance(audio, dict) else audio
     if not isinstance(path, str) or not path:
@@ -46,8 +53,14 @@ def uploaded_file(audio: object) -> tuple[Path, str]:
     return found, printable(Path(name).name if isinstance(name, str) and name else found.name)
 
 
-def add_endpoints(context: PageContext) -> None:
-    """Register the endpoints on the Blocks that is being built; their names stand in docs/programs.md."""
+def add_endpoints(
+    *, engine: SpeechEngine, decoder: Decoder, state: ServerState, limits: Limits, slots: RunSlots, runs: RunLog, requests: Path
+) -> None:
+    """Register the endpoints on the Blocks that is being built; their names stand in docs/programs.md.
+
+    Recordings lie in the folder ``requests`` while their call lasts.
+    """
+    answered = partial(_answered, slots, requests)
 
     async def transcribe(
         audio: FileData,
@@ -68,18 +81,18 @@ def add_endpoints(context: PageContext) -> None:
             options = TranscribeOptions.parse(
                 {"language": language, "itn": itn, "precision": precision, "channel": channel, "track": track or None}
             )
-            recording = context.decoder.open(path, max_duration_s=context.limits.duration_s, cancel_check=cancel_check, read=options.read)
-            transcript = context.engine.transcribe(recording, options, file=name, progress=lambda _fraction, _stage: cancel_check())
-            context.runs.record(transcript, source="endpoint")
+            recording = decoder.open(path, max_duration_s=limits.duration_s, cancel_check=cancel_check, read=options.read)
+            transcript = engine.transcribe(recording, options, file=name, progress=lambda _fraction, _stage: cancel_check())
+            runs.record(transcript, source="endpoint")
             return transcript.to_dict()
 
-        return await _answered(context, request, audio, run)
+        return await answered(request, audio, run)
 
     def tracks(audio: FileData) -> list[dict[str, Any]]:
         """List the audio tracks of a recording."""
         with api_errors():
             path, _ = uploaded_file(audio)
-            return [track.to_dict() for track in context.decoder.tracks(path)]
+            return [track.to_dict() for track in decoder.tracks(path)]
 
     async def compare(
         audio: FileData,
@@ -95,23 +108,23 @@ def add_endpoints(context: PageContext) -> None:
 
         def run(path: Path, name: str, cancel_check: CancelCheck) -> dict[str, Any]:
             options = comparison_options({"language": language, "itn": itn, "channel": channel, "track": track or None})
-            waveform = context.decoder.load(path, max_duration_s=context.limits.duration_s, cancel_check=cancel_check, read=options.read)
-            comparison = context.engine.compare(
+            waveform = decoder.load(path, max_duration_s=limits.duration_s, cancel_check=cancel_check, read=options.read)
+            comparison = engine.compare(
                 waveform, options, left=left, right=right, file=name, progress=lambda _fraction, _stage: cancel_check()
             )
             return comparison.to_dict()
 
-        return await _answered(context, request, audio, run)
+        return await answered(request, audio, run)
 
     def set_lightweight(on: bool) -> dict[str, Any]:
         """Turn lightweight mode on or off for the whole server."""
         with api_errors():
-            return context.state.set_lightweight(on)
+            return state.set_lightweight(on)
 
     def resources() -> dict[str, Any]:
         """What the process uses now."""
         with api_errors():
-            return context.engine.resources()
+            return engine.resources()
 
     api(transcribe, api_name="transcribe", concurrency_id=_CALLS, concurrency_limit=MOST_CALLS)
     api(tracks, api_name="tracks", concurrency_id=_CALLS, concurrency_limit=MOST_CALLS)
@@ -121,18 +134,18 @@ def add_endpoints(context: PageContext) -> None:
 
 
 async def _answered(
-    context: PageContext, request: gr.Request, audio: FileData, run: Callable[[Path, str, CancelCheck], dict[str, Any]]
+    slots: RunSlots, requests: Path, request: gr.Request, audio: FileData, run: Callable[[Path, str, CancelCheck], dict[str, Any]]
 ) -> dict[str, Any]:
-    """A call's run in its turn with everybody else's; it waits on the event loop, so that no thread is kept from others.
+    """A call's run in a queue slot; it waits on the event loop, and holds no thread meanwhile.
 
     However long that takes, its recording is kept: uploads are deleted by their age.
     """
     with api_errors():
         path, name = await run_in_threadpool(uploaded_file, audio)
-        keeping = kept_file(path, context.requests)
+        keeping = kept_file(path, requests)
         kept = await run_in_threadpool(keeping.__enter__)
         try:
             caller = caller_of(cast("Request", request.request))  # its type is optional, yet Gradio sets it in every call
-            return await in_turn(context.slots, caller, gone(request.session_hash), partial(run, kept, name))
+            return await run_in_slot(slots, caller, gone(request.session_hash), partial(run, kept, name))
         finally:
             await run_in_threadpool(keeping.__exit__, None, None, None)

@@ -49,7 +49,7 @@ def error_answer(error: Exception) -> JSONResponse:
 def error_json(
     message: str, *, status: int, param: str | None = None, code: str | None = None, retry_after_s: int | None = None
 ) -> JSONResponse:
-    """OpenAI's error object; ``retry_after_s`` tells the client when to come back."""
+    """OpenAI's error object; ``retry_after_s`` says when to try again."""
     kind = _SERVER if status >= 500 else _INVALID  # noqa: PLR2004 - where HTTP draws the line
     body: dict[str, Any] = {"error": {"message": message, "type": kind, "param": param, "code": code}}
     headers = None if retry_after_s is None else {"retry-after": str(retry_after_s)}

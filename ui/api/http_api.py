@@ -1,7 +1,7 @@
 """The HTTP API beside the page, shaped like OpenAI's: ``POST /v1/audio/transcriptions``, ``GET /v1/models``; documented at ``/docs``.
 
-A run takes its turn with everybody else's (:mod:`ui.scheduling.in_turn`); when the client leaves, the run stops at its next step and its
-place is free. Every answer names the session set that made it in ``x-lightvoice-model``, whatever the response format.
+A run waits for a queue slot (:mod:`ui.scheduling.slot_run`); when the client disconnects, it stops at its next cancel check and its
+slot is free. Every answer names the session set that made it in ``x-lightvoice-model``, whatever the response format.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request
@@ -19,22 +19,29 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from engine.audio.waveform import CancelCheck
-from engine.bundle import MANIFEST, Bundle
 from engine.formats import render
-from engine.options import CURRENT, TranscribeOptions
+from engine.options import TranscribeOptions
 from engine.speech_engine import OnSegment
 from engine.transcript import Transcript
 from ui.api.docs import FORM_SCHEMA, docs_html
 from ui.api.errors import ApiError, error_answer, error_json
-from ui.api.model_names import means_open_bundle
+from ui.api.model_list import ModelList
 from ui.api.multipart_form import read_away
 from ui.api.track_routes import add_track_route
 from ui.api.transcript_events import CLIENT_LEFT, TranscriptEvents
 from ui.api.transcription_json import model_id, plain_json, verbose_json
 from ui.api.transcription_request import TranscriptionRequest, received
-from ui.context import PageContext
 from ui.http.callers import caller_of
-from ui.scheduling.in_turn import CallerLeftError, hung_up, in_turn
+from ui.limits import Limits
+from ui.models.state import ModelState
+from ui.scheduling.run_slots import RunSlots
+from ui.scheduling.slot_run import CallerLeftError, hung_up, run_in_slot
+from ui.status.run_log import RunLog
+from ui.status.server_state import ServerState
+
+if TYPE_CHECKING:
+    from engine.audio.sandbox.decoder import Decoder
+    from engine.speech_engine import SpeechEngine
 
 #: Requests that may be sending beside those that run and wait; more are asked to come back before they have sent anything.
 MOST_SENDING = 32
@@ -51,26 +58,37 @@ _NO_TRANSLATION = (
 _MEDIA_TYPES = {"srt": "application/x-subrip; charset=utf-8", "vtt": "text/vtt; charset=utf-8"}
 
 
-def http_api(context: PageContext) -> APIRouter:
-    """The routes; uploads lie in the folder of requests while theirs lasts."""
+def http_api(
+    *,
+    engine: SpeechEngine,
+    decoder: Decoder,
+    state: ServerState,
+    models: ModelState,
+    limits: Limits,
+    slots: RunSlots,
+    runs: RunLog,
+    requests: Path,
+) -> APIRouter:
+    """The routes; uploads lie in the folder ``requests`` while their request lasts."""
+    known, running = ModelList(engine, models), _Runs(engine=engine, decoder=decoder, limits=limits, slots=slots, runs=runs)
     router = APIRouter()
     present: set[int] = set()
-    most_present = context.limits.concurrent_runs + context.limits.waiting_runs + MOST_SENDING
-    context.state.add_queue(lambda: len(present))
+    most_present = limits.concurrent_runs + limits.waiting_runs + MOST_SENDING
+    state.add_queue(lambda: len(present))
 
     @router.post("/v1/audio/transcriptions", openapi_extra={"requestBody": FORM_SCHEMA})
     async def transcriptions(request: Request) -> Response:
         """Transcribe a recording."""
         if len(present) >= most_present:
-            return error_answer(context.slots.full())
+            return error_answer(slots.full())
         async with AsyncExitStack() as lasting:
             present.add(id(request))
             lasting.callback(present.discard, id(request))
             try:
-                asked = await lasting.enter_async_context(received(request, context.requests, limits=context.limits))
+                asked = await lasting.enter_async_context(received(request, requests, limits=limits))
                 # In a thread: for a model that is not open the folders of all bundles are looked through.
-                precision = await run_in_threadpool(_precision, context, asked.model)
-                run = partial(_run, context, request, asked.path, replace(asked.options, precision=precision))
+                precision = await run_in_threadpool(known.precision, asked.model)
+                run = partial(running.run, request, asked.path, replace(asked.options, precision=precision))
                 if asked.stream:
                     return TranscriptEvents(run, lasting.pop_all().aclose, headers=_ignored(asked))
                 return await run_in_threadpool(_answer, await run(None), asked)  # hours of words take their time to write
@@ -79,12 +97,24 @@ def http_api(context: PageContext) -> APIRouter:
             except Exception as error:  # noqa: BLE001 - the last line: whatever it is, it is said, or logged with a number (error_answer)
                 return error_answer(error)
 
-    add_track_route(router, context, folder=context.requests)
-    _add_models(router, context)
+    add_track_route(router, decoder=decoder, limits=limits, slots=slots, folder=requests)
+
+    @router.get("/v1/models")
+    def all_models() -> JSONResponse:
+        """List the variants of every installed bundle; requests run on those that are open."""
+        return JSONResponse({"object": "list", "data": list(known.all().values())})
+
+    @router.get("/v1/models/{model:path}")
+    def one_model(model: str) -> JSONResponse:
+        """Describe one model."""
+        try:
+            return JSONResponse(known.one(model))
+        except ApiError as error:
+            return error_answer(error)
 
     @router.post("/v1/audio/translations", include_in_schema=False)
     async def translations(request: Request) -> JSONResponse:
-        await read_away(request, context.limits)  # who is still sending does not read what it is answered
+        await read_away(request, limits)  # who is still sending does not read what it is answered
         return error_json(_NO_TRANSLATION, status=404, code="not_offered")
 
     @router.api_route(ANYTHING_ELSE, methods=EVERY_METHOD, include_in_schema=False)
@@ -98,96 +128,27 @@ def http_api(context: PageContext) -> APIRouter:
     return router
 
 
-def _add_models(router: APIRouter, context: PageContext) -> None:
-    @router.get("/v1/models")
-    def models() -> JSONResponse:
-        """List the variants of every installed bundle; requests run on those that are open."""
-        return JSONResponse({"object": "list", "data": list(_models(context).values())})
+class _Runs:
+    """The runs of requests, each in a queue slot."""
 
-    @router.get("/v1/models/{model:path}")
-    def model(model: str) -> JSONResponse:
-        """Describe one model."""
-        known = _models(context)
-        if model in known:
-            return JSONResponse(known[model])
-        if model == context.engine.bundle.name or means_open_bundle(model):
-            return JSONResponse(_stand_in(context, model, known))
-        return error_answer(_unknown_model(model, known))
+    def __init__(self, *, engine: SpeechEngine, decoder: Decoder, limits: Limits, slots: RunSlots, runs: RunLog) -> None:
+        self._engine, self._decoder, self._limits, self._slots, self._runs = engine, decoder, limits, slots, runs
 
+    async def run(self, request: Request, path: Path, options: TranscribeOptions, on_segment: OnSegment | None) -> Transcript:
+        """Decode and recognize a request's recording."""
 
-def _models(context: PageContext) -> dict[str, dict[str, Any]]:
-    """Every installed bundle's variants as OpenAI's model objects, by id; of two bundles with one name the open one counts."""
-    current = context.engine.bundle
-    bundles: dict[str, Bundle] = {current.name: current}
-    for bundle in context.models.whole():
-        bundles.setdefault(bundle.name, bundle)
-    return {
-        f"{name}:{variant}": {
-            "id": f"{name}:{variant}",
-            "object": "model",
-            "created": _installed_at(bundle),
-            "owned_by": bundle.source or "unknown",
-            "open": bundle is current,
-            "languages": list(bundle.languages),
-            "licence": bundle.licence,
-        }
-        for name, bundle in bundles.items()
-        for variant in bundle.variants
-    }
+        def work(cancel_check: CancelCheck) -> Transcript:
+            transcript = self._engine.transcribe(
+                self._decoder.open(path, max_duration_s=self._limits.duration_s, cancel_check=cancel_check, read=options.read),
+                options,
+                file=path.name,
+                progress=lambda _fraction, _stage: cancel_check(),
+                on_segment=on_segment,
+            )
+            self._runs.record(transcript, source="api")
+            return transcript
 
-
-def _stand_in(context: PageContext, name: str, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The open bundle in the server's current precision, under a name that means it; ``root`` says what it is."""
-    root = f"{context.engine.bundle.name}:{context.engine.precision}"
-    return {**known.get(root, {"object": "model", "created": 0, "owned_by": "unknown", "open": True}), "id": name, "root": root}
-
-
-def _installed_at(bundle: Bundle) -> int:
-    """Unix time; 0 for a bundle that is being deleted."""
-    try:
-        return int((bundle.folder / MANIFEST).stat().st_mtime)
-    except FileNotFoundError:
-        return 0
-
-
-def _precision(context: PageContext, model: str | None) -> str:
-    """The precision that a model's id stands for; ApiError 404 for a model that is not installed, 400 for one that is not open."""
-    current = context.engine.bundle.name
-    if model is None or model == current or means_open_bundle(model):
-        return CURRENT
-    known = _models(context)
-    names = {one: one.rpartition(":")[0] for one in known}
-    if model not in known and model not in names.values():
-        raise _unknown_model(model, known)
-    name = names.get(model, model)
-    if name != current:
-        message = (
-            f"model {model!r} is installed, but bundle {current!r} is open; open {name!r} on the page's Models tab, "
-            f"or start the server with --bundle {name}, or leave the model out to use what is open"
-        )
-        raise ApiError(message, param="model", code="model_not_open")
-    return model.rpartition(":")[2]
-
-
-def _unknown_model(model: str, known: dict[str, dict[str, Any]]) -> ApiError:
-    return ApiError(f"there is no model {model!r}; choose one of {', '.join(known)}", status=404, param="model", code="model_not_found")
-
-
-async def _run(context: PageContext, request: Request, path: Path, options: TranscribeOptions, on_segment: OnSegment | None) -> Transcript:
-    """One request's run in its turn: decode and recognize."""
-
-    def work(cancel_check: CancelCheck) -> Transcript:
-        transcript = context.engine.transcribe(
-            context.decoder.open(path, max_duration_s=context.limits.duration_s, cancel_check=cancel_check, read=options.read),
-            options,
-            file=path.name,
-            progress=lambda _fraction, _stage: cancel_check(),
-            on_segment=on_segment,
-        )
-        context.runs.record(transcript, source="api")
-        return transcript
-
-    return await in_turn(context.slots, caller_of(request), hung_up(request), work)
+        return await run_in_slot(self._slots, caller_of(request), hung_up(request), work)
 
 
 def _ignored(asked: TranscriptionRequest) -> dict[str, str]:

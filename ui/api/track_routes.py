@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
@@ -12,16 +13,20 @@ from starlette.requests import ClientDisconnect
 from ui.api.docs import TRACKS_SCHEMA
 from ui.api.errors import error_answer
 from ui.api.transcription_request import received
-from ui.context import PageContext
+from ui.limits import Limits
+from ui.scheduling.run_slots import RunSlots
+
+if TYPE_CHECKING:
+    from engine.audio.sandbox.decoder import Decoder
 
 TRACKS_PATH = "/v1/audio/tracks"
-#: Recordings that are looked into at a time; the decoder has four places.
+#: Recordings that are probed at a time; the decoder has four workers.
 MOST_LOOKED_INTO = 16
 #: What nginx calls a request whose client has left: nobody reads the answer.
 CLIENT_LEFT = 499
 
 
-def add_track_route(router: APIRouter, context: PageContext, *, folder: Path) -> None:
+def add_track_route(router: APIRouter, *, decoder: Decoder, limits: Limits, slots: RunSlots, folder: Path) -> None:
     """Add the route; an upload lies in ``folder`` while it is looked into."""
     present: set[int] = set()
 
@@ -29,11 +34,11 @@ def add_track_route(router: APIRouter, context: PageContext, *, folder: Path) ->
     async def tracks(request: Request) -> Response:
         """List a recording's audio tracks; transcriptions take the default one unless ``track`` names another."""
         if len(present) >= MOST_LOOKED_INTO:
-            return error_answer(context.slots.full())
+            return error_answer(slots.full())
         present.add(id(request))
         try:
-            async with received(request, folder, limits=context.limits) as asked:
-                found = await run_in_threadpool(context.decoder.tracks, asked.path)
+            async with received(request, folder, limits=limits) as asked:
+                found = await run_in_threadpool(decoder.tracks, asked.path)
         except ClientDisconnect:
             return Response(status_code=CLIENT_LEFT)
         except Exception as error:  # noqa: BLE001 - the last line: whatever it is, it is said, or logged with a number (error_answer)

@@ -13,11 +13,11 @@ from starlette.types import Receive, Scope, Send
 from engine.transcript import Segment, Transcript
 from ui.api.errors import error_answer
 from ui.api.transcription_json import model_id, said_warnings
-from ui.scheduling.in_turn import CallerLeftError
+from ui.scheduling.slot_run import CallerLeftError
 
 #: What nginx calls a request whose client has left: nobody reads the answer.
 CLIENT_LEFT = 499
-#: Recognizes in a thread and tells each segment from there.
+#: Recognizes in a thread, and hands each segment over from there.
 Recognize = Callable[[Callable[[Segment], None]], Awaitable[Transcript]]
 
 
@@ -63,11 +63,11 @@ class TranscriptEvents(Response):
             await self._close()
 
     async def _send_events(self, send_event: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
-        loop, told = asyncio.get_running_loop(), asyncio.Queue[Segment | None]()
-        run = asyncio.ensure_future(self._recognize(lambda segment: _tell(loop, told, segment)))
-        run.add_done_callback(lambda _: told.put_nowait(None))
+        loop, segments = asyncio.get_running_loop(), asyncio.Queue[Segment | None]()
+        run = asyncio.ensure_future(self._recognize(lambda segment: _hand_over(loop, segments, segment)))
+        run.add_done_callback(lambda _: segments.put_nowait(None))
         before = ""
-        while (segment := await told.get()) is not None:
+        while (segment := await segments.get()) is not None:
             if segment.text:
                 await send_event({"type": "transcript.text.delta", "delta": before + segment.text})
                 before = " "
@@ -76,8 +76,8 @@ class TranscriptEvents(Response):
         await send_event(done)
 
 
-def _tell(loop: asyncio.AbstractEventLoop, told: asyncio.Queue[Segment | None], segment: Segment) -> None:
-    loop.call_soon_threadsafe(told.put_nowait, segment)
+def _hand_over(loop: asyncio.AbstractEventLoop, segments: asyncio.Queue[Segment | None], segment: Segment) -> None:
+    loop.call_soon_threadsafe(segments.put_nowait, segment)
 
 
 async def _send_data(send: Send, data: bytes) -> None:

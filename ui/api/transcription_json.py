@@ -71,7 +71,7 @@ def _segment(number: int, segment: Segment) -> dict[str, Any]:
         "start": segment.start_ms / MS_PER_S,
         "end": segment.end_ms / MS_PER_S,
         "text": segment.text,
-        "tokens": [],  # ids of one bundle's vocabulary tell a client nothing
+        "tokens": [],  # ids of one bundle's vocabulary mean nothing to a client
         "temperature": 0.0,
         "avg_logprob": _mean_log_confidence(segment),
         "compression_ratio": _compression_ratio(segment.text),

@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ui.compare.comparison_html import is_same_variant, side_names, signed_percent, text_verdict
-from ui.compare.reference_html import counts_line
-from ui.text.quantities import clock, megabytes, percent, rtf, seconds
+from ui.compare.comparison_html import is_same_variant, side_names, text_verdict
+from ui.text.quantities import clock, megabytes, percent, rtf, seconds, signed_percent
 from ui.text.texts import Texts
 from ui.widgets.tag_chips import FAMILIES
 
@@ -82,7 +81,7 @@ def _reference(reference: Mapping[str, Any] | None, names: tuple[str, str], text
             lines.append(_plain(texts(f"reference.{side['reason']}", side=name)))
         for kind in ("cer", "wer"):
             if side[kind]:
-                counted = f"{texts(f'reference.{kind}')} {percent(side[kind]['rate'])}, {counts_line(side[kind], texts)}"
+                counted = f"{texts(f'reference.{kind}')} {percent(side[kind]['rate'])}, {texts('reference.counts', **side[kind])}"
                 lines.append(f"- {_plain(name)}: {_plain(counted)}")
     return "\n\n".join(lines)
 

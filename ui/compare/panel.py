@@ -2,45 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from engine.compare.compare import COMPARED_CHANNELS
 from ui.compare.actions import CompareActions
-from ui.compare.variant_choices import InstalledBundles, VariantChoices
-from ui.context import ENGINE_QUEUE, PageContext
-from ui.text.texts import label
-from ui.widgets.recording_form import RecordingInput, RecordingOptions, build_channel_choice, build_recording_input, build_recording_options
+from ui.compare.comparison_html import comparison_empty_html
+from ui.compare.variant_choices import VariantChoices
+from ui.limits import Limits
+from ui.models.state import ModelState
+from ui.scheduling.queue_runner import QueueRunner
+from ui.scheduling.run_slots import RunSlots
+from ui.scheduling.server_folders import ServerFolders
+from ui.text.texts import Texts, label
+from ui.widgets.page_part import QUIET, PagePart
+from ui.widgets.queue_id import WITH_QUEUE_ID, selected_recording
+from ui.widgets.recording_form import (
+    build_channel_choice,
+    build_recording_input,
+    build_recording_options,
+    channel_choices,
+    language_choices,
+    microphone_hint_html,
+)
+
+if TYPE_CHECKING:
+    from engine.audio.sandbox.decoder import Decoder
+    from engine.speech_engine import SpeechEngine
 
 #: Enough for a median that one slow run does not move; the button's text names it.
 ROUNDS = 5
+#: Gradio's queue of comparisons; for the engine they wait in the queue of all callers.
+COMPARISONS = "comparisons"
 
 
-@dataclass(frozen=True, kw_only=True)
-class ComparePanel:
-    """What the page needs of this panel after it was laid out: ``actions.offer`` takes left and right, and fills them and ``note``."""
-
-    recording: RecordingInput
-    options: RecordingOptions
-    channel: gr.Dropdown
-    result: gr.HTML
-    left: gr.Dropdown
-    right: gr.Dropdown
-    note: gr.HTML
-    actions: CompareActions
-
-
-def build_compare_panel(context: PageContext, installed: InstalledBundles | None = None) -> ComparePanel:
-    """Lay the panel out inside the current tab and wire it."""
-    choices = VariantChoices(context.engine, installed)
-    actions = CompareActions(context, choices)
-    with gr.Row(elem_classes="lv-columns"):
+def compare_tab(
+    *,
+    engine: SpeechEngine,
+    decoder: Decoder,
+    models: ModelState,
+    slots: RunSlots,
+    limits: Limits,
+    folders: ServerFolders,
+    recordings: QueueRunner,
+    queue_id: gr.Textbox,
+) -> PagePart:
+    """Lay the tab out and wire it; ``queue_id`` is what ``build_queue_id`` made."""
+    actions = CompareActions(engine=engine, decoder=decoder, models=models, slots=slots, limits=limits, folders=folders)
+    with gr.Tab(label("tab.compare"), id="compare") as tab, gr.Row(elem_classes="lv-columns"):
         with gr.Column(scale=2, min_width=280):
             recording = build_recording_input("lv-compare")
             with gr.Row():
-                left, right = _build_sides(choices)
+                left, right = _build_sides(actions.choices)
             note = gr.HTML(visible=False, elem_id="lv-compare-note", apply_default_css=False)
             with gr.Row():
                 run = gr.Button(label("compare.run"), variant="primary", min_width=110, elem_id="lv-compare-run")
@@ -55,30 +69,42 @@ def build_compare_panel(context: PageContext, installed: InstalledBundles | None
                 track = gr.Number(
                     None, label=label("queue.track"), info=label("compare.track_info"), minimum=1, precision=0, elem_id="lv-compare-track"
                 )
+            # The path of the last comparison's JSON file: a reference that is pasted later is scored without running anything again.
+            last = gr.State(None)
         with gr.Column(scale=3, min_width=280):
             results = _build_results()
-    # The path of the last comparison's JSON file: a reference that is pasted later is scored without running anything again.
-    last = gr.State(None)
     scores, result, _, _, *files = results
-    hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
     for button, rounds in ((run, 1), (run_often, ROUNDS)):
-        begun = button.click(actions.begin, outputs=[run, run_often, cancel], **hidden)
+        begun = button.click(actions.begin, outputs=[run, run_often, cancel], **QUIET)
         answered = begun.then(
             actions.comparer(rounds),
             inputs=[recording.audio, left, right, reference, options.language, options.itn, channel, track],
             outputs=[*results, last],
             api_visibility="private",
-            concurrency_id=ENGINE_QUEUE,
-            concurrency_limit=context.limits.concurrent_runs,
+            concurrency_id=COMPARISONS,
+            concurrency_limit=limits.concurrent_runs,
             show_progress_on=[result],
         )
         for over in (answered.success, answered.failure):  # Gradio's then() is not reached by a run that failed
-            over(actions.end, outputs=[run, run_often, cancel], **hidden)
-    cancel.click(actions.stop, **hidden)
-    reference.change(actions.rescore, inputs=[reference, last], outputs=[scores, *files], trigger_mode="always_last", **hidden)
-    return ComparePanel(
-        recording=recording, options=options, channel=channel, result=result, left=left, right=right, note=note, actions=actions
+            over(actions.end, outputs=[run, run_often, cancel], **QUIET)
+    cancel.click(actions.stop, **QUIET)
+    reference.change(actions.rescore, inputs=[reference, last], outputs=[scores, *files], trigger_mode="always_last", **QUIET)
+    tab.select(actions.offer, inputs=[left, right], outputs=[left, right, note], **QUIET)
+    # Whoever comes to Compare with a recording already chosen does not choose it again.
+    tab.select(
+        # What is there is left alone, not sent back: another one may have been chosen meanwhile.
+        lambda here, page_queue_id: gr.skip() if here else selected_recording(recordings, page_queue_id) or gr.skip(),
+        inputs=[recording.audio, queue_id],
+        outputs=recording.audio,
+        js=WITH_QUEUE_ID,
+        **QUIET,
     )
+
+    def greet(texts: Texts) -> list[Any]:
+        languages, channels = gr.Dropdown(choices=language_choices(texts)), gr.Dropdown(choices=channel_choices(texts, COMPARED_CHANNELS))
+        return [comparison_empty_html(texts), microphone_hint_html(texts), languages, channels]
+
+    return PagePart(greeted=[result, recording.hint, options.language, channel], greet=greet)
 
 
 def _build_sides(choices: VariantChoices) -> list[gr.Dropdown]:

@@ -1,4 +1,4 @@
-"""Who wants a running comparison stopped: a note for each page, by Gradio's session hash."""
+"""Comparisons that a page asked to cancel, by Gradio's session hash."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class StopRequests:
             if page in self._running:
                 self._running[page] = True
 
-    def wanted(self, page: str) -> bool:
+    def requested(self, page: str) -> bool:
         """Whether a page's run should stop."""
         with self._lock:
             return self._running.get(page, False)

@@ -1,4 +1,4 @@
-"""Who sent a request, for turns and for limits: the person or key that the doors let in, else the address it came from."""
+"""Who sent a request, for fair queueing and for limits: the person or key that was authenticated, else the address it came from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import ipaddress
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-#: Where ui/http/access/authentication.py notes in a request's scope whom it let in.
+#: Where ui/http/access/authentication.py notes the authenticated caller in a request's scope.
 CALLER = "lightvoice.caller"
 _IPV6_NETWORK_BITS = 64
 

@@ -1,6 +1,6 @@
 """A certificate of this machine's own making for HTTPS, kept in the user's cache until it expires or the machine's names change.
 
-Nobody else vouches for it, so a browser warns once; the fingerprint that is logged tells that it is this one. Certificate and
+No authority signed it, so a browser warns once; it can be recognized by the fingerprint in the log. Certificate and
 key are one file, which only its owner can read: a pair that does not belong together cannot come about.
 """
 

@@ -1,4 +1,4 @@
-"""What a route says to a method that it does not have: 405 and the methods it has; HEAD is answered as GET, OPTIONS with the list."""
+"""Methods that a route does not have are answered with 405 and the methods it has; HEAD as GET, OPTIONS with the list."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ui.api.errors import error_json
 _API = "/v1/"
 
 
-class Methods:
-    """ASGI middleware over ``routes``: without it, what they refuse goes on to whatever is mounted below, which knows nothing of them."""
+class AllowedMethods:
+    """ASGI middleware over ``routes``: without it, what they refuse is passed to the page mounted below, which does not know them."""
 
     def __init__(self, app: ASGIApp, *, routes: Iterable[BaseRoute]) -> None:
         self._app, self._routes = app, tuple(routes)

@@ -1,7 +1,7 @@
-"""The layers around every page, from the outside in: what a proxy says, the request's id and log, the headers, other sites kept out,
-the lock.
+"""The middleware around every page, from the outside in: the proxy's headers, the request's id and log, security headers, the check
+of origins, authentication.
 
-Whatever page is served stands behind the same doors; what only the Gradio page needs is in ``gradio_guard.py``.
+The full and the slim page have the same; what only the Gradio page needs is in ``gradio_guard.py``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ui.http.access.authentication import Access
+from ui.http.access.authentication import Authentication
 from ui.http.access.credentials import Credentials
 from ui.http.forwarded import Forwarded
 from ui.http.reach import Reach
@@ -41,12 +41,12 @@ def checks(metrics: Metrics, health: Health) -> dict[str, Callable[[Request], Re
     return {"/healthz": healthz, "/readyz": readyz, "/metrics": figures}
 
 
-def hang_doors(app: Starlette, *, credentials: Credentials, metrics: Metrics, reach: Reach) -> None:
-    """Put the layers around an application; layers that were added before stand inside."""
+def add_middleware_layers(app: Starlette, *, credentials: Credentials, metrics: Metrics, reach: Reach) -> None:
+    """Add the middleware to an application; what was added before is inside of it."""
     # The last one added is the outermost.
     if credentials.for_programs:
-        app.add_middleware(Access, credentials=credentials)
-    # Outside of the lock: a browser asks without credentials whether it may ask, and the page that it asks for may read a refusal.
+        app.add_middleware(Authentication, credentials=credentials)
+    # Outside of authentication: a browser asks without credentials whether it may ask, and the page that it asks for may read a refusal.
     app.add_middleware(SameOrigin, reach=reach)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestLog, count=metrics.count_request)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from engine.errors import OptionError
 
 ANY_ORIGIN = "*"
-#: First parts of paths that the server itself answers: below such a prefix nobody could tell whether a proxy has taken it away.
+#: First parts of paths that the server itself answers: below such a prefix it would be unclear whether a proxy has removed it.
 OWN_ROOTS = frozenset(
     [
         *("v1", "docs", "openapi.json", "recordings", "live", "healthz", "readyz", "metrics"),
@@ -61,7 +61,7 @@ def _root_path(value: str) -> str:
 
 
 def _origin(value: str) -> str:
-    """An origin as browsers write it: lower case, without the port that goes without saying."""
+    """An origin as browsers write it: lower case, without the default port."""
     if value == ANY_ORIGIN:
         return value
     try:

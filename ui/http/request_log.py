@@ -1,4 +1,4 @@
-"""Every request's id, its line in the log, and its place in the figures; the outermost layer, so that refusals are seen too."""
+"""Every request's id, its line in the log, and its count in the metrics; the outermost middleware, so that refusals are logged too."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class RequestLog:
-    """ASGI middleware; what only looks is logged at debug level, for an open page looks all the time."""
+    """ASGI middleware; polling is logged at debug level, for an open page polls all the time."""
 
     def __init__(self, app: ASGIApp, *, count: CountRequest) -> None:
         self._app, self._count = app, count

@@ -1,7 +1,7 @@
-"""Other sites' pages may link here and do nothing else: their scripts and forms are refused, and no answer is shared with them.
+"""The check of origins: other sites' pages may link here and do nothing else; their scripts and forms are refused, answers unreadable.
 
-The browser of a person who is let in sends the person's credentials along with whatever another site makes it send. Origins that
-the server was told of (``--allow-origin``) are an exception: their pages may use ``/v1`` and ask how the server is, with a key of
+A browser sends its user's credentials along with whatever another site makes it send. Origins named by ``--allow-origin`` are an
+exception: their pages may use ``/v1`` and ask how the server is, with a key of
 their own. A password that the browser remembers counts for nothing there.
 """
 

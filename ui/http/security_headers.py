@@ -1,4 +1,4 @@
-"""What every answer tells the browser: ask no other machine for anything, be in no other site's frame, take types as given."""
+"""Security headers of every answer: nothing from other machines, no frames of other sites, no guessing of media types."""
 
 from __future__ import annotations
 

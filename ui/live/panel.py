@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -10,8 +9,9 @@ import gradio as gr
 from engine.options import DEFAULT_OPTIONS
 from ui.live.secure_context import microphone_remedy_html
 from ui.live.stage_html import stage_html
-from ui.text.texts import Texts, label, texts_for
+from ui.text.texts import label, texts_for
 from ui.transcribe.form_options import END_SILENCE_MS, remembered
+from ui.widgets.page_part import QUIET, PagePart
 from ui.widgets.recording_form import build_recording_options, language_choices
 
 #: Where the browser keeps the options; see ui/transcribe/form.py.
@@ -20,26 +20,10 @@ STORAGE_KEY = "lightvoice-live-options"
 _REMEMBERED = ("language", "itn", "ban_emo_unknown", "max_end_silence_ms")
 
 
-@dataclass(frozen=True, kw_only=True)
-class LivePanel:
-    """What the page needs of this panel after it was laid out."""
-
-    hint: gr.HTML
-    stage: gr.HTML
-
-    def greet(self, texts: Texts) -> list[str]:
-        """What :attr:`hint` and :attr:`stage` show in the reader's language."""
-        return [microphone_remedy_html(texts), stage_html(texts)]
-
-
-def live_memory() -> gr.BrowserState:
-    """The browser's memory of the options. It stands outside the tab: what is in one that is not open has read nothing yet."""
-    return gr.BrowserState(None, storage_key=STORAGE_KEY, secret=STORAGE_KEY)
-
-
-def build_live_panel(blocks: gr.Blocks, memory: gr.BrowserState) -> LivePanel:
-    """Lay the panel out inside the current tab and wire it."""
-    with gr.Row(elem_classes="lv-columns"):
+def live_tab(blocks: gr.Blocks) -> PagePart:
+    """Lay the tab out and wire it."""
+    memory = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=STORAGE_KEY, render=False)
+    with gr.Tab(label("tab.live"), id="live"), gr.Row(elem_classes="lv-columns"):
         with gr.Column(scale=2, min_width=280):
             start = gr.Button(label("live.start"), variant="primary", elem_id="lv-live-start")
             stop = gr.Button(label("live.stop"), variant="stop", elem_id="lv-live-stop")
@@ -65,7 +49,7 @@ def build_live_panel(blocks: gr.Blocks, memory: gr.BrowserState) -> LivePanel:
     start.click(None, inputs=chosen, js="(...chosen) => { window.lightvoiceLive.start(...chosen); }", api_visibility="private")
     stop.click(None, js="() => { window.lightvoiceLive.stop(); }", api_visibility="private")
     _remember(chosen, memory, blocks)
-    return LivePanel(hint=hint, stage=stage)
+    return PagePart(greeted=[hint, stage], greet=lambda texts: [microphone_remedy_html(texts), stage_html(texts)], kept=[memory])
 
 
 def _remember(controls: list[Any], memory: gr.BrowserState, blocks: gr.Blocks) -> None:
@@ -79,6 +63,5 @@ def _remember(controls: list[Any], memory: gr.BrowserState, blocks: gr.Blocks) -
         language, *others = (values[name] for name in _REMEMBERED)
         return [gr.Dropdown(choices=language_choices(texts_for(request)), value=language), *others]
 
-    quiet: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-    gr.on([control.input for control in controls], keep, inputs=controls, outputs=memory, trigger_mode="always_last", **quiet)
-    blocks.load(greet, inputs=memory, outputs=controls, **quiet)
+    gr.on([control.input for control in controls], keep, inputs=controls, outputs=memory, trigger_mode="always_last", **QUIET)
+    blocks.load(greet, inputs=memory, outputs=controls, **QUIET)

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from engine.errors import LightVoiceError
 from engine.options import DEFAULT_OPTIONS, TranscribeOptions
 from engine.subtitles.options import SubtitleOptions
-from ui.live.sessions import LiveNews, LiveSession, LiveSessions, LostBlockError
+from ui.live.sessions import LiveSession, LiveSessions, LiveUpdate, LostBlockError
 from ui.live.stage_html import failure_html, final_html, partial_html, status_html
 from ui.text.failures import failure_of
 from ui.text.texts import Texts, preferred_language
@@ -38,7 +38,7 @@ Choice = Annotated[str, Query(max_length=60)]
 def live_routes(sessions: LiveSessions) -> APIRouter:
     """The routes of every stream of ``sessions``; 404 for a stream that is not there (any more)."""
     router = APIRouter(prefix=f"/{PREFIX}/{{stream_id}}", include_in_schema=False)
-    answers = _Answers(sessions)
+    answers = _Routes(sessions)
     router.add_api_route("/blocks/{number}", answers.block, methods=["POST"])
     router.add_api_route("/end", answers.end, methods=["POST"])
     router.add_api_route("/leave", answers.leave, methods=["POST"])
@@ -46,7 +46,7 @@ def live_routes(sessions: LiveSessions) -> APIRouter:
     return router
 
 
-class _Answers:
+class _Routes:
     """What each route answers."""
 
     def __init__(self, sessions: LiveSessions) -> None:
@@ -71,7 +71,7 @@ class _Answers:
             else:
                 options = TranscribeOptions.parse({"language": language, "itn": itn, "ban_emo_unknown": ban, "max_end_silence_ms": pause})
                 session = await run_in_threadpool(self._sessions.open, stream_id, options)
-            return _told(await run_in_threadpool(session.add, number, samples, rate), texts)
+            return _update_json(await run_in_threadpool(session.add, number, samples, rate), texts)
         except LightVoiceError as error:
             return {"over": True, "failure": failure_html(failure_of(error), texts)}
         except LostBlockError as error:
@@ -81,7 +81,7 @@ class _Answers:
 
     def end(self, stream_id: str, request: Request) -> dict[str, object]:
         """The person has stopped: the last segments."""
-        return _told(self._session(stream_id).finish(), _texts(request))
+        return _update_json(self._session(stream_id).finish(), _texts(request))
 
     def leave(self, stream_id: str) -> None:
         """The page is gone, or another stream takes this one's place."""
@@ -121,14 +121,14 @@ async def _samples(request: Request) -> np.ndarray:
     return np.frombuffer(bytes(body), "<i2")
 
 
-def _told(news: LiveNews, texts: Texts) -> dict[str, object]:
-    segments = [final_html(news.first_index + place, final, texts) for place, final in enumerate(news.finals)]
-    last = news.finals[-1] if news.finals else None
+def _update_json(update: LiveUpdate, texts: Texts) -> dict[str, object]:
+    segments = [final_html(update.first_index + place, final, texts) for place, final in enumerate(update.finals)]
+    last = update.finals[-1] if update.finals else None
     return {
         "segments": segments,
-        "partial": partial_html(news.partial, texts),
-        "status": status_html(news.precision, news.partial, last, texts),
-        "over": news.over,
-        "full": news.full,
-        "failure": news.failure and failure_html(news.failure, texts),
+        "partial": partial_html(update.partial, texts),
+        "status": status_html(update.precision, update.partial, last, texts),
+        "over": update.over,
+        "full": update.full,
+        "failure": update.failure and failure_html(update.failure, texts),
     }

@@ -1,8 +1,8 @@
-"""The live streams of all open pages: one each, found by an id that only its page knows, and let go when the page is.
+"""The live streams of all open pages: one each, found by an id that only its page knows, and closed when the page is gone.
 
-Streams take turns on places of their own, beside those of the runs: a long recording does not silence who speaks, and eight who
-speak do not take the machine from everybody else. A block of sound carries its number, so that one which was sent twice because
-the answer was lost counts once.
+Streams have queue slots of their own, beside those of the runs: a long recording does not hold up a live stream, and eight streams
+do not hold up everybody else. A block of sound carries its number, so that one which was sent twice because the answer was lost
+counts once.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class LostBlockError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LiveNews:
+class LiveUpdate:
     """What one block brought: segments that ended, the running one, and why the stream is over if it is."""
 
     first_index: int = 0
@@ -81,42 +81,42 @@ class LiveSession:
     over: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _next: int = 0
-    _news: LiveNews | None = None
+    _update: LiveUpdate | None = None
 
-    def add(self, number: int, samples: np.ndarray, sample_rate_hz: int) -> LiveNews:
-        """Take block ``number``: samples (n,) int16. LostBlockError for one that is out of turn."""
+    def add(self, number: int, samples: np.ndarray, sample_rate_hz: int) -> LiveUpdate:
+        """Take block ``number``: samples (n,) int16. LostBlockError for one that is not the next."""
         with self._lock:
-            if self._news is not None and (number == self._next - 1 or self.over):
-                return self._news
+            if self._update is not None and (number == self._next - 1 or self.over):
+                return self._update
             if number != self._next:
                 raise LostBlockError(expected=self._next, got=number)
             self._next += 1
             full = self.max_duration_s is not None and self.stream.duration_s >= self.max_duration_s
-            self._news = self._end(full=full) if full else self._spoken(lambda: self.stream.add(samples, sample_rate_hz))
-            return self._news
+            self._update = self._end(full=full) if full else self._step(lambda: self.stream.add(samples, sample_rate_hz))
+            return self._update
 
-    def finish(self) -> LiveNews:
+    def finish(self) -> LiveUpdate:
         """The person has stopped: the last segments."""
         with self._lock:
-            if self._news is None or not self.over:
-                self._news = self._end()
-            return self._news
+            if self._update is None or not self.over:
+                self._update = self._end()
+            return self._update
 
-    def _end(self, *, full: bool = False) -> LiveNews:
+    def _end(self, *, full: bool = False) -> LiveUpdate:
         self.over = True
-        return self._spoken(self.stream.finish, full=full)
+        return self._step(self.stream.finish, full=full)
 
-    def _spoken(self, step: Callable[[], list[Final]], *, full: bool = False) -> LiveNews:
+    def _step(self, step: Callable[[], list[Final]], *, full: bool = False) -> LiveUpdate:
         first = len(self.finals)
         failure = None
         try:
             with self.slots.held(self.name):
                 self.finals += step()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the page is told, and what was said before is kept
+        except Exception as error:  # noqa: BLE001 - whatever it is, the page shows it, and what was said before is kept
             failure, self.over = failure_of(error), True
         if self.over:
-            self._let_go()
-        return LiveNews(
+            self._release()
+        return LiveUpdate(
             first_index=first,
             finals=tuple(self.finals[first:]),
             partial=None if self.over else self.stream.partial,
@@ -130,9 +130,9 @@ class LiveSession:
         """Let the models go, whatever is still unsaid; what was said stays."""
         with self._lock:
             self.over = True
-            self._let_go()
+            self._release()
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         self.stream.close()
         runs, self.runs = self.runs, None
         if runs is not None and self.finals:
@@ -245,7 +245,7 @@ class LiveSessions:
         return sum(not session.over for session in self._sessions.values())
 
     def _sweep_later(self) -> None:
-        """A thread looks after the streams for as long as there are any."""
+        """Sweep from a timer for as long as there are streams."""
         if self._sweeper is None:
             self._sweeper = threading.Timer(SWEEP_S, self._sweep_on)
             self._sweeper.daemon = True

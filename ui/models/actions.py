@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from markupsafe import escape
 
 from engine.bundle import Bundle
 from engine.errors import UnknownBundleError
-from ui.context import PageContext
 from ui.http.access.managing import require_manager
 from ui.models.forms import PRUNE, recipe_of
+from ui.models.state import ModelState
 from ui.text.quantities import seconds
 from ui.text.texts import texts_for
 from ui.widgets.handlers import toasts
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 class ModelActions:
     """The listeners of the buttons: each asks who is there, begins what was asked for, and redraws the panel."""
 
-    def __init__(self, context: PageContext, update: Callable[[Sequence[str], gr.Request], list[Any]]) -> None:
-        self._managers, self._state, self._update = context.managers, context.models, update
+    def __init__(self, models: ModelState, update: Callable[[gr.Request, Sequence[str]], list[Any]]) -> None:
+        self._models, self._update = models, update
 
     def switch(self, shown: list[str], folder: str | None, request: gr.Request) -> list[Any]:
         """Open another bundle."""
         texts = texts_for(request)
         with toasts(texts):
-            require_manager(self._managers, request)
+            require_manager(self._models.managers, request)
             if folder:
-                report = self._state.switch(self._known(folder).folder)
+                report = self._models.switch(self._known(folder).folder)
                 gr.Info(escape(texts("models.switched", bundle=report.bundle, time=seconds(report.seconds))))
-            return self._update(shown, request)
+            return self._update(request, shown)
 
     def fetch(self, shown: list[str], name: str, source: str, request: gr.Request) -> list[Any]:
         """Download a model of the catalog."""
@@ -60,7 +60,7 @@ class ModelActions:
     ) -> list[Any]:
         """Make a variant."""
         with toasts(texts_for(request)):
-            require_manager(self._managers, request)
+            require_manager(self._models.managers, request)
             bundle = self._known(folder)
 
             def begin(workshop: Workshop) -> Job:
@@ -75,25 +75,25 @@ class ModelActions:
                     as_default=bool(as_default and known and known.can_be_default),
                 )
 
-            self._state.start(PRUNE if recipe == PRUNE else "quantize", f"{bundle.name}: {recipe}", begin)
-            return self._update(shown, request)
+            self._models.start(PRUNE if recipe == PRUNE else "quantize", f"{bundle.name}: {recipe}", begin)
+            return self._update(request, shown)
 
     def cancel(self, shown: list[str], request: gr.Request) -> list[Any]:
         """End the job that runs."""
         with toasts(texts_for(request)):
-            require_manager(self._managers, request)
-            self._state.cancel()
-            return self._update(shown, request)
+            require_manager(self._models.managers, request)
+            self._models.cancel()
+            return self._update(request, shown)
 
     def _begin(self, kind: str, subject: str, begin: Callable[[Workshop], Job], shown: list[str], request: gr.Request) -> list[Any]:
         with toasts(texts_for(request)):
-            require_manager(self._managers, request)
-            self._state.start(kind, subject, begin)
-            return self._update(shown, request)
+            require_manager(self._models.managers, request)
+            self._models.start(kind, subject, begin)
+            return self._update(request, shown)
 
     def _known(self, folder: str) -> Bundle:
         """An installed bundle by its folder; UnknownBundleError for any other path of this machine."""
-        whole = self._state.whole()
+        whole = self._models.whole()
         for bundle in whole:
             if str(bundle.folder) == folder:
                 return bundle

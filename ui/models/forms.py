@@ -152,7 +152,7 @@ def recipe_of(recipes: Sequence[RecipeName], name: str) -> RecipeName | None:
 
 
 def settings_of(recipes: Sequence[RecipeName], name: str) -> list[Any]:
-    """Show the settings that a recipe has: clips, trials, amount, use by lightweight mode."""
+    """Show the settings that a recipe has: clips, trials, amount, use in lightweight mode."""
     recipe = recipe_of(recipes, name)
     return [
         gr.Number(visible=recipe is not None and recipe.takes_clips),

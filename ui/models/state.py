@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from engine.bundle import BrokenBundle, Bundle, survey_bundles
 from engine.errors import LightVoiceError
+from ui.http.access.managing import Managers
 from ui.text.failures import failure_of
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: Pages that ask within this time share one look at the folders.
+#: Pages that ask within this time share one survey of the folders.
 SHARED_FOR_S = 2.0
 
 
@@ -56,16 +57,16 @@ class StartedJob:
 
 
 class ModelState:
-    """The models of one server; thread-safe."""
+    """The models of one server, the workshop that makes more of them, and who may use it; thread-safe."""
 
-    def __init__(self, engine: SpeechEngine, workshop: Workshop | None) -> None:
-        self._engine, self.workshop = engine, workshop
-        self._looking = threading.Lock()
+    def __init__(self, engine: SpeechEngine, workshop: Workshop | None, *, managers: Managers = Managers.NOBODY) -> None:
+        self._engine, self.workshop, self.managers = engine, workshop, managers
+        self._surveying = threading.Lock()
         self._starting = threading.Lock()
         self._switching = threading.Lock()
         self._started: StartedJob | None = None
         self._installed: tuple[Bundle | BrokenBundle, ...] = ()
-        self._looked_at_s: float | None = None
+        self._surveyed_at_s: float | None = None
 
     @property
     def open_bundle(self) -> Bundle:
@@ -79,14 +80,14 @@ class ModelState:
 
     def installed(self) -> tuple[Bundle | BrokenBundle, ...]:
         """What is installed, the broken among it, at most two seconds old; the open bundle always."""
-        with self._looking:
+        with self._surveying:
             now_s = time.monotonic()
             if self._engine.address is not None:  # the models lie elsewhere, and what lies here is of no use to them
                 return (self.open_bundle,)
-            if self._looked_at_s is None or now_s - self._looked_at_s >= SHARED_FOR_S:
+            if self._surveyed_at_s is None or now_s - self._surveyed_at_s >= SHARED_FOR_S:
                 roots = self.workshop.roots if self.workshop else ()
                 self._installed = survey_bundles([*roots, self.open_bundle.folder])
-                self._looked_at_s = now_s
+                self._surveyed_at_s = now_s
             return self._installed
 
     def whole(self) -> list[Bundle]:
@@ -97,7 +98,7 @@ class ModelState:
         """Open an installed bundle in place of the one that is open; verified first. Raises BundleError, SessionError."""
         with self._switching:
             report = self._engine.switch(Bundle.load(folder))
-        self._look_again()
+        self._forget_survey()
         return report
 
     def start(self, kind: str, subject: str, begin: Callable[[Workshop], Job]) -> StartedJob:
@@ -119,9 +120,9 @@ class ModelState:
             started.job.cancel()
 
     def _follow(self, started: StartedJob) -> None:
-        """Once the job is over: look at the folders again, and open the bundle anew if it is the one the job changed."""
+        """Once the job is over: survey the folders again, and open the bundle anew if it is the one the job changed."""
         started.job.wait()
-        self._look_again()
+        self._forget_survey()
         result = started.job.result
         if result is None:
             return
@@ -136,8 +137,8 @@ class ModelState:
                 with self._starting:
                     if self._started is started:
                         self._started = StartedJob(kind=started.kind, subject=started.subject, job=started.job, reopening_failed=reason)
-        self._look_again()
+        self._forget_survey()
 
-    def _look_again(self) -> None:
-        with self._looking:
-            self._looked_at_s = None
+    def _forget_survey(self) -> None:
+        with self._surveying:
+            self._surveyed_at_s = None

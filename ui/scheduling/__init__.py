@@ -1,1 +1,1 @@
-"""Who runs when: places on the engine, the queue of recordings, and the room they take on disk."""
+"""Scheduling: queue slots on the engine, the queues of recordings, and the disk space they take."""

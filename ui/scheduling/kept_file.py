@@ -29,9 +29,9 @@ def keep_file(source: Path, target: Path) -> None:
 @contextmanager
 def kept_file(source: Path, folder: Path) -> Iterator[Path]:
     """The file, in a folder of its own below ``folder``, until the block ends."""
-    place = folder / uuid4().hex
+    target_folder = folder / uuid4().hex
     try:
-        keep_file(source, place / source.name)
-        yield place / source.name
+        keep_file(source, target_folder / source.name)
+        yield target_folder / source.name
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(target_folder, ignore_errors=True)

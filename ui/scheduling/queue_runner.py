@@ -1,8 +1,8 @@
-"""Runs the recordings of every page's queue on the engine, in turn with everybody else, so that nobody waits behind a hundred files.
+"""Runs the recordings of every page's queue on the engine, one queue slot a page, so that nobody waits behind a hundred files.
 
-A page has one run at a time, for which it asks for a place like any other caller. A page that has left, or that nobody has
-looked at for a while (its connection lost), stops being worked for; a reload finds its queue again by its id, which only that
-page knows.
+A page has one run at a time, for which it asks for a slot like any other caller. Runs of a page that was closed, or that has not
+asked for its queue for a while (connection lost), are cancelled; a reload finds its queue again by its id, which only that page
+knows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ui.scheduling.recording_queue import Entry, EntryState, RecordingQueue, Res
 from ui.scheduling.run_slots import LineFullError, RunSlots, Ticket
 from ui.status.run_log import RunLog
 from ui.text.failures import failure_of
-from ui.transcribe.sound_copy import SoundCopy
+from ui.transcribe.playback_copy import PlaybackCopy
 from ui.widgets.timeline import column_peaks
 
 if TYPE_CHECKING:
@@ -49,12 +49,12 @@ class _StoppedError(Exception):
 class _Page:
     queue: RecordingQueue
     seen_at_s: float
-    #: The place that the page waits for or has; None while it wants none.
+    #: The slot that the page waits for or holds; None while nothing of it waits.
     ticket: Ticket | None = None
 
 
 class QueueRunner:
-    """All queues of the server and the threads that work on them; a thread exists only while it has a place on the engine."""
+    """All queues of the server and the threads that work on them; a thread exists only while it holds a slot."""
 
     def __init__(
         self,
@@ -120,13 +120,13 @@ class QueueRunner:
         return waiting
 
     def wake(self) -> None:
-        """Ask for a place for every page that wants one, and give up those that are wanted no longer."""
+        """Ask for a slot for every page with waiting recordings, and give up those that are no longer needed."""
         unwanted = []
         with self._lock:
             for queue_id, page in self._pages.items():
                 wants = any(entry.state is EntryState.WAITING for entry in page.queue.entries())
                 if page.ticket is None and wants:
-                    # Let in when it was submitted: for the next of its recordings a page is not turned away.
+                    # Admitted when it was submitted: the next of its recordings is not refused.
                     page.ticket = ticket = self._slots.ask(queue_id, bounded=False)
                     ticket.add_done_callback(partial(self._begin, page))
                 elif page.ticket is not None and not page.ticket.done() and not wants:
@@ -142,11 +142,11 @@ class QueueRunner:
         return sum(entry.state in ("waiting", "running") for page in pages for entry in page.queue.entries())
 
     def _begin(self, page: _Page, ticket: Ticket) -> None:
-        """The place is granted, or refused because the server ends."""
+        """The slot is granted, or refused because the server stops."""
         try:
             threading.Thread(target=self._work, args=(page, ticket), name="lightvoice-queue", daemon=True).start()
-        except RuntimeError as error:  # the system has no thread to give: said of all that waits, and the place is free for others
-            if page.ticket is ticket:  # without the lock, which whoever asked for the place may be holding
+        except RuntimeError as error:  # the system has no thread to give: all that waits fails, and the slot is free for others
+            if page.ticket is ticket:  # without the lock, which the caller that asked for the slot may hold
                 page.ticket = None
             while (entry := page.queue.begin()) is not None:
                 page.queue.fail(entry.id, failure_of(error))
@@ -169,7 +169,7 @@ class QueueRunner:
     def _run(self, page: _Page, entry: Entry) -> None:
         queue = page.queue
 
-        def tell(fraction: float, stage: str) -> None:
+        def report(fraction: float, stage: str) -> None:
             if self._is_unseen(page):
                 queue.cancel_all()
             if not queue.is_running(entry.id):
@@ -177,15 +177,15 @@ class QueueRunner:
             queue.report(entry.id, fraction, stage)
 
         try:
-            tell(0.0, "decode")
-            copy = SoundCopy(entry.path.parent.parent / "playback.flac")
+            report(0.0, "decode")
+            copy = PlaybackCopy(entry.path.parent.parent / "playback.flac")
             options = replace(entry.options, read=replace(entry.options.read, track=entry.track))
             transcript = self._engine.transcribe(
                 self._decoder.open(entry.path, max_duration_s=self._limits.duration_s, watch=copy.add, read=options.read),
                 options,
                 file=entry.name,
-                progress=tell,
-                on_segment=lambda segment: queue.hear(entry.id, segment),
+                progress=report,
+                on_segment=lambda segment: queue.add_segment(entry.id, segment),
             )
             self._runs.record(transcript, source="page")
             queue.finish(entry.id, Result(transcript=transcript, peaks=column_peaks(copy.peaks()), playback=copy.close()))
@@ -198,7 +198,7 @@ class QueueRunner:
         return self._clock_s() - page.seen_at_s > STOPPED_UNSEEN_S
 
     def stop_unseen(self) -> None:
-        """Cancel whatever the pages that are gone still want, and free their places."""
+        """Cancel whatever the pages that are gone still have waiting or running, and free their slots."""
         with self._lock:
             unseen = [page for page in self._pages.values() if self._is_unseen(page)]
         for page in unseen:

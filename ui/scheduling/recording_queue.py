@@ -1,6 +1,6 @@
 """One page's recordings in the order they came, from "ready" to the transcript; every entry keeps its own result.
 
-Entries are frozen: a change puts a new one in the old one's place, so that what was read once never changes under its reader.
+Entries are frozen: a change replaces the old one, so that what was read does not change while it is used.
 Thread-safe. Running them is the business of ``queue_runner.py``.
 """
 
@@ -62,7 +62,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One recording; ``revision`` rises with every change but progress, what is heard meanwhile, and edits."""
+    """One recording; ``revision`` rises with every change but progress, what is recognized meanwhile, and edits."""
 
     id: str
     name: str
@@ -79,7 +79,7 @@ class Entry:
     stage: str = ""
     options: TranscribeOptions = field(default_factory=TranscribeOptions)
     #: What a run has recognized so far; after it, ``result`` holds it.
-    heard: tuple[Segment, ...] = ()
+    recognized: tuple[Segment, ...] = ()
     result: Result | None = None
     failure: Failure | None = None
 
@@ -194,7 +194,7 @@ class RecordingQueue:
         return self.add(entry.path, entry.name, spoken=entry.spoken, track=track)
 
     def _wait(self, entry_id: str, options: TranscribeOptions) -> Entry:
-        return self._put(entry_id, state=EntryState.WAITING, options=options, progress=0.0, stage="", failure=None, heard=())
+        return self._put(entry_id, state=EntryState.WAITING, options=options, progress=0.0, stage="", failure=None, recognized=())
 
     def cancel(self, entry_id: str) -> None:
         """Cancel a waiting or running entry; a run in progress notices at its next step, and its result is not taken."""
@@ -234,19 +234,19 @@ class RecordingQueue:
             if self.is_running(entry_id):
                 self._entries[entry_id] = replace(self._entries[entry_id], progress=min(max(fraction, 0.0), 1.0), stage=stage)
 
-    def hear(self, entry_id: str, segment: Segment) -> None:
+    def add_segment(self, entry_id: str, segment: Segment) -> None:
         """Note a segment that a run has just recognized."""
         with self._lock:
             if self.is_running(entry_id):
                 entry = self._entries[entry_id]
-                self._entries[entry_id] = replace(entry, heard=(*entry.heard, segment))
+                self._entries[entry_id] = replace(entry, recognized=(*entry.recognized, segment))
 
     def finish(self, entry_id: str, result: Result) -> None:
         """Take a run's result, unless it was cancelled meanwhile."""
         with self._lock:
             if self.is_running(entry_id):
                 duration_s = result.transcript.duration_s
-                self._put(entry_id, state=EntryState.DONE, result=result, progress=1.0, duration_s=duration_s, heard=())
+                self._put(entry_id, state=EntryState.DONE, result=result, progress=1.0, duration_s=duration_s, recognized=())
                 shown = self.selected
                 if shown is None or shown.state in (EntryState.FAILED, EntryState.CANCELLED):
                     self._selected = entry_id

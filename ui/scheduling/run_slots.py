@@ -1,7 +1,8 @@
-"""Places on the engine: so many runs at a time; the others wait in a line that is bounded and fair.
+"""Queue slots: so many runs on the engine at a time; the others wait in a queue that is bounded and fair.
 
-Fair: callers take turns. Who asks for twenty places at once gets the second one after everybody else had a first. Bounded: when
-the line is full, who asks is told how long the wait would be; a caller with many places in it makes room for one with few.
+Fair: slots are granted to callers round robin. Who asks for twenty at once gets the second one after every other caller had a
+first. Bounded: when the queue is full, a caller gets an error with the expected wait; a caller that waits for many slots makes
+room for one that waits for few.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from contextlib import contextmanager
 
 from engine.errors import LightVoiceError
 
-#: A place that was asked for; done when it is granted. Threads wait with ``result()``, coroutines with ``asyncio.wrap_future``.
-#: A place that will not be granted raises LineFullError or StoppingError there.
+#: A slot that was asked for; done when it is granted. Threads wait with ``result()``, coroutines with ``asyncio.wrap_future``.
+#: A slot that will not be granted raises LineFullError or StoppingError there.
 Ticket = Future[None]
 #: What a run is taken to last before any has ended.
 FIRST_GUESS_S = 2.0
@@ -41,22 +42,22 @@ class StoppingError(LightVoiceError):
 
 
 class RunSlots:
-    """Grants ``count`` places, and lets ``most_waiting`` wait for one (None: any number); thread-safe."""
+    """Grants ``count`` slots, and lets ``most_waiting`` wait for one (None: any number); thread-safe."""
 
     def __init__(self, count: int, *, most_waiting: int | None = None, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._count, self._free, self._most_waiting, self._clock_s = count, count, most_waiting, clock_s
         self._lock = threading.Lock()
-        #: Who waits, the next one in turn first, with the places that each asked for, oldest first.
-        self._line: OrderedDict[str, deque[Ticket]] = OrderedDict()
-        #: The places that are taken, and since when.
+        #: Callers that wait, the next one first, with the slots that each asked for, oldest first.
+        self._queue: OrderedDict[str, deque[Ticket]] = OrderedDict()
+        #: The slots that are taken, and since when.
         self._held: dict[Ticket, float] = {}
         self._mean_s = FIRST_GUESS_S
         self._closed = False
 
     def ask(self, caller: str = "", *, bounded: bool = True) -> Ticket:
-        """Ask for a place; whoever asks must :meth:`leave`, granted or not.
+        """Ask for a slot; whoever asks must :meth:`leave`, granted or not.
 
-        ``bounded`` False is for who was let in before, and comes back for the next of its runs. A full line is told by the ticket.
+        ``bounded`` False is for a caller that was admitted before and asks for the next of its runs. A full queue fails the ticket.
         """
         ticket: Ticket = Future()
         ticket.set_running_or_notify_cancel()  # from here on only leave() withdraws it
@@ -64,7 +65,7 @@ class RunSlots:
             closed = self._closed
             turned_away = None if closed or not bounded else self._turn_away(caller, ticket)
             if not closed and turned_away is not ticket:
-                self._line.setdefault(caller, deque()).append(ticket)
+                self._queue.setdefault(caller, deque()).append(ticket)
         if closed:
             ticket.set_exception(StoppingError())
         elif turned_away is not None:
@@ -82,7 +83,7 @@ class RunSlots:
             raise self.full()
 
     def leave(self, ticket: Ticket) -> None:
-        """Give a place back, or stop waiting for one; once is enough, twice does no harm."""
+        """Give a slot back, or stop waiting for one; once is enough, twice does no harm."""
         with self._lock:
             since_s = self._held.pop(ticket, None)
             if since_s is not None:
@@ -94,7 +95,7 @@ class RunSlots:
 
     @contextmanager
     def held(self, caller: str = "") -> Iterator[None]:
-        """Wait for a place and keep it for a block; for threads."""
+        """Wait for a slot and keep it for a block; for threads."""
         ticket = self.ask(caller)
         try:
             ticket.result()
@@ -108,25 +109,25 @@ class RunSlots:
             return self._waiting()
 
     def running(self) -> int:
-        """How many places are taken."""
+        """How many slots are taken."""
         with self._lock:
             return len(self._held)
 
     def expected_wait_s(self) -> int:
-        """Whole seconds, at least 1, until somebody who comes now would begin, as far as the last runs tell."""
+        """Whole seconds, at least 1, until a new caller would begin, by the last runs' mean."""
         with self._lock:
             return max(1, math.ceil((self._waiting() + 1) / self._count * self._mean_s))
 
     def full(self) -> LineFullError:
-        """What is said to who finds the line full."""
+        """The error for a caller that finds the queue full."""
         return LineFullError(waiting=self.waiting(), wait_s=self.expected_wait_s())
 
     def close(self) -> None:
-        """Begin nothing more: who waits and who comes is refused with StoppingError; what runs keeps its place to its end."""
+        """Begin nothing more: waiting and new callers get StoppingError; what runs keeps its slot to its end."""
         with self._lock:
             self._closed = True
-            refused = [ticket for tickets in self._line.values() for ticket in tickets]
-            self._line.clear()
+            refused = [ticket for tickets in self._queue.values() for ticket in tickets]
+            self._queue.clear()
         for ticket in refused:
             ticket.set_exception(StoppingError())
 
@@ -137,39 +138,39 @@ class RunSlots:
             return self._closed
 
     def _waiting(self) -> int:
-        return sum(len(tickets) for tickets in self._line.values())
+        return sum(len(tickets) for tickets in self._queue.values())
 
     def _is_full(self) -> bool:
         return self._most_waiting is not None and not self._free and self._waiting() >= self._most_waiting
 
     def _greediest(self, caller: str) -> str | None:
-        """Who has so many places in the line that one goes to ``caller``, which then still has fewer; None for nobody."""
-        most = max(self._line, key=lambda one: len(self._line[one]), default=None)
-        return most if most is not None and len(self._line[most]) > len(self._line.get(caller, ())) + 1 else None
+        """The caller that waits for so many slots that one goes to ``caller``, which then still has fewer; None for nobody."""
+        most = max(self._queue, key=lambda one: len(self._queue[one]), default=None)
+        return most if most is not None and len(self._queue[most]) > len(self._queue.get(caller, ())) + 1 else None
 
     def _turn_away(self, caller: str, ticket: Ticket) -> Ticket | None:
         """The ticket that finds no room: None, the caller's own, or the newest of who has the most."""
         if not self._is_full():
             return None
         greediest = self._greediest(caller)
-        return ticket if greediest is None else self._line[greediest].pop()
+        return ticket if greediest is None else self._queue[greediest].pop()
 
     def _withdraw(self, ticket: Ticket) -> None:
-        for caller, tickets in self._line.items():
+        for caller, tickets in self._queue.items():
             if ticket in tickets:
                 tickets.remove(ticket)
                 if not tickets:
-                    del self._line[caller]
+                    del self._queue[caller]
                 return
 
     def _grant(self) -> None:
         granted = []
         with self._lock:
-            while self._free and self._line:
-                caller, tickets = self._line.popitem(last=False)
+            while self._free and self._queue:
+                caller, tickets = self._queue.popitem(last=False)
                 ticket = tickets.popleft()
                 if tickets:
-                    self._line[caller] = tickets  # at the end: everybody else first
+                    self._queue[caller] = tickets  # at the end: every other caller first
                 self._held[ticket] = self._clock_s()
                 self._free -= 1
                 granted.append(ticket)

@@ -24,11 +24,11 @@ from engine.runtime.session import release_memory, rss_mb
 from ui.api.errors import STOPPED_FOR_S
 from ui.http.access.credentials import Credentials
 from ui.http.callers import caller_of
-from ui.http.middleware import checks, hang_doors
+from ui.http.middleware import add_middleware_layers, checks
 from ui.http.reach import Reach
 from ui.limits import Limits
-from ui.scheduling.in_turn import CallerLeftError, hung_up, in_turn
 from ui.scheduling.run_slots import LineFullError, RunSlots, StoppingError
+from ui.scheduling.slot_run import CallerLeftError, hung_up, run_in_slot
 from ui.scheduling.storage import Storage, StorageGuard
 from ui.slim.memory_probe import ProbeError, Saving, measure_saving
 from ui.slim.slim_html import document_html, failure_html, not_measured_html, saving_html, state_html, too_large_html, transcript_html
@@ -50,7 +50,7 @@ WAV_FORMATS = frozenset({"WAV", "WAVEX", "RF64"})
 SOUND, COMMAND = "application/octet-stream", "application/json"
 #: What nginx calls a request whose client has left: nobody reads the answer.
 CLIENT_LEFT = 499
-#: Recordings that may wait for their turn, beside the one that runs.
+#: Recordings that may wait for a slot, beside the one that runs.
 MOST_WAITING = 16
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -71,8 +71,8 @@ def slim_app(
     health = Health(engine, slots)
     metrics = Metrics(
         {
-            "runs_running": ("Runs that have a place on the engine.", slots.running),
-            "runs_waiting": ("Callers that wait for a place.", slots.waiting),
+            "runs_running": ("Runs that hold a queue slot.", slots.running),
+            "runs_waiting": ("Callers that wait for a queue slot.", slots.waiting),
             "lightweight": ("1 while lightweight mode is on.", lambda: float(engine.lightweight)),
             "ready": ("1 once the models are loaded.", lambda: float(health.is_loaded())),
         }
@@ -97,7 +97,7 @@ def slim_app(
         ],
     )
     app.add_middleware(StorageGuard, storage=Storage(files, most_mb=limits.stored_mb), most_upload_bytes=limits.upload_bytes)
-    hang_doors(app, credentials=credentials or Credentials(), metrics=metrics, reach=reach or Reach())
+    add_middleware_layers(app, credentials=credentials or Credentials(), metrics=metrics, reach=reach or Reach())
     app.state.slots = slots
     return app
 
@@ -141,7 +141,7 @@ class _SlimPage:
             if not await self._received(request, path):
                 return JSONResponse({"failure": too_large_html(self._limits.upload_mb, texts)}, status_code=413)
             run = partial(self._transcribed, path, name, dict(request.query_params), texts)
-            answer = await in_turn(self._slots, caller_of(request), hung_up(request), run)
+            answer = await run_in_slot(self._slots, caller_of(request), hung_up(request), run)
         except (CallerLeftError, ClientDisconnect):
             return Response(status_code=CLIENT_LEFT)
         except LineFullError as error:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from engine.runtime.advisor import Advice
 from engine.runtime.session_pool import Closing, Precision
-from ui.context import PageContext
-from ui.status.server_state import LightweightState
+from ui.status.server_state import LightweightState, ServerState
 from ui.text.quantities import megabytes, rtf
 from ui.text.texts import Texts, label, texts_for
-from ui.widgets.bars import bars_html
 from ui.widgets.handlers import toasts
+from ui.widgets.page_part import QUIET, PagePart
+from ui.widgets.render import render
 
+if TYPE_CHECKING:
+    from engine.speech_engine import SpeechEngine
+
+_TEMPLATE = "status/status"
 #: What would be shown as 0.0 MB.
 _NOTHING_MB = 0.1
 #: Runs in each precision before their speeds are set against each other: one alone may have met a busy moment.
@@ -24,12 +28,11 @@ RUNS_NEEDED = 3
 
 @dataclass(frozen=True, kw_only=True)
 class LightweightPanel:
-    """The switch and the line beside it; what it did, and which precision suits this machine, are laid out elsewhere."""
+    """The bar with the switch; what it did, and which precision suits this machine, are laid out elsewhere."""
 
-    switch: gr.Checkbox
-    status: gr.HTML
     effects: gr.HTML
     advice: gr.HTML
+    part: PagePart
 
     def lay_out_effects(self) -> None:
         """Put the effects and the advice into the current column."""
@@ -47,59 +50,49 @@ def lightweight_html(state: LightweightState, texts: Texts) -> str:
         given_back = state.freed_mb >= _NOTHING_MB
         parts.append(texts("light.freed", freed=megabytes(state.freed_mb)) if given_back else texts("light.freed_none"))
     parts.append(texts("light.memory", rss=megabytes(state.rss_mb)))
-    inner = "".join(f"<span>{escape(part)}</span>" for part in parts)
-    name = escape(texts("light.aria"), quote=True)
-    return f'<p class="lv-light-status" data-on="{str(state.on).lower()}" role="status" aria-label="{name}">{inner}</p>'
+    return render(_TEMPLATE, "lightweight", state.on, parts, texts)
 
 
 def effects_html(state: LightweightState, advice: Advice, texts: Texts) -> str:
     """What the last switch led to, with memory before and after, and the speed to expect; nothing here is a promise."""
-    lines = [_closing(closing, texts) for closing in state.closings]
+    sentences = []
     if state.waiting:
-        lines.append(_line(texts("light.waiting", precisions=", ".join(name.upper() for name in state.waiting))))
+        sentences.append(texts("light.waiting", precisions=", ".join(name.upper() for name in state.waiting)))
     elif state.freed_mb is not None and not state.closings:
-        nothing = texts("light.closed_none") if state.on else texts("light.reopens", precision=state.precision.upper())
-        lines.append(_line(nothing))
-    return f'<div class="lv-effects">{"".join(lines)}{_speed(state, advice, texts)}</div>'
+        sentences.append(texts("light.closed_none") if state.on else texts("light.reopens", precision=state.precision.upper()))
+    closings = [_closing(closing, texts) for closing in state.closings]
+    return render(_TEMPLATE, "effects", closings, [*sentences, *_speed(state, advice, texts)])
 
 
-def _closing(closing: Closing, texts: Texts) -> str:
+def _closing(closing: Closing, texts: Texts) -> tuple[str, tuple[tuple[str, float], ...]]:
+    """What was closed in a sentence, and the memory before and after it."""
     closed = ", ".join(f"{one.precision.upper()} {one.model.upper()} ({megabytes(one.mb)})" for one in closing.sessions)
     before_after = ((texts("light.before"), closing.before_mb), (texts("light.after"), closing.after_mb))
-    return _line(texts("light.closed", sessions=closed)) + bars_html(before_after, megabytes)
+    return texts("light.closed", sessions=closed), before_after
 
 
-def _speed(state: LightweightState, advice: Advice, texts: Texts) -> str:
+def _speed(state: LightweightState, advice: Advice, texts: Texts) -> list[str]:
     full, light = state.speeds.get(Precision.FP32), state.speeds.get(Precision.INT8)
     measured = " · ".join(
         texts("light.measured", precision=name.upper(), rtf=rtf(speed.rtf), runs=speed.runs) for name, speed in sorted(state.speeds.items())
     )
-    lines = []
     if full and light and min(full.runs, light.runs) >= RUNS_NEEDED:
-        lines.append(texts("light.speed", ratio=f"{full.rtf / light.rtf:.1f}"))
+        sentences = [texts("light.speed", ratio=f"{full.rtf / light.rtf:.1f}")]
     else:
         reason = advice.reasons[0]
-        lines.append(texts("light.speed_unknown", needed=RUNS_NEEDED, advice=texts(f"advice.{reason.code}", **reason.values)))
-    if measured:
-        lines.append(texts("light.measured_here", measured=measured))
-    return "".join(_line(line) for line in lines)
-
-
-def _line(text: str) -> str:
-    return f"<p>{escape(text)}</p>"
+        sentences = [texts("light.speed_unknown", needed=RUNS_NEEDED, advice=texts(f"advice.{reason.code}", **reason.values))]
+    return [*sentences, texts("light.measured_here", measured=measured)] if measured else sentences
 
 
 def advice_html(advice: Advice, texts: Texts) -> str:
     """Which precision suits this machine in a line, and why behind it."""
-    reasons = "".join(f"<li>{escape(texts(f'advice.{reason.code}', **reason.values))}</li>" for reason in advice.reasons)
-    summary = texts("advice.summary", precision=advice.precision.value.upper())
-    return f'<details class="lv-advice"><summary>{escape(summary)}</summary><ul>{reasons}</ul></details>'
+    return render(_TEMPLATE, "advice", advice, texts)
 
 
-def build_lightweight_panel(context: PageContext) -> LightweightPanel:
-    """Lay out the bar with the switch and wire it; ``ui/page.py`` refreshes it from the timer and places the effects."""
+def build_lightweight_panel(*, engine: SpeechEngine, state: ServerState) -> LightweightPanel:
+    """Lay out the bar with the switch and wire it; ``ui/page.py`` places the effects."""
     with gr.Row(elem_id="lv-light-bar"):
-        switch = gr.Checkbox(value=context.engine.lightweight, label=label("light.label"), elem_id="lv-light-switch", container=False)
+        switch = gr.Checkbox(value=engine.lightweight, label=label("light.label"), elem_id="lv-light-switch", container=False)
         status = gr.HTML(elem_id="lv-light-status", apply_default_css=False)
     effects = gr.HTML(elem_id="lv-effects", apply_default_css=False, render=False)
     advice = gr.HTML(elem_id="lv-advice", apply_default_css=False, render=False)
@@ -107,19 +100,24 @@ def build_lightweight_panel(context: PageContext) -> LightweightPanel:
     def set_lightweight(on: bool, request: gr.Request) -> tuple[bool, str, str]:
         texts = texts_for(request)
         with toasts(texts):
-            context.state.set_lightweight(on)
-            state = context.state.lightweight()
-            return state.on, lightweight_html(state, texts), effects_html(state, context.state.advice(), texts)
+            state.set_lightweight(on)
+            now = state.lightweight()
+            return now.on, lightweight_html(now, texts), effects_html(now, state.advice(), texts)
+
+    def refresh(request: gr.Request, shown: bool) -> list[Any]:
+        """The server's state; the switch is left alone where it already shows it, so that a click in flight is not undone."""
+        texts, now = texts_for(request), state.lightweight()
+        update = gr.update(interactive=now.available) if shown == now.on else gr.update(value=now.on, interactive=now.available)
+        return [update, lightweight_html(now, texts), effects_html(now, state.advice(), texts)]
 
     # ``input`` is sent by a person only: the timer writing the server's state into the switch never toggles anything,
-    # so two open pages cannot play ping-pong. The answer carries the server's state, and the last wish wins.
-    switch.input(
-        set_lightweight,
-        inputs=switch,
-        outputs=[switch, status, effects],
-        api_visibility="private",
-        queue=False,
-        trigger_mode="always_last",
-        show_progress="hidden",
+    # so two open pages cannot toggle each other's. The answer carries the server's state, and the last click counts.
+    switch.input(set_lightweight, inputs=switch, outputs=[switch, status, effects], trigger_mode="always_last", **QUIET)
+    part = PagePart(
+        greeted=[advice],
+        greet=lambda texts: [advice_html(state.advice(), texts)],
+        refreshed=[switch, status, effects],
+        read=[switch],
+        refresh=refresh,
     )
-    return LightweightPanel(switch=switch, status=status, effects=effects, advice=advice)
+    return LightweightPanel(effects=effects, advice=advice, part=part)

@@ -60,7 +60,7 @@ class Metrics:
             Gauge(f"lightvoice_{name}", said, registry=self._registry).set_function(read)
 
     def count_request(self, method: str, path: str, status: int, seconds: float | None) -> None:
-        """Count an answer; ``seconds`` None for a stream. Unknown words become ``other``: strangers do not make up our labels."""
+        """Count an answer; ``seconds`` None for a stream. Unknown words become ``other``: clients cannot add labels."""
         route = path.lstrip("/").split("/", 1)[0]
         route = route if route in _ROUTES else ("page" if not route else "other")
         self._requests.labels(method if method in _METHODS else "other", route, str(status)).inc()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SHARED_FOR_S = 1.0
 #: Readings are kept this long, for the sparklines. They are taken while a page is open; nobody looking costs nothing.
 HISTORY_S = 120.0
-#: A reading after a longer pause tells the mean CPU share of the pause, not of the moment.
+#: A reading after a longer pause is the mean CPU share of the pause, not of the moment.
 _PAUSE_S = 10.0
 
 
@@ -44,7 +44,7 @@ class LightweightState:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """Resources at one moment; ``cpu_percent`` is None where it would tell of a pause in which nobody looked."""
+    """Resources at one moment; ``cpu_percent`` is None after a pause in which no page was open."""
 
     age_s: float
     cpu_percent: float | None
@@ -66,7 +66,7 @@ class ServerState:
 
     def set_lightweight(self, on: bool) -> dict[str, Any]:
         """Turn lightweight mode on or off for the whole server: ``{"precision", "freed_mb", "rss_mb"}``."""
-        with self._switching:  # one after the other: what is told belongs to the state that it leaves
+        with self._switching:  # one after the other: the report belongs to the state that results
             report = self._engine.set_lightweight(on)
             with self._lock:
                 self._resources = None

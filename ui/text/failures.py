@@ -1,4 +1,4 @@
-"""The one place where errors meet a person: a typed error is its line and what it means, the rest a number and a logged traceback."""
+"""Errors as a person reads them: a typed error gives its message and what it means, any other a number and a logged traceback."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import AudioNotFoundError, LightVoiceError, StorageFullError, listed
-from ui.text.texts import TEXTS, Texts
+from ui.text.texts import ENGLISH, Texts, read_locale
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Failure:
     def _reason(self, kind: type[LightVoiceError], texts: Texts) -> str:
         if issubclass(kind, AudioNotFoundError):  # a path of the server tells a person nothing
             return texts("error.gone")
-        if f"reason.{kind.__name__}" not in TEXTS:
+        if f"reason.{kind.__name__}" not in texts:
             return self.message
         try:
             return texts(f"reason.{kind.__name__}", **{**self.values, **_cause(self.values, texts)})
@@ -63,7 +63,7 @@ def failure_of(error: Exception) -> Failure:
 
 def _cause(values: dict[str, Any], texts: Texts) -> dict[str, str]:
     """The reason among an error's values in a person's language, where it is one of ours; other reasons come from the system."""
-    known = {english: key for key, (english, _) in TEXTS.items() if key.startswith("cause.")}
+    known = {english: key for key, english in read_locale(ENGLISH).items() if key.startswith("cause.")}
     key = known.get(str(values.get("reason")))
     return {} if key is None else {"reason": texts(key)}
 
@@ -76,6 +76,6 @@ def _said(values: dict[str, Any]) -> dict[str, Any]:
 def title_of(kind: type[LightVoiceError], texts: Texts) -> str:
     """The toast's title: what the nearest named class of the error tree means to a person."""
     for family in kind.__mro__:
-        if f"error.{family.__name__}" in TEXTS:
+        if f"error.{family.__name__}" in texts:
             return texts(f"error.{family.__name__}")
     return texts("error.title")

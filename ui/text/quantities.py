@@ -44,6 +44,11 @@ def percent(share: float) -> str:
     return f"{min(share * 100, 99.9):.1f} %" if 1 - _SHOWN_AS_NONE <= share < 1 else f"{share * 100:.0f} %"
 
 
+def signed_percent(share: float) -> str:
+    """A difference of probabilities: 0.51 -> ``+51 %``, -0.02 -> ``−2 %`` (a banned tag would have won)."""
+    return f"−{percent(-share)}" if share < 0 else f"+{percent(share)}"
+
+
 def rtf(value: float) -> str:
     """A real-time factor with two or three meaningful digits: 0.01234 -> ``0.0123``."""
     return f"{value:.3g}"

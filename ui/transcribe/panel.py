@@ -8,15 +8,14 @@ lives, so that a reload finds everything again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from engine.errors import AudioNotFoundError
 from ui.api.endpoints import uploaded_file
-from ui.context import PageContext
+from ui.scheduling.queue_runner import QueueRunner
 from ui.scheduling.recording_queue import RecordingQueue
 from ui.text.failures import Failure, failure_of
 from ui.text.texts import Texts, label, texts_for
@@ -24,52 +23,53 @@ from ui.transcribe.form import OptionControls, RecordingSources, build_options, 
 from ui.transcribe.form_options import remembered
 from ui.transcribe.queue_html import queue_shell_html
 from ui.widgets.handlers import files_refused, no_recording, toasts
-from ui.widgets.recording_form import EXAMPLES_FOLDER
+from ui.widgets.page_part import QUIET, PagePart
+from ui.widgets.queue_id import WITH_QUEUE_ID
+from ui.widgets.recording_form import EXAMPLES_FOLDER, microphone_hint_html
+from ui.widgets.transcript_html import empty_html
 
-#: What stands for the queue's id among a listener's inputs, last of them, until the script puts the id in its place: Gradio
-#: hands a script the outputs' values behind the inputs.
-QUEUE_ID_MARK = "lightvoice-queue"
-WITH_QUEUE_ID = f"(...values) => [...values.slice(0, values.indexOf('{QUEUE_ID_MARK}')), window.lightvoiceQueue.id()]"
+if TYPE_CHECKING:
+    from engine.speech_engine import SpeechEngine
+
 #: The drop zone is emptied at once, in the browser: emptied by an answer of the server, it would take with it what is dropped until then.
 _TAKE_FILES = "(files) => { window.lightvoiceQueue.take(files); return null; }"
 _TAKEN_FILES = "() => [window.lightvoiceQueue.taken(), window.lightvoiceQueue.id()]"
 _LOOK_AGAIN = "() => { window.lightvoiceQueue.look(); }"
-_QUIET: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
 #: For listeners that may refuse: Gradio shows a toast only for what came through its queue.
 _SPOKEN: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class TranscribePanel:
-    """What the page needs of this panel after it was laid out."""
-
-    recording: RecordingSources
-    options: OptionControls
-    queue: gr.HTML
-    #: Holds QUEUE_ID_MARK; a listener that takes it as its last input, with ``js=WITH_QUEUE_ID``, gets the queue's id.
-    queue_id: gr.Textbox
-    transcript: gr.HTML
-
-
-def build_transcribe_panel(context: PageContext, blocks: gr.Blocks) -> TranscribePanel:
-    """Lay the panel out inside the current tab of ``blocks`` and wire it."""
-    with gr.Row(elem_classes="lv-columns"):
+def transcribe_tab(blocks: gr.Blocks, *, engine: SpeechEngine, recordings: QueueRunner, queue_id: gr.Textbox) -> PagePart:
+    """Lay the tab out and wire it; ``queue_id`` is what ``build_queue_id`` made."""
+    with gr.Tab(label("tab.transcribe"), id="transcribe"), gr.Row(elem_classes="lv-columns"):
         with gr.Column(scale=2, min_width=280):
-            recording = build_sources()
+            sources = build_sources()
             run = gr.Button(label("form.run"), variant="primary", elem_id="lv-transcribe-run")
             queue = gr.HTML(elem_id="lv-queue-slot", apply_default_css=False)
-            options = build_options(context.engine.precisions)
+            options = build_options(engine.precisions)
         with gr.Column(scale=3, min_width=280):
             transcript = gr.HTML(elem_id="lv-transcript", apply_default_css=False, min_height=120)
-    queue_id = gr.Textbox(QUEUE_ID_MARK, visible=False)
-    panel = TranscribePanel(recording=recording, options=options, queue=queue, queue_id=queue_id, transcript=transcript)
-    _wire_sources(context, panel)
-    _wire_options(panel)
-    _wire_greeting(context, panel, blocks)
-    run.click(_starter(context), inputs=[*options.in_order, queue_id], outputs=None, js=WITH_QUEUE_ID, **_SPOKEN).then(
-        None, js=_LOOK_AGAIN, **_QUIET
-    )
-    return panel
+    _wire_sources(sources, recordings=recordings, queue_id=queue_id)
+    _wire_options(options)
+
+    def greet(kept: object, request: gr.Request) -> list[Any]:
+        """The queue's frame in the reader's language, and the options that the browser remembers."""
+        texts, precisions = texts_for(request), engine.precisions
+        return [queue_shell_html(texts), *greeted_options(remembered(kept, precisions=precisions), precisions, texts)]
+
+    def start(request: gr.Request, *values: Any) -> None:
+        """The controls' values in their order, then the queue's id."""
+        *chosen, page_queue_id = values
+        texts = texts_for(request)
+        with toasts(texts):
+            page_queue = recordings.open(page_queue_id)
+            if not recordings.submit(page_queue, form_options(chosen).transcribe) and not page_queue.active:
+                raise no_recording(texts)
+
+    blocks.load(greet, inputs=options.memory, outputs=[queue, *options.in_order], **QUIET)
+    started = run.click(start, inputs=[*options.in_order, queue_id], outputs=None, js=WITH_QUEUE_ID, **_SPOKEN)
+    started.then(None, js=_LOOK_AGAIN, **QUIET)
+    return PagePart(greeted=[transcript, sources.hint], greet=lambda texts: [empty_html(texts), microphone_hint_html(texts)])
 
 
 def take_files(queue: RecordingQueue, files: Sequence[Mapping[str, Any]], texts: Texts) -> None:
@@ -84,20 +84,12 @@ def take_files(queue: RecordingQueue, files: Sequence[Mapping[str, Any]], texts:
         raise files_refused(refused, of=len(files), texts=texts)
 
 
-def selected_recording(context: PageContext, queue_id: str) -> str | None:
-    """The path of the recording that a page's queue has selected, for the other tabs."""
-    queue = context.recordings.find(queue_id)
-    entry = queue and queue.selected
-    return str(entry.path) if entry and entry.path.is_file() else None
-
-
-def _wire_sources(context: PageContext, panel: TranscribePanel) -> None:
+def _wire_sources(sources: RecordingSources, *, recordings: QueueRunner, queue_id: gr.Textbox) -> None:
     """Everything that adds a recording: files and microphone come as uploads, examples by name."""
-    recording = panel.recording
 
     def add_files(files: list[dict[str, Any]] | None, queue_id: str, request: gr.Request) -> None:
         with toasts(texts_for(request)):
-            take_files(context.recordings.open(queue_id), files or (), texts_for(request))
+            take_files(recordings.open(queue_id), files or (), texts_for(request))
 
     def add_spoken(audio: dict[str, Any] | None, queue_id: str, request: gr.Request) -> None:
         texts = texts_for(request)
@@ -105,7 +97,7 @@ def _wire_sources(context: PageContext, panel: TranscribePanel) -> None:
             if audio is None:
                 raise AudioNotFoundError(path="the microphone's recording")
             path, _ = uploaded_file(audio)
-            queue = context.recordings.open(queue_id)
+            queue = recordings.open(queue_id)
             number = sum(entry.spoken for entry in queue.entries()) + 1
             queue.add(path, f"{texts('form.microphone_name', number=number)}{path.suffix}", spoken=True)
 
@@ -113,37 +105,24 @@ def _wire_sources(context: PageContext, panel: TranscribePanel) -> None:
         def add(queue_id: str, request: gr.Request) -> None:
             with toasts(texts_for(request)):
                 path = EXAMPLES_FOLDER / f"{name}.flac"
-                context.recordings.open(queue_id).add(path, path.name)
+                recordings.open(queue_id).add(path, path.name)
 
         return add
 
     # Unprocessed, for a processed file has lost the name that the person gave it; uploaded_file() checks it.
     unprocessed = {"outputs": None, "preprocess": False, **_SPOKEN}
-    taken = recording.files.upload(None, inputs=recording.files, outputs=recording.files, js=_TAKE_FILES, **_QUIET)
-    added = taken.then(add_files, inputs=[recording.files, panel.queue_id], js=_TAKEN_FILES, **unprocessed)
-    added.then(None, js=_LOOK_AGAIN, **_QUIET)
-    spoken = recording.microphone.stop_recording(add_spoken, inputs=[recording.microphone, panel.queue_id], js=WITH_QUEUE_ID, **unprocessed)
-    spoken.then(None, js=_LOOK_AGAIN, **_QUIET)
-    spoken.then(lambda: None, outputs=recording.microphone, **_QUIET)
-    for name, button in recording.examples:
-        button.click(add_example(name), inputs=panel.queue_id, outputs=None, js=WITH_QUEUE_ID, **_SPOKEN).then(
-            None, js=_LOOK_AGAIN, **_QUIET
-        )
+    taken = sources.files.upload(None, inputs=sources.files, outputs=sources.files, js=_TAKE_FILES, **QUIET)
+    added = taken.then(add_files, inputs=[sources.files, queue_id], js=_TAKEN_FILES, **unprocessed)
+    added.then(None, js=_LOOK_AGAIN, **QUIET)
+    spoken = sources.microphone.stop_recording(add_spoken, inputs=[sources.microphone, queue_id], js=WITH_QUEUE_ID, **unprocessed)
+    spoken.then(None, js=_LOOK_AGAIN, **QUIET)
+    spoken.then(lambda: None, outputs=sources.microphone, **QUIET)
+    for name, button in sources.examples:
+        button.click(add_example(name), inputs=queue_id, outputs=None, js=WITH_QUEUE_ID, **_SPOKEN).then(None, js=_LOOK_AGAIN, **QUIET)
 
 
-def _wire_greeting(context: PageContext, panel: TranscribePanel, blocks: gr.Blocks) -> None:
-    """What the panel shows when a page opens: its words, and the options that the browser remembers."""
-
-    def greet(kept: object, request: gr.Request) -> list[Any]:
-        texts, precisions = texts_for(request), context.engine.precisions
-        return [queue_shell_html(texts), *greeted_options(remembered(kept, precisions=precisions), precisions, texts)]
-
-    blocks.load(greet, inputs=panel.options.memory, outputs=[panel.queue, *panel.options.in_order], **_QUIET)
-
-
-def _wire_options(panel: TranscribePanel) -> None:
+def _wire_options(options: OptionControls) -> None:
     """Every change goes into the browser's memory; the confidence below which words are marked also to the script, at once."""
-    options = panel.options
 
     def keep(*values: Any) -> dict[str, Any]:
         return form_options(values).to_dict()
@@ -156,7 +135,7 @@ def _wire_options(panel: TranscribePanel) -> None:
         inputs=options.in_order,
         outputs=options.memory,
         trigger_mode="always_last",
-        **_QUIET,
+        **QUIET,
     )
     # Subtitles are cut when they are downloaded: what is chosen now counts for transcripts that are there already.
     gr.on(
@@ -164,21 +143,7 @@ def _wire_options(panel: TranscribePanel) -> None:
         None,
         inputs=options.subtitles,
         js="(width, lines, shortest) => { window.lightvoiceQueue.cut(width, lines, shortest); }",
-        **_QUIET,
+        **QUIET,
     )
     unsure = options.by_name["unsure_below_percent"]
-    unsure.change(None, inputs=unsure, js="(percent) => { window.lightvoiceQueue.mark(percent); }", **_QUIET)
-
-
-def _starter(context: PageContext) -> Any:
-    """The listener of the button: the controls' values in their order, then the queue's id."""
-
-    def start(request: gr.Request, *values: Any) -> None:
-        *chosen, queue_id = values
-        texts = texts_for(request)
-        with toasts(texts):
-            queue = context.recordings.open(queue_id)
-            if not context.recordings.submit(queue, form_options(chosen).transcribe) and not queue.active:
-                raise no_recording(texts)
-
-    return start
+    unsure.change(None, inputs=unsure, js="(percent) => { window.lightvoiceQueue.mark(percent); }", **QUIET)

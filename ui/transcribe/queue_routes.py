@@ -39,9 +39,9 @@ class Edit(BaseModel):
 def queue_routes(runner: QueueRunner) -> APIRouter:
     """The routes of every queue of ``runner``; 404 for a queue or an entry that is not there (any more)."""
     router = APIRouter(prefix=f"/{PREFIX}/{{queue_id}}", include_in_schema=False)
-    answers = _Answers(runner)
+    answers = _Routes(runner)
     asked: dict[str, Callable[..., Any]] = {
-        "": answers.look,
+        "": answers.state,
         "/all.zip": answers.all_transcripts,
         "/{entry_id}/result": answers.result,
         "/{entry_id}/audio": answers.audio,
@@ -61,13 +61,13 @@ def queue_routes(runner: QueueRunner) -> APIRouter:
     return router
 
 
-class _Answers:
+class _Routes:
     """What each route answers."""
 
     def __init__(self, runner: QueueRunner) -> None:
         self._runner = runner
 
-    def look(self, queue_id: str, request: Request) -> dict[str, object]:
+    def state(self, queue_id: str, request: Request) -> dict[str, object]:
         """Every row, and which transcript is to be shown; an unknown queue is an empty one."""
         queue, texts = self._runner.find(queue_id), _texts(request)
         if queue is None:
@@ -78,7 +78,7 @@ class _Answers:
             "active": queue.active,
             "head": head_html(entries, f"{PREFIX}/{queue_id}/all.zip", texts),
             "rows": rows,
-            "shown": shown and {"id": shown.id, "revision": f"{shown.revision}-{len(shown.heard)}"},
+            "shown": shown and {"id": shown.id, "revision": f"{shown.revision}-{len(shown.recognized)}"},
         }
 
     def cancel_all(self, queue_id: str) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from html import escape
 
 import gradio as gr
 
 from engine.errors import LightVoiceError
 from ui.text.failures import Failure, failure_of
 from ui.text.texts import Texts
+from ui.widgets.render import render
 
 TOAST_S = 12
 #: Of files that were not taken, the toast names this many.
@@ -60,7 +60,7 @@ def _translated(texts: Texts, *, for_page: bool) -> Iterator[None]:
 
 
 def _toast(message: str, *, title: str, for_page: bool) -> gr.Error:
-    # The page renders a toast as HTML, and a message may carry a file's name: escape it. Gradio groups toasts under one word
-    # ("Error") and drops their titles, so ours opens the message. Programs get the plain words.
-    body = f"<strong>{escape(title)}</strong><br>{escape(message)}" if for_page else message
+    # The page renders a toast as HTML. Gradio groups toasts under one word ("Error") and drops their titles, so ours opens the
+    # message. Programs get the plain words.
+    body = render("widgets/messages", "toast", title, message) if for_page else message
     return gr.Error(body, title=title, duration=TOAST_S, print_exception=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from html import escape
 from pathlib import Path
 
 import gradio as gr
@@ -13,6 +12,7 @@ import gradio as gr
 from engine.audio.read_options import CHANNELS, Channel
 from engine.tags import LANGUAGE_CHOICES
 from ui.text.texts import Texts, label
+from ui.widgets.render import render
 
 EXAMPLES_FOLDER = Path(__file__).parent.parent / "examples"
 EXAMPLES = ("digits-en", "sentence-en", "digits-zh")
@@ -50,7 +50,7 @@ def channel_choices(texts: Texts, channels: Sequence[str] = CHANNELS) -> list[tu
 
 def microphone_hint_html(texts: Texts) -> str:
     """The hint about HTTPS; the style sheet shows it only where the page is not a secure context."""
-    return f'<p class="lv-mic-hint" role="note">{escape(texts("mic.hint"))}</p>'
+    return render("widgets/messages", "microphone_hint", texts)
 
 
 def build_recording_input(prefix: str) -> RecordingInput:

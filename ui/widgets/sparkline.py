@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
+
+from markupsafe import Markup
+
+from ui.widgets.render import render
 
 WIDTH, HEIGHT = 120, 28
 #: Room above and below the line, so that its stroke is not cut off.
@@ -12,15 +15,12 @@ _MARGIN = 2
 GAP_S = 8.0
 
 
-def sparkline_html(readings: Sequence[tuple[float, float]], *, window_s: float, highest: float, name: str) -> str:
+def sparkline_html(readings: Sequence[tuple[float, float]], *, window_s: float, highest: float, name: str) -> Markup:
     """Draw (age in seconds, value) pairs, oldest first; the right edge is now, ``highest`` the upper edge.
 
     ``name`` is what a screen reader says instead. Fewer than two readings draw the frame alone.
     """
-    return (
-        f'<svg class="lv-spark" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{escape(name, quote=True)}"><path d="{_path(readings, window_s, highest)}"/></svg>'
-    )
+    return render("widgets/sparkline", "sparkline", WIDTH, HEIGHT, name, _path(readings, window_s, highest))
 
 
 def _path(readings: Sequence[tuple[float, float]], window_s: float, highest: float) -> str:

@@ -1,9 +1,9 @@
-"""Language, emotion and event tags as coloured chips with an emoji; the probabilities show on hover and on keyboard focus."""
+"""What is shown of language, emotion and event tags: an emoji each, probabilities, and the likeliest rivals of the one that was chosen."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
+from typing import NamedTuple
 
 from engine.tags import Emotion, Event, Language
 from engine.transcript import Segment
@@ -38,53 +38,59 @@ EMOJI: Mapping[Language | Emotion | Event, str] = {
     Event.SPEECH_NOISE: "📢",
     Event.EVENT_UNK: "❔",
 }
-
-_EMOJI_BY_FAMILY: Mapping[str, Mapping[str, str]] = {
+FAMILIES = ("language", "emotion", "event")
+LIKELIEST_SHOWN = 3
+RIVAL_SHOWN_FROM = 0.005
+_BY_FAMILY: Mapping[str, Mapping[str, str]] = {
     "language": {tag.value: EMOJI[tag] for tag in Language},
     "emotion": {tag.value: EMOJI[tag] for tag in Emotion},
     "event": {tag.value: EMOJI[tag] for tag in Event},
 }
 
-FAMILIES = ("language", "emotion", "event")
-LIKELIEST_SHOWN = 3
-RIVAL_SHOWN_FROM = 0.005
+
+class Chip(NamedTuple):
+    """One tag as it is shown."""
+
+    family: str
+    value: str
+    title: str
+    emoji: str
+    name: str
 
 
-def chip(family: str, value: str, texts: Texts, *, confidence: float | None = None, margin: float | None = None) -> str:
-    """One tag as a chip; its probability, or its lead over the second best tag, stands in the title where it is known."""
-    emoji = _EMOJI_BY_FAMILY[family].get(value, "")
-    title = f"{texts(f'family.{family}')}: {texts.tag(value)}"
-    if confidence is not None:
-        title += f", {percent(confidence)}"
+def chip_of(family: str, value: str, texts: Texts, *, confidence: float, margin: float | None = None) -> Chip:
+    """A tag with its probability, and its lead over the second best where it is known, in the title."""
+    name = texts.tag(value)
+    title = f"{texts(f'family.{family}')}: {name}, {percent(confidence)}"
     if margin is not None:
         title += f"; {texts('compare.margin')} {percent(margin)}"
-    return (
-        f'<span class="lv-tag lv-{family} lv-{escape(value, quote=True)}" title="{escape(title, quote=True)}">'
-        f'<span aria-hidden="true">{emoji}</span> {escape(texts.tag(value))}</span>'
-    )
+    return Chip(family, value, title, _BY_FAMILY[family].get(value, ""), name)
 
 
-def chips(segment: Segment, texts: Texts) -> str:
-    """The three tags of a segment; one stop of the Tab key that opens the probabilities of all three."""
-    tags = {"language": segment.language.value, "emotion": segment.emotion.value, "event": segment.event.value}
-    confidence = {"language": segment.confidence.language, "emotion": segment.confidence.emotion, "event": segment.confidence.event}
-    inner = "".join(chip(family, tags[family], texts, confidence=confidence[family]) for family in FAMILIES)
-    spoken = ", ".join(f"{texts.tag(tags[family])} {percent(confidence[family])}" for family in FAMILIES)
-    tip = "".join(_likeliest(family, tags[family], confidence[family], segment, texts) for family in FAMILIES)
-    return (
-        f'<span class="lv-tags" tabindex="0" role="group" aria-label="{escape(spoken, quote=True)}">{inner}'
-        f'<span class="lv-tip" aria-hidden="true">{tip}</span></span>'
-    )
+class SegmentTags(NamedTuple):
+    """The tags of a segment: all in words, a chip each, and by family the likeliest with their probabilities."""
+
+    spoken: str
+    chips: list[Chip]
+    #: (family's name, (tag's name, percent, percent in words) each)
+    likeliest: list[tuple[str, list[tuple[str, str, str]]]]
 
 
-def _likeliest(family: str, value: str, confidence: float, segment: Segment, texts: Texts) -> str:
-    """The chosen tag and its likeliest rivals as small bars; what is as good as impossible is left out."""
-    known = dict(segment.probabilities.get(family, {})) | {value: confidence}
+def tags_of(segment: Segment, texts: Texts) -> SegmentTags:
+    """The three tags of a segment. The template calls this once a segment: a call from a template costs more than one from here."""
+    spoken, chips, tips = [], [], []
+    for family in FAMILIES:
+        value, confidence = getattr(segment, family).value, getattr(segment.confidence, family)
+        chips.append(chip_of(family, value, texts, confidence=confidence))
+        spoken.append(f"{chips[-1].name} {percent(confidence)}")
+        ranked = _likeliest(value, confidence, segment.probabilities.get(family, {}))
+        rows = [(texts.tag(name), f"{probability * 100:.1f}", percent(probability)) for name, probability in ranked]
+        tips.append((texts(f"family.{family}"), rows))
+    return SegmentTags(", ".join(spoken), chips, tips)
+
+
+def _likeliest(value: str, confidence: float, probabilities: Mapping[str, float]) -> list[tuple[str, float]]:
+    """The chosen tag of a family and its likeliest rivals, the likeliest first; what is as good as impossible is left out."""
+    known = {**probabilities, value: confidence}
     worth_showing = [(name, probability) for name, probability in known.items() if name == value or probability >= RIVAL_SHOWN_FROM]
-    ranked = sorted(worth_showing, key=lambda item: item[1], reverse=True)[:LIKELIEST_SHOWN]
-    rows = "".join(
-        f'<span class="lv-tip-row"><span>{escape(texts.tag(name))}</span>'
-        f'<span class="lv-bar"><span style="width:{probability * 100:.1f}%"></span></span><span>{percent(probability)}</span></span>'
-        for name, probability in ranked
-    )
-    return f'<span class="lv-tip-family">{escape(texts(f"family.{family}"))}</span>{rows}'
+    return sorted(worth_showing, key=lambda item: item[1], reverse=True)[:LIKELIEST_SHOWN]

@@ -7,19 +7,22 @@ sheet (light and dark); the times stand in HTML beside the drawing, because the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
+from dataclasses import dataclass
 
 import numpy as np
+from markupsafe import Markup
 
 from engine.transcript import Segment
 from ui.text.quantities import clock, seconds
 from ui.text.texts import Texts
+from ui.widgets.render import render
 
 #: One run's segments and speech probabilities ((T,) float32 in [0, 1]) under a name.
 Lane = tuple[str, Sequence[Segment], np.ndarray]
 
 COLUMNS = 1000
 HEIGHT = 100
+_SIZE = (COLUMNS, HEIGHT)
 _MIDDLE = HEIGHT / 2
 #: Space above and below the loudest column.
 _MARGIN = 6
@@ -30,60 +33,56 @@ _TICK_COUNT = 5
 
 def timeline_html(
     samples: np.ndarray, duration_ms: float, segments: Sequence[Segment], probabilities: np.ndarray, frame_ms: float, texts: Texts
-) -> str:
-    """The timeline as HTML.
+) -> Markup:
+    """The timeline as HTML; empty where there is nothing to draw.
 
     ``samples`` (N,) float32 of the whole recording, ``probabilities`` (T,) float32 in [0, 1], one each ``frame_ms``.
     """
     if duration_ms <= 0 or samples.size == 0:
-        return ""
-    described = texts("timeline.aria", duration=seconds(duration_ms / 1000), segments=len(segments))
-    spoken = "".join(_segment(segment, duration_ms) for segment in segments)
-    wave = f'<path class="lv-wave-shape" d="{envelope_path(samples)}"/>'
-    curve = f'<path class="lv-wave-speech" d="{probability_path(probabilities, frame_ms, duration_ms)}"/>'
-    drawing = _drawing(f"{spoken}{wave}{curve}", described)
-    return (
-        f'<figure class="lv-card lv-timeline"><figcaption>{escape(texts("timeline.title"))}{_legend(texts)}</figcaption>'
-        f'<div class="lv-wave-box">{drawing}</div>{_ticks(duration_ms)}</figure>'
-    )
+        return Markup()
+    lane = _Lane(segments=_boxes(segments, duration_ms), speech_path=probability_path(probabilities, frame_ms, duration_ms))
+    name = texts("timeline.aria", duration=seconds(duration_ms / 1000), segments=len(segments))
+    return render("widgets/timeline", "timeline", name, envelope_path(samples), lane, _ticks(duration_ms), _SIZE, texts)
 
 
-def lanes_html(samples: np.ndarray, duration_ms: float, lanes: tuple[Lane, Lane], frame_ms: float, texts: Texts) -> str:
+def lanes_html(samples: np.ndarray, duration_ms: float, lanes: tuple[Lane, Lane], frame_ms: float, texts: Texts) -> Markup:
     """Two runs of one recording on one time axis: the waveform, then a lane for each; what only one of them calls speech is hatched."""
     if duration_ms <= 0 or samples.size == 0:
-        return ""
-    described = texts("timeline.aria", duration=seconds(duration_ms / 1000), segments=" / ".join(str(len(lane[1])) for lane in lanes))
-    wave = f'<path class="lv-wave-shape" d="{envelope_path(samples)}"/>'
-    drawn = "".join(
-        f'<div class="lv-lane"><span class="lv-lane-name">{escape(name)}: {escape(texts("timeline.count", segments=len(segments)))}</span>'
-        f'<div class="lv-wave-box lv-lane-box">{_lane(index, lanes, duration_ms, frame_ms)}</div></div>'
-        for index, (name, segments, _) in enumerate(lanes)
-    )
-    kinds = ("wave", "speech", "only", "probability")
-    return (
-        f'<figure class="lv-card lv-timeline"><figcaption>{escape(texts("timeline.title"))}{_legend(texts, kinds)}</figcaption>'
-        f'<div class="lv-wave-box">{_drawing(wave, described)}</div>{drawn}{_ticks(duration_ms)}</figure>'
-    )
+        return Markup()
+    drawn = [
+        _Lane(
+            name=name,
+            segments=_boxes(segments, duration_ms),
+            only=[_box(start, end, duration_ms) for start, end in uncovered(segments, lanes[1 - index][1])],
+            speech_path=probability_path(probabilities, frame_ms, duration_ms),
+        )
+        for index, (name, segments, probabilities) in enumerate(lanes)
+    ]
+    name = texts("timeline.aria", duration=seconds(duration_ms / 1000), segments=" / ".join(str(len(lane.segments)) for lane in drawn))
+    return render("widgets/timeline", "lanes", name, envelope_path(samples), drawn, _ticks(duration_ms), _SIZE, texts)
 
 
-def _drawing(inner: str, described: str = "") -> str:
-    role = f'role="img" aria-label="{escape(described, quote=True)}"' if described else 'aria-hidden="true"'
-    return f'<svg class="lv-wave" viewBox="0 0 {COLUMNS} {HEIGHT}" preserveAspectRatio="none" {role}>{inner}</svg>'
+@dataclass(frozen=True, kw_only=True)
+class _Lane:
+    """What is drawn of one run: boxes (left, width, title) in columns, and the path of the speech probability."""
+
+    segments: Sequence[tuple[str, str, str]]
+    speech_path: str
+    name: str = ""
+    only: Sequence[tuple[str, str, str]] = ()
 
 
-def _lane(index: int, lanes: tuple[Lane, Lane], duration_ms: float, frame_ms: float) -> str:
-    _, segments, probabilities = lanes[index]
-    only = "".join(
-        f'<rect class="lv-wave-only" fill="url(#lv-hatch-{index})" x="{start / duration_ms * COLUMNS:.1f}" y="0" '
-        f'width="{(end - start) / duration_ms * COLUMNS:.1f}" height="{HEIGHT}"/>'
-        for start, end in uncovered(segments, lanes[1 - index][1])
-    )
-    hatch = (
-        f'<defs><pattern id="lv-hatch-{index}" width="6" height="100" patternUnits="userSpaceOnUse">'
-        f'<rect class="lv-hatch" width="3" height="100"/></pattern></defs>'
-    )
-    curve = f'<path class="lv-wave-speech" d="{probability_path(probabilities, frame_ms, duration_ms)}"/>'
-    return _drawing(f"{hatch}{''.join(_segment(segment, duration_ms) for segment in segments)}{only}{curve}")
+def _boxes(segments: Sequence[Segment], duration_ms: float) -> list[tuple[str, str, str]]:
+    return [_box(one.start_ms, one.end_ms, duration_ms, at_least=1, text=one.text) for one in segments]
+
+
+def _box(start_ms: int, end_ms: int, duration_ms: float, *, at_least: float = 0, text: str = "") -> tuple[str, str, str]:
+    left, width = start_ms / duration_ms * COLUMNS, max((end_ms - start_ms) / duration_ms * COLUMNS, at_least)
+    return f"{left:.1f}", f"{width:.1f}", f"{clock(start_ms)}–{clock(end_ms)} {text}".strip()
+
+
+def _ticks(duration_ms: float) -> list[str]:
+    return [clock(duration_ms * index / (_TICK_COUNT - 1)) for index in range(_TICK_COUNT)]
 
 
 def uncovered(segments: Sequence[Segment], others: Sequence[Segment]) -> list[tuple[int, int]]:
@@ -131,20 +130,3 @@ def probability_path(probabilities: np.ndarray, frame_ms: float, duration_ms: fl
     x = np.minimum(starts * frame_ms / duration_ms, 1) * COLUMNS
     y = HEIGHT - _MARGIN / 2 - highest * (HEIGHT - _MARGIN)
     return "M" + " ".join(f"{column:.1f},{height:.1f}" for column, height in zip(x, y, strict=True))
-
-
-def _segment(segment: Segment, duration_ms: float) -> str:
-    left = segment.start_ms / duration_ms * COLUMNS
-    width = max((segment.end_ms - segment.start_ms) / duration_ms * COLUMNS, 1)
-    title = f"{clock(segment.start_ms)}–{clock(segment.end_ms)} {segment.text}".strip()
-    return f'<rect class="lv-wave-segment" x="{left:.1f}" y="0" width="{width:.1f}" height="{HEIGHT}"><title>{escape(title)}</title></rect>'
-
-
-def _ticks(duration_ms: float) -> str:
-    marks = "".join(f"<span>{clock(duration_ms * index / (_TICK_COUNT - 1))}</span>" for index in range(_TICK_COUNT))
-    return f'<div class="lv-ticks" aria-hidden="true">{marks}</div>'
-
-
-def _legend(texts: Texts, kinds: Sequence[str] = ("wave", "speech", "probability")) -> str:
-    inner = "".join(f'<span class="lv-key lv-key-{kind}">{escape(texts(f"timeline.{kind}"))}</span>' for kind in kinds)
-    return f'<span class="lv-legend">{inner}</span>'

@@ -11,7 +11,7 @@ import msgspec
 
 
 class WarningType(StrEnum):
-    """The closed list; each has its English sentence here and its Chinese one in ``ui/text/texts.py``."""
+    """The closed list; each has its English sentence here and its Chinese one in ``ui/text/locales``."""
 
     ENDS_EARLY = "ends_early"
     BREAKS_OFF = "breaks_off"

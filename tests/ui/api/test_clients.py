@@ -215,7 +215,7 @@ def test_an_unreadable_file_is_refused_before_its_stream_begins(client: openai.O
     assert answer.status_code == 400
 
 
-def test_a_stream_that_has_no_place_is_told_so_by_its_status(run_page: Callable[..., object], two_words: Path) -> None:
+def test_a_stream_without_a_slot_is_refused_by_its_status(run_page: Callable[..., object], two_words: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     from ui.limits import Limits

@@ -14,7 +14,7 @@ from engine.audio.waveform import load_audio  # noqa: E402 - after the skip
 from engine.options import TranscribeOptions  # noqa: E402
 from tests.ui.conftest import RunningPage  # noqa: E402
 from ui.api.endpoints import uploaded_file  # noqa: E402
-from ui.context import Limits  # noqa: E402
+from ui.limits import Limits  # noqa: E402
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from engine.options import TranscribeOptions  # noqa: E402
 from tests.subtitles import read_srt, read_vtt  # noqa: E402
 from tests.ui.conftest import RunningPage  # noqa: E402
 from tests.ui.models.fake_workshop import FakeWorkshop  # noqa: E402
-from ui.context import Limits  # noqa: E402
 from ui.http.access.managing import Managing  # noqa: E402
+from ui.limits import Limits  # noqa: E402
 
 SPOKEN = "three one four one five nine"
 WAIT_S = 60

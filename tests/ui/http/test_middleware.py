@@ -1,4 +1,4 @@
-"""The doors around the page: who comes in, what other sites can do, which of Gradio's routes and files are reachable."""
+"""The middleware around the page: authentication, what other sites can do, which of Gradio's routes and files are reachable."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def serve_module(tmp_path_factory: pytest.TempPathFactory, **options: object) ->
     from tests.ui.conftest import running
 
     with pytest.MonkeyPatch.context() as patch:
-        files = tmp_path_factory.mktemp("doors") / "files"
+        files = tmp_path_factory.mktemp("middleware") / "files"
         files.mkdir()
         patch.setenv("GRADIO_TEMP_DIR", str(files))
         with running(files, **options) as page:
@@ -47,7 +47,7 @@ def serve_module(tmp_path_factory: pytest.TempPathFactory, **options: object) ->
 # ---- the lock --------------------------------------------------------------------------------------------------------
 
 
-def test_nothing_but_the_health_checks_is_told_to_strangers(locked: RunningPage) -> None:
+def test_only_the_health_checks_answer_without_credentials(locked: RunningPage) -> None:
     for path in PAGES:
         answer = httpx.get(f"{locked.address}{path}")
         assert answer.status_code == 401, path
@@ -84,7 +84,7 @@ def test_the_clients_of_other_programs_come_in_with_a_key(locked: RunningPage, t
     page.close()
 
 
-def test_a_stranger_is_told_in_its_own_language(locked: RunningPage) -> None:
+def test_a_refusal_is_in_the_language_of_the_caller(locked: RunningPage) -> None:
     for language in ("en", "zh"):
         answer = httpx.get(locked.address, headers={"accept-language": language})
         assert answer.text == Texts(language)("access.unknown")
@@ -109,7 +109,7 @@ def test_keys_alone_lock_the_api_alone(run_page: Callable[..., object]) -> None:
         assert httpx.get(f"{page.address}/v1/models", headers=BEARER).status_code == 200
 
 
-def test_the_slim_page_has_the_same_lock(tmp_path: Path) -> None:
+def test_the_slim_page_asks_for_the_same_credentials(tmp_path: Path) -> None:
     from starlette.testclient import TestClient
 
     app = build_app(FakeEngine(), files=tmp_path, slim=True, credentials=Credentials(persons=["bo:secret"]))

@@ -220,7 +220,7 @@ def test_people_have_streams_of_their_own_and_not_too_many(sessions: LiveSession
     assert sessions.running() == MOST_RUNNING
 
 
-def test_the_models_are_let_go_when_the_page_does(sessions: LiveSessions, engine: FakeEngine, clock: SimpleNamespace) -> None:
+def test_the_models_are_released_when_the_page_is_closed(sessions: LiveSessions, engine: FakeEngine, clock: SimpleNamespace) -> None:
     sessions.open(IDS[0], TranscribeOptions()).add(0, QUARTER, 16_000)
     sessions.open(IDS[1], TranscribeOptions()).add(0, QUARTER, 16_000)
     sessions.leave(IDS[0])

@@ -26,8 +26,8 @@ def workshop(tiny_bundle: Path) -> FakeWorkshop:
 @pytest.fixture
 def actions(workshop: FakeWorkshop, tiny_bundle: Path) -> ModelActions:
     engine = SimpleNamespace(bundle=Bundle.load(tiny_bundle), address=None)
-    context = SimpleNamespace(managers=Managers.THIS_MACHINE, models=ModelState(engine, workshop))
-    return ModelActions(context, lambda shown, request: ["updated", *shown])
+    models = ModelState(engine, workshop, managers=Managers.THIS_MACHINE)
+    return ModelActions(models, lambda request, shown: ["updated", *shown])
 
 
 @pytest.mark.parametrize(

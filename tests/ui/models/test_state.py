@@ -99,7 +99,7 @@ def test_switching_verifies_the_files_first(state: ModelState, engine: Switching
     assert engine.switched == ["second"]
 
 
-def test_a_second_job_is_told_that_one_runs(state: ModelState, workshop: FakeWorkshop) -> None:
+def test_a_second_job_is_refused_while_one_runs(state: ModelState, workshop: FakeWorkshop) -> None:
     assert state.started is None
     started = state.start("fetch", "small", lambda workshop: workshop.fetch("small"))
     assert started.runs and state.started is started

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 
 import gradio as gr
 import httpx
@@ -20,8 +19,10 @@ from tests.ui.conftest import RunningPage
 from tests.ui.fake_engine import FakeEngine, InProcessDecoder
 from ui.compare.actions import CompareActions
 from ui.limits import Limits
+from ui.models.state import ModelState
 from ui.scheduling.kept_file import kept_file
 from ui.scheduling.run_slots import RunSlots
+from ui.scheduling.server_folders import ServerFolders
 from ui.scheduling.storage import DELETE_AFTER_S
 
 gradio_client = pytest.importorskip("gradio_client")
@@ -105,18 +106,9 @@ def test_an_upload_of_an_endpoint_outlasts_an_hour_in_the_line(run_page, sweeps:
 def test_the_recording_of_a_comparison_outlasts_an_hour_in_the_line(tmp_path: Path, two_words: Path, monkeypatch) -> None:
     monkeypatch.setattr("ui.compare.actions.has_left", lambda _: False)
     engine, slots = FakeEngine(), RunSlots(1)
-    context = SimpleNamespace(
-        engine=engine,
-        decoder=InProcessDecoder(),
-        slots=slots,
-        limits=Limits(),
-        requests=tmp_path / "requests",
-        exports=tmp_path / "exports",
-        managers=frozenset(),
-    )
-    choices = SimpleNamespace(find=lambda value, *, others: value)
-    actions = CompareActions(context, choices)  # type: ignore[arg-type]
-    monkeypatch.setattr(actions, "_others_too", lambda _: False)
+    models, folders = ModelState(engine, None), ServerFolders(tmp_path)
+    actions = CompareActions(engine=engine, decoder=InProcessDecoder(), models=models, slots=slots, limits=Limits(), folders=folders)
+    monkeypatch.setattr(actions.choices, "find", lambda value, *, others: value)
     upload = tmp_path / "upload" / "talk.wav"
     upload.parent.mkdir()
     shutil.copy(two_words, upload)

@@ -203,7 +203,7 @@ def test_pages_take_turns_and_each_has_one_run_at_a_time(runner: QueueRunner, en
     until(lambda: not many.active and not late.active)
 
 
-def test_a_page_that_is_gone_is_no_longer_worked_for(runner: QueueRunner, engine: FakeEngine, clock: Clock, two_words: Path) -> None:
+def test_runs_of_a_page_that_is_gone_are_cancelled(runner: QueueRunner, engine: FakeEngine, clock: Clock, two_words: Path) -> None:
     engine.hold.clear()
     queue = runner.open(ONE)
     for name in ("a.wav", "b.wav"):
@@ -253,7 +253,9 @@ def test_a_precision_that_is_not_on_offer_is_refused_at_once(runner: QueueRunner
     assert states(queue) == ["ready"]
 
 
-def test_a_page_that_finds_the_line_full_is_told_and_keeps_its_recordings(engine: FakeEngine, two_words: Path, tmp_path: Path) -> None:
+def test_a_page_that_finds_the_queue_full_gets_an_error_and_keeps_its_recordings(
+    engine: FakeEngine, two_words: Path, tmp_path: Path
+) -> None:
     slots = RunSlots(1, most_waiting=1)
     runner = QueueRunner(engine, InProcessDecoder(), slots=slots, folder=tmp_path, limits=Limits())
     holder, waiting = slots.ask("holder"), slots.ask("waiting")

@@ -150,25 +150,25 @@ def test_the_revision_rises_with_states_but_not_with_progress_or_edits(queue: Re
     assert queue.find(entry.id).revision == done.revision
 
 
-def test_what_is_heard_meanwhile_is_kept_until_the_result_holds_it(queue: RecordingQueue, two_words: Path) -> None:
+def test_segments_recognized_meanwhile_are_kept_until_the_result_holds_them(queue: RecordingQueue, two_words: Path) -> None:
     segments = result_of(two_words).transcript.segments
     entry = queue.add(two_words, "a.wav")
     queue.submit(TranscribeOptions())
-    queue.hear(entry.id, segments[0])  # it does not run yet
-    assert queue.find(entry.id).heard == ()
+    queue.add_segment(entry.id, segments[0])  # it does not run yet
+    assert queue.find(entry.id).recognized == ()
     running = queue.begin()
     for segment in segments:
-        queue.hear(entry.id, segment)
-    assert queue.find(entry.id).heard == segments
+        queue.add_segment(entry.id, segment)
+    assert queue.find(entry.id).recognized == segments
     assert queue.find(entry.id).revision == running.revision
     queue.cancel(entry.id)
-    assert queue.find(entry.id).heard == segments
+    assert queue.find(entry.id).recognized == segments
     queue.retry(entry.id)
-    assert queue.find(entry.id).heard == ()
+    assert queue.find(entry.id).recognized == ()
     queue.begin()
-    queue.hear(entry.id, segments[0])
+    queue.add_segment(entry.id, segments[0])
     queue.finish(entry.id, result_of(two_words))
-    assert queue.find(entry.id).heard == ()
+    assert queue.find(entry.id).recognized == ()
 
 
 def test_the_first_finished_is_shown_where_nothing_better_is(queue: RecordingQueue, two_words: Path) -> None:

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from ui.scheduling.in_turn import CallerLeftError, in_turn
 from ui.scheduling.run_slots import FIRST_GUESS_S, LineFullError, RunSlots, StoppingError, Ticket
+from ui.scheduling.slot_run import CallerLeftError, run_in_slot
 
 
 class Clock:
@@ -38,7 +38,7 @@ def test_callers_take_turns_however_much_one_asks_for() -> None:
     assert served(slots, holder, tickets) == ["g1", "m1", "l1", "g2", "m2", "g3"]
 
 
-def test_who_finds_the_line_full_is_told_how_long_the_wait_would_be() -> None:
+def test_a_full_queue_is_an_error_with_the_expected_wait() -> None:
     clock = Clock()
     slots = RunSlots(2, most_waiting=3, clock_s=clock)
     holders = [slots.ask(f"h{number}") for number in range(2)]
@@ -103,7 +103,7 @@ def test_a_run_that_waits_is_given_up_as_soon_as_its_caller_leaves() -> None:
 
     async def ask() -> None:
         left = asyncio.Event()
-        call = asyncio.create_task(in_turn(slots, "caller", left.wait(), lambda _look: pytest.fail("it ran")))
+        call = asyncio.create_task(run_in_slot(slots, "caller", left.wait(), lambda _look: pytest.fail("it ran")))
         while not slots.waiting():  # noqa: ASYNC110 - the slots know nothing of event loops
             await asyncio.sleep(0)
         left.set()
@@ -125,7 +125,7 @@ def test_a_run_whose_caller_leaves_ends_at_its_next_step_and_keeps_its_place_unt
 
     async def ask() -> None:
         left = asyncio.Event()
-        call = asyncio.create_task(in_turn(slots, "caller", left.wait(), run))
+        call = asyncio.create_task(run_in_slot(slots, "caller", left.wait(), run))
         assert await asyncio.to_thread(running.wait, 20)
         left.set()
         await asyncio.sleep(0.05)
@@ -147,7 +147,7 @@ def test_a_call_that_is_cancelled_frees_its_place_when_its_thread_has_ended() ->
         cancel_check()  # type: ignore[operator]
 
     async def ask() -> None:
-        call = asyncio.create_task(in_turn(slots, "caller", never(), run))
+        call = asyncio.create_task(run_in_slot(slots, "caller", never(), run))
         assert await asyncio.to_thread(running.wait, 20)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -165,4 +165,4 @@ def test_a_refusal_reaches_the_caller() -> None:
     slots = RunSlots(1, most_waiting=0)
     slots.ask("holder")
     with pytest.raises(LineFullError):
-        asyncio.run(in_turn(slots, "caller", never(), lambda _look: None))
+        asyncio.run(run_in_slot(slots, "caller", never(), lambda _look: None))

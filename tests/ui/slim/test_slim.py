@@ -106,7 +106,7 @@ def test_each_channel_s_speaker_is_named_and_a_wrong_choice_is_said(client: Test
     assert "Speaker" not in client.post("/transcribe?name=call.wav", content=sound, headers=SOUND_HEADER).json()["html"]
     wrong = client.post("/transcribe?channel=middle", content=sound, headers={**SOUND_HEADER, "accept-language": "zh-CN"})
     assert wrong.status_code == 400
-    assert "未知的声道选项 &#x27;middle&#x27;；可选：auto, mix" in wrong.json()["failure"]
+    assert "未知的声道选项 &#39;middle&#39;；可选：auto, mix" in wrong.json()["failure"]
 
 
 def test_a_file_beyond_the_limit_is_refused(client: TestClient) -> None:

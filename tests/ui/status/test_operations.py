@@ -276,12 +276,12 @@ def test_a_server_that_is_stopped_finishes_what_runs_and_refuses_the_rest(two_wo
         server.communicate()
 
 
-def test_an_open_door_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+def test_listening_without_a_password_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     from ui.http.access.credentials import Credentials
-    from ui.serve import _warn_of_open_doors
+    from ui.serve import _warn_without_password
 
     for host, persons, warned in (("127.0.0.1", [], False), ("::1", [], False), ("0.0.0.0", [], True), ("0.0.0.0", ["bo:secret"], False)):
         caplog.clear()
         with caplog.at_level(logging.WARNING):
-            _warn_of_open_doors(host, Credentials(persons=persons))
+            _warn_without_password(host, Credentials(persons=persons))
         assert ("without a password" in caplog.text) is warned, host

@@ -38,7 +38,7 @@ def test_a_toggle_is_seen_at_once() -> None:
     assert after.rss_mb < before
 
 
-def test_a_second_wish_for_the_same_does_not_hide_what_the_first_one_did() -> None:
+def test_a_second_switch_to_the_same_mode_does_not_hide_what_the_first_one_did() -> None:
     state = ServerState(FakeEngine())
     state.set_lightweight(True)
     state.set_lightweight(True)

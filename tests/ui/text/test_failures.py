@@ -11,7 +11,7 @@ from engine.audio.sandbox.decoder import Decoder
 from engine.errors import LightVoiceError
 from ui.scheduling.run_slots import LineFullError, StoppingError
 from ui.text.failures import failure_of, title_of
-from ui.text.texts import TEXTS, Texts
+from ui.text.texts import Texts, read_locale
 
 ENGLISH, CHINESE = Texts("en"), Texts("zh")
 WITH_REASON = [
@@ -53,7 +53,9 @@ def test_the_reason_is_the_engines_own_in_english_and_the_same_in_chinese(error:
 
 
 def test_every_reason_that_is_written_is_tried_here() -> None:
-    assert {key.removeprefix("reason.") for key in TEXTS if key.startswith("reason.")} == {type(error).__name__ for error in WITH_REASON}
+    assert {key.removeprefix("reason.") for key in read_locale("en") if key.startswith("reason.")} == {
+        type(error).__name__ for error in WITH_REASON
+    }
 
 
 def test_an_error_without_words_of_its_own_keeps_the_engines() -> None:

@@ -26,7 +26,7 @@ from ui.limits import Limits
 from ui.scheduling.queue_runner import QueueRunner
 from ui.scheduling.recording_queue import RecordingQueue
 from ui.scheduling.run_slots import RunSlots
-from ui.transcribe.queue_html import HEARD_SHOWN
+from ui.transcribe.queue_html import LATEST_SHOWN
 from ui.transcribe.queue_routes import LONGEST_EDIT, queue_routes
 
 OURS, OTHERS = "a" * 32, "b" * 32
@@ -255,13 +255,13 @@ def test_a_running_recording_shows_its_newest_segments(ask: Asker, runner: Queue
     queue.submit(TranscribeOptions())
     queue.begin()
     keys = set()
-    for number in range(HEARD_SHOWN + 5):
-        queue.hear(entry.id, replace(segment, text=f"words <b> {number}"))
+    for number in range(LATEST_SHOWN + 5):
+        queue.add_segment(entry.id, replace(segment, text=f"words <b> {number}"))
         keys.add(ask("").json()["shown"]["revision"])
-    assert len(keys) == HEARD_SHOWN + 5  # each one makes the page ask again
+    assert len(keys) == LATEST_SHOWN + 5  # each one makes the page ask again
     html = ask(f"/{entry.id}/result").text
-    assert html.count('<li class="lv-segment"') == HEARD_SHOWN
-    assert f"Recognized so far: {HEARD_SHOWN + 5} segments" in html
+    assert html.count('<li class="lv-segment"') == LATEST_SHOWN
+    assert f"Recognized so far: {LATEST_SHOWN + 5} segments" in html
     assert "words &lt;b&gt; 24" in html
     assert "words &lt;b&gt; 4<" not in html
     assert "<b>" not in html

@@ -22,7 +22,8 @@ from ui.status.resource_panel import resources_html
 from ui.status.server_state import LightweightState, Reading, ServerState
 from ui.text.texts import Texts
 from ui.widgets.banner import banner_html
-from ui.widgets.tag_chips import EMOJI, chips
+from ui.widgets.render import render
+from ui.widgets.tag_chips import EMOJI
 from ui.widgets.transcript_html import segments_html, transcript_html
 
 ENGLISH, CHINESE = Texts("en"), Texts("zh")
@@ -91,7 +92,7 @@ def test_the_table_has_a_row_a_segment(transcript: Transcript) -> None:
 
 
 def test_probabilities_are_there_for_mouse_and_keyboard(transcript: Transcript) -> None:
-    html = chips(transcript.segments[0], ENGLISH)
+    html = render("widgets/tag_chips", "chips", transcript.segments[0], ENGLISH)
     assert 'title="Emotion: Neutral, 71 %"' in html
     assert 'tabindex="0"' in html
     assert "Neutral 71 %" in html

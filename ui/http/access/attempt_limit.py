@@ -1,4 +1,4 @@
-"""How often one address may offer wrong credentials: some at once, then one every few seconds."""
+"""How often one address may offer wrong credentials: a few at once, then one every few seconds."""
 
 from __future__ import annotations
 

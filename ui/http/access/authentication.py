@@ -1,7 +1,7 @@
-"""The lock of the door: asks who comes in, for a name and a password on the page, for a key on ``/v1``.
+"""Authentication: a name and a password for the page, a key for ``/v1``.
 
 A key opens everything that a password opens, for programs that use the page's endpoints or read the metrics. The health checks
-stay open: they tell nothing that a closed port would hide. Nothing is asked where no credentials were given to the server.
+need neither: they reveal nothing that a closed port would hide. Without credentials given to the server nothing is asked.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ API_PREFIX = "/v1/"
 _log = logging.getLogger(__name__)
 
 
-class Access:
-    """ASGI middleware that lets in who is known, and notes in the scope who that is."""
+class Authentication:
+    """ASGI middleware that passes on requests with valid credentials, and notes the caller in the scope."""
 
     def __init__(self, app: ASGIApp, *, credentials: Credentials, limit: AttemptLimit | None = None) -> None:
         self._app, self._credentials, self._limit = app, credentials, limit or AttemptLimit()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what may come in; 401 for the rest, 429 after too many wrong attempts."""
-        if scope["type"] == "lifespan" or not self._is_locked(scope):
+        """Pass on authenticated requests; 401 for the rest, 429 after too many wrong attempts."""
+        if scope["type"] == "lifespan" or not self._needs_credentials(scope):
             await self._app(scope, receive, send)
             return
         if scope["type"] != "http":  # nothing of ours speaks over a WebSocket
@@ -40,7 +40,7 @@ class Access:
         refusal = self._refusal(scope)
         await (refusal or self._app)(scope, receive, send)
 
-    def _is_locked(self, scope: Scope) -> bool:
+    def _needs_credentials(self, scope: Scope) -> bool:
         path = str(scope.get("path", ""))
         if path in OPEN_PATHS:
             return False
@@ -69,7 +69,7 @@ class Access:
             refusal: Response = error_json(message, status=401, code="invalid_api_key")
         else:
             refusal = PlainTextResponse(texts("access.unknown"), status_code=401)
-        # A browser asks for name and password when it is told this; a program's client does not look at it.
+        # A browser asks for name and password on this header; a program's client ignores it.
         refusal.headers["www-authenticate"] = 'Basic realm="LightVoice", charset="UTF-8"'
         return refusal
 

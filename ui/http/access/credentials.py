@@ -1,4 +1,4 @@
-"""Who may come in: names with passwords for the page, keys for programs; read once, kept as digests, compared in constant time.
+"""Who may use the server: names with passwords for the page, keys for programs; read once, kept as digests, compared in constant time.
 
 Each kind comes from a file or from the environment, one entry a line; empty lines and lines that begin with ``#`` do not count.
 """
@@ -27,10 +27,10 @@ _log = logging.getLogger(__name__)
 
 
 class Credentials:
-    """The persons and keys that are let in; empty for an open house."""
+    """The persons and keys that are known; empty where no authentication is asked for."""
 
     def __init__(self, *, persons: Iterable[str] = (), keys: Iterable[str] = ()) -> None:
-        # A key of this process alone: what is compared tells nothing about what is stored, and all are of one length.
+        # A key of this process alone: what is compared reveals nothing of what is stored, and all are of one length.
         self._pepper = secrets.token_bytes(32)
         self._persons = {self._digest(person): f"person:{person.partition(':')[0]}" for person in persons}
         self._keys = {self._digest(key): f"key:{hashlib.sha256(key.encode()).hexdigest()[:_KEY_WORD]}" for key in keys}
@@ -46,7 +46,7 @@ class Credentials:
         return bool(self._keys or self._persons)
 
     def caller(self, authorization: str) -> str | None:
-        """Whom an ``Authorization`` header stands for: ``person:NAME`` or ``key:WORD``; None for nobody who is let in."""
+        """Whom an ``Authorization`` header stands for: ``person:NAME`` or ``key:WORD``; None for one that is not known."""
         scheme, _, value = authorization.partition(" ")
         if scheme.lower() == "bearer":
             return self._found(self._keys, value.strip())
@@ -63,7 +63,7 @@ class Credentials:
 
     def _found(self, known: dict[bytes, str], offered: str) -> str | None:
         digest, found = self._digest(offered), None
-        for one, caller in known.items():  # all of them, always: the time does not tell which one was near
+        for one, caller in known.items():  # all of them, always: the time reveals nothing of which one was near
             if hmac.compare_digest(one, digest):
                 found = caller
         return found

@@ -1,4 +1,4 @@
-"""Who may switch, fetch, import and quantize: downloads of gigabytes and the model of every page are not for strangers."""
+"""Who may switch, fetch, import and quantize: these change the model of every page and download gigabytes."""
 
 from __future__ import annotations
 

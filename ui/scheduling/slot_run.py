@@ -1,7 +1,7 @@
-"""A run in its turn, for coroutines: wait for a place, run in a thread, and stop when whoever asked has left.
+"""A run in a queue slot, for coroutines: wait for a slot, run in a thread, and stop when the caller has disconnected.
 
-While a run waits and runs, nothing of it is on the event loop but a look-out for the caller: when the caller leaves, a waiting
-run gives its place in the line up at once, and one that runs stops at its next step; then its place is free.
+A waiting run whose caller has left gives up its place in the queue at once; one that runs stops at its next cancel check, and its
+slot is free then.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ Answer = TypeVar("Answer")
 
 
 class CallerLeftError(Exception):
-    """The caller left while its run waited or ran; nobody is there to be told."""
+    """The caller left while its run waited or ran; nobody reads the answer."""
 
 
-async def in_turn(slots: RunSlots, caller: str, gone: Coroutine[Any, Any, object], run: Callable[[CancelCheck], Answer]) -> Answer:
-    """What ``run`` returns or raises; CallerLeftError once the caller has left, LineFullError and StoppingError without a place.
+async def run_in_slot(slots: RunSlots, caller: str, gone: Coroutine[Any, Any, object], run: Callable[[CancelCheck], Answer]) -> Answer:
+    """What ``run`` returns or raises; CallerLeftError once the caller has left, LineFullError and StoppingError without a slot.
 
     ``gone`` returns when the caller has left; ``run`` works in a thread and calls the cancel check that it is given between its steps.
     """
@@ -35,30 +35,30 @@ async def in_turn(slots: RunSlots, caller: str, gone: Coroutine[Any, Any, object
         if left.is_set():
             raise CallerLeftError
 
-    lookout = asyncio.ensure_future(gone)
+    departure = asyncio.ensure_future(gone)
     running: asyncio.Task[Answer] | None = None
     ticket = slots.ask(caller)
     try:
         granted = asyncio.wrap_future(ticket)
-        awaited: set[asyncio.Future[Any]] = {granted, lookout}
+        awaited: set[asyncio.Future[Any]] = {granted, departure}
         await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
         if not granted.done():
-            granted.add_done_callback(_unheard)
+            granted.add_done_callback(_drop_result)
             raise CallerLeftError
         granted.result()
         running = asyncio.create_task(asyncio.to_thread(run, cancel_check))
-        await asyncio.wait({running, lookout}, return_when=asyncio.FIRST_COMPLETED)
-        if lookout.done():
+        await asyncio.wait({running, departure}, return_when=asyncio.FIRST_COMPLETED)
+        if departure.done():
             left.set()
-        await asyncio.wait({running})  # to its end: its place is not free before
+        await asyncio.wait({running})  # to its end: its slot is not free before
         return running.result()
     finally:
         left.set()
-        lookout.cancel()
+        departure.cancel()
         if running is None or running.done():
             slots.leave(ticket)
-        else:  # we were cancelled, and a thread is not: its place is free when it has come to its next step
-            running.add_done_callback(partial(_leave_unheard, slots, ticket))
+        else:  # we were cancelled, but a thread is not: its slot is free when it has come to its next step
+            running.add_done_callback(partial(_leave_slot, slots, ticket))
 
 
 async def hung_up(request: Request) -> None:
@@ -67,12 +67,12 @@ async def hung_up(request: Request) -> None:
         continue
 
 
-def _leave_unheard(slots: RunSlots, ticket: Ticket, running: asyncio.Task[Any]) -> None:
+def _leave_slot(slots: RunSlots, ticket: Ticket, running: asyncio.Task[Any]) -> None:
     slots.leave(ticket)
-    _unheard(running)
+    _drop_result(running)
 
 
-def _unheard(ended: asyncio.Future[Any]) -> None:
-    """What is raised after its caller has left is told to nobody."""
+def _drop_result(ended: asyncio.Future[Any]) -> None:
+    """Read an error that nobody is left to get, so that asyncio does not log it."""
     if not ended.cancelled():
         ended.exception()

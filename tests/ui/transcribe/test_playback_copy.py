@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ui.transcribe.sound_copy import PEAK_SAMPLES, SoundCopy
+from ui.transcribe.playback_copy import PEAK_SAMPLES, PlaybackCopy
 
 
 def blocks() -> list[np.ndarray]:
@@ -17,7 +17,7 @@ def blocks() -> list[np.ndarray]:
 
 
 def test_the_copy_is_the_recording_and_every_millisecond_has_its_peak(tmp_path: Path) -> None:
-    copy = SoundCopy(tmp_path / "playback.flac")
+    copy = PlaybackCopy(tmp_path / "playback.flac")
     for block in blocks():
         copy.add(block)
     assert copy.close() == tmp_path / "playback.flac"
@@ -30,7 +30,7 @@ def test_the_copy_is_the_recording_and_every_millisecond_has_its_peak(tmp_path: 
 
 
 def test_samples_beyond_full_scale_are_clipped_and_not_wrapped(tmp_path: Path) -> None:
-    copy = SoundCopy(tmp_path / "playback.flac")
+    copy = PlaybackCopy(tmp_path / "playback.flac")
     copy.add(np.full(1_600, 1.7, np.float32))
     copy.close()
     assert soundfile.read(tmp_path / "playback.flac")[0].min() > 0.99
@@ -38,14 +38,14 @@ def test_samples_beyond_full_scale_are_clipped_and_not_wrapped(tmp_path: Path) -
 
 
 def test_a_folder_that_is_gone_costs_the_copy_and_not_the_peaks(tmp_path: Path) -> None:
-    copy = SoundCopy(tmp_path / "gone" / "playback.flac")
+    copy = PlaybackCopy(tmp_path / "gone" / "playback.flac")
     for block in blocks():
         copy.add(block)
     assert copy.close() is None
     assert len(copy.peaks()) == 401
 
 
-def test_nothing_heard_is_no_copy(tmp_path: Path) -> None:
-    copy = SoundCopy(tmp_path / "playback.flac")
+def test_no_sound_is_no_copy(tmp_path: Path) -> None:
+    copy = PlaybackCopy(tmp_path / "playback.flac")
     assert copy.close() is None
     assert copy.peaks().size == 0

@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 PEAK_SAMPLES = SAMPLE_RATE_HZ // 1000
 
 
-class SoundCopy:
+class PlaybackCopy:
     """Takes blocks of samples (N,) float32 at 16 kHz; writes FLAC, which every browser plays, on the transcript's own time scale.
 
     A disk that does not take it costs the sound, not the run: a transcript without sound is better than none.
