@@ -87,14 +87,22 @@ def test_only_these_are_offered(client: gradio_client.Client) -> None:
         ("track", 0),
     ]
     assert parameters["/tracks"] == [("audio", "required")]
-    assert parameters["/compare"] == [("audio", "required"), ("language", "auto"), ("itn", True), ("left", "fp32"), ("right", "int8")]
+    assert parameters["/compare"] == [
+        ("audio", "required"),
+        ("language", "auto"),
+        ("itn", True),
+        ("left", "fp32"),
+        ("right", "int8"),
+        ("channel", "auto"),
+        ("track", 0),
+    ]
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         ({"language": "zn"}, "unknown language 'zn'; choose one of auto, zh, en, yue, ja, ko"),
-        ({"precision": "int3"}, "unknown precision 'int3'; this bundle holds fp32, int8"),
+        ({"precision": "int3"}, "unknown precision 'int3'; this bundle holds current, fp32, int8"),
     ],
 )
 def test_a_wrong_option_is_refused_in_one_plain_line(
