@@ -78,7 +78,7 @@ def test_the_slim_page(tmp_path: Path, two_words: Path) -> None:
         assert answer.status_code == 200, answer.text
         assert engine.calls == [TranscribeOptions.parse(own)]
         refused = client.post("/transcribe", params={"itn": "perhaps"}, content=two_words.read_bytes(), headers={"content-type": SOUND})
-    assert "&#x27;perhaps&#x27;; choose one of true, false" in refused.json()["failure"]
+    assert "&#39;perhaps&#39;; choose one of true, false" in refused.json()["failure"]
 
 
 def test_live() -> None:
