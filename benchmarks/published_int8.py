@@ -97,9 +97,9 @@ def bundle_run(session: Any) -> Run:
 
 
 def agreement(theirs: Run, ours: Run, *, lengths: Sequence[int] = LENGTHS) -> dict[str, float]:
-    """How far two graphs agree on random features; ``ours`` may answer in logits too."""
+    """How far two graphs agree on random features: above ``equal_above_margin`` every id is the same. ``ours`` may answer in logits too."""
     frames = equal = clear = clear_equal = 0
-    worst, total = 0.0, 0.0
+    worst, total, differing = 0.0, 0.0, 0.0
     for length in lengths:
         speech = np.random.default_rng(length).standard_normal((length, 560)).astype(np.float32)
         ids, log_probs, margins = _best(theirs(speech)[0])
@@ -108,6 +108,7 @@ def agreement(theirs: Run, ours: Run, *, lengths: Sequence[int] = LENGTHS) -> di
         same, sure = ids == own_ids, margins > MARGIN
         frames, equal = frames + same.size, equal + int(same.sum())
         clear, clear_equal = clear + int(sure.sum()), clear_equal + int((same & sure).sum())
+        differing = max(differing, float(margins[~same].max(initial=0.0)))
         moved = np.abs(log_probs - own_log_probs)
         worst, total = max(worst, float(moved.max())), total + float(moved.sum())
     return {
@@ -115,6 +116,7 @@ def agreement(theirs: Run, ours: Run, *, lengths: Sequence[int] = LENGTHS) -> di
         "equal": equal,
         "clear": clear,
         "clear_equal": clear_equal,
+        "equal_above_margin": differing,
         "log_prob_mean": total / frames,
         "log_prob_worst": worst,
     }

@@ -21,7 +21,8 @@ from models.export.lean.signed_weights import sign_weights
 from models.export.logits_graph import convert_vad
 from models.export.made_model import FULL, INT8, MadeModel, file_names, labelled, quantize, sources_of, stacking, variant_of
 from models.export.parity import check_runs, check_vad, open_source, probe_vad
-from models.export.ready_made import Frontend, VadFolder, frontend_of
+from models.export.ready_frontend import Frontend, frontend_of
+from models.export.ready_made import VadFolder
 from models.quantize import dynamic
 
 log = logging.getLogger(__name__)
