@@ -55,11 +55,17 @@ def prepare(work: Path, *, size: str) -> None:
         "checkpoint": lambda path: write_random_checkpoint(path, size=size),
         "sherpa": lambda path: publish_as_sherpa(work / "checkpoint", path),
         "funasr": lambda path: publish_as_funasr(work / "checkpoint", path),
-        "own": lambda path: (assemble(work / "checkpoint", path), add_dynamic_int8(path)),
+        "own": lambda path: _own(work / "checkpoint", path),
     }
     for name, make in steps.items():
         if not (work / name).exists():
             make(work / name)
+
+
+def _own(checkpoint: Path, bundle: Path) -> None:
+    """Our own export of a checkpoint, and our own INT8 of it."""
+    assemble(checkpoint, bundle)
+    add_dynamic_int8(bundle)
 
 
 def import_measured(published: Path, bundle: Path) -> dict[str, float]:
