@@ -13,7 +13,7 @@ from typing import Self
 
 from engine.bundle import MANIFEST, Bundle
 from engine.errors import OptionError
-from models.fetch.catalog import CATALOG, CatalogModel, find_model
+from models.fetch.catalog import CATALOG, CatalogModel
 from models.fetch.fetch import is_completed_by
 from models.jobs.commands import WorkshopCommand
 from models.jobs.workshop import Job, Workshop
@@ -55,9 +55,9 @@ class PageWorkshop:
 
     def fetch(self, name: str, *, source: str | None = None) -> Job:
         """Download a model of the catalog and make the bundle of it that it is an edition of, or complete that."""
-        model = find_model(name)
-        held = self._installed / model.bundle
-        output = held if is_completed_by(held, model) else self._free(model.bundle)
+        model = CATALOG.get(name)  # the command says which names there are
+        held = self._installed / (model.bundle if model else name)
+        output = held if model and is_completed_by(held, model) else self._free(held.name if model else name)
         return self._workshop.start(WorkshopCommand.fetch(name, source=source, output=output))
 
     def import_folder(self, folder: str, *, name: str) -> Job:
