@@ -60,10 +60,9 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 def test_from_the_hub_to_the_first_transcript(random_checkpoint: Path, tmp_path: Path) -> None:
     """fetch → quantize → prune → evaluate → transcribe, each as its own process, on a tiny checkpoint from a hub double."""
-    from tests.models.fetch.hub_double import serve_hub
-
     from models.fetch.catalog import SHERPA_ONNX
     from tests.models.export.ready_made_folders import sherpa_folder
+    from tests.models.fetch.hub_double import serve_hub
 
     # The official checkpoint's files are pinned; what sherpa-onnx publishes is not.
     parts = {SHERPA_ONNX: sherpa_folder(random_checkpoint, tmp_path / "sherpa"), "funasr/fsmn-vad": random_checkpoint / "vad"}
