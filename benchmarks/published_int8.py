@@ -55,11 +55,17 @@ def prepare(work: Path, *, size: str) -> None:
         "checkpoint": lambda path: write_random_checkpoint(path, size=size),
         "sherpa": lambda path: publish_as_sherpa(work / "checkpoint", path),
         "funasr": lambda path: publish_as_funasr(work / "checkpoint", path),
-        "own": lambda path: (assemble(work / "checkpoint", path), add_dynamic_int8(path)),
+        "own": lambda path: _own(work / "checkpoint", path),
     }
     for name, make in steps.items():
         if not (work / name).exists():
             make(work / name)
+
+
+def _own(checkpoint: Path, bundle: Path) -> None:
+    """Our own export of a checkpoint, and our own INT8 of it."""
+    assemble(checkpoint, bundle)
+    add_dynamic_int8(bundle)
 
 
 def import_measured(published: Path, bundle: Path) -> dict[str, float]:
@@ -97,9 +103,9 @@ def bundle_run(session: Any) -> Run:
 
 
 def agreement(theirs: Run, ours: Run, *, lengths: Sequence[int] = LENGTHS) -> dict[str, float]:
-    """How far two graphs agree on random features; ``ours`` may answer in logits too."""
+    """How far two graphs agree on random features: above ``equal_above_margin`` every id is the same. ``ours`` may answer in logits too."""
     frames = equal = clear = clear_equal = 0
-    worst, total = 0.0, 0.0
+    worst, total, differing = 0.0, 0.0, 0.0
     for length in lengths:
         speech = np.random.default_rng(length).standard_normal((length, 560)).astype(np.float32)
         ids, log_probs, margins = _best(theirs(speech)[0])
@@ -108,6 +114,7 @@ def agreement(theirs: Run, ours: Run, *, lengths: Sequence[int] = LENGTHS) -> di
         same, sure = ids == own_ids, margins > MARGIN
         frames, equal = frames + same.size, equal + int(same.sum())
         clear, clear_equal = clear + int(sure.sum()), clear_equal + int((same & sure).sum())
+        differing = max(differing, float(margins[~same].max(initial=0.0)))
         moved = np.abs(log_probs - own_log_probs)
         worst, total = max(worst, float(moved.max())), total + float(moved.sum())
     return {
@@ -115,6 +122,7 @@ def agreement(theirs: Run, ours: Run, *, lengths: Sequence[int] = LENGTHS) -> di
         "equal": equal,
         "clear": clear,
         "clear_equal": clear_equal,
+        "equal_above_margin": differing,
         "log_prob_mean": total / frames,
         "log_prob_worst": worst,
     }

@@ -16,7 +16,8 @@ from engine.files.claimed_folder import claimed_folder
 from models.export.archive import is_archive, unpack
 from models.export.graph_file import ExportError
 from models.export.logits_graph import ports_of
-from models.export.ready_made import Graphs, config_of, is_official, unknown_layout
+from models.export.ready_frontend import config_of
+from models.export.ready_made import Graphs, is_official, unknown_layout
 
 GRAPH_SUFFIX = ".onnx"
 #: ``models--owner--name/snapshots/<revision>`` is two levels below the folder that people know.

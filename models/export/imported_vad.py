@@ -21,7 +21,8 @@ from models.export.lean.signed_weights import sign_weights
 from models.export.logits_graph import convert_vad
 from models.export.made_model import FULL, INT8, MadeModel, file_names, labelled, quantize, sources_of, stacking, variant_of
 from models.export.parity import check_runs, check_vad, open_source, probe_vad
-from models.export.ready_made import Frontend, VadFolder, frontend_of
+from models.export.ready_frontend import Frontend, frontend_of
+from models.export.ready_made import VadFolder
 from models.quantize import dynamic
 
 log = logging.getLogger(__name__)
@@ -61,12 +62,12 @@ def make_vad_of_checkpoint(folder: Path, staging: Path) -> MadeModel:
 def copy_starters_vad(staging: Path) -> MadeModel:
     """The VAD of the embedded starter, which honours the same contract: for a SenseVoice that came alone."""
     starter = Bundle.load(STARTER)
-    shutil.copyfile(starter.path(starter.cmvn["vad"]), staging / "vad.mvn")
+    shutil.copyfile(starter.path(starter.cmvn.vad), staging / "vad.mvn")
     files = {}
     for variant in (FULL, INT8):
         files[variant] = f"vad.{variant}.onnx"
         shutil.copyfile(starter.path(starter.variant(variant).vad), staging / files[variant])
-    lfr = starter.lfr["vad"]
+    lfr = starter.lfr.vad
     cmvn = Cmvn.load(staging / "vad.mvn", expected_dim=80 * lfr.m)
     frontend = Frontend(lfr_m=lfr.m, lfr_n=lfr.n, cmvn=cmvn, path=staging / "vad.mvn")
     return MadeModel(files=files, frontend=frontend, parameters=starter.parameters.get("vad", 0))

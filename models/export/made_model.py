@@ -16,7 +16,8 @@ from engine.errors import first_line
 from engine.speech.features import Cmvn
 from models.bundle.upstream_layout import frontend_metadata
 from models.export.graph_file import ExportError
-from models.export.ready_made import Frontend, Graphs
+from models.export.ready_frontend import Frontend
+from models.export.ready_made import Graphs
 from models.quantize import dynamic
 
 FULL, INT8, UPSTREAM = "fp32", "int8", "int8-upstream"

@@ -7,33 +7,24 @@ metadata), and FunASR's FSMN-VAD export (model.onnx, model_quant.onnx, am.mvn or
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import onnx
-import yaml
 
 from engine.bundle import MANIFEST
-from engine.speech.features import FBANK_BINS, Cmvn
-from engine.speech.vocabulary import Vocabulary
-from models.bundle.bpe_pieces import read_pieces
-from models.bundle.cmvn import write_cmvn
 from models.bundle.upstream_layout import PROMPT, RANDOM_MARK
 from models.export.graph_file import ExportError
 from models.export.lean.graph_source import GraphSource
 from models.export.logits_graph import FUNASR, Ports, feature_size, inputs_of, metadata_of, ports_of
+from models.export.ready_frontend import Frontend, config_of, frontend_of
+from models.export.ready_pieces import read_ready_pieces
 
 FULL_NAMES = ("model.onnx",)
 QUANTIZED_NAMES = ("model_quant.onnx", "model.int8.onnx")
 QUANTIZED_OPERATORS = ("MatMulInteger", "DynamicQuantizeMatMul", "QLinearMatMul", "DequantizeLinear")
 OFFICIAL_FILES = ("model.pt", "config.yaml")
-CONFIG_NAMES = ("config.yaml", "vad.yaml")
-CMVN_NAMES = ("am.mvn", "vad.mvn")
 #: Where FSMN-VAD is looked for when nobody names its folder: inside the ASR folder, then beside it.
 VAD_INSIDE = ("vad", "fsmn-vad")
 VAD_BESIDE = ("speech_fsmn_vad_zh-cn-16k-common-onnx", "speech_fsmn_vad_zh-cn-16k-common-pytorch", "fsmn-vad")
@@ -74,29 +65,6 @@ class Graphs:
     def header(self) -> tuple[Path, onnx.ModelProto]:
         """The file that describes the model, without its external weights; ExportError if it is no ONNX file."""
         return self.paths[0], GraphSource.open(self.paths[0]).model
-
-
-@dataclass(frozen=True, kw_only=True)
-class Frontend:
-    """How a model wants its features, and the CMVN file where the folder has one."""
-
-    lfr_m: int
-    lfr_n: int
-    cmvn: Cmvn
-    path: Path | None
-
-    @property
-    def features(self) -> int:
-        """Features a frame: 80 * lfr_m."""
-        return FBANK_BINS * self.lfr_m
-
-    def write_cmvn(self, path: Path) -> Cmvn:
-        """Write the text that ``am.mvn`` holds: -> what a reader gets."""
-        if self.path is not None:
-            shutil.copyfile(self.path, path)
-        else:
-            write_cmvn(path, means=-self.cmvn.shift.astype(np.float64), deviations=1.0 / self.cmvn.scale.astype(np.float64))
-        return Cmvn.load(path, expected_dim=self.features)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,102 +171,9 @@ def unknown_layout(folder: Path, *, named: Path | None = None) -> ExportError:
     )
 
 
-def read_ready_pieces(folder: Path, *, vocab_size: int) -> list[str]:
-    """The vocabulary of a ready-made folder in id order: tokens.txt, tokens.json or a bpe model.
-
-    ExportError where there is none, or where it is not ``vocab_size`` long (0: the graph does not say, and is asked later).
-    """
-    text, listed = folder / "tokens.txt", folder / "tokens.json"
-    if text.is_file():
-        vocabulary, source = Vocabulary.load(text), text
-        pieces = [vocabulary.piece(index) for index in range(len(vocabulary))]
-    elif listed.is_file():
-        pieces, source = _listed_pieces(listed), listed
-    elif vocab_size and any(folder.glob("*.model")):
-        return read_pieces(folder, vocab_size=vocab_size)
-    else:
-        raise ExportError(
-            f"{folder} has no vocabulary: put tokens.txt (or tokens.json, or the bpe model *.model) of this very model beside the graph"
-        )
-    if vocab_size not in (0, len(pieces)):
-        raise ExportError(
-            f"{source} holds {len(pieces)} pieces where the graph has {vocab_size} outputs; take the tokens of this very model"
-        )
-    return pieces
-
-
-def _listed_pieces(path: Path) -> list[str]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ExportError(f"{path} is not readable JSON ({type(error).__name__}); fetch it again") from error
-    if isinstance(values, dict) and all(isinstance(index, int) for index in values.values()):
-        numbered = sorted((index, piece) for piece, index in values.items())
-        values = [piece for _, piece in numbered] if [index for index, _ in numbered] == list(range(len(values))) else None
-    if not isinstance(values, list) or not values or not all(isinstance(piece, str) and piece and "\n" not in piece for piece in values):
-        raise ExportError(f"{path} is not a list of pieces, nor pieces with ids from 0 on; fetch it again")
-    return values
-
-
 def _outputs(header: onnx.ModelProto) -> int:
     dims = [entry.type.tensor_type.shape.dim for entry in header.graph.output[:1]]
     return dims[0][-1].dim_value if dims and dims[0] else 0
-
-
-def config_of(folder: Path) -> dict[str, Any] | None:
-    """The settings of a folder's config.yaml or vad.yaml; None where it has neither, ExportError where they cannot be read."""
-    path = next((folder / name for name in CONFIG_NAMES if (folder / name).is_file()), None)
-    if path is None:
-        return None
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ExportError(f"{path} is not readable YAML ({type(error).__name__}); fetch it again") from error
-    if not isinstance(config, dict):
-        raise ExportError(f"{path} holds no settings; fetch it again")
-    return config
-
-
-def frontend_of(folder: Path, config: Mapping[str, Any] | None, metadata: Mapping[str, str], *, given: int = 0) -> Frontend:
-    """Stacking and CMVN of a folder, from its files or its graph's metadata; ``given`` is what the graph takes (0: unknown).
-
-    Raises ExportError, and CmvnShapeError where the CMVN is of another length.
-    """
-    settings = (config or {}).get("frontend_conf") or ((config or {}).get("WavFrontend") or {}).get("frontend_conf") or {}
-    given_sizes = (settings.get("lfr_m", metadata.get("lfr_window_size")), settings.get("lfr_n", metadata.get("lfr_window_shift")))
-    sizes = [str(size) for size in given_sizes]
-    if not all(size.isdecimal() and int(size) > 0 for size in sizes):
-        raise ExportError(
-            f"{folder} does not say how frames are stacked: no lfr_m and lfr_n in {' or '.join(CONFIG_NAMES)}; fetch it again"
-        )
-    lfr_m, lfr_n = (int(size) for size in sizes)
-    features = FBANK_BINS * lfr_m
-    if given not in (0, features):
-        raise ExportError(
-            f"{folder}: the graph takes {given} features where lfr_m {lfr_m} makes {features}; the configuration is another model's"
-        )
-    path = next((folder / name for name in CMVN_NAMES if (folder / name).is_file()), None)
-    if path is not None:
-        return Frontend(lfr_m=lfr_m, lfr_n=lfr_n, cmvn=Cmvn.load(path, expected_dim=features), path=path)
-    if not {"neg_mean", "inv_stddev"} <= set(metadata):
-        raise ExportError(f"{folder} has no CMVN ({' or '.join(CMVN_NAMES)}, or neg_mean and inv_stddev in the graph); fetch it again")
-    return Frontend(lfr_m=lfr_m, lfr_n=lfr_n, cmvn=_stated_cmvn(folder, metadata, features=features), path=None)
-
-
-def _stated_cmvn(folder: Path, metadata: Mapping[str, str], *, features: int) -> Cmvn:
-    """CMVN out of sherpa-onnx's metadata: comma-separated ``neg_mean`` and ``inv_stddev``."""
-    vectors = []
-    for key in ("neg_mean", "inv_stddev"):
-        try:
-            vector = np.array([float(value) for value in metadata[key].split(",")], np.float32)
-        except ValueError as error:
-            raise ExportError(f"{folder}: {key} in the graph's metadata is no list of numbers; fetch it again") from error
-        if len(vector) != features or not np.isfinite(vector).all():
-            raise ExportError(f"{folder}: {key} in the graph's metadata holds {len(vector)} values where {features} numbers are needed")
-        vectors.append(vector)
-    if not (vectors[1] > 0).all():
-        raise ExportError(f"{folder}: inv_stddev in the graph's metadata must be above 0 everywhere; fetch it again")
-    return Cmvn(*vectors)
 
 
 def _prompt(metadata: Mapping[str, str], path: Path) -> dict[str, dict[str, int]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from engine.bundle import MANIFEST, Bundle
 from engine.errors import LightVoiceError, OptionError
-from models.fetch.catalog import CATALOG, CatalogModel, Source, find_model
+from models.fetch.catalog import CATALOG, CatalogModel, Source
 from models.fetch.fetch import is_completed_by
 from models.jobs.command_line import check_arguments
 from models.jobs.job import GRACE_S, Job, JobState
@@ -81,9 +81,9 @@ class Workshop:
 
     def fetch(self, name: str, *, source: str | None = None) -> Job:
         """Download a model of the catalog and make the bundle of it that it is an edition of, or complete that."""
-        model = find_model(name)
-        held = self._installed / model.bundle
-        output = held if is_completed_by(held, model) else self._free(model.bundle)
+        model = CATALOG.get(name)  # the command says which names there are
+        held = self._installed / (model.bundle if model else name)
+        output = held if model and is_completed_by(held, model) else self._free(held.name if model else name)
         return self.start("fetch", name, output=output, source=source)
 
     def import_folder(self, folder: str, *, name: str) -> Job:

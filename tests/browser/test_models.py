@@ -37,9 +37,15 @@ def random_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def hub(random_bundle: Path) -> Iterator[HubDouble]:
-    """A hub with the tiny checkpoint under the official names."""
-    checkpoint = random_bundle.parent / "checkpoint"
-    parts = {"FunAudioLLM/SenseVoiceSmall": checkpoint, "funasr/fsmn-vad": checkpoint / "vad"}
+    """A hub with the tiny checkpoint as sherpa-onnx and FunASR publish it in ONNX."""
+    from models.fetch.catalog import SHERPA_ONNX
+    from tests.models.export.ready_made_folders import sherpa_folder, vad_folder
+
+    folder = random_bundle.parent
+    parts = {
+        SHERPA_ONNX: sherpa_folder(folder / "checkpoint", folder / "sherpa"),
+        "funasr/fsmn-vad-onnx": vad_folder(folder / "checkpoint", folder / "vad"),
+    }
     with serve_hub(
         {repo: {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} for repo, folder in parts.items()}
     ) as double:
@@ -190,7 +196,7 @@ def test_a_second_job_is_told_that_one_runs_and_cancel_leaves_no_half_bundle(ope
 def test_sensevoice_comes_from_the_hub_with_progress(open_page: Callable[..., Any], installed: Path, hub: HubDouble) -> None:
     page = models_tab(open_page())
     unfold(page, "lv-fetch")
-    expect(page.locator("#lv-fetch")).to_contain_text("940 MB to download")
+    expect(page.locator("#lv-fetch")).to_contain_text("242 MB to download")
     expect(page.locator("#lv-fetch")).to_contain_text("FunASR Model Open Source License Agreement")
     pick(page, "lv-fetch-source", "Hugging Face")
     page.locator("#lv-fetch-run").click()
@@ -199,7 +205,7 @@ def test_sensevoice_comes_from_the_hub_with_progress(open_page: Callable[..., An
     expect(page.locator('#lv-models [data-bundle="sensevoice-small"]')).to_be_visible(timeout=PATIENCE_MS)
     unfold(page, "lv-job-log-card")
     expect(page.locator("#lv-job-log textarea")).to_have_value(re.compile("asking 127.0.0.1"))
-    assert any(path == "FunAudioLLM/SenseVoiceSmall/model.pt" for _, path, _ in hub.asked)
+    assert any(path.endswith("/model.int8.onnx") for _, path, _ in hub.asked)
     page.locator("#lv-fetch-run").click()
     expect(page.locator(".toast-body")).to_contain_text("is there already", timeout=PATIENCE_MS)
 

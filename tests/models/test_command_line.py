@@ -60,16 +60,18 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 def test_from_the_hub_to_the_first_transcript(random_checkpoint: Path, tmp_path: Path) -> None:
     """fetch → quantize → prune → evaluate → transcribe, each as its own process, on a tiny checkpoint from a hub double."""
+    from models.fetch.catalog import SHERPA_ONNX
+    from tests.models.export.ready_made_folders import sherpa_folder
     from tests.models.fetch.hub_double import serve_hub
 
-    parts = {"FunAudioLLM/SenseVoiceSmall": random_checkpoint, "funasr/fsmn-vad": random_checkpoint / "vad"}
+    # The official checkpoint's files are pinned; what sherpa-onnx publishes is not.
+    parts = {SHERPA_ONNX: sherpa_folder(random_checkpoint, tmp_path / "sherpa"), "funasr/fsmn-vad": random_checkpoint / "vad"}
     files = {repo: {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} for repo, folder in parts.items()}
-    bundle = tmp_path / "bundles" / "sensevoice-small"
+    bundle = tmp_path / "bundles" / "sensevoice-small-sherpa"
     home = {name: str(tmp_path / "home") for name in ("HOME", "HF_HOME", "MODELSCOPE_CACHE", "XDG_CACHE_HOME")}
     with serve_hub(files) as hub:
-        done = run(
-            "fetch", "sensevoice-small", "--source", "huggingface", HF_ENDPOINT=hub.url, LIGHTVOICE_BUNDLES=str(bundle.parent), **home
-        )
+        fetching = ("fetch", "sensevoice-small", "--edition", "sherpa", "--source", "huggingface")
+        done = run(*fetching, HF_ENDPOINT=hub.url, LIGHTVOICE_BUNDLES=str(bundle.parent), **home)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == str(bundle)
     assert "MB/s" in done.stderr

@@ -235,7 +235,7 @@ class _Builder:
         return output
 
     def _dims(self, name: str) -> Sequence[int]:
-        return self.source.stored[name].dims
+        return list(self.source.stored[name].dims)
 
     def _float(self, name: str) -> NDArray[np.float32]:
         return np.asarray(self.source.array(name), np.float32)

@@ -274,7 +274,7 @@ def _heads(reader: _Reader, *, size: int) -> int:
     for node in reader.graph.node:
         if node.op_type in ("Attention", "MultiHeadAttention"):
             named = {attribute.name: attribute.i for attribute in node.attribute}
-            return named.get("q_num_heads") or named["num_heads"]
+            return int(named.get("q_num_heads") or named["num_heads"])
         if node.op_type != "Concat" or len(node.input) != _HEAD_SHAPE or reader.next(node.output[0], "Reshape") is None:
             continue
         value = reader.values(node.input[2])

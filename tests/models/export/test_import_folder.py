@@ -33,7 +33,7 @@ from models.export.assemble import assemble  # noqa: E402
 from models.export.graph_file import ExportError, open_for_check  # noqa: E402
 from models.export.import_folder import import_folder  # noqa: E402
 from models.export.lean.published_network import UnmappedGraphError  # noqa: E402
-from models.export.ready_made import read_ready_pieces  # noqa: E402
+from models.export.ready_pieces import read_ready_pieces  # noqa: E402
 from tests.models.export import ready_made_folders as upstream  # noqa: E402
 
 VARIANTS = {"fp32", "int8", "int8-upstream"}
