@@ -7,15 +7,42 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.errors import first_line
 from engine.speech.decoding.language_model import MOST_UNITS, START, STOP, UNIT_BITS, UNKNOWN, LanguageModel, units_of_text
+from models.starter.corpus import CorpusError
+from models.starter.prepare import Item
+
+#: Recordings of single digits and of two sentences a thousand times say nothing of how words follow each other.
+_NO_TEXTS = ("fsdd", "ravdess")
 
 Keys = NDArray[np.uint64]
 Floats = NDArray[np.float64]
 _BITS = np.uint64(UNIT_BITS)
+
+
+def texts_of(items: Iterable[Item], files: Iterable[Path]) -> tuple[list[tuple[str, int]], list[str]]:
+    """What the model learns from, each text once, and the texts that are held out: those of ``test`` speakers.
+
+    ``files`` are more texts, in UTF-8, one a line. CorpusError names one that cannot be read.
+    """
+    held_out, found = set(), set()
+    for item in items:
+        if item.text and item.split == "test":
+            held_out.add(item.text)
+        elif item.text and item.source not in _NO_TEXTS:
+            found.add(item.text)
+    more: list[tuple[str, int]] = []
+    for path in files:
+        try:
+            more += [(line.strip(), 1) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise CorpusError(f"{path} cannot be read as text in UTF-8 ({first_line(error)}); give one text a line") from error
+    return [*((text, 1) for text in sorted(found)), *more], sorted(held_out)
 
 
 def train(
