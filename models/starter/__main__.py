@@ -70,10 +70,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_language_model(steps: Any) -> None:
-    words = steps.add_parser("language-model", help="an n-gram model of the training texts, for the beam search")
+    words = steps.add_parser("language-model", help="an n-gram model of pieces from the training texts, for the beam search")
     words.add_argument("--text", type=Path, action="append", default=[], help="more texts, one a line; repeatable")
-    words.add_argument("--min-count", type=int, default=1, help="words seen less often become unknown (default: %(default)s)")
-    words.add_argument("--cutoff", type=int, default=1, help="pairs and triples seen less often are left out (default: %(default)s)")
+    words.add_argument("--cutoff", type=int, default=2, help="three and four in a row seen less often are left out (default: %(default)s)")
     words.add_argument("--output", type=Path, required=True)
 
 
@@ -134,12 +133,15 @@ def _align(arguments: argparse.Namespace, config: Config) -> None:
 
 
 def _language_model(arguments: argparse.Namespace, _: Config) -> None:
-    from models.starter.language_model import texts_of, train
+    from engine.speech.decoding.language_model import PIECES
+    from models.starter.language_model import piece_encoder, texts_of, train
     from models.starter.prepare import FeatureStore
 
-    texts, held_out = texts_of(FeatureStore(arguments.work).items, arguments.text)
-    cutoffs = (1, arguments.cutoff, arguments.cutoff)
-    model = train(texts, cutoffs=cutoffs, min_count=arguments.min_count, held_out=held_out)
+    store = FeatureStore(arguments.work)
+    texts, held_out = texts_of(store.items, arguments.text)
+    encode = piece_encoder(store.pieces, (arguments.work / "english.bpe").read_bytes())
+    cutoffs = (1, 1, arguments.cutoff, arguments.cutoff)
+    model = train(texts, order=len(cutoffs), cutoffs=cutoffs, min_count=1, held_out=held_out, encode=encode, kind=PIECES)
     model.save(arguments.output)
     log.info("%d texts, %d n-grams, %.1f MB in %s", len(texts), len(model), arguments.output.stat().st_size / 1e6, arguments.output)
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.speech.decoding.language_model import LanguageModel
+from engine.speech.decoding.language_model import PIECES, LanguageModel
 from models.starter.corpus import CorpusError
-from models.starter.language_model import texts_of, train
+from models.starter.language_model import piece_encoder, texts_of, train
 from models.starter.prepare import Item
+from models.starter.units import learn_units
 
 TEXTS = [("the cat sat on the mat", 1), ("the dog sat on the log", 1), ("a cat and a dog", 2), ("今天天气很好", 3), ("今天是晴天", 1)] * 3
 
@@ -76,3 +77,16 @@ def test_a_file_of_texts_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "bad.txt").write_bytes(b"\xff\xfe\xff")
     with pytest.raises(CorpusError, match=r"bad\.txt .* UTF-8"):
         texts_of([], [tmp_path / "bad.txt"])
+
+
+def test_a_model_of_the_starters_pieces() -> None:
+    english = [text for text, _ in TEXTS if text.isascii()]
+    mandarin = [text for text, _ in TEXTS if not text.isascii()]
+    pieces, english_model = learn_units(english, mandarin, english_units=30, mandarin_min_count=1)
+    encode = piece_encoder(pieces, english_model)
+    assert "".join(encode("the cat") or ()).replace("▁", " ").strip() == "the cat"
+    assert encode("天气") == ["天", "气"] and encode("龘") is None
+    model = train([*TEXTS, ("龘", 5)], order=4, encode=encode, min_count=1, kind=PIECES)
+    assert model.kind == PIECES and model.order == 4 and model.unit_id("龘") is None
+    ids = tuple(model.unit_id(unit) or 0 for unit in "今天天")
+    assert math.exp(model.log_prob(ids, model.unit_id("气") or 0)) > 0.3
