@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
     steps.add_parser("align", help="find the words in the recordings with the network trained so far; later epochs join them anew")
+    _add_language_model(steps)
     export = steps.add_parser("export", help="write the bundle")
     export.add_argument("--output", type=Path, default=HERE / "bundle", help="bundle folder (default: the embedded one)")
     export.add_argument("--vad", type=Path, help="folder of the official FSMN-VAD, model.onnx and am.mvn (default: the one trained here)")
@@ -66,6 +67,13 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--json", type=Path, help="write the figures here")
     evaluate.add_argument("--card", type=Path, help="put the table of figures, and the log of the training, into this model card")
     return parser
+
+
+def _add_language_model(steps: Any) -> None:
+    words = steps.add_parser("language-model", help="an n-gram model of pieces from the training texts, for the beam search")
+    words.add_argument("--text", type=Path, action="append", default=[], help="more texts, one a line; repeatable")
+    words.add_argument("--cutoff", type=int, default=2, help="three and four in a row seen less often are left out (default: %(default)s)")
+    words.add_argument("--output", type=Path, required=True)
 
 
 Config = dict[str, Any]
@@ -122,6 +130,20 @@ def _align(arguments: argparse.Namespace, config: Config) -> None:
     if not trainer.checkpoint.exists():
         raise FileNotFoundError(f"{trainer.checkpoint} is not there: run `train --only asr` first, words are found by what it learnt")
     align(trainer.learner, trainer.maker, sources=list(config["train_asr"]["splice_shares"]))
+
+
+def _language_model(arguments: argparse.Namespace, _: Config) -> None:
+    from engine.speech.decoding.language_model import PIECES
+    from models.starter.language_model import piece_encoder, texts_of, train
+    from models.starter.prepare import FeatureStore
+
+    store = FeatureStore(arguments.work)
+    texts, held_out = texts_of(store.items, arguments.text)
+    encode = piece_encoder(store.pieces, (arguments.work / "english.bpe").read_bytes())
+    cutoffs = (1, 1, arguments.cutoff, arguments.cutoff)
+    model = train(texts, order=len(cutoffs), cutoffs=cutoffs, min_count=1, held_out=held_out, encode=encode, kind=PIECES)
+    model.save(arguments.output)
+    log.info("%d texts, %d n-grams, %.1f MB in %s", len(texts), len(model), arguments.output.stat().st_size / 1e6, arguments.output)
 
 
 def _export(arguments: argparse.Namespace, config: Config) -> None:
@@ -207,6 +229,7 @@ STEPS: dict[str, Callable[[argparse.Namespace, Config], None]] = {
     "distil": _distil,
     "train": _train,
     "align": _align,
+    "language-model": _language_model,
     "export": _export,
     "evaluate": _evaluate,
 }

@@ -6,33 +6,76 @@ Chen and Goodman 1999 (https://doi.org/10.1006/csla.1999.0128). N-grams are pack
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.speech.decoding.language_model import MOST_UNITS, START, STOP, UNIT_BITS, UNKNOWN, LanguageModel, units_of_text
+from engine.errors import first_line
+from engine.speech.decoding.language_model import MOST_UNITS, START, STOP, UNIT_BITS, UNKNOWN, WORDS, LanguageModel, units_of_text
+from engine.speech.decoding.spelling import is_han
+from models.starter.corpus import CorpusError
+from models.starter.prepare import Item
+from models.starter.units import UnitEncoder
+
+#: Recordings of single digits and of two sentences a thousand times say nothing of how words follow each other.
+_NO_TEXTS = ("fsdd", "ravdess")
 
 Keys = NDArray[np.uint64]
 Floats = NDArray[np.float64]
 _BITS = np.uint64(UNIT_BITS)
 
 
+def piece_encoder(pieces: Sequence[str], english_model: bytes) -> Callable[[str], Sequence[str] | None]:
+    """What a text is in the starter's pieces: Chinese by character, the rest as its SentencePiece model cuts it; None if it cannot be."""
+    encoder = UnitEncoder(pieces, english_model)
+
+    def encode(text: str) -> Sequence[str] | None:
+        ids = encoder.encode(text, characters=any(is_han(character) for character in text))
+        return None if ids is None else [pieces[index] for index in ids]
+
+    return encode
+
+
+def texts_of(items: Iterable[Item], files: Iterable[Path]) -> tuple[list[tuple[str, int]], list[str]]:
+    """What the model learns from, each text once, and the texts that are held out: those of ``test`` speakers.
+
+    ``files`` are more texts, in UTF-8, one a line. CorpusError names one that cannot be read.
+    """
+    held_out, found = set(), set()
+    for item in items:
+        if item.text and item.split == "test":
+            held_out.add(item.text)
+        elif item.text and item.source not in _NO_TEXTS:
+            found.add(item.text)
+    more: list[tuple[str, int]] = []
+    for path in files:
+        try:
+            more += [(line.strip(), 1) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise CorpusError(f"{path} cannot be read as text in UTF-8 ({first_line(error)}); give one text a line") from error
+    return [*((text, 1) for text in sorted(found)), *more], sorted(held_out)
+
+
 def train(
     texts: Iterable[tuple[str, int]],
     *,
     order: int = 3,
-    cutoffs: Sequence[int] = (1, 1, 2),
+    cutoffs: Sequence[int] = (1, 1, 2, 2),
     min_count: int = 2,
     held_out: Iterable[str] = (),
+    encode: Callable[[str], Sequence[str] | None] = units_of_text,
+    kind: str = WORDS,
 ) -> LanguageModel:
-    """A model of texts, each given with how often it counts.
+    """A model of texts, each given with how often it counts, in the units of ``kind`` that ``encode`` makes of them (None: left out).
 
-    N-grams seen less often than ``cutoffs`` says for their order are left out, and texts that are ``held_out``, in whatever spelling. Words
+    N-grams seen less often than ``cutoffs`` says for their order are left out, and texts that are ``held_out``, in whatever spelling. Units
     seen less often than ``min_count`` become unknown.
     """
     kept_out = {tuple(units_of_text(text)) for text in held_out}
-    sentences = [(units, times) for text, times in texts if (units := units_of_text(text)) and tuple(units) not in kept_out]
+    chosen = [(text, times) for text, times in texts if tuple(units_of_text(text)) not in kept_out]
+    sentences = [(units, times) for text, times in chosen if (units := encode(text))]
     counts: Counter[str] = Counter()
     for units, times in sentences:
         for unit in units:
@@ -42,7 +85,7 @@ def train(
     ids = {unit: index for index, unit in enumerate(units)}
     windows = _counted(sentences, ids, order)
     tables = _kneser_ney(windows, len(units))
-    return _pruned(units, windows, tables, cutoffs)
+    return _pruned(units, windows, tables, cutoffs, kind)
 
 
 def _counted(sentences: Sequence[tuple[Sequence[str], int]], ids: Mapping[str, int], order: int) -> list[tuple[Keys, Floats]]:
@@ -63,7 +106,8 @@ def _counted(sentences: Sequence[tuple[Sequence[str], int]], ids: Mapping[str, i
             packed = packed[:-1] << _BITS | stream[size - 1 :]
         whole = sentence[size - 1 :] == sentence[: len(sentence) - size + 1]
         keys, place = np.unique(packed[whole], return_inverse=True)
-        found.append((keys, np.bincount(place, weights=times[size - 1 :][whole], minlength=len(keys))))
+        weights = times[size - 1 :][whole]
+        found.append((keys, np.asarray(np.bincount(place, weights=weights, minlength=len(keys)), np.float64)))
     return found
 
 
@@ -93,7 +137,7 @@ def _continuations(keys: Keys, counts: Floats, longer: Keys, order: int) -> Floa
     mask = np.uint64((1 << UNIT_BITS * order) - 1)
     before = np.bincount(np.searchsorted(keys, longer & mask), minlength=len(keys)).astype(np.float64)
     begins = keys >> np.uint64(UNIT_BITS * (order - 1)) == 0  # the id of START
-    return np.where(begins, counts, before)
+    return np.asarray(np.where(begins, counts, before), np.float64)
 
 
 def _discounts(counts: Floats) -> Floats:
@@ -101,7 +145,7 @@ def _discounts(counts: Floats) -> Floats:
     ones, twos, threes, fours = (max(1.0, float((counts == number).sum())) for number in (1, 2, 3, 4))
     rest = ones / (ones + 2 * twos)
     found = [0.0, 1 - 2 * rest * twos / ones, 2 - 3 * rest * threes / twos, 3 - 4 * rest * fours / threes]
-    return np.clip(np.array(found), [0.0, 0.1, 0.2, 0.3], [0.0, 0.95, 1.9, 2.9])
+    return np.asarray(np.clip(np.array(found), [0.0, 0.1, 0.2, 0.3], [0.0, 0.95, 1.9, 2.9]), np.float64)
 
 
 def _groups(contexts: Keys) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -111,7 +155,7 @@ def _groups(contexts: Keys) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _pruned(
-    units: Sequence[str], windows: Sequence[tuple[Keys, Floats]], tables: Sequence[Floats], cutoffs: Sequence[int]
+    units: Sequence[str], windows: Sequence[tuple[Keys, Floats]], tables: Sequence[Floats], cutoffs: Sequence[int], kind: str
 ) -> LanguageModel:
     """Leave out rare n-grams, and let each context give to its shorter one what the n-grams left do not take."""
     keys: list[Keys] = []
@@ -132,7 +176,7 @@ def _pruned(
             rest = 1 - np.add.reduceat(shares[-1], first), 1 - np.add.reduceat(lower, first)
             backoffs[-2][places] = np.maximum(rest[0], 1e-6) / np.maximum(rest[1], 1e-6)
     logs = [np.log(np.maximum(share, 1e-9)).astype(np.float16) for share in shares]
-    return LanguageModel(units, keys, logs, [np.log(backoff).astype(np.float16) for backoff in backoffs])
+    return LanguageModel(units, keys, logs, [np.log(backoff).astype(np.float16) for backoff in backoffs], kind=kind)
 
 
 def _every_unit(keys: Keys, shares: Floats, size: int) -> tuple[Keys, Floats]:

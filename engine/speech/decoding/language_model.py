@@ -1,7 +1,8 @@
-"""An n-gram language model of words and Chinese characters, and its scores in the beam search.
+"""An n-gram language model with backoff, and its file.
 
-Units are words in plain form, single characters of Han and kana, and digits: the symbols of :mod:`engine.speech.decoding.spelling`, words
-joined. The file is a compressed ``.npz``: ``units`` (UTF-8, one a line), and for each order n ``keys_n`` (uint64, sorted: the ids of the n
+Its units are the pieces of one bundle's vocabulary, or words and Chinese characters: words in plain form, single characters of Han and
+kana, and digits, as the symbols of :mod:`engine.speech.decoding.spelling` with words joined. The file is a compressed ``.npz``: ``kind``
+(which of the two), ``units`` (UTF-8, one a line), and for each order n ``keys_n`` (uint64, sorted: the ids of the n
 units, 16 bits each, the last unit lowest), ``log_probs_n`` and ``backoffs_n`` (float16, natural logarithms), as an ARPA file has them.
 Training: models/starter/language_model.py.
 """
@@ -10,8 +11,8 @@ from __future__ import annotations
 
 import zipfile
 from bisect import bisect_left
-from collections.abc import Hashable, Sequence
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import BundleFileMissingError, BundleFormatError
-from engine.speech.decoding.spelling import BEGIN, END, Speller, symbols_of
+from engine.speech.decoding.spelling import BEGIN, END, symbols_of
 
 FORMAT = 1
 START, STOP, UNKNOWN = "<s>", "</s>", "<unk>"
+PIECES, WORDS = "pieces", "words"
 UNIT_BITS = 16
 MOST_UNITS = 1 << UNIT_BITS
-#: What a word that the model does not know costs beyond its probability, for each letter: any spelling is as good as another.
-UNKNOWN_LETTER = -2.5
 _LAST_CHARACTER = "\U0010ffff"
 
 Ids = tuple[int, ...]
-#: The ids of the last units, the letters of an open word, and whether a word is open.
-State = tuple[Ids, str, bool]
 
 
 def units_of_text(text: str) -> list[str]:
@@ -51,6 +49,10 @@ def units_of_text(text: str) -> list[str]:
     return units
 
 
+def _bytes(text: str) -> NDArray[np.uint8]:
+    return np.frombuffer(text.encode(), np.uint8)
+
+
 class LanguageModel:
     """An n-gram model with backoff; log-probabilities are natural."""
 
@@ -60,16 +62,15 @@ class LanguageModel:
         keys: Sequence[NDArray[np.uint64]],
         log_probs: Sequence[NDArray[np.floating]],
         backoffs: Sequence[NDArray[np.floating]],
+        *,
+        kind: str = WORDS,
     ) -> None:
         """``units`` holds START, STOP and UNKNOWN; ``keys``, ``log_probs`` and ``backoffs`` hold an array for each order from 1 on."""
-        self.order = len(keys)
+        self.order, self.kind = len(keys), kind
         self._ids = {unit: index for index, unit in enumerate(units)}
         self._keys, self._log_probs, self._backoffs = keys, log_probs, backoffs
         self.start, self.stop, self.unknown = (self._ids[unit] for unit in (START, STOP, UNKNOWN))
         self.log_prob = cache(self._log_prob)
-        #: Words in order, with the likeliest of each prefix, for :meth:`best_with_prefix`.
-        self._words = sorted(unit for unit in units if unit not in (START, STOP, UNKNOWN))
-        self._single = np.array([self._log_prob((), self._ids[word]) for word in self._words], np.float64)
         self.best_with_prefix = cache(self._best_with_prefix)
 
     @classmethod
@@ -78,7 +79,7 @@ class LanguageModel:
         path = Path(path)
         try:
             with path.open("rb") as handle, np.load(handle, allow_pickle=False) as values:
-                found = int(values["format"])
+                found, kind = int(values["format"]), values["kind"].tobytes().decode()
                 orders = range(1, int(values["order"]) + 1)
                 units = values["units"].tobytes().decode().split("\n")
                 keys, log_probs, backoffs = ([values[f"{kind}_{order}"] for order in orders] for kind in ("keys", "log_probs", "backoffs"))
@@ -88,11 +89,13 @@ class LanguageModel:
             raise BundleFormatError(path=path, reason=f"it is no language model ({type(error).__name__})") from error
         if found != FORMAT:
             raise BundleFormatError(path=path, reason=f"its format is {found}, not {FORMAT}, the one this version reads")
+        if kind not in (PIECES, WORDS):
+            raise BundleFormatError(path=path, reason=f"its units are {kind!r}, neither {PIECES} nor {WORDS}")
         sound = len(set(units)) == len(units) <= MOST_UNITS and {START, STOP, UNKNOWN} <= set(units) and bool(keys)
         same = all(len(k) == len(p) == len(b) for k, p, b in zip(keys, log_probs, backoffs, strict=True))
         if not sound or not same or len(keys[0]) != len(units):
             raise BundleFormatError(path=path, reason="its units and its tables do not fit together")
-        return cls(units, keys, log_probs, backoffs)
+        return cls(units, keys, log_probs, backoffs, kind=kind)
 
     def save(self, path: str | Path) -> None:
         """Write the file that :meth:`load` reads."""
@@ -101,8 +104,9 @@ class LanguageModel:
             for kind, own in (("keys", self._keys), ("log_probs", self._log_probs), ("backoffs", self._backoffs))
             for order, table in enumerate(own, start=1)
         }
-        text = np.frombuffer("\n".join(self._ids).encode(), np.uint8)
-        np.savez_compressed(path, format=np.array(FORMAT), order=np.array(self.order), units=text, **tables)
+        tables |= {"format": np.array(FORMAT), "kind": _bytes(self.kind), "order": np.array(self.order)}
+        tables["units"] = _bytes("\n".join(self._ids))
+        np.savez_compressed(path, **tables)
 
     def __len__(self) -> int:
         """The n-grams of all orders."""
@@ -133,14 +137,20 @@ class LanguageModel:
                 total += float(self._backoffs[len(history) - 1][context])
             history = history[1:]
 
+    @cached_property
+    def _words(self) -> tuple[list[str], NDArray[np.float64]]:
+        """The units in alphabetical order, and the log-probability of each on its own."""
+        words = sorted(set(self._ids) - {START, STOP, UNKNOWN})
+        return words, np.array([self._log_prob((), self._ids[word]) for word in words], np.float64)
+
     def _best_with_prefix(self, prefix: str) -> float | None:
         """The log-probability of the likeliest word that begins with a prefix, without its history; None where no word does."""
-        first = bisect_left(self._words, prefix)
-        last = bisect_left(self._words, prefix + _LAST_CHARACTER)
-        return float(self._single[first:last].max()) if first < last else None
+        words, single = self._words
+        first, last = bisect_left(words, prefix), bisect_left(words, prefix + _LAST_CHARACTER)
+        return float(single[first:last].max()) if first < last else None
 
     def score(self, text: str) -> float:
-        """The log-probability of a whole text, its end included."""
+        """The log-probability of a whole text in words, its end included."""
         history: Ids = (self.start,)
         total = 0.0
         for unit in [*map(self._ids.get, units_of_text(text)), self.stop]:
@@ -148,64 +158,3 @@ class LanguageModel:
             total += self.log_prob(history[-self.order :], known)
             history = (*history, known)
         return total
-
-
-class LanguageModelScorer:
-    """A language model as a scorer of the beam search.
-
-    While a word is open, it is scored as the likeliest word that begins with its letters, and corrected when it ends: otherwise a beam
-    would prefer words that have not ended yet.
-    """
-
-    def __init__(self, model: LanguageModel, speller: Speller, *, weight: float, unit_bonus: float) -> None:
-        """``unit_bonus`` is added for each unit, against a model's liking for few."""
-        self._model, self._speller, self._weight, self._bonus = model, speller, weight, unit_bonus
-        #: As in :class:`engine.speech.decoding.scorer.Scorer`.
-        self.most = max(0.0, unit_bonus)
-        self._ahead = cache(self._look_ahead)
-
-    def start(self) -> Hashable:
-        """As :meth:`engine.speech.decoding.scorer.Scorer.start`."""
-        return (self._model.start,), "", False
-
-    def step(self, state: State, token_id: int) -> tuple[Hashable, float]:
-        """As :meth:`engine.speech.decoding.scorer.Scorer.step`."""
-        history, word, opened = state
-        symbols, in_word = self._speller.read(token_id, in_word=opened)
-        total = 0.0
-        for symbol in symbols:
-            if symbol == BEGIN:
-                opened = True
-            elif symbol == END:
-                history, added = self._end_word(history, word)
-                word, opened, total = "", False, total + added
-            elif opened:
-                total += self._ahead(word + symbol) - (self._ahead(word) if word else 0.0)
-                word += symbol
-            else:
-                history, added = self._unit(history, self._model.unit_id(symbol), 1)
-                total += added
-        return (history, word, in_word), total
-
-    def finish(self, state: State) -> float:
-        """As :meth:`engine.speech.decoding.scorer.Scorer.finish`."""
-        history, word, in_word = state
-        total = 0.0
-        if in_word:
-            history, total = self._end_word(history, word)
-        return total + self._weight * self._model.log_prob(history, self._model.stop)
-
-    def _end_word(self, history: Ids, word: str) -> tuple[Ids, float]:
-        history, added = self._unit(history, self._model.unit_id(word), len(word))
-        return history, added - (self._ahead(word) if word else 0.0)
-
-    def _unit(self, history: Ids, unit: int | None, letters: int) -> tuple[Ids, float]:
-        known = self._model.unknown if unit is None else unit
-        log_prob = self._model.log_prob(history, known) + (UNKNOWN_LETTER * letters if unit is None else 0.0)
-        return (*history, known)[-max(1, self._model.order - 1) :], self._weight * log_prob + self._bonus
-
-    def _look_ahead(self, prefix: str) -> float:
-        best = self._model.best_with_prefix(prefix)
-        if best is None:
-            best = self._model.log_prob((), self._model.unknown) + UNKNOWN_LETTER * len(prefix)
-        return self._weight * best + self._bonus

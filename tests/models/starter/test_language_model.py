@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
-from engine.speech.decoding.language_model import LanguageModel
-from models.starter.language_model import train
+from engine.speech.decoding.language_model import PIECES, LanguageModel
+from models.starter.corpus import CorpusError
+from models.starter.language_model import piece_encoder, texts_of, train
+from models.starter.prepare import Item
+from models.starter.units import learn_units
 
 TEXTS = [("the cat sat on the mat", 1), ("the dog sat on the log", 1), ("a cat and a dog", 2), ("今天天气很好", 3), ("今天是晴天", 1)] * 3
 
@@ -54,3 +58,35 @@ def test_rare_words_are_unknown_and_rare_n_grams_left_out() -> None:
 
 def test_texts_without_words_are_no_texts() -> None:
     assert len(train([*TEXTS, ("…", 9), ("", 9)])) == len(train(TEXTS))
+
+
+def item(text: str | None, *, split: str = "train", source: str = "commonvoice_en") -> Item:
+    return Item(0, 1, None, text, (0, 0, 0), "en", source, "speaker", split, "a.ogg")
+
+
+def test_texts_of_the_training_speakers_and_of_files(tmp_path: Path) -> None:
+    items = [item("one two"), item("one two"), item("held out", split="test"), item(None), item("zero", source="fsdd")]
+    (tmp_path / "more.txt").write_text("three four\n\n 五六 \n", encoding="utf-8")
+    texts, held_out = texts_of(items, [tmp_path / "more.txt"])
+    assert texts == [("one two", 1), ("three four", 1), ("五六", 1)] and held_out == ["held out"]
+
+
+def test_a_file_of_texts_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"none\.txt"):
+        texts_of([], [tmp_path / "none.txt"])
+    (tmp_path / "bad.txt").write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(CorpusError, match=r"bad\.txt .* UTF-8"):
+        texts_of([], [tmp_path / "bad.txt"])
+
+
+def test_a_model_of_the_starters_pieces() -> None:
+    english = [text for text, _ in TEXTS if text.isascii()]
+    mandarin = [text for text, _ in TEXTS if not text.isascii()]
+    pieces, english_model = learn_units(english, mandarin, english_units=30, mandarin_min_count=1)
+    encode = piece_encoder(pieces, english_model)
+    assert "".join(encode("the cat") or ()).replace("▁", " ").strip() == "the cat"
+    assert encode("天气") == ["天", "气"] and encode("龘") is None
+    model = train([*TEXTS, ("龘", 5)], order=4, encode=encode, min_count=1, kind=PIECES)
+    assert model.kind == PIECES and model.order == 4 and model.unit_id("龘") is None
+    ids = tuple(model.unit_id(unit) or 0 for unit in "今天天")
+    assert math.exp(model.log_prob(ids, model.unit_id("气") or 0)) > 0.3

@@ -10,7 +10,9 @@ import pytest
 
 from engine.errors import BundleFileMissingError, BundleFormatError
 from engine.speech.decoding.beam_search import search
-from engine.speech.decoding.language_model import UNKNOWN_LETTER, LanguageModel, LanguageModelScorer, units_of_text
+from engine.speech.decoding.language_model import PIECES as KIND_OF_PIECES
+from engine.speech.decoding.language_model import LanguageModel, units_of_text
+from engine.speech.decoding.language_model_scorer import UNKNOWN_LETTER, PieceScorer, WordScorer, scorer_of
 from engine.speech.decoding.spelling import Speller
 from engine.speech.decoding.top_tokens import TopTokens
 from engine.speech.vocabulary import Vocabulary
@@ -26,7 +28,7 @@ def key(*units: str) -> int:
     return found
 
 
-def model() -> LanguageModel:
+def words_model() -> LanguageModel:
     """Single units, and two pairs that are likelier than their parts."""
     pairs = {key("recognize", "speech"): 0.8, key("语", "音"): 0.9}
     order = sorted(pairs)
@@ -46,7 +48,7 @@ def test_units_of_a_text() -> None:
 
 
 def test_pairs_and_backoff() -> None:
-    own = model()
+    own = words_model()
     ids = {unit: index for index, unit in enumerate(UNITS)}
     assert math.exp(own.log_prob((ids["recognize"],), ids["speech"])) == pytest.approx(0.8, rel=1e-2)
     assert math.exp(own.log_prob((ids["recognize"],), ids["beach"])) == pytest.approx(0.2 * 0.05, rel=1e-2)
@@ -57,17 +59,21 @@ def test_pairs_and_backoff() -> None:
 
 
 def test_the_likeliest_word_of_a_prefix() -> None:
-    own = model()
+    own = words_model()
     assert own.best_with_prefix("be") == own.best_with_prefix("beach") == pytest.approx(math.log(0.05), abs=0.01)
     assert own.best_with_prefix("beachy") is None
 
 
 def test_the_file_keeps_everything(tmp_path: Path) -> None:
-    model().save(tmp_path / "lm.npz")
+    words_model().save(tmp_path / "lm.npz")
     again = LanguageModel.load(tmp_path / "lm.npz")
-    assert again.order == 2 and len(again) == len(model()) == 13
+    assert again.order == 2 and len(again) == len(words_model()) == 13
     for text in ("recognize speech", "a nice beach", "语音", "unheard of"):
-        assert again.score(text) == pytest.approx(model().score(text))
+        assert again.score(text) == pytest.approx(words_model().score(text))
+
+
+def as_bytes(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode(), np.uint8)
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
@@ -78,11 +84,11 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(BundleFormatError, match="no language model"):
             LanguageModel.load(path)
-    model().save(path)
+    words_model().save(path)
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(BundleFormatError):
         LanguageModel.load(path)
-    tables = {"units": np.frombuffer("\n".join(UNITS).encode(), np.uint8), "order": np.array(1)}
+    tables = {"units": as_bytes("\n".join(UNITS)), "order": np.array(1), "kind": as_bytes("words")}
     np.savez(path, format=np.array(9), **{f"{kind}_1": np.zeros(3) for kind in ("keys", "log_probs", "backoffs")}, **tables)
     with pytest.raises(BundleFormatError, match="format is 9"):
         LanguageModel.load(path)
@@ -106,7 +112,7 @@ def heard(*frames: dict[str, float]) -> TopTokens:
 
 
 def text_of(top: TopTokens, *, weight: float = 1.0) -> str:
-    scorer = LanguageModelScorer(model(), Speller(VOCABULARY), weight=weight, unit_bonus=1.0)
+    scorer = WordScorer(words_model(), Speller(VOCABULARY), weight=weight, unit_bonus=1.0)
     return VOCABULARY.text(search(top, scorers=[scorer])[0].token_ids)
 
 
@@ -118,16 +124,16 @@ def test_the_likelier_words_win_where_the_network_is_in_doubt() -> None:
 
 @pytest.mark.parametrize("pieces", [("▁recognize", "▁speech"), ("▁re", "cognize", "▁speech"), ("语", "音"), ("▁语", "音")])
 def test_every_segmentation_scores_as_its_text(pieces: tuple[str, ...]) -> None:
-    scorer = LanguageModelScorer(model(), Speller(VOCABULARY), weight=1.0, unit_bonus=0.0)
+    scorer = WordScorer(words_model(), Speller(VOCABULARY), weight=1.0, unit_bonus=0.0)
     state, total = scorer.start(), 0.0
     for piece in pieces:
         state, added = scorer.step(state, PIECES.index(piece))
         total += added
-    assert total + scorer.finish(state) == pytest.approx(model().score(VOCABULARY.text(map(PIECES.index, pieces))), abs=1e-6)
+    assert total + scorer.finish(state) == pytest.approx(words_model().score(VOCABULARY.text(map(PIECES.index, pieces))), abs=1e-6)
 
 
 def test_a_word_that_the_model_does_not_know_costs_its_letters() -> None:
-    scorer = LanguageModelScorer(model(), Speller(VOCABULARY), weight=1.0, unit_bonus=0.0)
+    scorer = WordScorer(words_model(), Speller(VOCABULARY), weight=1.0, unit_bonus=0.0)
     state, total = scorer.start(), 0.0
     for piece in ("▁wreck", "ch"):
         state, added = scorer.step(state, PIECES.index(piece))
@@ -137,9 +143,50 @@ def test_a_word_that_the_model_does_not_know_costs_its_letters() -> None:
 
 def test_weight_and_bonus() -> None:
     def score(weight: float, bonus: float) -> float:
-        scorer = LanguageModelScorer(model(), Speller(VOCABULARY), weight=weight, unit_bonus=bonus)
+        scorer = WordScorer(words_model(), Speller(VOCABULARY), weight=weight, unit_bonus=bonus)
         state, added = scorer.step(scorer.start(), PIECES.index("▁a"))
         return added + scorer.finish(state)
 
     assert score(0.5, 0.0) == pytest.approx(score(1.0, 0.0) / 2)
     assert score(1.0, 2.0) == pytest.approx(score(1.0, 0.0) + 2.0)
+
+
+PIECE_UNITS = ("<s>", "</s>", "<unk>", "▁a", "▁nice", "▁bea", "ch")
+
+
+def piece_model() -> LanguageModel:
+    pair = PIECE_UNITS.index("▁bea") << 16 | PIECE_UNITS.index("ch")
+    shares = (1e-6, 0.2, 0.05, 0.3, 0.2, 0.2, 0.05)
+    return LanguageModel(
+        PIECE_UNITS,
+        [np.arange(len(PIECE_UNITS), dtype=np.uint64), np.array([pair], np.uint64)],
+        [np.log(shares).astype(np.float16), np.log([0.9]).astype(np.float16)],
+        [np.zeros(len(PIECE_UNITS), np.float16), np.zeros(1, np.float16)],
+        kind=KIND_OF_PIECES,
+    )
+
+
+def test_a_model_of_pieces_scores_each_token(tmp_path: Path) -> None:
+    vocabulary = Vocabulary([*PIECES, "<|en|>"])
+    piece_model().save(tmp_path / "lm.npz")
+    model = LanguageModel.load(tmp_path / "lm.npz")
+    scorer = scorer_of(model, vocabulary, weight=1.0, unit_bonus=0.5)
+    assert isinstance(scorer, PieceScorer)
+    state, added = scorer.start(), []
+    for piece in ("▁bea", "<|en|>", "ch", "语"):
+        state, score = scorer.step(state, vocabulary._pieces.index(piece))
+        added.append(score)
+    expected = [math.log(0.2) + 0.5, 0.0, math.log(0.9) + 0.5, math.log(0.05) + 0.5]
+    assert added == pytest.approx(expected, abs=0.01)
+    assert scorer.finish(state) == pytest.approx(math.log(0.2), abs=0.01)
+    assert isinstance(scorer_of(words_model(), vocabulary), WordScorer)
+
+
+def test_a_kind_of_units_that_there_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "lm.npz"
+    piece_model().save(path)
+    with np.load(path) as values:
+        tables = {**values, "kind": as_bytes("syllables")}
+    np.savez(path, **tables)
+    with pytest.raises(BundleFormatError, match="'syllables', neither pieces nor words"):
+        LanguageModel.load(path)
