@@ -14,7 +14,6 @@ Times are processor seconds of one thread, the graphs in turns in one process; o
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import statistics
@@ -30,7 +29,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from benchmarks.figures_file import write_figures
+from benchmarks.command_line import figures_parser, write_figures
 from benchmarks.published_files import publish_as_funasr, publish_as_sherpa
 from engine.files.sizes import BYTES_PER_MB
 from engine.runtime.session import SLOW_FUSIONS
@@ -187,10 +186,9 @@ def measure(work: Path, name: str) -> dict[str, Any]:
 
 def main() -> int:
     """Measure both published files and print what was found."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.published_int8", description=__doc__)
+    parser = figures_parser("published_int8", __doc__)
     parser.add_argument("work", type=Path)
     parser.add_argument("--size", choices=("full", "tiny"), default="full")
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     os.nice(10)
     arguments.work.mkdir(parents=True, exist_ok=True)
