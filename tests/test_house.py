@@ -275,6 +275,8 @@ def known_options() -> set[str]:
     for command in ("transcribe", "serve"):
         arguments = [sys.executable, "-m", "engine.cluster", command, "--help"]
         text += subprocess.run(arguments, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    for name in ("fetch", "import", "self-test", "quantize", "advise"):
+        text += subprocess.run([sys.executable, "-m", "models", name, "--help"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
     return set(re.findall(r"--[a-z][a-z-]+", text))
 
 
