@@ -24,7 +24,7 @@ Floats = NDArray[np.float32]
 
 ASR_LENGTHS = (1, 33, 167, MAX_FRAMES)
 #: Graphs whose weights become float at every run are slow.
-FLOAT_LENGTHS = (1, 33, 300)
+FLOAT_LENGTHS = (1, 200)
 VAD_LENGTHS = (1, 7, 250)
 
 
