@@ -251,6 +251,8 @@ def known_options() -> set[str]:
     for command in ("transcribe", "serve"):
         arguments = [sys.executable, "-m", "engine.cluster", command, "--help"]
         text += subprocess.run(arguments, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    fetching = [sys.executable, "-m", "models", "fetch", "--help"]
+    text += subprocess.run(fetching, capture_output=True, text=True, check=True, cwd=ROOT).stdout
     return set(re.findall(r"--[a-z][a-z-]+", text))
 
 
