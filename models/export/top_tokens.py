@@ -25,6 +25,8 @@ TOP_K, TOP_IDS, TOP_LOG_PROBS = "top_k", "top_ids", "top_log_probs"
 #: From this opset on the axes of Unsqueeze are an input (https://onnx.ai/onnx/operators/onnx__Unsqueeze.html).
 _AXES_AS_INPUT_OPSET = 13
 _OWN = "/top/"
+#: The input behind an operator: shape inference of the ``onnx`` package takes the default of an input for a constant.
+_COUNT = f"{_OWN}count"
 
 
 def add_top_tokens(model: onnx.ModelProto) -> bool:
@@ -38,6 +40,7 @@ def add_top_tokens(model: onnx.ModelProto) -> bool:
     graph.input.append(helper.make_tensor_value_info(TOP_K, TensorProto.INT64, [1]))
     for name, value in (("zero", [0]), ("one", [1]), ("last", [-1])):
         _store(graph, f"{_OWN}{name}", value)
+    graph.node.insert(0, _node("Abs", [TOP_K], [_COUNT]))
     parts = _widen(graph, found) if shared else _add_search(graph, found[0].input[0])
     ids, values = _best_of(graph, parts)
     opset = max(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
@@ -75,8 +78,8 @@ def _widen(graph: onnx.GraphProto, searches: Sequence[onnx.NodeProto]) -> list[t
             _store(graph, f"{part}size", [size])
             _store(graph, f"{part}offset", [offset])
             offset += size
-            nodes.insert(-1, _node("Min", [TOP_K, f"{part}size"], [f"{part}count"]))
-        node.input[1] = TOP_K if len(searches) == 1 else f"{part}count"
+            nodes.insert(-1, _node("Min", [_COUNT, f"{part}size"], [f"{part}count"]))
+        node.input[1] = _COUNT if len(searches) == 1 else f"{part}count"
         for place, kind in enumerate(("values", "places")):
             first, node.output[place] = node.output[place], f"{part}{kind}"
             nodes.append(_node("Slice", [f"{part}{kind}", f"{_OWN}zero", f"{_OWN}one", f"{_OWN}last"], [first]))
@@ -91,7 +94,7 @@ def _widen(graph: onnx.GraphProto, searches: Sequence[onnx.NodeProto]) -> list[t
 
 def _add_search(graph: onnx.GraphProto, logits: str) -> list[tuple[str, str]]:
     values, places = f"{_OWN}0_values", f"{_OWN}0_places"
-    graph.node.append(_node("TopK", [logits, TOP_K], [values, places], axis=-1))
+    graph.node.append(_node("TopK", [logits, _COUNT], [values, places], axis=-1))
     return [(places, values)]
 
 
@@ -103,7 +106,7 @@ def _best_of(graph: onnx.GraphProto, parts: Sequence[tuple[str, str]]) -> tuple[
         [
             _node("Concat", [ids for ids, _ in parts], [f"{_OWN}all_ids"], axis=-1),
             _node("Concat", [values for _, values in parts], [f"{_OWN}all_values"], axis=-1),
-            _node("TopK", [f"{_OWN}all_values", TOP_K], [f"{_OWN}values", f"{_OWN}places"], axis=-1),
+            _node("TopK", [f"{_OWN}all_values", _COUNT], [f"{_OWN}values", f"{_OWN}places"], axis=-1),
             _node("GatherElements", [f"{_OWN}all_ids", f"{_OWN}places"], [f"{_OWN}ids"], axis=-1),
         ]
     )
