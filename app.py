@@ -31,7 +31,6 @@ from engine.pipeline import Engine
 from engine.runtime.session import DEVICES
 from engine.runtime.session_pool import Precision
 from engine.speech_engine import SpeechEngine
-from ui.command_line import add_serve_options
 
 if TYPE_CHECKING:
     from ui.http.access.managing import Managing
@@ -61,6 +60,8 @@ def _engine_options() -> argparse.ArgumentParser:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from ui.command_line import add_serve_options
+
     parser = argparse.ArgumentParser(prog="app.py", description="Speech recognition with tags, in FP32 and INT8.")
     commands = parser.add_subparsers(dest="command", required=True)
     shared = _engine_options()

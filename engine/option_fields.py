@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import Field, fields, is_dataclass
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from engine.errors import OptionChoiceError, OptionRangeError
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
-OptionsT = TypeVar("OptionsT", bound="DataclassInstance")
+class DataclassInstance(Protocol):
+    """Options: an object of any dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+OptionsT = TypeVar("OptionsT", bound=DataclassInstance)
 
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.audio.waveform import load_audio
 from engine.options import TranscribeOptions
 
 torch = pytest.importorskip("torch")
@@ -66,7 +65,7 @@ def test_the_engine_runs_the_masked_graph(bundle: Path) -> None:
     audio = Waveform((0.1 * rng.standard_normal(32_000)).astype(np.float32))
     engine = Engine(Bundle.load(bundle))
     try:
-        full, batch = (engine.transcribe(load_audio(audio), TranscribeOptions(precision=name)) for name in ("fp32", "fp32-batch"))
+        full, batch = (engine.transcribe(audio, TranscribeOptions(precision=name)) for name in ("fp32", "fp32-batch"))
     finally:
         engine.close()
     assert batch.precision == "fp32-batch"

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import yaml
 
-from engine.audio.waveform import load_audio
 from engine.options import TranscribeOptions
 
 torch = pytest.importorskip("torch")
@@ -104,7 +103,7 @@ def test_a_recipe_adds_a_variant_that_the_engine_runs(
     try:
         rng = np.random.default_rng(2)
         audio = Waveform((0.1 * rng.standard_normal(32_000)).astype(np.float32))
-        assert engine.transcribe(load_audio(audio), TranscribeOptions(precision=variant)).precision == variant
+        assert engine.transcribe(audio, TranscribeOptions(precision=variant)).precision == variant
     finally:
         engine.close()
 
