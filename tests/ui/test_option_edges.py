@@ -123,6 +123,8 @@ def test_the_compare_tab(compare: Callable[..., FakeEngine], two_words: Path) ->
     assert engine.calls == [TranscribeOptions.parse({**own, "precision": name}) for name in ("fp32", "int8")]
     compare(two_words, "auto", True, "auto", None)  # an empty number is the default track
     assert engine.calls[-1].read == DEFAULT_OPTIONS.read
+    compare(two_words, "auto", True, "auto", 0)  # as the page sends it
+    assert engine.calls[-1].read == DEFAULT_OPTIONS.read
 
 
 def test_a_comparison_takes_no_channels_apart(compare: Callable[..., FakeEngine], two_words: Path) -> None:

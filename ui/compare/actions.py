@@ -103,7 +103,8 @@ class CompareActions:
                 try:
                     report(0, "decode")
                     others = self._may_open_others(request)
-                    options = comparison_options(dict(zip(OPTION_CONTROLS, chosen, strict=True)))
+                    *others_chosen, track = chosen  # an empty number box sends 0
+                    options = comparison_options(dict(zip(OPTION_CONTROLS, [*others_chosen, track or None], strict=True)))
                     sides = [self.choices.find(value, others=others) for value in (left, right)]
                     with kept_file(Path(audio), self._folders.requests) as recording, self._slot(str(request.session_hash)):
                         cancel_check = partial(report, 0.0, "decode")

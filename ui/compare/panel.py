@@ -67,7 +67,7 @@ def compare_tab(
             with options.accordion:
                 channel = build_channel_choice("lv-compare-channel", COMPARED_CHANNELS)
                 track = gr.Number(
-                    None, label=label("queue.track"), info=label("compare.track_info"), minimum=1, precision=0, elem_id="lv-compare-track"
+                    None, label=label("queue.track"), info=label("compare.track_info"), minimum=0, precision=0, elem_id="lv-compare-track"
                 )
             # The path of the last comparison's JSON file: a reference that is pasted later is scored without running anything again.
             last = gr.State(None)
