@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.runtime.telemetry import SILENCE  # noqa: F401 - before ONNX Runtime, and for the processes that tests start: no reports
+from tests.starter_facts import STARTER
 
 if TYPE_CHECKING:
     from engine.pipeline import Engine
 
 ROOT = Path(__file__).resolve().parent.parent
-STARTER = ROOT / "models" / "starter" / "bundle"
 
 
 @pytest.fixture(autouse=True)

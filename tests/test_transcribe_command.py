@@ -14,10 +14,10 @@ import pytest
 import soundfile
 
 from engine.audio.waveform import AudioStream
+from tests.starter_facts import DIGITS
 from tests.subtitles import read_srt
 
 ROOT = Path(__file__).resolve().parent.parent
-DIGITS = ROOT / "ui" / "examples" / "digits-en.flac"
 
 
 def run(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

@@ -13,13 +13,14 @@ import pytest
 
 from engine.bundle import Bundle
 from tests.browser.conftest import run_server
+from tests.browser.steps import PATIENCE_MS
 from tests.models.fetch.hub_double import HubDouble, serve_hub
+from tests.starter_facts import STARTER
+from tests.waiting import until
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytest.importorskip("torch", reason="the workshop's jobs need torch")
 
-STARTER = Path(__file__).resolve().parents[2] / "models" / "starter" / "bundle"
-PATIENCE_MS = 60_000
 #: A job starts a process that loads torch; the machine may be busy.
 JOB_MS = 240_000
 
@@ -243,10 +244,12 @@ def test_the_keyboard_alone_opens_another_bundle(open_page: Callable[..., Any]) 
     box.focus()
     options = page.get_by_role("option")
     options.first.wait_for()
+    marked = page.locator("[role=option].active")
     for _ in range(options.count()):
+        before = marked.all_inner_texts()
         page.keyboard.press("ArrowDown")
-        page.wait_for_timeout(200)  # the list marks its active line a moment later
-        if "damaged" in page.locator("[role=option].active").inner_text():
+        until(lambda before=before: marked.all_inner_texts() not in (before, []))
+        if "damaged" in marked.inner_text():
             break
     page.keyboard.press("Enter")
     expect(box).to_have_value(re.compile(r"\(damaged\)"))

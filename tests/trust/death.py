@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.bundle import Bundle
+from tests.starter_facts import DIGITS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-DIGITS = ROOT / "ui" / "examples" / "digits-en.flac"
 RECORDINGS = 12
 #: A run that is not done by then hangs.
 LIMIT_S = 300.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,12 @@ import soundfile  # noqa: E402
 import uvicorn  # noqa: E402
 
 from tests.ui.fake_engine import FakeEngine  # noqa: E402
+from tests.ui.queue_client import OURS, QueueClient, wait  # noqa: E402
+from tests.waiting import until  # noqa: E402
+from ui.limits import Limits  # noqa: E402
+from ui.scheduling.queue_runner import QueueRunner  # noqa: E402
+from ui.scheduling.recording_queue import RecordingQueue  # noqa: E402
+from ui.scheduling.run_slots import RunSlots  # noqa: E402
 from ui.serve import build_app  # noqa: E402
 
 
@@ -42,11 +47,7 @@ def running(files: Path, **options: Any) -> Iterator[RunningPage]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
-        for _ in range(400):
-            if server.started:
-                break
-            time.sleep(0.05)
-        assert server.started
+        until(lambda: server.started)
         port = server.servers[0].sockets[0].getsockname()[1]
         yield RunningPage(f"http://127.0.0.1:{port}", engine, files)
     finally:
@@ -73,6 +74,26 @@ def run_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., o
 def page(run_page: Callable[..., object]) -> Iterator[RunningPage]:
     with run_page() as running:
         yield running
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[QueueRunner]:
+    """Queues over a fresh fake engine, one run at a time."""
+    runner = QueueRunner(FakeEngine(), slots=RunSlots(1), folder=tmp_path / "queues", limits=Limits())
+    yield runner
+    wait(runner.open(OURS))
+
+
+@pytest.fixture
+def queue(runner: QueueRunner) -> RecordingQueue:
+    """The page's own queue."""
+    return runner.open(OURS)
+
+
+@pytest.fixture
+def ask(runner: QueueRunner) -> QueueClient:
+    """``ask("/…")``: what the page's script is answered."""
+    return QueueClient(runner)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 
 from engine.errors import AudioNotFoundError, OptionError, PortUnavailableError
 from tests.ui.conftest import RunningPage
@@ -187,6 +188,14 @@ def test_a_signal_ends_the_server_and_its_files(number: signal.Signals, tmp_path
     finally:
         process.kill()
         process.communicate()
+
+
+def test_an_idle_connection_is_kept_for_longer_than_any_client_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that closes it first breaks the request that is on its way: httpx and openai keep one for 5 s, nginx for 60 s."""
+    served: list[uvicorn.Config] = []
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: served.append(self.config))
+    serve(FakeEngine(), port=0)
+    assert served[0].timeout_keep_alive > 60
 
 
 def test_the_environment_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -12,8 +10,8 @@ from engine.audio.read_options import CHANNELS, Channel, ReadOptions, parse_chan
 from engine.audio.resampling import Mixdown
 from engine.audio.waveform import SAMPLE_RATE_HZ, from_array, load_audio
 from engine.errors import NonFiniteAudioError, OptionRangeError, UnknownChannelError
+from tests.starter_facts import DIGITS
 
-DIGITS = Path(__file__).resolve().parents[3] / "ui" / "examples" / "digits-en.flac"
 RATE = SAMPLE_RATE_HZ
 
 

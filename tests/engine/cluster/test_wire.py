@@ -7,11 +7,11 @@ import json
 import numpy as np
 
 from engine.cluster.wire import transcript_from_wire, transcript_to_wire
-from tests.engine.cluster.conftest import EXAMPLES
+from tests.starter_facts import DIGITS
 
 
 def test_a_transcript_comes_back_as_it_was(engine):
-    sent = engine.transcribe(EXAMPLES / "digits-en.flac")
+    sent = engine.transcribe(DIGITS)
     assert sent.segments[0].probabilities
     received = transcript_from_wire(json.loads(json.dumps(transcript_to_wire(sent))))
     assert received == sent

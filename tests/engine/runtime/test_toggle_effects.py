@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from engine.bundle import Bundle
 from engine.errors import GraphContractError
 from engine.runtime.session_pool import SessionPool
-from tests.engine.runtime.test_session_pool import Opener
-
-
-@pytest.fixture
-def opener() -> Opener:
-    return Opener()
-
-
-@pytest.fixture
-def pool(tiny_bundle: Path, opener: Opener) -> SessionPool:
-    return SessionPool(Bundle.load(tiny_bundle), opener=opener)
+from tests.engine.runtime.fake_sessions import Opener
 
 
 def closed(pool: SessionPool) -> list[tuple[str, str]]:

@@ -18,16 +18,18 @@ from models.jobs import progress as progress_module
 from models.jobs.commands import WorkshopArgumentError, WorkshopCommand
 from models.jobs.progress import Progress, ProgressWriter, parse_progress, parse_result, report, report_result
 from models.jobs.workshop import LINE_CHARACTERS, LOG_LINES, JobState, Workshop, WorkshopClosedError
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[3]
 LIMIT_S = 30
 GRACE_S = 0.5
 #: Stands in for `python -m models`: its first argument chooses what it does.
 STAND_IN = """
-import os, signal, subprocess, sys, time
+import os, signal, subprocess, sys
 sys.path.insert(0, os.getcwd())
 from pathlib import Path
 from models.jobs.progress import report, report_result
+from tests.waiting import until
 what, *rest = sys.argv[1:]
 if what == "arguments":
     print("\\n".join(rest))
@@ -50,22 +52,22 @@ elif what == "noise":
     print("x" * 10000)
     sys.stdout.buffer.write(b"\\xff\\xfe\\n")
 elif what == "sleep":
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
     print(os.getpid(), child.pid, flush=True)
-    time.sleep(600)
+    signal.pause()
 elif what == "stubborn":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     print(os.getpid(), flush=True)
-    time.sleep(600)
+    signal.pause()
 elif what == "polite":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     print("ready", flush=True)
-    time.sleep(600)
+    signal.pause()
 elif what == "turn":
-    path = Path(rest[0])
-    path.open("a").write("begin ")
-    time.sleep(0.2)
-    path.open("a").write("end ")
+    diary, go_on = map(Path, rest)
+    diary.open("a").write("begin ")
+    until(go_on.exists)
+    diary.open("a").write("end ")
 """
 
 
@@ -82,23 +84,21 @@ def command(*arguments: str) -> WorkshopCommand:
 
 
 def wait_for_line(job) -> str:
-    deadline = time.monotonic() + LIMIT_S
-    while not job.log:
-        assert time.monotonic() < deadline and not job.state.over, (job.state, job.log)
-        time.sleep(0.01)
+    until(lambda: job.log or job.state.over)
+    assert job.log, job.state
     return job.log[0]
 
 
-def gone(pid: int) -> bool:
-    deadline = time.monotonic() + LIMIT_S
-    while time.monotonic() < deadline:
-        try:
-            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.NoSuchProcess:
-            return True
-        time.sleep(0.02)
-    return False
+def is_gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def gone(*pids: int) -> bool:
+    """Wait until none of the processes runs."""
+    return until(lambda: all(is_gone(pid) for pid in pids))
 
 
 # ---- a job -----------------------------------------------------------------------------------------------------------
@@ -161,9 +161,11 @@ def test_the_log_keeps_the_last_lines_and_none_is_endless(workshop):
 
 
 def test_commands_run_one_after_the_other_in_the_order_they_were_asked_for(workshop, tmp_path):
-    diary = tmp_path / "diary"
-    jobs = [workshop.start(command("turn", str(diary))) for _ in range(3)]
-    assert jobs[0].state in (JobState.QUEUED, JobState.RUNNING) and jobs[2].state is JobState.QUEUED
+    diary, go_on = tmp_path / "diary", tmp_path / "go on"
+    jobs = [workshop.start(command("turn", str(diary), str(go_on))) for _ in range(3)]
+    until(diary.exists)
+    assert [job.state for job in jobs] == [JobState.RUNNING, JobState.QUEUED, JobState.QUEUED]
+    go_on.touch()
     assert jobs[2].wait(LIMIT_S)
     assert [job.state for job in jobs] == [JobState.DONE] * 3
     assert diary.read_text() == "begin end " * 3
@@ -185,7 +187,7 @@ def test_cancel_ends_the_command_and_what_it_started(workshop):
     job.cancel()
     assert job.wait(LIMIT_S)
     assert (job.state, job.result) == (JobState.CANCELLED, None)
-    assert all(gone(pid) for pid in pids) and len(pids) == 2
+    assert gone(*pids) and len(pids) == 2
 
 
 def test_a_command_that_will_not_end_is_killed_after_the_grace_period(workshop):
@@ -209,7 +211,7 @@ def test_a_command_that_finished_all_the_same_is_done(workshop):
 def test_a_queued_command_that_is_cancelled_never_runs(workshop, tmp_path):
     first = workshop.start(command("sleep"))
     wait_for_line(first)
-    second = workshop.start(command("turn", str(tmp_path / "diary")))
+    second = workshop.start(command("turn", str(tmp_path / "diary"), str(tmp_path / "go on")))
     third = workshop.start(command("arguments", "third"))
     second.cancel()
     assert second.state is JobState.CANCELLED
@@ -236,7 +238,7 @@ def test_close_ends_everything_and_leaves_no_thread(tmp_path):
     pids = [int(word) for word in wait_for_line(running).split()]
     workshop.close()
     assert (running.state, queued.state) == (JobState.CANCELLED, JobState.CANCELLED)
-    assert all(gone(pid) for pid in pids)
+    assert gone(*pids)
     assert threading.active_count() == before
     with pytest.raises(WorkshopClosedError, match="closed"):
         workshop.start(command("arguments"))

@@ -12,7 +12,8 @@ import pytest
 import ui.models.state as model_state_module
 from engine.bundle import BrokenBundle, Bundle
 from engine.errors import BundleTamperedError, GraphContractError
-from tests.ui.models.fake_workshop import FakeWorkshop, until
+from tests.ui.models.fake_workshop import FakeWorkshop
+from tests.waiting import until
 from ui.models.state import JobRunningError, ModelState, NoWorkshopError
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,14 +14,14 @@ import soundfile
 from engine.errors import OptionRangeError, UnknownLanguageError, UnknownPrecisionError
 from engine.runtime.session_pool import VAD_OFF
 from tests.ui.fake_engine import FakeEngine
+from tests.waiting import until
 from ui.limits import Limits
 from ui.scheduling.queue_runner import KEPT_UNSEEN_S, LEFT_S, STOPPED_UNSEEN_S, QueueRunner
 from ui.scheduling.recording_queue import EntryState, RecordingQueue
-from ui.scheduling.run_slots import LineFullError, RunSlots, StoppingError
+from ui.scheduling.run_slots import LineFullError, RunSlots, StoppingError, Ticket
 from ui.text.texts import Texts
 from ui.transcribe.run_options import RunOptions
 
-WAIT_S = 20.0
 ONE, TWO, THREE = "1" * 32, "2" * 32, "3" * 32
 
 
@@ -52,14 +51,6 @@ def runner(engine: FakeEngine, clock: Clock, tmp_path: Path) -> Iterator[QueueRu
     for queue_id in (ONE, TWO, THREE):
         runner.open(queue_id).cancel_all()
     until(lambda: idle(runner))
-
-
-def until(true: Callable[[], bool]) -> None:
-    for _ in range(int(WAIT_S / 0.01)):
-        if true():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it did not come about")
 
 
 def idle(runner: QueueRunner) -> bool:
@@ -285,13 +276,19 @@ def test_more_recordings_than_may_wait_are_refused_together(engine: FakeEngine, 
     assert states(queue) == ["ready"] * 3
 
 
-def test_who_cancels_while_waiting_is_out_of_the_line_at_once(engine: FakeEngine, two_words: Path, tmp_path: Path) -> None:
+def waiting_behind_another(engine: FakeEngine, recording: Path, folder: Path) -> tuple[RunSlots, Ticket, QueueRunner, RecordingQueue]:
+    """A queue whose recording waits for the one slot, and the ticket of whoever holds it."""
     slots = RunSlots(1)
-    runner = QueueRunner(engine, slots=slots, folder=tmp_path, limits=Limits())
+    runner = QueueRunner(engine, slots=slots, folder=folder, limits=Limits())
     holder = slots.ask("holder")
     queue = runner.open(ONE)
-    queue.add(two_words, "a.wav")
+    queue.add(recording, "a.wav")
     runner.submit(queue, RunOptions())
+    return slots, holder, runner, queue
+
+
+def test_who_cancels_while_waiting_is_out_of_the_line_at_once(engine: FakeEngine, two_words: Path, tmp_path: Path) -> None:
+    slots, holder, runner, queue = waiting_behind_another(engine, two_words, tmp_path)
     assert slots.waiting() == 1
     queue.cancel_all()
     runner.wake()
@@ -320,12 +317,7 @@ def test_a_page_that_leaves_is_no_longer_worked_for_unless_it_comes_back(
 
 
 def test_a_server_that_stops_ends_what_waits(engine: FakeEngine, two_words: Path, tmp_path: Path) -> None:
-    slots = RunSlots(1)
-    runner = QueueRunner(engine, slots=slots, folder=tmp_path, limits=Limits())
-    holder = slots.ask("holder")
-    queue = runner.open(ONE)
-    queue.add(two_words, "a.wav")
-    runner.submit(queue, RunOptions())
+    slots, holder, runner, queue = waiting_behind_another(engine, two_words, tmp_path)
     slots.close()
     until(lambda: not queue.active)
     assert states(queue) == ["cancelled"]

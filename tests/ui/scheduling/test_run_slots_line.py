@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 
 import pytest
 
+from tests.waiting import WAIT_S, until, until_async
 from ui.scheduling.in_turn import CallerLeftError, in_turn
 from ui.scheduling.run_slots import FIRST_GUESS_S, LineFullError, RunSlots, StoppingError, Ticket
 
@@ -104,8 +106,7 @@ def test_a_run_that_waits_is_given_up_as_soon_as_its_caller_leaves() -> None:
     async def ask() -> None:
         left = asyncio.Event()
         call = asyncio.create_task(in_turn(slots, "caller", left.wait(), lambda _look: pytest.fail("it ran")))
-        while not slots.waiting():  # noqa: ASYNC110 - the slots know nothing of event loops
-            await asyncio.sleep(0)
+        await until_async(slots.waiting)
         left.set()
         with pytest.raises(CallerLeftError):
             await call
@@ -115,20 +116,23 @@ def test_a_run_that_waits_is_given_up_as_soon_as_its_caller_leaves() -> None:
 
 
 def test_a_run_whose_caller_leaves_ends_at_its_next_step_and_keeps_its_place_until_then() -> None:
-    slots, running, go_on = RunSlots(1), threading.Event(), threading.Event()
+    slots, running, cancelled, go_on = RunSlots(1), threading.Event(), threading.Event(), threading.Event()
 
-    def run(look: object) -> None:
+    def run(cancel_check: Callable[[], None]) -> None:
         running.set()
-        assert go_on.wait(20)
-        look()  # type: ignore[operator]
-        pytest.fail("it went on")
+        try:
+            until(cancel_check)
+        except CallerLeftError:
+            cancelled.set()
+            assert go_on.wait(WAIT_S)
+            raise
 
     async def ask() -> None:
         left = asyncio.Event()
         call = asyncio.create_task(in_turn(slots, "caller", left.wait(), run))
-        assert await asyncio.to_thread(running.wait, 20)
+        assert await asyncio.to_thread(running.wait, WAIT_S)
         left.set()
-        await asyncio.sleep(0.05)
+        assert await asyncio.to_thread(cancelled.wait, WAIT_S)
         assert slots.running() == 1  # its thread still works
         go_on.set()
         with pytest.raises(CallerLeftError):
@@ -154,8 +158,7 @@ def test_a_call_that_is_cancelled_frees_its_place_when_its_thread_has_ended() ->
             await call
         assert slots.running() == 1
         go_on.set()
-        while slots.running():  # noqa: ASYNC110 - as above
-            await asyncio.sleep(0.01)
+        await until_async(lambda: not slots.running())
 
     asyncio.run(ask())
     assert slots.ask("next").done()

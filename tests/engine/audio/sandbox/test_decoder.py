@@ -6,7 +6,6 @@ import os
 import re
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,10 +28,11 @@ from engine.errors import (
     NonFiniteAudioError,
     SampleRateError,
 )
+from tests.starter_facts import EXAMPLES
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[4]
 HOSTILE = (sys.executable, "-m", "tests.engine.audio.sandbox.hostile_worker")
-EXAMPLES = ROOT / "ui" / "examples"
 
 
 @pytest.fixture
@@ -247,12 +247,10 @@ def test_several_recordings_are_read_at_once_and_no_more_than_there_are_places(d
     threads = [threading.Thread(target=lambda: lengths.append(decoder.load(path).duration_s)) for _ in range(12)]
     for thread in threads:
         thread.start()
-    most = 0
-    while any(thread.is_alive() for thread in threads):
-        most = max(most, len(workers()))
-        time.sleep(0.01)
+    seen: list[int] = []
+    until(lambda: seen.append(len(workers())) or not any(thread.is_alive() for thread in threads))
     assert lengths == [1.0] * 12
-    assert 1 <= most <= 4
+    assert 1 <= max(seen) <= 4
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
-import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -13,19 +14,27 @@ import pytest
 from engine.bundle import Bundle
 from engine.cluster.archive import ray_workers
 from engine.cluster.archive.archive import transcribe_archive
-from engine.cluster.archive.notes import Recognized, Row
+from engine.cluster.archive.notes import PieceOf, Recognized, Row
 from engine.cluster.archive.piece_recognizer import PieceRecognizer
 from engine.cluster.archive.source import read_sources
 from engine.cluster.job import BundleIdentity, Job
 from engine.cluster.storage import Folder
 from tests.engine.cluster.conftest import spoken
+from tests.waiting import until
 
 
-class UnhurriedRecognizer(PieceRecognizer):
-    """So slow that it can be killed in the middle."""
+def killed_note() -> Path:
+    """The file that says, to the processes of the cluster too, that a worker has been killed."""
+    return Path(os.environ["LIGHTVOICE_BUNDLES"]) / "killed"
+
+
+class WaitingRecognizer(PieceRecognizer):
+    """Recognizes the first piece of each recording, and the others once a worker has been killed."""
 
     def __call__(self, values):
-        time.sleep(0.3)
+        note = Row.of(values).note
+        if isinstance(note, PieceOf) and note.number:
+            until(killed_note().exists)
         return super().__call__(values)
 
 
@@ -33,7 +42,7 @@ class KillingWorkers(ray_workers.RayWorkers):
     """Ends one recognizer's process as soon as the first piece has come back; remembers every row."""
 
     def __init__(self) -> None:
-        super().__init__(workers=2, recognizer=UnhurriedRecognizer)
+        super().__init__(workers=2, recognizer=WaitingRecognizer)
         self.killed: list[int] = []
         self.seen: list[Row] = []
 
@@ -44,11 +53,12 @@ class KillingWorkers(ray_workers.RayWorkers):
                 processes = [one for one in psutil.process_iter(["cmdline"]) if _is_recognizer(one)]
                 processes[0].send_signal(signal.SIGKILL)
                 self.killed.append(processes[0].pid)
+                killed_note().touch()
             yield row
 
 
 def _is_recognizer(process: psutil.Process) -> bool:
-    return "UnhurriedRecognizer" in " ".join(process.info["cmdline"] or ())
+    return "WaitingRecognizer" in " ".join(process.info["cmdline"] or ())
 
 
 @pytest.mark.slow

@@ -35,13 +35,13 @@ from engine.errors import (
 )
 from engine.runtime.session_pool import VAD_OFF
 from engine.speech.endpointing import VadOptions
-from tests.engine.cluster.conftest import EXAMPLES, spoken
+from tests.engine.cluster.conftest import spoken
+from tests.starter_facts import DIGITS
 from tests.two_tracks import RATE, write_two_tracks
 from ui.serve import build_app
 from ui.text.texts import Texts
 from ui.widgets.banner import header_html
 
-DIGITS = EXAMPLES / "digits-en.flac"
 #: What the server does with its next requests; None: it answers.
 Fault = Callable[[Iterator[str]], Response]
 
