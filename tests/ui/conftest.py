@@ -34,6 +34,15 @@ class RunningPage:
     address: str
     engine: FakeEngine
     files: Path
+    slots: RunSlots
+
+    def reset(self) -> None:
+        """Let what runs come to its end, and make the engine as good as new."""
+        self.engine.hold.set()
+        self.engine.between.set()
+        until(lambda: not (self.slots.running() or self.slots.waiting()))
+        vars(self.engine).clear()
+        self.engine.__init__()  # type: ignore[misc]
 
 
 @contextmanager
@@ -49,7 +58,7 @@ def running(files: Path, **options: Any) -> Iterator[RunningPage]:
     try:
         until(lambda: server.started)
         port = server.servers[0].sockets[0].getsockname()[1]
-        yield RunningPage(f"http://127.0.0.1:{port}", engine, files)
+        yield RunningPage(f"http://127.0.0.1:{port}", engine, files, app.state.slots)
     finally:
         server.should_exit = True
         thread.join(20)
@@ -70,10 +79,22 @@ def run_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., o
     return run
 
 
+@pytest.fixture(scope="module")
+def shared_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPage]:
+    """One page for the tests of a file: to build one takes a second."""
+    files = tmp_path_factory.mktemp("page") / "files"
+    files.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(files))
+        with running(files) as page:
+            yield page
+
+
 @pytest.fixture
-def page(run_page: Callable[..., object]) -> Iterator[RunningPage]:
-    with run_page() as running:
-        yield running
+def page(shared_page: RunningPage) -> Iterator[RunningPage]:
+    """A page over a fake engine that no test has used yet; its counters and its files are those of the whole file of tests."""
+    yield shared_page
+    shared_page.reset()
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,11 +21,3 @@ def opener() -> Opener:
 def pool(tiny_bundle: Path, opener: Opener) -> SessionPool:
     """A pool of fake sessions."""
     return SessionPool(Bundle.load(tiny_bundle), opener=opener)
-
-
-@pytest.fixture
-def frozen_garbage() -> Iterator[None]:
-    """Every switch collects garbage: what the suite has imported need not be looked through each time."""
-    gc.freeze()
-    yield
-    gc.unfreeze()

@@ -352,7 +352,6 @@ def test_a_bundle_with_a_damaged_file_leaves_the_open_one_in_place(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("frozen_garbage")
 @pytest.mark.parametrize(("first", "switches"), [("starter_bundle", 30), ("other_tiny_bundle", 60)])
 def test_many_switches_leave_the_process_its_size(request: pytest.FixtureRequest, tiny_bundle: Path, first: str, switches: int) -> None:
     """A forgotten session of the starter is seen at once; whatever smaller is forgotten, after sixty switches."""

@@ -150,7 +150,6 @@ def test_closing_closes_what_is_idle_and_says_what_is_not(pool: SessionPool, cap
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("frozen_garbage")
 @pytest.mark.parametrize(("bundle", "toggles"), [("starter_bundle", 40), ("tiny_bundle", 200)])
 def test_many_toggles_leave_the_process_its_size(request: pytest.FixtureRequest, bundle: str, toggles: int) -> None:
     """A forgotten session of the starter is seen at once; whatever smaller is forgotten, after two hundred toggles."""

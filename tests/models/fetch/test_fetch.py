@@ -52,6 +52,9 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubDouble]:
         monkeypatch.delenv(variable, raising=False)
     for variable in ("HF_HOME", "MODELSCOPE_CACHE", "HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / variable.lower()))
+    # ModelScope's client tries again after 1, 2 and 4 s.
+    monkeypatch.setattr("modelscope_hub._legacy_api.REPO_TREE_PAGE_RETRY_MAX_DELAY_SECONDS", 0)
+    monkeypatch.setattr("modelscope_hub._download.DOWNLOAD_INTEGRITY_RETRY_BACKOFF", 0)
     with serve_hub(contents()) as double:
         monkeypatch.setenv("HF_ENDPOINT", double.url)
         monkeypatch.setenv("MODELSCOPE_ENDPOINT", double.url)

@@ -18,7 +18,6 @@ import httpx
 import pytest
 
 from tests.servers import metrics
-from tests.ui.conftest import RunningPage
 from tests.ui.fake_engine import FakeEngine
 from tests.waiting import WAIT_S, until
 from ui.scheduling.run_slots import RunSlots
@@ -109,11 +108,12 @@ def test_a_machine_without_a_thread_to_spare_is_a_failure_that_is_tried_again(mo
 # ---- figures ---------------------------------------------------------------------------------------------------------
 
 
-def test_requests_runs_and_waits_are_counted(page: RunningPage, two_words: Path) -> None:
-    httpx.post(f"{page.address}/v1/audio/transcriptions", files={"file": two_words.read_bytes()})
-    httpx.get(f"{page.address}/no/such/thing")
-    httpx.get(f"{page.address}/an-attacker-makes-up-names")
-    seen = metrics(page.address)
+def test_requests_runs_and_waits_are_counted(run_page: Callable[..., object], two_words: Path) -> None:
+    with run_page() as page:
+        httpx.post(f"{page.address}/v1/audio/transcriptions", files={"file": two_words.read_bytes()})
+        httpx.get(f"{page.address}/no/such/thing")
+        httpx.get(f"{page.address}/an-attacker-makes-up-names")
+        seen = metrics(page.address)
     assert seen['lightvoice_requests_total{method="POST",route="v1",status="200"}'] == 1
     assert seen['lightvoice_requests_total{method="GET",route="other",status="404"}'] == 2
     assert seen['lightvoice_runs_total{bundle="fake",precision="fp32",source="api"}'] == 1

@@ -38,6 +38,7 @@ from engine.speech.endpointing import VadOptions
 from tests.engine.cluster.conftest import spoken
 from tests.starter_facts import DIGITS
 from tests.two_tracks import RATE, write_two_tracks
+from tests.waiting import until
 from ui.serve import build_app
 from ui.text.texts import Texts
 from ui.widgets.banner import header_html
@@ -74,8 +75,7 @@ def serving(starter_bundle: Path) -> Iterator[tuple[ServedHere, str]]:
     server = uvicorn.Server(uvicorn.Config(served.app(), host="127.0.0.1", port=0, log_config=None))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    while not server.started:
-        assert thread.is_alive()
+    until(lambda: server.started or not thread.is_alive())
     port = server.servers[0].sockets[0].getsockname()[1]
     yield served, f"ray://127.0.0.1:{port}/speech"
     server.should_exit = True
