@@ -79,15 +79,20 @@ def run_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., o
     return run
 
 
-@pytest.fixture(scope="module")
-def shared_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPage]:
-    """One page for the tests of a file: to build one takes a second."""
+def serve_module(tmp_path_factory: pytest.TempPathFactory, **options: Any) -> Iterator[RunningPage]:
+    """A page for all tests of a file, for fixtures of its scope: to build one takes a second."""
     files = tmp_path_factory.mktemp("page") / "files"
     files.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(files))
-        with running(files) as page:
+        with running(files, **options) as page:
             yield page
+
+
+@pytest.fixture(scope="module")
+def shared_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPage]:
+    """The page behind :func:`page`."""
+    yield from serve_module(tmp_path_factory)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.ui.conftest import RunningPage
+from tests.ui.conftest import RunningPage, serve_module
 from tests.ui.fake_engine import FakeEngine
 from ui.http.access.attempt_limit import AT_ONCE
 from ui.http.access.credentials import Credentials
@@ -31,17 +31,6 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPage]:
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPage]:
     """A page that asks nobody who they are."""
     yield from serve_module(tmp_path_factory)
-
-
-def serve_module(tmp_path_factory: pytest.TempPathFactory, **options: object) -> Iterator[RunningPage]:
-    from tests.ui.conftest import running
-
-    with pytest.MonkeyPatch.context() as patch:
-        files = tmp_path_factory.mktemp("doors") / "files"
-        files.mkdir()
-        patch.setenv("GRADIO_TEMP_DIR", str(files))
-        with running(files, **options) as page:
-            yield page
 
 
 # ---- the lock --------------------------------------------------------------------------------------------------------
