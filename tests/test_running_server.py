@@ -59,7 +59,7 @@ def test_openais_client_transcribes(address: str, recordings: dict[str, Path], c
     assert all(0 <= word.start <= word.end <= answer.duration for word in answer.words)
 
 
-def test_all_programs_hear_the_same(address: str, recordings: dict[str, Path]) -> None:
+def test_every_interface_gives_the_same_text(address: str, recordings: dict[str, Path]) -> None:
     client = gradio_client.Client(address, verbose=False)
     heard = client.predict(gradio_client.handle_file(str(recordings["wav"])), api_name="/transcribe")
     client.close()

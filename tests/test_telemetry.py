@@ -106,7 +106,7 @@ def test_nncf_writes_no_id_of_the_person(tmp_path: Path) -> None:
     assert written(tmp_path / "tried") == []
 
 
-def test_who_imports_onnx_runtime_first_is_told(tmp_path: Path) -> None:
+def test_importing_onnx_runtime_first_is_reported(tmp_path: Path) -> None:
     first = run(tmp_path / "first", sys.executable, "-B", "-c", "import onnxruntime; " + OPEN_A_SESSION)
     assert "onnxruntime was imported before engine" in first.stderr
     told = run(tmp_path / "told", sys.executable, "-B", "-c", "import onnxruntime; " + OPEN_A_SESSION, ORT_DISABLE_TELEMETRY="1")
@@ -232,7 +232,7 @@ def test_importing_engine_sets_every_variable() -> None:
     assert json.loads(said.stdout).items() >= SILENCE.items()
 
 
-def test_a_decode_worker_is_told(tmp_path: Path) -> None:
+def test_a_decode_worker_gets_the_variables_that_forbid_reports(tmp_path: Path) -> None:
     code = "import json, os, struct, sys; sys.stdout.write(json.dumps(dict(os.environ)))"
     process = DecodeProcess([sys.executable, "-c", code])
     try:
@@ -243,7 +243,7 @@ def test_a_decode_worker_is_told(tmp_path: Path) -> None:
     assert all(f'"{name}": "{value}"' in said.decode() for name, value in SILENCE.items())
 
 
-def test_the_workers_of_a_cluster_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_workers_of_a_cluster_get_the_variables_that_forbid_reports(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, object]] = []
     ray, data = types.ModuleType("ray"), types.ModuleType("ray.data")
     ray.init, ray.data = lambda **options: asked.append(options), data  # type: ignore[attr-defined]

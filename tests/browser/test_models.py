@@ -167,7 +167,7 @@ def test_a_variant_made_from_the_page_appears_and_serves(open_page: Callable[...
     expect(page.locator("#lv-banner")).to_contain_text("LightVoice starter", timeout=PATIENCE_MS)
 
 
-def test_a_second_job_is_told_that_one_runs_and_cancel_leaves_no_half_bundle(open_page: Callable[..., Any], installed: Path) -> None:
+def test_a_second_job_is_refused_while_one_runs_and_cancel_leaves_no_half_bundle(open_page: Callable[..., Any], installed: Path) -> None:
     page = models_tab(open_page())
     unfold(page, "lv-quantize")
     pick(page, "lv-quantize-bundle", r"\(starter\)")

@@ -92,7 +92,7 @@ def test_a_recording_from_the_microphone_is_transcribed(open_page: Callable[...,
     expect(transcribe(page)).to_contain_text(SOME_WORDS, timeout=PATIENCE_MS)
 
 
-def test_a_video_file_is_heard(open_page: Callable[..., Any], tmp_path: Path, spoken_digits: Path) -> None:
+def test_a_video_file_is_transcribed(open_page: Callable[..., Any], tmp_path: Path, spoken_digits: Path) -> None:
     page = open_page()
     choose(page, film(tmp_path / "film.mp4", spoken_digits))
     expect(transcribe(page)).to_contain_text(SOME_WORDS, timeout=PATIENCE_MS)

@@ -265,14 +265,21 @@ def test_escape_leaves_the_words_and_a_download_waits_for_an_edit(open_page: Cal
     expect(first.locator(".lv-text")).to_have_text(recognized)
     edits: list[Any] = []
     downloads: list[Any] = []
-    page.route("**/segments/*", edits.append)
-    page.on("download", downloads.append)
+
+    def hold(route: Any) -> None:
+        edits.append(route)
+
+    def note(download: Any) -> None:
+        downloads.append(download)
+
+    page.route("**/segments/*", hold)
+    page.on("download", note)
     first.locator('[data-action="edit"]').click()
     page.locator("textarea.lv-text-field").fill("in the last moment")
     with page.expect_download() as download:
         with page.expect_request("**/segments/*"):
             page.locator("#lv-download-txt").click()
-        refreshed(page)
+        refreshed(page, rounds=1)
         assert downloads == []
         edits[0].continue_()
     assert Path(download.value.path()).read_text(encoding="utf-8").startswith("in the last moment\n")

@@ -98,7 +98,7 @@ def test_a_run_that_waits_for_its_sessions_says_so(engine: Engine) -> None:
     assert second[0] == (0.0, "decode")
 
 
-def test_each_segment_is_told_as_soon_as_it_is_recognized(shared: Engine) -> None:
+def test_each_segment_is_reported_as_soon_as_it_is_recognized(shared: Engine) -> None:
     told: list[tuple[float, Segment]] = []
     progress = [0.0]
     transcript = shared.transcribe(

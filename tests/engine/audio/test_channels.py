@@ -155,7 +155,7 @@ def test_what_goes_wrong_half_way_is_mended_there_and_only_there(speech: np.ndar
 
 
 @pytest.mark.parametrize("before", ["silence", "noise"])
-def test_whoever_begins_to_speak_late_is_heard_from_the_first_word(speech: np.ndarray, noise: np.ndarray, before: str) -> None:
+def test_speech_that_begins_late_is_recognized_from_the_first_word(speech: np.ndarray, noise: np.ndarray, before: str) -> None:
     still = np.zeros(len(speech), np.float32) if before == "silence" else noise * 0.02
     first = np.concatenate([np.tile(speech, 4), np.zeros(len(speech), np.float32)])
     second = np.concatenate([np.tile(still, 4), speech + still])

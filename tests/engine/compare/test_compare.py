@@ -117,7 +117,7 @@ class Bench:
         return Contender(ready=ready, run=run, file_mb=1.0)
 
 
-def test_sides_take_turns_and_medians_are_of_real_runs() -> None:
+def test_sides_alternate_and_medians_are_of_real_runs() -> None:
     bench, told = Bench([5.0, 1.0, 2.0], [1.0, 9.0, 3.0]), []
     result = take_turns(*bench.contenders, rounds=3, progress=lambda fraction, _: told.append(round(fraction, 3)))
     assert bench.ran == ["left", "right", "right", "left", "left", "right"]

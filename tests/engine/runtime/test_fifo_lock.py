@@ -49,7 +49,7 @@ class Callers:
             assert not thread.is_alive()
 
 
-def test_turns_are_given_in_the_order_of_asking() -> None:
+def test_the_lock_is_granted_in_the_order_of_asking() -> None:
     callers = Callers(Turns())
     for number in range(5):
         callers.call(number)
@@ -73,7 +73,7 @@ def test_so_many_run_at_once() -> None:
     callers.join()
 
 
-def test_a_turn_comes_back_after_an_error() -> None:
+def test_the_lock_is_released_after_an_error() -> None:
     turns = Turns()
     for _ in range(3):
         with pytest.raises(ValueError, match="broken"), turns:
@@ -83,7 +83,7 @@ def test_a_turn_comes_back_after_an_error() -> None:
 
 
 @pytest.mark.parametrize("granted_meanwhile", [False, True])
-def test_who_is_interrupted_while_waiting_loses_no_turn(monkeypatch: pytest.MonkeyPatch, granted_meanwhile: bool) -> None:
+def test_an_interrupted_waiter_leaves_the_lock_to_the_next(monkeypatch: pytest.MonkeyPatch, granted_meanwhile: bool) -> None:
     turns = Turns()
     callers = Callers(turns)
     callers.call(0)
@@ -139,7 +139,7 @@ class CountingGraph:
 
 
 @pytest.mark.parametrize(("turns", "most"), [(Turns(), 1), (None, 4)])
-def test_sessions_that_share_turns_never_run_at_once(turns: Turns | None, most: int) -> None:
+def test_sessions_that_share_a_fifo_lock_never_run_at_once(turns: Turns | None, most: int) -> None:
     graph = CountingGraph(callers=4, waiting=lambda: len(turns._waiting) if turns else 0)
     sessions = [Session(graph, path=Path("asr.onnx"), model="asr", precision="fp32", mb=1, turns=turns) for _ in range(2)]
     threads = [threading.Thread(target=sessions[number % 2].run, args=(None, {})) for number in range(4)]
@@ -150,7 +150,7 @@ def test_sessions_that_share_turns_never_run_at_once(turns: Turns | None, most: 
     assert graph.most == most
 
 
-def test_all_sessions_of_an_engine_share_their_turns(tiny_bundle: Path) -> None:
+def test_all_sessions_of_an_engine_share_one_fifo_lock(tiny_bundle: Path) -> None:
     engine = Engine(Bundle.load(tiny_bundle))
     engine.warm_up()
     with engine._slot.current.pool.lease("int8") as int8, engine._slot.current.pool.lease("fp32") as fp32:
@@ -160,7 +160,7 @@ def test_all_sessions_of_an_engine_share_their_turns(tiny_bundle: Path) -> None:
     engine.close()
 
 
-def test_a_pool_of_its_own_takes_no_turns(tiny_bundle: Path) -> None:
+def test_a_pool_of_its_own_has_no_fifo_lock(tiny_bundle: Path) -> None:
     pool = SessionPool(Bundle.load(tiny_bundle), opener=open_session)
     with pool.lease() as sessions:
         assert not isinstance(sessions.asr._turn, Turns)

@@ -14,7 +14,7 @@ def closed(pool: SessionPool) -> list[tuple[str, str]]:
     return [(one.precision, one.model) for closing in pool.effects.closings for one in closing.sessions]
 
 
-def test_before_anybody_switched_there_is_nothing_to_tell(pool: SessionPool) -> None:
+def test_before_the_first_switch_there_are_no_effects(pool: SessionPool) -> None:
     assert pool.effects is None
 
 

@@ -311,7 +311,7 @@ def runs(monkeypatch):
     return SimpleNamespace(seen=seen, answers=answers)
 
 
-def test_precisions_take_turns(runs):
+def test_precisions_are_measured_alternately(runs):
     result = benchmark([STARTER], rounds=3)
     assert runs.seen == [("fp32", "engine"), ("fp32", "vad"), ("int8", "engine"), ("int8", "vad")] * 3
     assert [figures["engine_s"] for figures in result.rows[1].rounds] == [3.0, 7.0, 11.0]

@@ -424,7 +424,7 @@ def test_steps_come_from_many_threads_whole(for_programs, capfd):
     assert lines and all(parse_progress(line) is not None for line in lines)
 
 
-def test_a_command_is_told_to_speak_to_a_program(workshop, monkeypatch):
+def test_a_command_writes_its_progress_for_a_program(workshop, monkeypatch):
     monkeypatch.delenv("LIGHTVOICE_PROGRESS", raising=False)
     job = workshop.start(command("steps"))
     assert job.wait(LIMIT_S) and job.progress is not None

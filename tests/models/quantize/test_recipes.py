@@ -238,7 +238,7 @@ def test_what_a_killed_run_left_is_cleared(bundle: Path) -> None:
     assert "asr.fp32-inferred.onnx" not in json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["files"]
 
 
-def test_the_tutorials_trap_is_rejected(bundle: Path, tmp_path: Path) -> None:
+def test_the_tutorials_way_of_quantizing_is_rejected(bundle: Path, tmp_path: Path) -> None:
     """`quantize_dynamic`, then `load_state_dict(strict=False)` into the float model: the weights stay float, the file is called INT8."""
     from engine.errors import NotQuantizedError
 

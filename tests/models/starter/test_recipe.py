@@ -61,7 +61,7 @@ def test_a_set_can_be_left_out(data_dir: Path) -> None:
     assert "ravdess" not in {u.source for u in read_corpus(data_dir, CONFIG, without=["ravdess"])}
 
 
-def test_units_spell_what_they_learnt(tmp_path: Path) -> None:
+def test_units_encode_what_they_learnt(tmp_path: Path) -> None:
     pieces, model = learn_units(ENGLISH, ["一二三", "一二"], english_units=45, mandarin_min_count=2)
     encoder = UnitEncoder(pieces, model)
     assert pieces[0] == "<blank>" and "一" in pieces and "三" not in pieces and "<|HAPPY|>" in pieces

@@ -214,7 +214,7 @@ def test_an_unreadable_file_is_refused_before_its_stream_begins(client: openai.O
     assert answer.status_code == 400
 
 
-def test_a_stream_that_has_no_place_is_told_so_by_its_status(run_page: Callable[..., object], two_words: Path) -> None:
+def test_a_stream_without_a_slot_is_refused_with_its_status(run_page: Callable[..., object], two_words: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     from ui.limits import Limits
@@ -267,7 +267,7 @@ def test_translating_is_refused_in_plain_words_also_to_who_sends_much(page: Runn
         ("PUT", f"/recordings/{'1' * 32}", "GET, HEAD, OPTIONS"),
     ],
 )
-def test_a_wrong_method_is_told_the_right_ones(page: RunningPage, method: str, path: str, allowed: str) -> None:
+def test_a_wrong_method_is_answered_with_the_right_ones(page: RunningPage, method: str, path: str, allowed: str) -> None:
     answer = httpx.request(method, f"{page.address}{path}")
     assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
     assert f"not {method}" in (answer.json()["error"]["message"] if path.startswith("/v1/") else answer.text)

@@ -405,7 +405,7 @@ def test_a_client_that_leaves_while_it_sends_leaves_nothing(page: RunningPage, t
     assert in_flight(page) == []
 
 
-def test_looking_for_a_model_that_is_not_open_keeps_nobody_waiting(
+def test_a_request_for_a_model_that_is_not_open_keeps_nobody_waiting(
     page: RunningPage, two_words: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All bundles' folders are looked through for it, which takes as long as their disk does."""

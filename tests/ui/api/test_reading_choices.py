@@ -164,7 +164,7 @@ def test_a_row_offers_the_tracks_where_there_are_several(ask: QueueClient, queue
     assert "音轨" in ask("", language="zh").json()["rows"][0]["html"]
 
 
-def test_a_track_is_chosen_kept_and_told_to_the_engine(ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, film: Path) -> None:
+def test_a_track_is_chosen_kept_and_passed_to_the_engine(ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, film: Path) -> None:
     entry = queue.add(film, "film.mkv")
     assert ask.post(f"/{entry.id}/track/1").status_code == 200
     assert '<option value="1" selected>' in ask("").json()["rows"][0]["html"]

@@ -36,7 +36,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPage]:
 # ---- the lock --------------------------------------------------------------------------------------------------------
 
 
-def test_nothing_but_the_health_checks_is_told_to_strangers(locked: RunningPage) -> None:
+def test_without_credentials_only_the_health_checks_answer(locked: RunningPage) -> None:
     for path in PAGES:
         answer = httpx.get(f"{locked.address}{path}")
         assert answer.status_code == 401, path
@@ -73,7 +73,7 @@ def test_the_clients_of_other_programs_come_in_with_a_key(locked: RunningPage, t
     page.close()
 
 
-def test_a_stranger_is_told_in_its_own_language(locked: RunningPage) -> None:
+def test_a_refusal_is_in_the_language_of_the_browser(locked: RunningPage) -> None:
     for language in ("en", "zh"):
         answer = httpx.get(locked.address, headers={"accept-language": language})
         assert answer.text == Texts(language)("access.unknown")

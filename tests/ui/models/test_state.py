@@ -100,7 +100,7 @@ def test_switching_verifies_the_files_first(state: ModelState, engine: Switching
     assert engine.switched == ["second"]
 
 
-def test_a_second_job_is_told_that_one_runs(state: ModelState, workshop: FakeWorkshop) -> None:
+def test_a_second_job_is_refused_while_one_runs(state: ModelState, workshop: FakeWorkshop) -> None:
     assert state.started is None
     started = state.start("fetch", "small", lambda workshop: workshop.fetch("small"))
     assert started.runs and state.started is started
@@ -166,7 +166,7 @@ def test_a_changed_bundle_that_cannot_be_opened_anew_is_said(
     assert engine.bundle.folder.name == "first"
 
 
-def test_an_error_that_nobody_foresaw_while_opening_anew_is_said_too(
+def test_an_unexpected_error_while_reopening_is_reported_too(
     state: ModelState, engine: SwitchingEngine, workshop: FakeWorkshop, roots: Path
 ) -> None:
     engine.error = MemoryError()

@@ -176,7 +176,7 @@ def test_a_cancelled_run_frees_the_engine_for_the_next(runner: QueueRunner, engi
     assert states(queue) == ["cancelled", "done"]
 
 
-def test_pages_take_turns_and_each_has_one_run_at_a_time(runner: QueueRunner, engine: FakeEngine, two_words: Path) -> None:
+def test_pages_run_one_after_the_other_and_each_has_one_run_at_a_time(runner: QueueRunner, engine: FakeEngine, two_words: Path) -> None:
     engine.hold.clear()
     many, late = runner.open(ONE), runner.open(TWO)
     for number in range(10):
@@ -251,7 +251,9 @@ def test_a_choice_that_is_not_on_offer_is_refused_at_once(
     assert states(queue) == ["ready"]
 
 
-def test_a_page_that_finds_the_line_full_is_told_and_keeps_its_recordings(engine: FakeEngine, two_words: Path, tmp_path: Path) -> None:
+def test_a_page_refused_by_a_full_queue_gets_the_reason_and_keeps_its_recordings(
+    engine: FakeEngine, two_words: Path, tmp_path: Path
+) -> None:
     slots = RunSlots(1, most_waiting=1)
     runner = QueueRunner(engine, slots=slots, folder=tmp_path, limits=Limits())
     holder, waiting = slots.ask("holder"), slots.ask("waiting")

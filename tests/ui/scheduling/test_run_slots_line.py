@@ -32,7 +32,7 @@ def served(slots: RunSlots, holder: Ticket, tickets: dict[str, Ticket]) -> list[
     return order
 
 
-def test_callers_take_turns_however_much_one_asks_for() -> None:
+def test_slots_are_granted_caller_by_caller_however_much_one_asks_for() -> None:
     slots = RunSlots(1)
     holder = slots.ask("first")
     wanted = [("greedy", "g1"), ("greedy", "g2"), ("greedy", "g3"), ("modest", "m1"), ("late", "l1"), ("modest", "m2")]
@@ -40,7 +40,7 @@ def test_callers_take_turns_however_much_one_asks_for() -> None:
     assert served(slots, holder, tickets) == ["g1", "m1", "l1", "g2", "m2", "g3"]
 
 
-def test_who_finds_the_line_full_is_told_how_long_the_wait_would_be() -> None:
+def test_a_full_queue_is_answered_with_the_time_to_wait() -> None:
     clock = Clock()
     slots = RunSlots(2, most_waiting=3, clock_s=clock)
     holders = [slots.ask(f"h{number}") for number in range(2)]

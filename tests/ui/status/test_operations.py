@@ -53,7 +53,7 @@ def test_ready_is_said_once_the_models_are_loaded() -> None:
     assert health.alive().status_code == 200
 
 
-def test_models_that_cannot_be_loaded_are_told_and_tried_again() -> None:
+def test_models_that_cannot_be_loaded_are_reported_and_tried_again() -> None:
     from engine.errors import SessionError
 
     engine = FakeEngine()
@@ -71,7 +71,7 @@ def test_models_that_cannot_be_loaded_are_told_and_tried_again() -> None:
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("std::bad_alloc"), OSError(5, "Input/output error"), AssertionError()])
-def test_an_error_that_nobody_foresaw_does_not_leave_the_server_loading_for_ever(error: Exception, caplog) -> None:
+def test_an_unexpected_error_does_not_leave_the_server_loading_for_ever(error: Exception, caplog) -> None:
     engine, tries, may_load = FakeEngine(), [], threading.Event()
 
     def warm_up() -> None:
@@ -261,7 +261,7 @@ def test_a_server_that_is_stopped_finishes_what_runs_and_refuses_the_rest(two_wo
         server.communicate()
 
 
-def test_an_open_door_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_page_without_a_password_that_others_reach_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     from ui.http.access.credentials import Credentials
     from ui.serve import _warn_of_open_doors
 

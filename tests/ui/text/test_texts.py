@@ -65,7 +65,7 @@ def test_every_tag_has_a_name(tag: str) -> None:
         ("*", ENGLISH),
     ],
 )
-def test_the_first_wish_of_the_browser_decides(header: str, language: str) -> None:
+def test_the_first_language_of_the_browser_decides(header: str, language: str) -> None:
     assert preferred_language(header) == language
 
 

@@ -61,7 +61,7 @@ def test_one_bad_value_does_not_cost_the_others(name: str, value: Any) -> None:
     assert kept == FormOptions(ban_emo_unknown=True, unsure_below_percent=20)
 
 
-def test_the_engine_is_told_what_it_knows() -> None:
+def test_the_engine_gets_what_is_known() -> None:
     told = FormOptions(language="en", unsure_below_percent=10).run_options()
     assert told == RunOptions(language="en")
     assert type(told) is RunOptions

@@ -45,7 +45,7 @@ def test_a_folder_that_is_gone_costs_the_copy_and_not_the_peaks(tmp_path: Path) 
     assert len(copy.peaks()) == 401
 
 
-def test_nothing_heard_is_no_copy(tmp_path: Path) -> None:
+def test_an_empty_transcript_has_no_copy_button(tmp_path: Path) -> None:
     copy = SoundCopy(tmp_path / "playback.flac")
     assert copy.close() is None
     assert copy.peaks().size == 0

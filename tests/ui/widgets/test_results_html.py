@@ -223,7 +223,7 @@ def test_the_advice_names_a_precision_and_every_reason(flags, memory_mb, gpu, pr
     assert shown.tags.count("li") == len(advice.reasons) >= 2
 
 
-def test_a_switch_tells_what_was_closed_with_memory_before_and_after() -> None:
+def test_a_switch_reports_what_was_closed_with_memory_before_and_after() -> None:
     engine = FakeEngine()
     engine.set_lightweight(True)
     state = ServerState(engine).lightweight()

@@ -143,7 +143,9 @@ def test_a_crash_of_the_library_is_an_error_that_names_the_file_and_the_remedy(h
 
 
 @pytest.mark.parametrize(("deed", "said"), [("hang", "more time"), ("eat", "more memory"), ("babble", "crashed"), ("lie", "crashed")])
-def test_a_library_out_of_its_mind_is_stopped_and_the_next_file_is_read(hostile: Decoder, named, deed: str, said: str) -> None:
+def test_a_decoder_that_hangs_or_answers_nonsense_is_stopped_and_the_next_file_is_read(
+    hostile: Decoder, named, deed: str, said: str
+) -> None:
     if deed == "eat" and sys.platform != "linux":
         pytest.skip("this system does not limit a process's memory")
     with pytest.raises((DecoderLimitError, DecoderCrashedError), match=said):
@@ -169,7 +171,7 @@ def test_a_file_that_always_gives_a_little_more_is_stopped_in_the_end(named) -> 
     decoder.close()
 
 
-def test_the_system_ends_a_worker_that_computes_for_ever_whoever_watches(named) -> None:
+def test_the_system_ends_a_worker_that_computes_for_ever_by_itself(named) -> None:
     pytest.importorskip("resource", reason="this system has no limits for processes")
 
     class Unwatched(DecodeLimits):
@@ -187,7 +189,7 @@ def test_the_system_ends_a_worker_that_computes_for_ever_whoever_watches(named) 
     decoder.close()
 
 
-def test_an_error_that_nobody_foresaw_names_its_kind_and_keeps_the_worker(hostile: Decoder, named) -> None:
+def test_an_unexpected_error_names_its_type_and_keeps_the_worker(hostile: Decoder, named) -> None:
     with pytest.raises(AudioDecodeError, match="LookupError"):
         hostile.load(named("stumble"))
     [worker] = workers()

@@ -139,7 +139,7 @@ def test_a_decoded_recording_loses_nothing_on_its_way(served, remote, engine):
     assert (there.speech_track == here.speech_track).all()
 
 
-def test_progress_and_segments_are_told_as_they_come(served, remote, engine):
+def test_progress_and_segments_are_reported_as_they_come(served, remote, engine):
     stages, segments = [], []
     transcript = remote.transcribe(DIGITS, progress=lambda share, stage: stages.append((share, stage)), on_segment=segments.append)
     assert tuple(segments) == transcript.segments
@@ -147,7 +147,7 @@ def test_progress_and_segments_are_told_as_they_come(served, remote, engine):
 
 
 @pytest.mark.parametrize("faults", [[broken_off], [lost], [busy], [broken_off, lost, busy, broken_off]])
-def test_what_fails_on_the_way_is_asked_again_and_nothing_is_told_twice(served, remote, engine, faults):
+def test_what_fails_on_the_way_is_asked_again_and_nothing_is_reported_twice(served, remote, engine, faults):
     served.faults.extend(faults)
     segments = []
     transcript = remote.transcribe(DIGITS, on_segment=segments.append)
