@@ -62,7 +62,7 @@ class TranscribeOptions:
         variants = tuple(precisions)
         for chosen, others in ((self.precision, (CURRENT,)), (self.vad_precision, (VAD_AS_REQUEST, VAD_OFF))):
             if chosen not in (*others, *variants):
-                raise UnknownPrecisionError(precision=chosen, known=(*others, *variants))
+                raise UnknownPrecisionError.of(chosen, (*others, *variants))
 
 
 DEFAULT_OPTIONS = TranscribeOptions()

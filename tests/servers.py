@@ -28,9 +28,13 @@ class Server:
 
     def figure(self, name: str) -> float:
         """One of the figures of ``/metrics`` that have no labels."""
-        found = re.search(rf"^{name} (\S+)$", httpx.get(f"{self.address}/metrics", timeout=60).text, re.MULTILINE)
-        assert found is not None, name
-        return float(found[1])
+        return metrics(self.address)[name]
+
+
+def metrics(address: str) -> dict[str, float]:
+    """The figures of ``/metrics``: name{labels} → value."""
+    lines = httpx.get(f"{address}/metrics", timeout=60).text.splitlines()
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))}
 
 
 @contextmanager

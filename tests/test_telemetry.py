@@ -23,14 +23,14 @@ import pytest
 from engine.audio.sandbox.process import DecodeProcess
 from engine.cluster.archive import ray_workers
 from engine.runtime.telemetry import SILENCE
+from tests.starter_facts import DIGITS
 
 ROOT = Path(__file__).resolve().parent.parent
-EXAMPLE = ROOT / "ui" / "examples" / "digits-en.flac"
 #: Libraries that report, or that load one which does.
 REPORTING = {"onnxruntime", "gradio", "gradio_client", "huggingface_hub", "nncf", "openvino", "ray"}
 OPEN_A_SESSION = (
-    "from engine.runtime.session import Session; from pathlib import Path; "
-    "Session.open(Path('models/starter/bundle/vad.int8.onnx'), model='vad', precision='int8')"
+    "from engine.bundle import Bundle; from engine.runtime.session_pool import open_session; from tests.starter_facts import STARTER; "
+    "open_session(Bundle.load(STARTER), model='vad', precision='int8', device='cpu', threads=1)"
 )
 
 
@@ -92,7 +92,7 @@ def test_a_value_that_onnx_runtime_takes_for_a_yes_is_replaced(value: str, repor
 
 
 def test_a_transcription_writes_its_transcript_and_nothing_else(reports: None, tmp_path: Path) -> None:
-    done = run(tmp_path / "tried", sys.executable, "-B", "app.py", "transcribe", str(EXAMPLE), "--precision", "int8")
+    done = run(tmp_path / "tried", sys.executable, "-B", "app.py", "transcribe", str(DIGITS), "--precision", "int8")
     assert '"segments"' in done.stdout
     assert written(tmp_path / "tried") == []
 
@@ -106,7 +106,7 @@ def test_nncf_writes_no_id_of_the_person(tmp_path: Path) -> None:
     assert written(tmp_path / "tried") == []
 
 
-def test_who_imports_onnx_runtime_first_is_told(tmp_path: Path) -> None:
+def test_importing_onnx_runtime_first_is_reported(tmp_path: Path) -> None:
     first = run(tmp_path / "first", sys.executable, "-B", "-c", "import onnxruntime; " + OPEN_A_SESSION)
     assert "onnxruntime was imported before engine" in first.stderr
     told = run(tmp_path / "told", sys.executable, "-B", "-c", "import onnxruntime; " + OPEN_A_SESSION, ORT_DISABLE_TELEMETRY="1")
@@ -183,7 +183,7 @@ def test_nobody_is_asked_in_the_time_in_which_onnx_runtime_would_report_twice(pr
         running(tmp_path / "server", server, "app.py", "--port", "0", "--precision", "int8", ready="LightVoice: http") as (serving, line),
     ):
         [address] = re.findall(r"http://\S+", line)
-        with EXAMPLE.open("rb") as recording:
+        with DIGITS.open("rb") as recording:
             httpx.post(f"{address}/v1/audio/transcriptions", files={"file": recording}, timeout=120, trust_env=False).raise_for_status()
         with running(tmp_path / "loud", loud, "-c", "import onnxruntime" + wait, ready="open"):
             if loud.asked(wait_s=90) is None:
@@ -232,7 +232,7 @@ def test_importing_engine_sets_every_variable() -> None:
     assert json.loads(said.stdout).items() >= SILENCE.items()
 
 
-def test_a_decode_worker_is_told(tmp_path: Path) -> None:
+def test_a_decode_worker_gets_the_variables_that_forbid_reports(tmp_path: Path) -> None:
     code = "import json, os, struct, sys; sys.stdout.write(json.dumps(dict(os.environ)))"
     process = DecodeProcess([sys.executable, "-c", code])
     try:
@@ -243,7 +243,7 @@ def test_a_decode_worker_is_told(tmp_path: Path) -> None:
     assert all(f'"{name}": "{value}"' in said.decode() for name, value in SILENCE.items())
 
 
-def test_the_workers_of_a_cluster_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_workers_of_a_cluster_get_the_variables_that_forbid_reports(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, object]] = []
     ray, data = types.ModuleType("ray"), types.ModuleType("ray.data")
     ray.init, ray.data = lambda **options: asked.append(options), data  # type: ignore[attr-defined]

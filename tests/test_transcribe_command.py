@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.starter_facts import DIGITS
 from tests.subtitles import read_srt
 
 ROOT = Path(__file__).resolve().parent.parent
-DIGITS = ROOT / "ui" / "examples" / "digits-en.flac"
 
 
 def run(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -47,7 +47,7 @@ def test_json_lines_in_order_and_one_failure_does_not_stop_the_rest(silence: Pat
     assert "Traceback" not in done.stderr
 
 
-def test_subtitles_are_cut_as_told() -> None:
+def test_subtitles_are_cut_by_the_options() -> None:
     done = run(
         "transcribe", DIGITS, "--no-itn", "--format", "srt", "--max-line-width", "12", "--max-line-count", "1", "--min-cue-ms", "500"
     )
@@ -175,7 +175,7 @@ def test_a_reader_that_leaves_is_no_traceback() -> None:
     assert "Exception" not in done.stderr
 
 
-def test_an_error_that_nobody_foresaw_costs_its_file_alone(monkeypatch, capfdbinary, tmp_path) -> None:
+def test_an_unexpected_error_fails_its_file_alone(monkeypatch, capfdbinary, tmp_path) -> None:
     import app
 
     class Odd(app.Engine):

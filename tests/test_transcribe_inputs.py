@@ -15,11 +15,11 @@ import pytest
 import soundfile
 
 from engine.audio.waveform import load_audio
+from tests.starter_facts import DIGITS, WRITTEN
 from tests.two_tracks import RATE, write_two_tracks
 
 ROOT = Path(__file__).resolve().parent.parent
-DIGITS = ROOT / "ui" / "examples" / "digits-en.flac"
-TEXT = "31415 92653"
+TEXT = " ".join(WRITTEN)
 posix = pytest.mark.skipif(os.name != "posix", reason="no such pipes or names here")
 
 

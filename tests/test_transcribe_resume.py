@@ -7,13 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.starter_facts import DIGITS
+from tests.waiting import until
+
 ROOT = Path(__file__).resolve().parent.parent
-DIGITS = ROOT / "ui" / "examples" / "digits-en.flac"
 
 
 @pytest.fixture
@@ -48,8 +49,7 @@ def test_a_second_run_redoes_nothing_and_another_option_redoes_all(batch: list[s
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_a_killed_batch_goes_on_with_the_rest(batch: list[str], tmp_path: Path) -> None:
     process = subprocess.Popen(batch, stderr=subprocess.DEVNULL)
-    while not (tmp_path / "out" / "0.json").exists():
-        time.sleep(0.005)
+    until((tmp_path / "out" / "0.json").exists)
     process.kill()
     process.wait()
     before = finished(tmp_path)

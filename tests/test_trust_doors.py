@@ -44,7 +44,7 @@ def test_no_answer_mixes_precisions_or_bundles() -> None:
 
 
 @pytest.mark.slow
-def test_strangers_guessers_and_neighbours_are_refused() -> None:
+def test_callers_without_credentials_and_other_sites_are_refused() -> None:
     report = report_of(doors)
     assert sum(report["tried"].values()) > 150
     assert report["asked_of_the_inside"] == 0

@@ -75,7 +75,7 @@ def _fields(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, i
 def count_products(path: Path) -> ProductCount:
     """Count the weight products of an ONNX file; GraphContractError if it is no ONNX file.
 
-    A dynamic Q·Kᵀ (two activations) is no weight product. A float weight is an initializer, or the output of
+    A dynamic Q·Kᵀ (two activations) is no weight product. A float weight is an initializer, a Cast of one, or the output of
     DequantizeLinear, which the runtime fuses with its product into an integer one when it can: those count as integer.
     A mixed-precision file states in its metadata (``float_products``) how many it keeps in float on purpose.
     """
@@ -85,6 +85,7 @@ def count_products(path: Path) -> ProductCount:
             meant = int(_read_metadata(data).get("float_products", "0"))
     except (IndexError, ValueError, UnicodeDecodeError) as error:
         raise GraphContractError(path=path, reason=f"it is no readable ONNX file ({error})") from error
+    weights |= {output for kind, inputs, outputs in nodes if kind == "Cast" and weights.issuperset(inputs) for output in outputs}
     dequantized = {output for kind, _, outputs in nodes if kind == "DequantizeLinear" for output in outputs}
     integer = floating = 0
     for kind, inputs, _ in nodes:

@@ -19,7 +19,7 @@ def test_one_core_takes_what_the_work_takes():
     assert outcome.limit == "cores"
 
 
-def test_one_long_recording_is_shared_out_after_it_was_heard():
+def test_one_long_recording_is_shared_out_after_vad():
     outcome = simulate([6000.0], replace(FREE, cores=20), COSTS)
     assert outcome.elapsed_s == pytest.approx(6000 * 0.01 + 6000 * 0.09 / 20)
 

@@ -18,15 +18,14 @@ import pytest
 import soundfile
 
 from engine.audio.waveform import load_audio
+from tests.browser.steps import PATIENCE_MS
+from tests.starter_facts import DIGITS
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright (requirements-test.txt)")
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = ROOT / "ui" / "examples"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 START_S = 60
-#: How long a test waits for the page; the machine may be busy.
-PATIENCE_MS = 30_000
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -57,8 +56,8 @@ def chromium_path() -> str:
 
 @pytest.fixture(scope="session")
 def spoken_digits() -> Path:
-    """A clip that the starter bundle can read: three one four one five, a pause, nine two six five three."""
-    return EXAMPLES / "digits-en.flac"
+    """The English example: two strings of digits with a pause between them."""
+    return DIGITS
 
 
 @pytest.fixture(scope="session")

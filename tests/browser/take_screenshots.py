@@ -14,20 +14,17 @@ from typing import Any
 
 import soundfile
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from engine.audio.waveform import load_audio
-from tests.browser.conftest import CHROMIUM_NAMES, EXAMPLES, FLAGS, ROOT, run_server
-from tests.browser.test_accessibility import compare, expect, finish_a_transcript, show
+from tests.browser.conftest import CHROMIUM_NAMES, FLAGS, ROOT, run_server
+from tests.browser.steps import PATIENCE_MS, compare, finish_a_transcript, refreshed, show
+from tests.starter_facts import DIGITS
 
 FOLDER = ROOT / "docs" / "screenshots"
-RECORDING = EXAMPLES / "digits-en.flac"
-PATIENCE_MS = 120_000
 #: The page has few colours; a palette makes a picture a third of its size.
 COLOURS = 128
 LARGEST_BYTES = 150_000
-#: The resource panel follows every two seconds.
-SETTLE_MS = 3_000
 #: Chromium's own name for its fake microphone says nothing to a reader.
 NAME_THE_MICROPHONE = """
 const devices = navigator.mediaDevices.enumerateDevices.bind(navigator.mediaDevices);
@@ -48,8 +45,8 @@ class Picture:
 
 
 def _transcript(page: Any) -> None:
-    finish_a_transcript(page, RECORDING)
-    page.wait_for_timeout(SETTLE_MS)
+    finish_a_transcript(page, DIGITS)
+    refreshed(page)  # the resource panel has seen it
 
 
 def _transcript_in_sight(page: Any) -> None:
@@ -69,17 +66,17 @@ def _speaking(page: Any) -> None:
 
 def _comparison(page: Any) -> None:
     page.get_by_role("tab").nth(2).click()
-    page.locator("#lv-compare-audio input[type=file]").set_input_files(RECORDING)
+    page.locator("#lv-compare-audio input[type=file]").set_input_files(DIGITS)
     page.locator("#lv-reference textarea").fill("31415 92653")
     compare(page)
-    page.wait_for_timeout(SETTLE_MS)
+    refreshed(page)  # the resource panel has seen it
 
 
 def _models(page: Any) -> None:
     show(page, 3)
     page.locator("#lv-models .lv-model").first.wait_for()
     page.locator("#lv-fetch > button").click()
-    page.wait_for_timeout(SETTLE_MS)
+    refreshed(page)  # the resource panel has seen it
 
 
 PICTURES = {
@@ -121,7 +118,7 @@ def main(names: list[str]) -> None:
     chromium = next(path for name in CHROMIUM_NAMES if (path := shutil.which(name)))
     with tempfile.TemporaryDirectory() as folder, run_server(Path(folder)) as address, sync_playwright() as playwright:
         microphone = Path(folder) / "digits.wav"
-        soundfile.write(microphone, load_audio(RECORDING).samples, 16_000, subtype="PCM_16")
+        soundfile.write(microphone, load_audio(DIGITS).samples, 16_000, subtype="PCM_16")
         browser = playwright.chromium.launch(executable_path=chromium, args=[*FLAGS, f"--use-file-for-fake-audio-capture={microphone}"])
         for name in names or PICTURES:
             sys.stderr.write(f"{name}.png: {take(browser, address, name)} bytes\n")

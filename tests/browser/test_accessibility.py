@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import run_server
+from tests.browser.steps import PATIENCE_MS, compare, finish_a_transcript, show
 
 expect = pytest.importorskip("playwright.sync_api").expect
 axe_core = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core comes with requirements-test.txt")
 
-PATIENCE_MS = 60_000
 SERIOUS = ("serious", "critical")
 
 
@@ -30,10 +30,6 @@ def serious_violations(page: Any) -> list[str]:
     ]
 
 
-def show(page: Any, tab: int) -> None:
-    page.get_by_role("tab").nth(tab).click()
-
-
 def unfold_all(page: Any) -> None:
     """Open everything on the shown tab that can be opened."""
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
@@ -42,26 +38,12 @@ def unfold_all(page: Any) -> None:
         closed.first.click()
 
 
-def finish_a_transcript(page: Any, recording: Path) -> None:
-    page.locator("#lv-transcribe-audio input[type=file]").set_input_files(recording)
-    page.locator("#lv-queue-rows .lv-row").wait_for()
-    page.locator("#lv-transcribe-run").click()
-    expect(page.locator("#lv-transcript .lv-segment")).to_have_count(2, timeout=PATIENCE_MS)
-
-
 def speak(page: Any) -> None:
     show(page, 1)
     page.locator("#lv-live-start").click()
     expect(page.locator("#lv-live-segments .lv-segment").first).to_be_visible(timeout=PATIENCE_MS)
     page.locator("#lv-live-stop").click()
     expect(page.locator("#lv-live-state[data-state=stopped]")).to_be_visible(timeout=PATIENCE_MS)
-
-
-def compare(page: Any) -> None:
-    show(page, 2)
-    page.locator("#lv-compare-audio .audio-container :is(.waveform-container, audio:not(.hidden))").first.wait_for()
-    page.locator("#lv-compare-run").click()
-    expect(page.locator("#lv-comparison .lv-comparison")).to_be_visible(timeout=PATIENCE_MS)
 
 
 def test_a_picture_without_words_and_pale_text_are_found(browser: Any) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.browser.conftest import PATIENCE_MS, run_server
+from tests.browser.conftest import run_server
+from tests.browser.steps import PATIENCE_MS
 from tests.proxies import below_prefix, nginx, passed_as_it_is
 
 expect = pytest.importorskip("playwright.sync_api").expect

@@ -13,12 +13,13 @@ import pytest
 import soundfile
 
 from engine.audio.waveform import load_audio
+from tests.browser.steps import PATIENCE_MS
+from tests.starter_facts import SPOKEN
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
 
-PATIENCE_MS = 60_000
-SPOKEN = "three one four one five nine two six five three"
+REFERENCE = " ".join(SPOKEN)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def test_a_reference_is_scored_and_the_downloads_hold_it(open_page: Callable[...
     open_compare(page, spoken_digits)
     expect(page.locator("#lv-compare-downloads")).to_be_hidden()
     page.locator("#lv-compare-itn input").uncheck()  # digits belong to no script
-    page.locator("#lv-reference textarea").fill(SPOKEN)
+    page.locator("#lv-reference textarea").fill(REFERENCE)
     compared(page)
     scores = page.locator("#lv-reference-scores")
     expect(scores).to_contain_text("Word error rate (WER)")
@@ -80,9 +81,9 @@ def test_a_reference_is_scored_and_the_downloads_hold_it(open_page: Callable[...
     report = json.loads(text)
     assert name == "digits-en-comparison.json"
     assert (report["left"]["precision"], report["right"]["precision"]) == ("fp32", "int8")
-    assert report["reference"]["text"] == SPOKEN
+    assert report["reference"]["text"] == REFERENCE
     assert report["reference"]["left"]["wer"]["rate"] >= 0
-    assert report["reference"]["left"]["wer"]["length"] == len(SPOKEN.split())
+    assert report["reference"]["left"]["wer"]["length"] == len(REFERENCE.split())
     name, text = downloaded(page, "markdown")
     assert name == "digits-en-comparison.md"
     assert text.startswith("# Comparison: FP32 and INT8")
@@ -175,7 +176,7 @@ def test_a_phone_never_scrolls_sideways_and_keeps_the_switch_in_sight(
 ) -> None:
     page = open_page(width=390, height=780, color_scheme=color_scheme)
     open_compare(page, spoken_digits)
-    page.locator("#lv-reference textarea").fill(SPOKEN)
+    page.locator("#lv-reference textarea").fill(REFERENCE)
     compared(page)
     page.locator("#lv-resources .lv-spark").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -8,16 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests.browser.steps import PATIENCE_MS, megabytes, refreshed
+
 expect = pytest.importorskip("playwright.sync_api").expect
 
-PATIENCE_MS = 60_000
 RSS = "#lv-resources [data-metric=rss] strong"
-
-
-def megabytes(text: str) -> float:
-    found = re.search(r"([\d.]+) (MB|GB)", text)
-    assert found is not None, text
-    return float(found.group(1)) * (1000 if found.group(2) == "GB" else 1)
 
 
 def compare_digits(page: Any, *, often: bool = False) -> None:
@@ -53,11 +48,11 @@ def test_two_tabs_toggling_against_each_other_end_in_one_state(open_page: Callab
     pages = [open_page(), open_page(locale="zh-CN")]
     for turn in range(7):
         pages[turn % 2].locator("#lv-light-switch input").click()
-    pages[0].wait_for_timeout(5_000)  # two rounds of both timers
+    refreshed(*pages)
     shown = [page.locator("#lv-light-switch input").is_checked() for page in pages]
     told = [page.locator("#lv-light-status .lv-light-status").get_attribute("data-on") == "true" for page in pages]
     assert shown[0] == shown[1] == told[0] == told[1]
-    pages[0].wait_for_timeout(4_500)
+    refreshed(*pages)
     assert [page.locator("#lv-light-switch input").is_checked() for page in pages] == shown
 
 

@@ -12,10 +12,10 @@ import pytest
 
 from engine.formats import FORMATS
 from tests.browser.conftest import run_server
+from tests.browser.steps import PATIENCE_MS
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
-PATIENCE_MS = 60_000
 #: Never resolved by anybody else; the browser is told that it is this machine, and does not hold it for secure.
 ELSEWHERE = "lightvoice.test"
 

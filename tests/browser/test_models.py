@@ -13,13 +13,14 @@ import pytest
 
 from engine.bundle import Bundle
 from tests.browser.conftest import run_server
+from tests.browser.steps import PATIENCE_MS
 from tests.models.fetch.hub_double import HubDouble, serve_hub
+from tests.starter_facts import STARTER
+from tests.waiting import until
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytest.importorskip("torch", reason="the workshop's jobs need torch")
 
-STARTER = Path(__file__).resolve().parents[2] / "models" / "starter" / "bundle"
-PATIENCE_MS = 60_000
 #: A job starts a process that loads torch; the machine may be busy.
 JOB_MS = 240_000
 
@@ -172,7 +173,7 @@ def test_a_variant_made_from_the_page_appears_and_serves(open_page: Callable[...
     expect(page.locator("#lv-banner")).to_contain_text("LightVoice starter", timeout=PATIENCE_MS)
 
 
-def test_a_second_job_is_told_that_one_runs_and_cancel_leaves_no_half_bundle(open_page: Callable[..., Any], installed: Path) -> None:
+def test_a_second_job_is_refused_while_one_runs_and_cancel_leaves_no_half_bundle(open_page: Callable[..., Any], installed: Path) -> None:
     page = models_tab(open_page())
     unfold(page, "lv-quantize")
     pick(page, "lv-quantize-bundle", r"\(starter\)")
@@ -249,10 +250,12 @@ def test_the_keyboard_alone_opens_another_bundle(open_page: Callable[..., Any]) 
     box.focus()
     options = page.get_by_role("option")
     options.first.wait_for()
+    marked = page.locator("[role=option].active")
     for _ in range(options.count()):
+        before = marked.all_inner_texts()
         page.keyboard.press("ArrowDown")
-        page.wait_for_timeout(200)  # the list marks its active line a moment later
-        if "damaged" in page.locator("[role=option].active").inner_text():
+        until(lambda before=before: marked.all_inner_texts() not in (before, []))
+        if "damaged" in marked.inner_text():
             break
     page.keyboard.press("Enter")
     expect(box).to_have_value(re.compile(r"\(damaged\)"))

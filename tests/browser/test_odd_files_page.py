@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.test_transcribe_page import PATIENCE_MS, downloaded, drop, rows_in, run
+from tests.browser.steps import PATIENCE_MS, downloaded, drop, rows_in, run
 from tests.odd_files import OddFile, every_odd_file
 from ui.text.texts import read_locale
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import PATIENCE_MS, run_server
+from tests.browser.conftest import run_server
+from tests.browser.steps import PATIENCE_MS
 
 KEY = "a-key-of-sixteen-or-more"
 #: Sends a recording that the page made itself, as a browser app does; what comes back, or why nothing does.

@@ -11,12 +11,9 @@ from typing import Any
 import pytest
 
 from engine.formats import FORMATS
+from tests.browser.steps import PATIENCE_MS, SOME_WORDS, downloaded, megabytes, record, refreshed
 
 expect = pytest.importorskip("playwright.sync_api").expect
-
-PATIENCE_MS = 30_000
-#: What the digits may come out as; the starter bundle is small, and its spelling is not what the page is tested for.
-SOME_WORDS = re.compile(r"\w{2,} \w{2,}")
 
 
 def chosen(page: Any, tab: str = "transcribe") -> Any:
@@ -34,12 +31,6 @@ def choose(page: Any, file: Path, *, tab: str = "transcribe") -> None:
 def transcribe(page: Any) -> Any:
     page.locator("#lv-transcribe-run").click()
     return page.locator("#lv-transcript .lv-transcript")
-
-
-def megabytes(text: str) -> float:
-    found = re.search(r"([\d.]+) MB", text)
-    assert found is not None, text
-    return float(found.group(1))
 
 
 def test_an_uploaded_recording_is_transcribed_with_tags_segments_and_a_timeline(open_page: Callable[..., Any], spoken_digits: Path) -> None:
@@ -80,10 +71,9 @@ def test_the_downloads_hold_the_transcript_in_every_format(open_page: Callable[.
     expect(transcribe(page)).to_be_visible(timeout=PATIENCE_MS)
     contents = {}
     for name in FORMATS:
-        with page.expect_download() as download:
-            page.locator(f"#lv-download-{name}").click()
-        assert download.value.suggested_filename == f"digits-en.{name}"
-        contents[name] = Path(download.value.path()).read_text(encoding="utf-8")
+        file_name, content = downloaded(page, name)
+        assert file_name == f"digits-en.{name}"
+        contents[name] = content.decode()
     parsed = json.loads(contents["json"])
     assert parsed["file"] == "digits-en.flac"
     words = page.locator("#lv-transcript .lv-text").all_inner_texts()
@@ -97,15 +87,12 @@ def test_the_downloads_hold_the_transcript_in_every_format(open_page: Callable[.
 
 def test_a_recording_from_the_microphone_is_transcribed(open_page: Callable[..., Any]) -> None:
     page = open_page()
-    box = page.locator("#lv-transcribe-microphone")
-    box.get_by_role("button", name="Record", exact=True).click()
-    page.wait_for_timeout(5_000)  # the fake microphone speaks in real time
-    box.locator("button.stop-button").click()
+    record(page.locator("#lv-transcribe-microphone"), 4)
     chosen(page).wait_for()
     expect(transcribe(page)).to_contain_text(SOME_WORDS, timeout=PATIENCE_MS)
 
 
-def test_a_video_file_is_heard(open_page: Callable[..., Any], tmp_path: Path, spoken_digits: Path) -> None:
+def test_a_video_file_is_transcribed(open_page: Callable[..., Any], tmp_path: Path, spoken_digits: Path) -> None:
     page = open_page()
     choose(page, film(tmp_path / "film.mp4", spoken_digits))
     expect(transcribe(page)).to_contain_text(SOME_WORDS, timeout=PATIENCE_MS)
@@ -154,7 +141,7 @@ def test_every_open_page_shows_the_same_switch_and_none_undoes_it(open_page: Cal
     first.locator("#lv-light-switch input").click()
     expect(second.locator("#lv-light-switch input")).to_be_checked(timeout=PATIENCE_MS)
     expect(second.locator("#lv-light-status")).to_contain_text("已开启")
-    first.wait_for_timeout(5_000)  # two rounds of both timers: nobody switches it back
+    refreshed(first, second)  # neither switches it back
     for page in (first, second):
         expect(page.locator("#lv-light-switch input")).to_be_checked()
     second.locator("#lv-light-switch input").click()

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from engine.audio.waveform import load_audio
-from tests.browser.test_transcribe_page import PATIENCE_MS, downloaded, drop, rows_in, run, transcribed
+from tests.browser.steps import PATIENCE_MS, downloaded, drop, rows_in, run, transcribed
 from tests.two_tracks import RATE, write_two_tracks
 
 expect = pytest.importorskip("playwright.sync_api").expect

@@ -15,10 +15,9 @@ import soundfile
 from engine.audio.waveform import load_audio
 from engine.formats import FORMATS
 from tests.browser.conftest import run_server
+from tests.browser.steps import PATIENCE_MS
 
 expect = pytest.importorskip("playwright.sync_api").expect
-
-PATIENCE_MS = 60_000
 
 
 @pytest.fixture(scope="module")

@@ -16,12 +16,11 @@ import pytest
 import soundfile
 
 from engine.audio.waveform import load_audio
+from tests.browser.steps import PATIENCE_MS, SOME_WORDS, downloaded, drop, record, refreshed, rows_in, run, transcribed
 from tests.subtitles import read_srt, read_vtt
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
-PATIENCE_MS = 60_000
-SOME_WORDS = re.compile(r"\w{2,} ?\w{2,}")
 #: container -> (encoder, sample rate, sample format)
 CONTAINERS = {
     "wav": ("pcm_s16le", 16_000, "s16"),
@@ -56,36 +55,6 @@ def written(path: Path, sound: Path) -> Path:
                 target.mux(voice.encode(converted))
         target.mux(voice.encode())
     return path
-
-
-def drop(page: Any, *files: Path) -> None:
-    """Drop files into the page and wait for their rows."""
-    rows = page.locator(".lv-row")
-    before = rows.count()
-    page.locator("#lv-transcribe-audio input[type=file]").set_input_files([str(file) for file in files])
-    expect(rows).to_have_count(before + len(files), timeout=PATIENCE_MS)
-
-
-def run(page: Any) -> None:
-    page.locator("#lv-transcribe-run").click()
-
-
-def rows_in(page: Any, state: str) -> Any:
-    return page.locator(f'.lv-row[data-state="{state}"]')
-
-
-def transcribed(page: Any, *files: Path) -> None:
-    """Drop files and wait for the first one's transcript."""
-    drop(page, *files)
-    run(page)
-    expect(rows_in(page, "done")).to_have_count(len(files), timeout=PATIENCE_MS)
-    expect(page.locator("#lv-transcript .lv-transcript")).to_be_visible(timeout=PATIENCE_MS)
-
-
-def downloaded(page: Any, name: str) -> tuple[str, bytes]:
-    with page.expect_download() as download:
-        page.locator(f"#lv-download-{name}").click()
-    return download.value.suggested_filename, Path(download.value.path()).read_bytes()
 
 
 @pytest.fixture(scope="session")
@@ -174,7 +143,8 @@ def test_files_dropped_while_others_are_on_their_way_are_all_there(
             arg=number,
         )
     expect(page.locator(".lv-row")).to_have_count(3, timeout=PATIENCE_MS)
-    page.wait_for_timeout(2_000)  # nor is one there twice
+    run(page)  # asked for after all of them
+    expect(rows_in(page, "done")).to_have_count(3, timeout=PATIENCE_MS)
     names = page.locator(".lv-row-name").all_inner_texts()
     assert sorted(names) == [f"talk-{number}.flac" for number in range(3)]
 
@@ -230,10 +200,7 @@ def test_a_lost_connection_is_said_and_found_again(open_page: Callable[..., Any]
 def test_the_microphones_recordings_get_names_and_rows(open_page: Callable[..., Any]) -> None:
     page = open_page()
     for number in (1, 2):
-        box = page.locator("#lv-transcribe-microphone")
-        box.get_by_role("button", name="Record", exact=True).click()
-        page.wait_for_timeout(3_000)  # the fake microphone speaks in real time
-        box.locator("button.stop-button").click()
+        record(page.locator("#lv-transcribe-microphone"), 3)
         expect(page.locator(".lv-row")).to_have_count(number, timeout=PATIENCE_MS)
         expect(page.locator(".lv-row-name").last).to_have_text(re.compile(rf"Recording {number}\.\w+"))
     run(page)
@@ -296,10 +263,26 @@ def test_escape_leaves_the_words_and_a_download_waits_for_an_edit(open_page: Cal
     page.locator("textarea.lv-text-field").fill("never mind")
     page.keyboard.press("Escape")
     expect(first.locator(".lv-text")).to_have_text(recognized)
-    page.route("**/segments/*", lambda route: (page.wait_for_timeout(1_000), route.continue_()))
+    edits: list[Any] = []
+    downloads: list[Any] = []
+
+    def hold(route: Any) -> None:
+        edits.append(route)
+
+    def note(download: Any) -> None:
+        downloads.append(download)
+
+    page.route("**/segments/*", hold)
+    page.on("download", note)
     first.locator('[data-action="edit"]').click()
     page.locator("textarea.lv-text-field").fill("in the last moment")
-    assert downloaded(page, "txt")[1].decode().startswith("in the last moment\n")
+    with page.expect_download() as download:
+        with page.expect_request("**/segments/*"):
+            page.locator("#lv-download-txt").click()
+        refreshed(page, rounds=1)
+        assert downloads == []
+        edits[0].continue_()
+    assert Path(download.value.path()).read_text(encoding="utf-8").startswith("in the last moment\n")
 
 
 def test_the_text_can_be_copied(open_page: Callable[..., Any], spoken_digits: Path) -> None:

@@ -26,8 +26,7 @@ def test_the_embedded_bundle_is_sound(starter_bundle: Path) -> None:
     bundle = Bundle.load(starter_bundle)
     assert (bundle.name, bundle.kind, set(bundle.variants)) == ("starter", "starter", {"fp32", "int8"})
     assert bundle.size_mb("int8") < bundle.size_mb("fp32")
-    assert sum(path.stat().st_size for path in starter_bundle.iterdir()) < 40e6
-    assert bundle.parameters["vad"] == pytest.approx(428_746, abs=16)
+    assert bundle.parameters["vad"] == pytest.approx(428_746, abs=16)  # FSMN-VAD's, whoever trained it
     with pytest.raises(UnknownPrecisionError, match="fp32, int8"):
         bundle.size_mb("int4")
 

@@ -4,39 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, fields
+from dataclasses import replace
 
 import pytest
 
 from engine.errors import UnknownFormatError
 from engine.formats import FORMATS, SUBTITLE_FORMATS, render
 from engine.subtitles.options import SubtitleOptions
-from engine.tags import Emotion, Event, Language
-from engine.transcript import Segment, TagConfidence, Timing, Token, Transcript
+from engine.transcript import TagConfidence
 from tests.subtitles import read_vtt
-
-TIMING = Timing(decode_s=0.1, features_s=0.1, vad_s=0.1, asr_s=0.1, total_s=0.4, rtf=0.04)
-
-
-def segment(start_ms: int, end_ms: int, text: str, tokens: tuple[Token, ...] = ()) -> Segment:
-    return Segment(
-        start_ms=start_ms,
-        end_ms=end_ms,
-        text=text,
-        language=Language.EN,
-        emotion=Emotion.HAPPY,
-        event=Event.SPEECH,
-        confidence=TagConfidence(language=0.98765, emotion=0.5, event=1.0),
-        tokens=tokens,
-    )
-
-
-def transcript(*segments: Segment) -> Transcript:
-    return Transcript(file="a.wav", duration_s=12.3456, bundle="tiny", precision="int8", segments=segments, timing=TIMING)
+from tests.transcripts import segment, transcript
 
 
 def test_json_is_one_object_on_one_line_with_the_contracts_keys() -> None:
-    line = render(transcript(segment(320, 1810, "hello")), "json")
+    unsure = replace(segment(320, 1810, "hello"), confidence=TagConfidence(language=0.98765, emotion=0.5, event=1.0))
+    line = render(transcript(unsure, duration_s=12.3456), "json")
     assert line.endswith("\n")
     assert line.count("\n") == 1
     values = json.loads(line)
@@ -81,14 +63,8 @@ def test_subtitles_are_cut_as_the_options_say() -> None:
     assert render(talk, "txt", subtitles=narrow) == render(talk, "txt")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedSegment(Segment):
-    speaker: str | None = None
-
-
 def test_a_speaker_stands_before_the_words_or_is_a_voice() -> None:
-    words = segment(0, 1_000, "good morning")
-    named = NamedSegment(**{field.name: getattr(words, field.name) for field in fields(words)}, speaker="A & B")
+    named = segment(0, 1_000, "good morning", speaker="A & B")
     assert render(transcript(named), "srt").endswith("\nA & B: good morning\n")
     assert render(transcript(named), "vtt").endswith("\n<v A &amp; B>good morning\n")
 

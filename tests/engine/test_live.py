@@ -23,8 +23,8 @@ from engine.speech.features import fbank
 from engine.speech.frame_stream import NewFrames
 from engine.speech.speech_stream import SpeechStream
 from engine.transcript import Segment
+from tests.starter_facts import DIGITS, EXAMPLES
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "ui" / "examples"
 CLIPS = ("digits-en", "sentence-en", "digits-zh")
 BLOCK = 4_000  # a quarter of a second
 
@@ -66,13 +66,17 @@ def speak(stream: LiveStream, samples: np.ndarray, *, rate: int = SAMPLE_RATE_HZ
     return finals + stream.finish()
 
 
+def whole_and_live(engine: Engine, clip: str, block: int) -> tuple[tuple[Segment, ...], list[Final]]:
+    """The clip's segments in one pass, and those that come while it is spoken in blocks of this many samples."""
+    waveform = load_audio(EXAMPLES / f"{clip}.flac")
+    return engine.transcribe(waveform).segments, speak(engine.live(), waveform.samples, block=block)
+
+
 @pytest.mark.parametrize("clip", CLIPS)
 @pytest.mark.parametrize("block", [1_111, BLOCK, 24_000])
 def test_a_stream_ends_in_the_segments_of_one_pass(shared: Engine, clip: str, block: int) -> None:
     shared.set_lightweight(False)
-    waveform = load_audio(EXAMPLES / f"{clip}.flac")
-    expected = shared.transcribe(waveform).segments
-    finals = speak(shared.live(), waveform.samples, block=block)
+    expected, finals = whole_and_live(shared, clip, block)
     assert [said(final.segment) for final in finals] == [said(segment) for segment in expected]
     assert {final.precision for final in finals} == {"fp32"}
     assert finals[0].segment.tokens == expected[0].tokens
@@ -83,9 +87,7 @@ def test_a_stream_ends_in_the_segments_of_one_pass(shared: Engine, clip: str, bl
 def test_int8_moves_a_boundary_by_a_frame_at_most(shared: Engine, clip: str, block: int) -> None:
     """Dynamic quantization scales VAD's input by what else is in the run, and a stream's runs are short."""
     shared.set_lightweight(True)
-    waveform = load_audio(EXAMPLES / f"{clip}.flac")
-    expected = shared.transcribe(waveform).segments
-    finals = speak(shared.live(), waveform.samples, block=block)
+    expected, finals = whole_and_live(shared, clip, block)
     assert {final.precision for final in finals} == {"int8"}
     for final, segment in zip(finals, expected, strict=True):
         assert abs(final.segment.start_ms - segment.start_ms) <= 10
@@ -101,7 +103,7 @@ def said(segment: Segment) -> tuple[object, ...]:
 @pytest.mark.parametrize(("rate", "channels", "kind"), [(48_000, 1, np.int16), (44_100, 2, np.float32), (8_000, 1, np.int32)])
 def test_any_rate_type_and_number_of_channels_gives_the_same_words(shared: Engine, rate: int, channels: int, kind: type) -> None:
     shared.set_lightweight(False)
-    there = soxr.resample(load_audio(EXAMPLES / "digits-en.flac").samples, SAMPLE_RATE_HZ, rate)
+    there = soxr.resample(load_audio(DIGITS).samples, SAMPLE_RATE_HZ, rate)
     expected = shared.transcribe(Waveform(soxr.resample(there, rate, SAMPLE_RATE_HZ))).segments
     samples = there if kind is np.float32 else (there * np.iinfo(kind).max).astype(kind)
     samples = np.repeat(samples[:, None], channels, axis=1) if channels > 1 else samples
@@ -194,7 +196,7 @@ def test_silence_keeps_next_to_nothing(shared: Engine) -> None:
 
 
 def test_the_text_follows_before_the_segment_ends(shared: Engine) -> None:
-    waveform = load_audio(EXAMPLES / "digits-en.flac")
+    waveform = load_audio(DIGITS)
     stream = shared.live(TranscribeOptions(itn=False))  # in digits a longer text may be shorter
     texts: list[str] = []
     for start in range(0, len(waveform.samples), BLOCK):
@@ -230,7 +232,7 @@ def heard(monkeypatch: pytest.MonkeyPatch, engine: Engine, *, rtf: float, second
     recognizer = SlowRecognizer(clock, rtf)
     monkeypatch.setattr("engine.live.SpanRecognizer", lambda *_: recognizer)
     stream = LiveStream(lambda: engine._slot.current, clock_s=clock)
-    talk = np.resize(load_audio(EXAMPLES / "digits-en.flac").samples[8_000:24_000], int(seconds * SAMPLE_RATE_HZ))
+    talk = np.resize(load_audio(DIGITS).samples[8_000:24_000], int(seconds * SAMPLE_RATE_HZ))
     samples = np.concatenate([talk, np.zeros(2 * SAMPLE_RATE_HZ, np.float32)])
     begun_s = clock.now_s
     for start in range(0, len(samples), BLOCK):
@@ -261,7 +263,7 @@ def test_a_machine_slower_than_speech_skips_partials_and_no_segment(shared: Engi
 def test_a_late_stream_is_not_made_later(shared: Engine, stall_s: float, follows: bool) -> None:
     clock = Clock()
     stream = LiveStream(lambda: shared._slot.current, clock_s=clock)
-    samples = load_audio(EXAMPLES / "digits-en.flac").samples
+    samples = load_audio(DIGITS).samples
     for start in range(0, 2 * SAMPLE_RATE_HZ, BLOCK):
         clock.now_s += 0.25 + (stall_s if start == BLOCK else 0.0)  # once, and never made up for
         stream.add(samples[start : start + BLOCK], SAMPLE_RATE_HZ)
@@ -273,7 +275,7 @@ def test_a_late_stream_is_not_made_later(shared: Engine, stall_s: float, follows
 def test_latency_counts_from_the_end_of_speech(shared: Engine) -> None:
     clock = Clock()
     stream = LiveStream(lambda: shared._slot.current, clock_s=clock)
-    samples = load_audio(EXAMPLES / "digits-en.flac").samples
+    samples = load_audio(DIGITS).samples
     for start in range(0, len(samples), BLOCK):
         clock.now_s += 0.25
         for final in stream.add(samples[start : start + BLOCK], SAMPLE_RATE_HZ):
@@ -299,7 +301,7 @@ def test_the_clock_forgives_drift_and_not_delay() -> None:
 
 
 def test_a_running_segment_keeps_its_precision_and_the_next_one_follows_the_switch(engine: Engine) -> None:
-    samples = load_audio(EXAMPLES / "digits-en.flac").samples
+    samples = load_audio(DIGITS).samples
     stream, finals, switched = engine.live(), [], False
     for start in range(0, len(samples), BLOCK):
         finals += stream.add(samples[start : start + BLOCK], SAMPLE_RATE_HZ)
@@ -313,7 +315,7 @@ def test_a_running_segment_keeps_its_precision_and_the_next_one_follows_the_swit
 
 
 def test_a_stream_that_is_closed_lets_its_sessions_go(engine: Engine) -> None:
-    samples = load_audio(EXAMPLES / "digits-en.flac").samples
+    samples = load_audio(DIGITS).samples
     stream = engine.live()
     for start in range(0, 2 * SAMPLE_RATE_HZ, BLOCK):
         stream.add(samples[start : start + BLOCK], SAMPLE_RATE_HZ)
@@ -341,7 +343,7 @@ def test_two_streams_know_nothing_of_each_other(shared: Engine) -> None:
 def test_what_a_stream_costs_is_counted(shared: Engine) -> None:
     stream = shared.live()
     assert stream.timing().rtf == 0.0
-    speak(stream, load_audio(EXAMPLES / "digits-en.flac").samples)
+    speak(stream, load_audio(DIGITS).samples)
     timing = stream.timing()
     assert min(timing.features_s, timing.vad_s, timing.asr_s) > 0
     assert timing.total_s == pytest.approx(timing.features_s + timing.vad_s + timing.asr_s)

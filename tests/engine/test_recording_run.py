@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 
 import engine.audio.waveform as audio_module
+from engine.audio.sandbox import process
 from engine.audio.sandbox.decoder import MOST_WORKERS, DecodeLimits, Decoder
 from engine.audio.sandbox.messages import Kind
 from engine.audio.waveform import SAMPLE_RATE_HZ, AudioStream, Waveform, load_audio
@@ -25,9 +27,8 @@ from engine.speech.frame_stream import FrameStream, NewFrames
 from engine.speech.span_recognizer import frames_of
 from engine.speech.speech_stream import EqualPieces, SpeechStream
 from tests.reading import DECODER
-
-EXAMPLES = Path(__file__).resolve().parents[2] / "ui" / "examples"
-DIGITS = EXAMPLES / "digits-en.flac"
+from tests.starter_facts import EXAMPLES
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -212,14 +213,31 @@ def test_a_run_that_fails_closes_its_recording(shared: Engine, long_recording: W
     del failure
 
 
+class CountedEvent(threading.Event):
+    """Counts how often such events are waited for."""
+
+    waits = 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        CountedEvent.waits += 1
+        return super().wait(timeout)
+
+
 @pytest.mark.usefixtures("short_blocks")
-def test_a_reader_that_is_slower_than_a_stall_is_no_fault_of_the_worker(long_recording: Waveform, tmp_path: Path) -> None:
+def test_a_reader_that_is_slower_than_a_stall_is_no_fault_of_the_worker(
+    long_recording: Waveform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "long.wav"
     soundfile.write(path, np.tile(long_recording.samples, 3), SAMPLE_RATE_HZ)
-    decoder = Decoder(limits=DecodeLimits(stall_s=3.0))
+    now_s = [0.0]
+    monkeypatch.setattr(process, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    monkeypatch.setattr(process, "threading", SimpleNamespace(Event=CountedEvent, Thread=threading.Thread, Lock=threading.Lock))
+    decoder = Decoder(limits=DecodeLimits(stall_s=0.02))
     blocks = decoder.open(path).blocks()
     next(blocks)
-    time.sleep(4)
+    now_s[0] += 10_000.0
+    before = CountedEvent.waits
+    until(lambda: CountedEvent.waits > before + 1)  # the watch has looked at the clock since
     assert sum(len(block) for block in blocks) + 3 * SAMPLE_RATE_HZ == 3 * len(long_recording.samples)
     decoder.close()
 

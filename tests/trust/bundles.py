@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.audio.waveform import Waveform, load_audio
+from engine.audio.waveform import Waveform
 from engine.bundle import Bundle, survey_bundles
 from engine.errors import LightVoiceError
 from engine.options import TranscribeOptions
@@ -114,7 +114,7 @@ def use(place: Path) -> str:
         engine = Engine(Bundle.load(place), threads=1)
         try:
             for precision in ("fp32", "int8"):
-                engine.transcribe(load_audio(RECORDING), TranscribeOptions(precision=precision))
+                engine.transcribe(RECORDING, TranscribeOptions(precision=precision))
         finally:
             engine.close()
     except LightVoiceError as error:

@@ -30,6 +30,8 @@ from typing import Any
 import httpx
 
 from tests.servers import ROOT
+from tests.starter_facts import DIGITS
+from tests.waiting import until
 
 BYTES_PER_MB = 1_000_000
 START_S, STOP_S = 120.0, 60.0
@@ -150,19 +152,15 @@ def _serve(root: Path, python: Path, home: Path) -> dict[str, float]:
     began = time.monotonic()
     with subprocess.Popen([*entry, *command], cwd=home, env=_environment(home), stderr=subprocess.PIPE, text=True) as server:
         try:
-            while subprocess.run(health, env=_environment(home), capture_output=True, check=False).returncode:
-                if server.poll() is not None or time.monotonic() - began > START_S:
-                    server.kill()
-                    raise AssertionError(f"it did not become healthy: {server.communicate()[1][-1000:]}")
-                time.sleep(0.2)
+            until(lambda: server.poll() is not None or _is_healthy(health, home), within_s=START_S)
+            assert server.poll() is None, f"it ended with {server.returncode}: {server.communicate()[1][-1000:]}"
             healthy_s = time.monotonic() - began
             heard = _transcribed(f"http://127.0.0.1:{port}")
-            if not heard.strip():
-                raise AssertionError("it answered with no text")
+            assert heard.strip(), "it answered with no text"
             server.send_signal(signal.SIGTERM)
             stopping = time.monotonic()
             _, said = server.communicate(timeout=STOP_S)
-        except subprocess.TimeoutExpired:
+        except (AssertionError, subprocess.TimeoutExpired):
             server.kill()
             raise
         if server.returncode:
@@ -170,10 +168,13 @@ def _serve(root: Path, python: Path, home: Path) -> dict[str, float]:
     return {"healthy_after_s": round(healthy_s, 1), "stopped_after_s": round(time.monotonic() - stopping, 1)}
 
 
+def _is_healthy(check: list[str], home: Path) -> bool:
+    return subprocess.run(check, env=_environment(home), capture_output=True, check=False).returncode == 0
+
+
 def _transcribed(address: str) -> str:
-    recording = ROOT / "ui" / "examples" / "digits-en.flac"
     answer = httpx.post(
-        f"{address}/v1/audio/transcriptions", files={"file": recording.read_bytes()}, data={"response_format": "text"}, timeout=START_S
+        f"{address}/v1/audio/transcriptions", files={"file": DIGITS.read_bytes()}, data={"response_format": "text"}, timeout=START_S
     )
     return answer.raise_for_status().text
 

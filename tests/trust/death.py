@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.bundle import Bundle
+from tests.starter_facts import DIGITS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-DIGITS = ROOT / "ui" / "examples" / "digits-en.flac"
 RECORDINGS = 12
 #: A run that is not done by then hangs.
 LIMIT_S = 300.0
@@ -120,10 +120,11 @@ class Quantize(Job):
         shutil.copytree(self.whole, self.folder / "bundle")
 
     def work(self) -> None:
-        from models.quantize.recipes import Order, RecipeName
+        from models.quantize.recipe_names import RecipeName
+        from models.quantize.recipes import QuantizeOptions
         from models.quantize.recipes import run as quantize
 
-        quantize(Order(bundle=self.folder / "bundle", recipe=RecipeName.DYNAMIC))
+        quantize(QuantizeOptions(bundle=self.folder / "bundle", recipe=RecipeName.DYNAMIC))
 
     def check(self) -> int:
         bundle = Bundle.load(self.folder / "bundle")  # every sum is verified

@@ -18,10 +18,9 @@ from typing import Any
 import httpx
 
 from engine.bundle import Bundle
+from tests.starter_facts import DIGITS, STARTER
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-DIGITS = ROOT / "ui" / "examples" / "digits-en.flac"
-STARTER = ROOT / "models" / "starter" / "bundle"
 
 
 #: ONNX Runtime notes a random number here when it is imported.

@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 
 from tests.servers import ROOT, serving
+from tests.starter_facts import DIGITS
 from ui.http.access.attempt_limit import AT_ONCE
 from ui.http.access.credentials import AUTH_VARIABLE, KEYS_VARIABLE
 
@@ -26,7 +27,6 @@ PERSON = ("bo", "a password of some length")
 KEY = "a-key-of-some-length-0123456789"
 BEARER = {"authorization": f"Bearer {KEY}"}
 SECRET = "the neighbour's secret"
-DIGITS = ROOT / "ui" / "examples" / "digits-en.flac"
 ANSWER_S = 120.0
 FILE_MARK = {"_type": "gradio.FileData"}
 STRANGERS_ASK = [

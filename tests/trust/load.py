@@ -26,11 +26,11 @@ import httpx
 from engine.audio.waveform import load_audio
 from engine.bundle import Bundle
 from engine.pipeline import Engine
-from tests.servers import ROOT, Server, serving
+from tests.servers import Server, metrics, serving
+from tests.starter_facts import DIGITS, STARTER
+from tests.waiting import until
 from ui.transcribe.form_options import FormOptions
 
-DIGITS = ROOT / "ui" / "examples" / "digits-en.flac"
-STARTER = ROOT / "models" / "starter" / "bundle"
 #: Of ten callers: four ask the API, two the endpoint, three have a page open, one hangs up in the middle.
 KINDS = ("api", "api", "endpoint", "page", "api", "leaver", "page", "endpoint", "api", "page")
 ANSWER_S = 600.0
@@ -214,7 +214,7 @@ class Samples:
         """Read the figures until cancelled."""
         began_s = time.monotonic()
         while True:
-            values = await asyncio.to_thread(_figures, server)
+            values = await asyncio.to_thread(metrics, server.address)
             self.rss_mb.append((time.monotonic() - began_s, values["process_resident_memory_bytes"] / BYTES_PER_MB))
             self.most_waiting = max(self.most_waiting, values["lightvoice_runs_waiting"])
             self.most_running = max(self.most_running, values["lightvoice_runs_running"])
@@ -224,11 +224,6 @@ class Samples:
         """The median memory of one third of the time."""
         whole_s = self.rss_mb[-1][0]
         return statistics.median(mb for at_s, mb in self.rss_mb if number * whole_s / 3 <= at_s <= (number + 1) * whole_s / 3)
-
-
-def _figures(server: Server) -> dict[str, float]:
-    lines = httpx.get(f"{server.address}/metrics", timeout=ANSWER_S).text.splitlines()
-    return {line.split(" ")[0]: float(line.split(" ")[1]) for line in lines if line and "{" not in line and not line.startswith("#")}
 
 
 def percentile(values: list[float], share: float) -> float | None:
@@ -259,10 +254,7 @@ async def _drive(server: Server, callers: list[Caller], arguments: argparse.Name
 def _free_after_s(server: Server) -> float:
     """Seconds until no place is taken and nobody waits, once all callers have left; fails after half a minute."""
     began_s = time.monotonic()
-    while any(server.figure(f"lightvoice_runs_{name}") for name in ("running", "waiting")):
-        if time.monotonic() - began_s > 30:
-            raise AssertionError("a place is still taken though everybody has left")
-        time.sleep(0.1)
+    until(lambda: not any(server.figure(f"lightvoice_runs_{name}") for name in ("running", "waiting")), within_s=30)
     return time.monotonic() - began_s
 
 

@@ -25,8 +25,8 @@ import uvicorn
 
 from engine.bundle import Bundle
 from engine.pipeline import Engine
+from tests.starter_facts import DIGITS, STARTER
 from tests.tiny_graphs import write_tiny_bundle
-from tests.trust.load import DIGITS, STARTER
 from ui.serve import build_app
 
 PRECISIONS = ("fp32", "int8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,12 @@ import soundfile  # noqa: E402
 import uvicorn  # noqa: E402
 
 from tests.ui.fake_engine import FakeEngine, InProcessDecoder  # noqa: E402
+from tests.ui.queue_client import OURS, QueueClient, wait  # noqa: E402
+from tests.waiting import until  # noqa: E402
+from ui.limits import Limits  # noqa: E402
+from ui.scheduling.queue_runner import QueueRunner  # noqa: E402
+from ui.scheduling.recording_queue import RecordingQueue  # noqa: E402
+from ui.scheduling.run_slots import RunSlots  # noqa: E402
 from ui.serve import build_app  # noqa: E402
 
 
@@ -29,6 +34,15 @@ class RunningPage:
     address: str
     engine: FakeEngine
     files: Path
+    slots: RunSlots
+
+    def reset(self) -> None:
+        """Let what runs come to its end, and make the engine as good as new."""
+        self.engine.hold.set()
+        self.engine.between.set()
+        until(lambda: not (self.slots.running() or self.slots.waiting()))
+        vars(self.engine).clear()
+        self.engine.__init__()  # type: ignore[misc]
 
 
 @contextmanager
@@ -42,13 +56,9 @@ def running(files: Path, **options: Any) -> Iterator[RunningPage]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
-        for _ in range(400):
-            if server.started:
-                break
-            time.sleep(0.05)
-        assert server.started
+        until(lambda: server.started)
         port = server.servers[0].sockets[0].getsockname()[1]
-        yield RunningPage(f"http://127.0.0.1:{port}", engine, files)
+        yield RunningPage(f"http://127.0.0.1:{port}", engine, files, app.state.slots)
     finally:
         server.should_exit = True
         thread.join(20)
@@ -69,10 +79,47 @@ def run_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., o
     return run
 
 
+def serve_module(tmp_path_factory: pytest.TempPathFactory, **options: Any) -> Iterator[RunningPage]:
+    """A page for all tests of a file, for fixtures of its scope: to build one takes a second."""
+    files = tmp_path_factory.mktemp("page") / "files"
+    files.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(files))
+        with running(files, **options) as page:
+            yield page
+
+
+@pytest.fixture(scope="module")
+def shared_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPage]:
+    """The page behind :func:`page`."""
+    yield from serve_module(tmp_path_factory)
+
+
 @pytest.fixture
-def page(run_page: Callable[..., object]) -> Iterator[RunningPage]:
-    with run_page() as running:
-        yield running
+def page(shared_page: RunningPage) -> Iterator[RunningPage]:
+    """A page over a fake engine that no test has used yet; its counters and its files are those of the whole file of tests."""
+    yield shared_page
+    shared_page.reset()
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[QueueRunner]:
+    """Queues over a fresh fake engine, one run at a time."""
+    runner = QueueRunner(FakeEngine(), InProcessDecoder(), slots=RunSlots(1), folder=tmp_path / "queues", limits=Limits())
+    yield runner
+    wait(runner.open(OURS))
+
+
+@pytest.fixture
+def queue(runner: QueueRunner) -> RecordingQueue:
+    """The page's own queue."""
+    return runner.open(OURS)
+
+
+@pytest.fixture
+def ask(runner: QueueRunner) -> QueueClient:
+    """``ask("/…")``: what the page's script is answered."""
+    return QueueClient(runner)
 
 
 @pytest.fixture(scope="session")

@@ -10,16 +10,17 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 
 from engine.errors import AudioNotFoundError, OptionError, PortUnavailableError
 from tests.ui.conftest import RunningPage
 from tests.ui.fake_engine import FakeEngine, InProcessDecoder
+from tests.waiting import until
 from ui.api.endpoints import uploaded_file
 from ui.limits import Limits
 from ui.models.state import ModelState
@@ -190,6 +191,14 @@ def test_a_signal_ends_the_server_and_its_files(number: signal.Signals, tmp_path
         process.communicate()
 
 
+def test_an_idle_connection_is_kept_for_longer_than_any_client_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that closes it first breaks the request that is on its way: httpx and openai keep one for 5 s, nginx for 60 s."""
+    served: list[uvicorn.Config] = []
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: served.append(self.config))
+    serve(FakeEngine(), port=0)
+    assert served[0].timeout_keep_alive > 60
+
+
 def test_the_environment_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GRADIO_TEMP_DIR", raising=False)
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(PortUnavailableError):
@@ -211,13 +220,7 @@ def test_a_long_run_does_not_keep_others_waiting(page: RunningPage, two_words: P
     page.engine.hold.clear()
     client = gradio_client.Client(page.address, verbose=False)
     job = client.submit(audio=gradio_client.handle_file(str(two_words)), api_name="/transcribe")
-    arrived = threading.Event()
-    for _ in range(200):
-        if page.engine.calls:
-            arrived.set()
-            break
-        threading.Event().wait(0.05)
-    assert arrived.is_set()
+    until(lambda: page.engine.calls)
     assert client.predict(True, api_name="/set_lightweight")["precision"] == "int8"
     assert client.predict(api_name="/resources")["rss_mb"] == 210.0
     assert httpx.get(f"{page.address}/healthz").json()["precision"] == "int8"

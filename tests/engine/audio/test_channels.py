@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -13,8 +11,8 @@ from engine.audio.resampling import Mixdown
 from engine.audio.waveform import SAMPLE_RATE_HZ, from_array, load_audio
 from engine.errors import NonFiniteAudioError, OptionRangeError, UnknownChannelError
 from engine.option_fields import flat_fields, parse_fields
+from tests.starter_facts import DIGITS
 
-DIGITS = Path(__file__).resolve().parents[3] / "ui" / "examples" / "digits-en.flac"
 RATE = SAMPLE_RATE_HZ
 
 
@@ -158,7 +156,7 @@ def test_what_goes_wrong_half_way_is_mended_there_and_only_there(speech: np.ndar
 
 
 @pytest.mark.parametrize("before", ["silence", "noise"])
-def test_whoever_begins_to_speak_late_is_heard_from_the_first_word(speech: np.ndarray, noise: np.ndarray, before: str) -> None:
+def test_speech_that_begins_late_is_recognized_from_the_first_word(speech: np.ndarray, noise: np.ndarray, before: str) -> None:
     still = np.zeros(len(speech), np.float32) if before == "silence" else noise * 0.02
     first = np.concatenate([np.tile(speech, 4), np.zeros(len(speech), np.float32)])
     second = np.concatenate([np.tile(still, 4), speech + still])

@@ -21,9 +21,9 @@ from engine.pipeline import Engine
 from engine.speech.endpointing import VadOptions
 from engine.transcript import Segment
 from tests.reading import DECODER
+from tests.starter_facts import DIGITS, EXAMPLES
 from tests.subtitles import read_srt, read_vtt
 
-EXAMPLES = Path(__file__).resolve().parents[3] / "ui" / "examples"
 SPLIT = ReadOptions(channel=Channel.SPLIT)
 
 
@@ -115,7 +115,7 @@ def test_a_recording_that_is_mixed_names_nobody(shared: Engine, call: Path) -> N
 
 
 def test_one_channel_is_one_speaker(shared: Engine) -> None:
-    path = EXAMPLES / "digits-en.flac"
+    path = DIGITS
     found = shared.transcribe(DECODER.open(path, read=SPLIT))
     assert {segment.speaker for segment in found.segments} == {"Speaker 1"}
     assert found.text == shared.transcribe(load_audio(path)).text

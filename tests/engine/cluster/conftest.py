@@ -15,8 +15,7 @@ from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 from engine.bundle import Bundle
 from engine.cluster.job import BundleIdentity, Job
 from engine.pipeline import Engine
-
-EXAMPLES = Path(__file__).resolve().parents[3] / "ui" / "examples"
+from tests.starter_facts import EXAMPLES
 
 
 def needs(package: str) -> None:

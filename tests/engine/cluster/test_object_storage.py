@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +18,19 @@ from engine.cluster.archive.source import read_sources
 from engine.cluster.storage import Folder, _filesystem
 from tests.engine.cluster.conftest import needs, spoken
 from tests.engine.cluster.workers_here import WorkersHere
+from tests.waiting import until
 
 START_S = 120
+
+
+def _answers(address: str, process: subprocess.Popen[bytes]) -> bool:
+    """Whether the server answers already."""
+    assert process.poll() is None, f"the S3 server ended with {process.returncode}"
+    try:
+        urllib.request.urlopen(f"{address}/moto-api/", timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +46,7 @@ def server() -> Iterator[str]:
     process = subprocess.Popen([python, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)])
     address = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + START_S
-        while True:
-            try:
-                urllib.request.urlopen(f"{address}/moto-api/", timeout=5).close()
-                break
-            except OSError:
-                assert process.poll() is None and time.monotonic() < deadline
-                time.sleep(0.1)
+        until(lambda: _answers(address, process), within_s=START_S)
         yield address
     finally:
         process.terminate()

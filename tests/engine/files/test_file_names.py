@@ -13,8 +13,8 @@ from engine.audio.waveform import load_audio
 from engine.errors import AudioDecodeError, AudioNotFoundError
 from engine.files.batch_journal import BatchJournal, result_paths
 from engine.files.file_names import LONGEST_NAME_BYTES, printable, shortened
+from tests.starter_facts import DIGITS
 
-DIGITS = Path(__file__).resolve().parents[3] / "ui" / "examples" / "digits-en.flac"
 NOT_UTF8 = os.fsdecode("录音".encode("gbk"))
 
 

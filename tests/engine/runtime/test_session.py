@@ -42,6 +42,18 @@ def test_products_are_counted_from_the_file(starter_bundle: Path, model: str) ->
     assert count_products(starter_bundle / f"{model}.int8.onnx") == ProductCount(integer=floats, floating=0)
 
 
+def test_a_weight_stored_in_16_bits_is_a_float_weight(tmp_path: Path) -> None:
+    weight = onnx.numpy_helper.from_array(np.ones((3, 3), np.float16), "weight.half")
+    nodes = [
+        onnx.helper.make_node("Cast", ["weight.half"], ["weight"], to=onnx.TensorProto.FLOAT),
+        onnx.helper.make_node("MatMul", ["x", "weight"], ["y"]),
+        onnx.helper.make_node("MatMul", ["y", "x"], ["z"]),
+    ]
+    graph = onnx.helper.make_graph(nodes, "half", [], [], initializer=[weight])
+    onnx.save(onnx.helper.make_model(graph), str(tmp_path / "asr.onnx"))
+    assert count_products(tmp_path / "asr.onnx") == ProductCount(integer=0, floating=1)
+
+
 def test_a_float_file_under_an_int8_name_is_refused(tiny_bundle: Path) -> None:
     with pytest.raises(NotQuantizedError, match="1 weight MatMuls in float and 0 in integers"):
         Session.open(tiny_bundle / "asr.fp32.onnx", model="asr", precision="int8", require_integer=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,48 +12,8 @@ from engine.bundle import Bundle
 from engine.errors import GraphContractError, UnknownPrecisionError
 from engine.options import VAD_AS_REQUEST, VAD_OFF
 from engine.runtime.session_pool import SessionPool
-
-WAIT_S = 20
-
-
-class FakeSession:
-    """Counts how often graphs are opened and closed."""
-
-    def __init__(self, model: str, precision: str) -> None:
-        self.model, self.precision, self.mb, self.provider, self.open = model, precision, 1.0, "CPUExecutionProvider", True
-
-    def close(self) -> None:
-        self.open = False
-
-
-class Opener:
-    """Opens fake sessions; may wait for an event or fail."""
-
-    def __init__(self) -> None:
-        self.opened: list[FakeSession] = []
-        self.gate: threading.Event | None = None
-        self.entered = threading.Event()
-        self.fail_on: str | None = None
-
-    def __call__(self, bundle: Bundle, *, model: str, precision: str, device: str, threads: int) -> Any:
-        self.entered.set()
-        if self.gate is not None:
-            assert self.gate.wait(WAIT_S)
-        if self.fail_on == model:
-            raise GraphContractError(path=model, reason="broken on purpose")
-        session = FakeSession(model, precision)
-        self.opened.append(session)
-        return session
-
-
-@pytest.fixture
-def opener() -> Opener:
-    return Opener()
-
-
-@pytest.fixture
-def pool(tiny_bundle: Path, opener: Opener) -> SessionPool:
-    return SessionPool(Bundle.load(tiny_bundle), opener=opener)
+from tests.engine.runtime.fake_sessions import Opener
+from tests.waiting import WAIT_S
 
 
 def open_precisions(pool: SessionPool) -> list[str]:
@@ -192,20 +151,18 @@ def test_closing_closes_what_is_idle_and_says_what_is_not(pool: SessionPool, cap
 
 
 @pytest.mark.slow
-def test_two_hundred_toggles_leave_the_process_its_size(starter_bundle: Path) -> None:
+@pytest.mark.parametrize(("bundle", "toggles"), [("starter_bundle", 40), ("tiny_bundle", 200)])
+def test_many_toggles_leave_the_process_its_size(request: pytest.FixtureRequest, bundle: str, toggles: int) -> None:
+    """A forgotten session of the starter is seen at once; whatever smaller is forgotten, after two hundred toggles."""
     from engine.runtime.session import rss_mb
 
-    pool = SessionPool(Bundle.load(starter_bundle))
+    pool = SessionPool(Bundle.load(request.getfixturevalue(bundle)))
     sizes = []
-    gc.freeze()  # every toggle collects garbage: what the suite has imported need not be looked through each time
-    try:
-        for turn in range(200):
-            pool.set_lightweight(turn % 2 == 0)
-            with pool.lease():
-                pass
-            sizes.append(rss_mb())
-    finally:
-        gc.unfreeze()
+    for turn in range(toggles):
+        pool.set_lightweight(turn % 2 == 0)
+        with pool.lease():
+            pass
+        sizes.append(rss_mb())
     assert max(sizes[-10:]) <= max(sizes[10:20]) * 1.05
 
 

@@ -7,7 +7,7 @@ from engine.bundle import Bundle
 from engine.options import TranscribeOptions
 from engine.pipeline import Engine
 from engine.runtime.speed import RUNS_KEPT, Speed, SpeedLog
-from tests.conftest import ROOT
+from tests.starter_facts import DIGITS
 
 
 def test_the_median_of_the_latest_runs_counts() -> None:
@@ -24,7 +24,7 @@ def test_the_median_of_the_latest_runs_counts() -> None:
 
 def test_the_engine_notes_runs_that_recognized_something(starter_bundle) -> None:
     engine = Engine(Bundle.load(starter_bundle))
-    spoken = load_audio(ROOT / "ui" / "examples" / "digits-en.flac")
+    spoken = load_audio(DIGITS)
     silence = type(spoken)(spoken.samples * 0, name="silence")
     assert engine.transcribe(silence).segments == ()
     assert engine.speeds() == {}

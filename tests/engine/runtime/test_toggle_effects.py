@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from engine.bundle import Bundle
 from engine.errors import GraphContractError
 from engine.runtime.session_pool import SessionPool
-from tests.engine.runtime.test_session_pool import Opener
-
-
-@pytest.fixture
-def opener() -> Opener:
-    return Opener()
-
-
-@pytest.fixture
-def pool(tiny_bundle: Path, opener: Opener) -> SessionPool:
-    return SessionPool(Bundle.load(tiny_bundle), opener=opener)
+from tests.engine.runtime.fake_sessions import Opener
 
 
 def closed(pool: SessionPool) -> list[tuple[str, str]]:
@@ -27,7 +14,7 @@ def closed(pool: SessionPool) -> list[tuple[str, str]]:
     return [(one.precision, one.model) for closing in pool.effects.closings for one in closing.sessions]
 
 
-def test_before_anybody_switched_there_is_nothing_to_tell(pool: SessionPool) -> None:
+def test_before_the_first_switch_there_are_no_effects(pool: SessionPool) -> None:
     assert pool.effects is None
 
 

@@ -68,7 +68,7 @@ def test_a_graph_that_answers_something_else_is_refused() -> None:
         SpeechDetector(Wrong(), Frontend(asr=stack, vad=stack)).silence_between(np.zeros((9, 80), np.float32), 0, 9)
 
 
-def test_nothing_to_hear_is_no_speech(starter_bundle: Path) -> None:
+def test_silence_is_no_speech(starter_bundle: Path) -> None:
     detector, _ = detector_of(starter_bundle / "vad.fp32.onnx", starter_bundle / "vad.mvn")
     for samples in (np.zeros(100, np.float32), np.zeros(48_000, np.float32)):
         assert find_spans(Waveform(samples), detector, VadOptions()) == ()

@@ -157,7 +157,7 @@ def test_graphs_that_break_the_contract_are_refused(tiny_bundle: Path) -> None:
         recognizer_on(FakeSession(frames=3), tiny_bundle).recognize(np.zeros((2, 560), np.float32), duration_ms=120)
 
 
-def test_a_graph_that_masks_is_told_the_length(tiny_bundle: Path) -> None:
+def test_a_graph_that_masks_gets_the_length(tiny_bundle: Path) -> None:
     session = FakeBatchSession(frames=5)
     recognizer_on(session, tiny_bundle).recognize(np.zeros((5, 560), np.float32), duration_ms=300)
     assert session.fed["speech_lengths"].tolist() == [5]
@@ -185,7 +185,7 @@ def test_a_batch_is_padded_masked_and_answered_row_by_row(tiny_bundle: Path) -> 
     assert together == alone
 
 
-def test_what_a_graph_says_of_the_padding_is_not_heard(tiny_bundle: Path) -> None:
+def test_what_a_graph_answers_for_the_padding_is_left_out(tiny_bundle: Path) -> None:
     session = FakeMaskingSession()
     noisy = session.run
 

@@ -9,21 +9,13 @@ from hypothesis import strategies as st
 from engine.speech.itn.itn import apply_itn
 from engine.speech.vocabulary import join_pieces
 from engine.speech.words import TimedStretch, placed_words, timed_words, words
-from engine.tags import Emotion, Event, Language
-from engine.transcript import Segment, TagConfidence, Token
+from engine.transcript import Segment
+from tests import transcripts
+from tests.transcripts import tokens_of
 
 
-def segment(text: str, *tokens: tuple[str, int, int, float]) -> Segment:
-    return Segment(
-        start_ms=0,
-        end_ms=4000,
-        text=text,
-        language=Language.EN,
-        emotion=Emotion.NEUTRAL,
-        event=Event.SPEECH,
-        confidence=TagConfidence(language=1.0, emotion=1.0, event=1.0),
-        tokens=tuple(Token(text=piece, start_ms=start, end_ms=end, confidence=sure) for piece, start, end, sure in tokens),
-    )
+def segment(text: str, *pieces: tuple[str, int, int, float]) -> Segment:
+    return transcripts.segment(0, 4_000, text, tokens_of(*pieces))
 
 
 HELLO = (("▁hel", 100, 200, 0.9), ("lo", 200, 400, 0.4), ("▁world", 500, 900, 0.8))

@@ -17,8 +17,8 @@ from engine.formats import render
 from engine.subtitles.cues import Cue, cues
 from engine.subtitles.options import MAX_CUE_MS, RANGES, SubtitleOptions
 from engine.transcript import Transcript
-from tests.engine.subtitles.transcripts import transcripts
 from tests.subtitles import read_srt, read_vtt
+from tests.transcripts import transcripts
 
 #: The defaults, which most people have, as often as all others.
 OPTIONS = st.one_of(

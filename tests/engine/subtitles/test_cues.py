@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.subtitles.cues import Cue, cues
 from engine.subtitles.options import MAX_CUE_MS, SubtitleOptions
 from engine.transcript import Token
-from tests.engine.subtitles.transcripts import segment, spoken, transcript
+from tests.transcripts import segment, spoken, transcript
 
 NEWS = "中华人民共和国国务院总理昨天在人民大会堂会见了来访的客人，双方就进一步加强两国之间的经贸合作关系进行了深入的交流。"
 MIXED = "用Python写的程序在2024年12月25日已经发布了3.5版本，欢迎大家使用并提出宝贵意见！"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.subtitles.columns import columns, is_east_asian
 from engine.subtitles.unbroken import unbroken
-from tests.engine.subtitles.transcripts import texts
+from tests.transcripts import texts
 
 
 def pieces(text: str, widest: int = 42) -> list[str]:

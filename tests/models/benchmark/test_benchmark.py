@@ -33,10 +33,9 @@ from models.benchmark.report import plots, to_json, to_markdown
 from models.benchmark.result import BARS, BenchmarkResult, Row, check_bars
 from models.benchmark.tutorial_claims import Change, Tutorial, beside_ours, published_claims
 from models.bundle.manifest import read_manifest, write_manifest
+from tests.starter_facts import DIGITS, STARTER
 
 ROOT = Path(__file__).resolve().parents[3]
-STARTER = ROOT / "models" / "starter" / "bundle"
-RECORDING = ROOT / "ui" / "examples" / "digits-en.flac"
 BROKEN = "int8-broken"
 
 
@@ -46,7 +45,7 @@ def bundle_with_a_broken_variant(tmp_path_factory):
     shutil.copytree(STARTER, folder)
     (folder / "asr.broken.onnx").write_bytes(b"no graph at all")
     manifest = read_manifest(folder)
-    manifest["variants"][BROKEN] = {"asr": "asr.broken.onnx", "vad": "vad.int8.onnx"}
+    manifest["variants"][BROKEN] = {"asr": "asr.broken.onnx", "vad": manifest["variants"]["int8"]["vad"]}
     del manifest["files"], manifest["format"]
     write_manifest(folder, manifest)
     return folder
@@ -56,7 +55,7 @@ def bundle_with_a_broken_variant(tmp_path_factory):
 def measured(bundle_with_a_broken_variant, tmp_path_factory) -> BenchmarkResult:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        return benchmark([bundle_with_a_broken_variant], durations_s=(1, 10), repeats=2, threads=1, audio=RECORDING)
+        return benchmark([bundle_with_a_broken_variant], durations_s=(1, 10), repeats=2, threads=1, audio=DIGITS)
 
 
 # ---- a real run ------------------------------------------------------------------------------------------------------
@@ -102,7 +101,7 @@ def test_a_precision_that_cannot_be_opened_carries_its_error_and_the_others_go_o
 
 
 def test_the_run_says_how_and_where_it_was_taken(measured):
-    assert (measured.threads, measured.repeats, measured.durations_s, measured.clip) == (1, 2, (1.0, 10.0), RECORDING.name)
+    assert (measured.threads, measured.repeats, measured.durations_s, measured.clip) == (1, 2, (1.0, 10.0), DIGITS.name)
     assert replace(measured.machine, when="") == replace(this_machine(), when="")
     assert measured.machine.cpu and measured.machine.when.startswith("20") and "onnxruntime" in measured.machine.onnxruntime
 
@@ -165,11 +164,13 @@ def test_a_soak_keeps_the_first_the_last_and_the_highest_temperature(task, monke
     readings = iter([50.0, 80.0])
     monkeypatch.setattr(benchmark_child, "package_temperature_c", lambda: next(readings, 70.0))
     monkeypatch.setattr(benchmark_child, "_Opened", lambda task: SimpleNamespace(engine=lambda task: slow_engine()))
+    now_s = [100.0]
+    monkeypatch.setattr(benchmark_child, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
 
     def slow_engine():
         def transcribe(waveform, options):
             assert waveform.duration_s == 30 and options.precision == "int8"
-            benchmark_child.time.sleep(0.02)
+            now_s[0] += 0.02
             return SimpleNamespace(timing=SimpleNamespace(rtf=0.25))
 
         return SimpleNamespace(transcribe=transcribe)
@@ -243,8 +244,8 @@ def test_vad_takes_synthetic_speech_for_speech():
 
 
 def test_a_recording_is_repeated_until_it_is_long_enough():
-    short = clip_samples(RECORDING, duration_s=0.5)
-    long = clip_samples(RECORDING, duration_s=60)
+    short = clip_samples(DIGITS, duration_s=0.5)
+    long = clip_samples(DIGITS, duration_s=60)
     assert len(short) == 8_000 and len(long) == 960_000
     assert np.array_equal(long[:8_000], short)
     tail = long[-16_000 * 5 :]
@@ -312,7 +313,7 @@ def runs(monkeypatch):
     return SimpleNamespace(seen=seen, answers=answers)
 
 
-def test_precisions_take_turns(runs):
+def test_precisions_are_measured_alternately(runs):
     result = benchmark([STARTER], rounds=3)
     assert runs.seen == [("fp32", "engine"), ("fp32", "vad"), ("int8", "engine"), ("int8", "vad")] * 3
     assert [figures["engine_s"] for figures in result.rows[1].rounds] == [3.0, 7.0, 11.0]

@@ -154,7 +154,7 @@ def test_a_choice_is_spread_and_stays_the_same() -> None:
         select(pool, Purpose.TEST, limit=0)
 
 
-def test_the_starter_is_judged_by_actors_it_never_heard(tmp_path: Path) -> None:
+def test_the_starter_is_evaluated_on_actors_it_was_not_trained_on(tmp_path: Path) -> None:
     columns = ("path", "label", "speaker", "language", "notes", "duration_s")
     rows = [
         (f"{actor}-{take}.wav", "angry", actor, "en", "text=Dogs are sitting by the door", "3.0")

@@ -115,7 +115,7 @@ def report(bundle: Path, data: Path) -> dict:
     return evaluate(bundle, data).to_json()
 
 
-def test_only_test_speakers_are_listened_to(report: dict) -> None:
+def test_only_test_speakers_are_evaluated(report: dict) -> None:
     assert (report["recordings"], report["left_out"], report["reference"]) == (9, [], "fp32")
     assert report["seconds"] == pytest.approx(17.0)
     assert list(report["precisions"]) == ["fp32", "int8", "int8-worse"]
@@ -123,7 +123,7 @@ def test_only_test_speakers_are_listened_to(report: dict) -> None:
     assert groups == {"all": 9, "language en": 7, "language ja": 1, "language zh": 1, "source tagged": 3, "source words": 6}
 
 
-def test_error_rates_are_those_of_what_was_heard(report: dict) -> None:
+def test_error_rates_are_those_of_the_recognized_texts(report: dict) -> None:
     """Five of six hear hello for hello, one hello for world; the worse precision the other way round. Japanese is not the bundle's."""
     wrong = error_counts("hello", "world", characters=True)
     for name, times in (("fp32", 1), ("int8", 1), ("int8-worse", 5)):
@@ -222,7 +222,7 @@ def test_what_calibrated_or_tuned_a_bundle_does_not_judge_it(bundle: Path, data:
     assert "3 left out, the first:" in found.to_markdown()
 
 
-def test_a_bundle_that_heard_everything_cannot_be_judged(bundle: Path, data: Path, tmp_path: Path) -> None:
+def test_a_bundle_trained_on_every_recording_cannot_be_evaluated(bundle: Path, data: Path, tmp_path: Path) -> None:
     used = {"calibration": [sha256_of(recording.path) for recording in read_recordings(data)]}
     with pytest.raises(RecordingsError, match=r"left to test tiny with; 9 were used already, as .*used for calibration"):
         evaluate(with_manifest(bundle, tmp_path / "used", used_recordings=used), data)

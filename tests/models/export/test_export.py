@@ -18,14 +18,7 @@ from models.export.assemble import add_dynamic_int8, assemble  # noqa: E402
 from models.export.export import AsrGraph, check_asr  # noqa: E402
 from models.export.graph_file import ExportError  # noqa: E402
 from models.networks.checkpoint import Checkpoint, load_sensevoice  # noqa: E402
-
-
-def session_of(path: Path):
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+from tests.models.export.graphs import session_of  # noqa: E402
 
 
 def test_the_asr_graph_keeps_the_contract(exported_bundle: Path) -> None:

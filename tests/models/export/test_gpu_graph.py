@@ -24,7 +24,7 @@ from models.export.export import AsrGraph  # noqa: E402
 from models.export.gpu_graph import check_batch, unequal_batch  # noqa: E402
 from models.export.graph_file import ExportError  # noqa: E402
 from models.networks.weights import sensevoice_of  # noqa: E402
-from tests.models.export.test_export import session_of  # noqa: E402
+from tests.models.export.graphs import session_of  # noqa: E402
 
 
 @pytest.fixture(scope="module")

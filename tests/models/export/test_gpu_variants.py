@@ -17,7 +17,8 @@ from engine.pipeline import Engine  # noqa: E402
 from engine.runtime.session import Session  # noqa: E402
 from models.export.assemble import add_dynamic_int8, assemble  # noqa: E402
 from models.export.gpu_graph import unequal_batch  # noqa: E402
-from models.quantize.recipes import Order, RecipeName, run  # noqa: E402
+from models.quantize.recipe_names import RecipeName  # noqa: E402
+from models.quantize.recipes import QuantizeOptions, run  # noqa: E402
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not Path("/dev/nvidia0").exists(), reason="no CUDA device here")]
 
@@ -26,7 +27,7 @@ pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not Path("/dev/nvidia0").exist
 def bundle(random_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = assemble(random_checkpoint, tmp_path_factory.mktemp("gpu") / "bundle", gpu=True)
     add_dynamic_int8(folder)
-    run(Order(bundle=folder, recipe=RecipeName.FP16, clips=4))
+    run(QuantizeOptions(bundle=folder, recipe=RecipeName.FP16, clips=4))
     return folder
 
 

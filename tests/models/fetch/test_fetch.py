@@ -46,6 +46,9 @@ def hub(own_caches: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubDouble
     model = CATALOG[NAME]
     origins = {source: replace(origin, asr=replace(origin.asr, pins={})) for source, origin in model.origins.items()}
     monkeypatch.setitem(CATALOG, NAME, replace(model, origins=origins))  # type: ignore[arg-type]  # a dict, called Mapping
+    # ModelScope's client tries again after 1, 2 and 4 s.
+    monkeypatch.setattr("modelscope_hub._legacy_api.REPO_TREE_PAGE_RETRY_MAX_DELAY_SECONDS", 0)
+    monkeypatch.setattr("modelscope_hub._download.DOWNLOAD_INTEGRITY_RETRY_BACKOFF", 0)
     with serve_hub(contents()) as double:
         monkeypatch.setenv("HF_ENDPOINT", double.url)
         monkeypatch.setenv("MODELSCOPE_ENDPOINT", double.url)

@@ -13,13 +13,14 @@ import pytest
 
 from models.jobs.job import LINE_CHARACTERS, LOG_LINES, Job, JobStartError, JobState
 from models.jobs.progress import Progress
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[3]
 LIMIT_S = 30
 GRACE_S = 0.5
 #: Stands in for `python -m models`: its first argument chooses what it does.
 STAND_IN = """
-import os, signal, subprocess, sys, time
+import os, signal, subprocess, sys
 sys.path.insert(0, os.getcwd())
 from pathlib import Path
 from models.jobs.progress import report, report_result
@@ -45,17 +46,17 @@ elif what == "noise":
     print("x" * 10000)
     sys.stdout.buffer.write(b"\\xff\\xfe\\n")
 elif what == "sleep":
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
     print(os.getpid(), child.pid, flush=True)
-    time.sleep(600)
+    signal.pause()
 elif what == "stubborn":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     print(os.getpid(), flush=True)
-    time.sleep(600)
+    signal.pause()
 elif what == "polite":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     print("ready", flush=True)
-    time.sleep(600)
+    signal.pause()
 """
 
 
@@ -76,23 +77,21 @@ def start(tmp_path):
 
 
 def wait_for_line(job) -> str:
-    deadline = time.monotonic() + LIMIT_S
-    while not job.log:
-        assert time.monotonic() < deadline and job.state is JobState.RUNNING, (job.state, job.log)
-        time.sleep(0.01)
+    until(lambda: job.log or job.state is not JobState.RUNNING)
+    assert job.log, job.state
     return job.log[0]
 
 
-def gone(pid: int) -> bool:
-    deadline = time.monotonic() + LIMIT_S
-    while time.monotonic() < deadline:
-        try:
-            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.NoSuchProcess:
-            return True
-        time.sleep(0.02)
-    return False
+def is_gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def gone(*pids: int) -> bool:
+    """Wait until none of the processes runs."""
+    return until(lambda: all(is_gone(pid) for pid in pids))
 
 
 # ---- a job -----------------------------------------------------------------------------------------------------------
@@ -151,7 +150,7 @@ def test_cancel_ends_the_command_and_what_it_started(start):
     job.cancel()
     assert job.wait(LIMIT_S)
     assert (job.state, job.result) == (JobState.CANCELLED, None)
-    assert all(gone(pid) for pid in pids) and len(pids) == 2
+    assert gone(*pids) and len(pids) == 2
 
 
 def test_a_command_that_will_not_end_is_killed_after_the_grace_period(start):
@@ -185,7 +184,7 @@ def test_close_ends_everything_and_leaves_no_thread(start):
     pids = [int(word) for word in wait_for_line(job).split()]
     job.close()
     assert job.state is JobState.CANCELLED
-    assert all(gone(pid) for pid in pids)
+    assert gone(*pids)
     assert threading.active_count() == before
 
 

@@ -90,11 +90,11 @@ def test_the_command_line_takes_what_the_page_asks_for(workshop: Workshop, tiny_
     assert (arguments.command, arguments.bundle, arguments.recipe) == ("quantize", tiny_bundle, "auto")
     assert (arguments.clips, arguments.max_trials, arguments.as_default, arguments.output) == (4, 2, True, None)
     arguments = parser().parse_args(asked(workshop.import_folder("-f", name="mine")))
-    assert (arguments.command, arguments.folder, arguments.name) == ("import", Path.cwd() / "-f", "mine")
+    assert (arguments.command, arguments.path, arguments.name) == ("import", Path.cwd() / "-f", "mine")
 
 
 def test_a_closed_workshop_ends_its_jobs_and_starts_none(tiny_bundle: Path) -> None:
-    program = (sys.executable, "-c", "import time; time.sleep(600)")
+    program = (sys.executable, "-c", "import signal; signal.pause()")
     workshop = Workshop(roots=[tiny_bundle], embedded=tiny_bundle, program=program)
     job = workshop.start("evaluate", tiny_bundle, data=tiny_bundle)
     workshop.close()

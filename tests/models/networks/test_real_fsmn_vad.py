@@ -13,7 +13,7 @@ from benchmarks.fsmn_vad import FAR_MS, measure, to_markdown
 
 @pytest.mark.weights
 @pytest.mark.slow
-def test_int8_hears_what_fp32_hears(data_dir: Path, tmp_path: Path) -> None:
+def test_int8_finds_the_speech_that_fp32_finds(data_dir: Path, tmp_path: Path) -> None:
     if not (data_dir / "fsmn-vad" / "vad_example.wav").is_file():
         pytest.skip(f"no FSMN-VAD in {data_dir}")
     figures = measure(data_dir, tmp_path / "bundle", recipes=("dynamic", "static"), clips=12, recordings=60)

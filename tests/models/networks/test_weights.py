@@ -14,7 +14,7 @@ from models.export.export import AsrGraph, check_asr, export_vad  # noqa: E402 -
 from models.export.graph_file import ExportError  # noqa: E402 - torch decides whether this file runs
 from models.networks.checkpoint import Checkpoint, load_fsmn_vad, load_sensevoice  # noqa: E402
 from models.networks.weights import fsmn_vad_of, sensevoice_of  # noqa: E402
-from tests.models.export.test_export import session_of  # noqa: E402
+from tests.models.export.graphs import session_of  # noqa: E402
 
 
 def test_sensevoice_comes_back_weight_for_weight(random_checkpoint: Path, exported_bundle: Path) -> None:

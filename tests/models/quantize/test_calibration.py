@@ -51,7 +51,7 @@ def test_every_pass_gives_the_same(bundle: Bundle, folder: Path) -> None:
         np.testing.assert_array_equal(first, second)
 
 
-def test_prompts_take_turns_through_all_rows(bundle: Bundle, folder: Path) -> None:
+def test_prompts_alternate_through_all_rows(bundle: Bundle, folder: Path) -> None:
     recording = read_recordings(folder)[0]
     count = 2 * len(bundle.language_rows)
     feeds = list(CalibrationSet(bundle, [(recording, Condition.CLEAN)] * count).asr_feeds())
@@ -66,7 +66,7 @@ def test_long_recordings_are_cut(bundle: Bundle, folder: Path) -> None:
     assert clips.texts() == [""]  # what is cut away was said too
 
 
-def test_coverage_counts_what_is_heard(bundle: Bundle, folder: Path) -> None:
+def test_coverage_counts_the_recognized_tags(bundle: Bundle, folder: Path) -> None:
     first, second = read_recordings(folder)[:2]
     plan = [(first, Condition.CLEAN), (second, Condition.QUIET), (second, Condition.MUSIC)]
     coverage = CalibrationSet(bundle, plan).coverage()

@@ -15,7 +15,6 @@ yaml = pytest.importorskip("yaml")
 
 from engine.speech.features import fbank  # noqa: E402
 from models.bundle.upstream_layout import write_tokens  # noqa: E402
-from models.starter import corpus  # noqa: E402 - torch decides whether this file runs
 from models.starter.augment import (  # noqa: E402
     FLOOR,
     add_noise,
@@ -35,9 +34,7 @@ from models.starter.public_sets import read_corpus  # noqa: E402
 from models.starter.room import play_at, reverberate  # noqa: E402
 from models.starter.train_asr import learning_rate  # noqa: E402
 from models.starter.units import EnglishPieces, UnitEncoder, learn_english, learn_units  # noqa: E402
-
-CONFIG = yaml.safe_load((Path(corpus.__file__).parent / "config.yaml").read_text(encoding="utf-8"))
-ENGLISH = ["one two three", "we call it bear", "the cat sat on the mat", "zero nine five eight", "quick brown fox jumps over lazy dogs"]
+from tests.models.starter.small_recipe import CONFIG, ENGLISH, small_config, small_store  # noqa: E402
 
 
 def test_a_missing_data_folder_is_named(tmp_path: Path) -> None:
@@ -64,7 +61,7 @@ def test_a_set_can_be_left_out(data_dir: Path) -> None:
     assert "ravdess" not in {u.source for u in read_corpus(data_dir, CONFIG, without=["ravdess"])}
 
 
-def test_units_spell_what_they_learnt(tmp_path: Path) -> None:
+def test_units_encode_what_they_learnt(tmp_path: Path) -> None:
     pieces, model = learn_units(ENGLISH, ["一二三", "一二"], english_units=45, mandarin_min_count=2)
     encoder = UnitEncoder(pieces, model)
     assert pieces[0] == "<blank>" and "一" in pieces and "三" not in pieces and "<|HAPPY|>" in pieces
@@ -152,51 +149,6 @@ def test_learning_rate_rises_then_falls() -> None:
     assert rates[2] == pytest.approx(1.0)
     assert rates[2] > rates[3] > rates[4]
     assert rates[4] == pytest.approx(0.01)
-
-
-def small_store(folder: Path) -> Path:
-    """A feature store of 24 noisy utterances in two voices, written by hand."""
-    pieces, model = learn_units(ENGLISH, [], english_units=45, mandarin_min_count=2)
-    encoder, ids = UnitEncoder(pieces, model), {piece: index for index, piece in enumerate(pieces)}
-    rng, frames, items = np.random.default_rng(0), [], []
-    for index in range(24):
-        text = ENGLISH[index % len(ENGLISH)]
-        items.append(
-            {
-                "offset": sum(map(len, frames)),
-                "frames": 240,
-                "targets": encoder.encode(text, characters=False),
-                "text": text,
-                "tags": [ids["<|en|>"], ids["<|NEUTRAL|>"], ids["<|Speech|>"]],
-                "language": "en",
-                "source": "fsdd" if index < 4 else "speechocean762",
-                "speaker": f"s{index % 2}",
-                "split": "train" if index < 20 else "test",
-                "path": "",
-            }
-        )
-        frames.append(rng.normal(0, 1, (240, 80)))
-    np.concatenate(frames).astype(np.float16).tofile(folder / "fbank.f16")
-    np.savez(folder / "cmvn.npz", means=np.zeros(80), deviations=np.ones(80))
-    (folder / "store.json").write_text(json.dumps({"pieces": pieces, "items": items}), encoding="utf-8")
-    return folder
-
-
-def small_config() -> dict:
-    config = json.loads(json.dumps(CONFIG))
-    config["corpus"]["digit_strings"] = 4
-    config["asr"] |= {"output_size": 32, "attention_heads": 4, "linear_units": 32, "num_blocks": 1, "tp_blocks": 1}
-    config["train_asr"] |= {
-        "epochs": 2,
-        "head_share": 0.0,
-        "peak_learning_rate": 0.0015,
-        "batch_frames": 200,
-        "sounds_after_block": 1,
-        "short_first_s": [],
-        "dropout": 0.0,
-    }
-    config["train_vad"] |= {"steps": 12, "window_frames": 60, "batch_windows": 2}
-    return config
 
 
 def test_training_resumes_where_it_stopped(tmp_path: Path) -> None:

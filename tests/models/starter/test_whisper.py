@@ -219,7 +219,7 @@ def test_distillation_resumes_and_brings_the_student_nearer(weights: dict, tmp_p
     from models.starter.batches import BatchMaker
     from models.starter.distil import Distiller, begin_with_student
     from models.starter.prepare import FeatureStore
-    from tests.models.starter.test_recipe import small_config, small_store
+    from tests.models.starter.small_recipe import small_config, small_store
 
     folder = small_store(tmp_path)
     meta = json.loads((folder / "store.json").read_text(encoding="utf-8"))

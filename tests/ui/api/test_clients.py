@@ -16,9 +16,9 @@ openai = pytest.importorskip("openai")
 from engine.errors import SessionError  # noqa: E402 - after the skip
 from engine.options import TranscribeOptions  # noqa: E402
 from tests.ui.conftest import RunningPage  # noqa: E402
+from tests.waiting import WAIT_S, until  # noqa: E402
 
 SPOKEN = "three one four one five nine"
-WAIT_S = 60
 #: Fields that clients send and that mean nothing here.
 IGNORED = {
     "chunking_strategy": "auto",
@@ -215,7 +215,7 @@ def test_an_unreadable_file_is_refused_before_its_stream_begins(client: openai.O
     assert answer.status_code == 400
 
 
-def test_a_stream_without_a_slot_is_refused_by_its_status(run_page: Callable[..., object], two_words: Path) -> None:
+def test_a_stream_without_a_slot_is_refused_with_its_status(run_page: Callable[..., object], two_words: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     from ui.limits import Limits
@@ -223,10 +223,7 @@ def test_a_stream_without_a_slot_is_refused_by_its_status(run_page: Callable[...
     with run_page(limits=Limits(concurrent_runs=1, waiting_runs=0)) as page, ThreadPoolExecutor(1) as pool:
         page.engine.hold.clear()
         first = pool.submit(posted, page, {"file": two_words.read_bytes()})
-        for _ in range(WAIT_S * 50):
-            if page.engine.calls:
-                break
-            page.engine.hold.wait(0.02)
+        until(lambda: page.engine.calls)
         answer = posted(page, {"file": two_words.read_bytes()}, stream="true")
         assert (answer.status_code, answer.json()["error"]["code"]) == (429, "rate_limit_exceeded")
         assert int(answer.headers["retry-after"]) > 0
@@ -268,7 +265,7 @@ def test_translating_is_refused_in_plain_words_also_to_who_sends_much(page: Runn
         ("PUT", f"/recordings/{'1' * 32}", "GET, HEAD, OPTIONS"),
     ],
 )
-def test_a_wrong_method_is_told_the_right_ones(page: RunningPage, method: str, path: str, allowed: str) -> None:
+def test_a_wrong_method_is_answered_with_the_right_ones(page: RunningPage, method: str, path: str, allowed: str) -> None:
     answer = httpx.request(method, f"{page.address}{path}")
     assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
     assert f"not {method}" in (answer.json()["error"]["message"] if path.startswith("/v1/") else answer.text)
@@ -278,9 +275,7 @@ def test_a_wrong_method_is_told_the_right_ones(page: RunningPage, method: str, p
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/v1/models", "/v1/models/whisper-1"])
 def test_head_is_get_without_the_content(page: RunningPage, path: str) -> None:
-    for _ in range(WAIT_S * 20):  # ready is what it says once the models are loaded
-        if httpx.get(f"{page.address}/readyz").status_code == 200:
-            break
+    until(lambda: httpx.get(f"{page.address}/readyz").status_code == 200)  # once the models are loaded
     shown, asked = httpx.get(f"{page.address}{path}"), httpx.head(f"{page.address}{path}")
     assert (asked.status_code, asked.content) == (shown.status_code, b"") == (200, b"")
     assert asked.headers["content-type"] == shown.headers["content-type"]

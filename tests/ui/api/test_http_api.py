@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,14 +17,15 @@ openai = pytest.importorskip("openai")
 
 from engine.errors import SessionError  # noqa: E402 - after the skip
 from engine.options import TranscribeOptions  # noqa: E402
+from tests.servers import metrics  # noqa: E402
 from tests.subtitles import read_srt, read_vtt  # noqa: E402
 from tests.ui.conftest import RunningPage  # noqa: E402
 from tests.ui.models.fake_workshop import FakeWorkshop  # noqa: E402
+from tests.waiting import WAIT_S, until  # noqa: E402
 from ui.http.access.managing import Managing  # noqa: E402
 from ui.limits import Limits  # noqa: E402
 
 SPOKEN = "three one four one five nine"
-WAIT_S = 60
 
 
 @pytest.fixture
@@ -45,14 +45,6 @@ def two_words_mp3(two_words: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def post(page: RunningPage, file: Path | None, **fields: object) -> httpx.Response:
     files = {} if file is None else {"file": (file.name, file.read_bytes())}
     return httpx.post(f"{page.address}/v1/audio/transcriptions", files=files or {"nothing": b""}, data=fields, timeout=WAIT_S)
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    for _ in range(WAIT_S * 50):
-        if condition():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it did not happen")
 
 
 def in_flight(page: RunningPage) -> list[Path]:
@@ -226,14 +218,14 @@ def test_openais_client_gets_segments_as_they_come(client: openai.OpenAI, page: 
     assert [event.type for event in events] == ["transcript.text.delta", "transcript.text.delta", "transcript.text.done"]
     assert [event.delta for event in events[:-1]] == ["three one four", " one five nine"]
     assert events[-1].text == SPOKEN
-    wait_for(lambda: in_flight(page) == [])
+    until(lambda: in_flight(page) == [])
 
 
 def test_an_error_in_the_middle_of_a_stream_reaches_the_client(client: openai.OpenAI, page: RunningPage, two_words: Path) -> None:
     page.engine.error = SessionError("the model is gone; install it again")
     with two_words.open("rb") as file, pytest.raises(openai.APIError, match="the model is gone"):
         list(client.audio.transcriptions.create(file=file, model="fake", stream=True))
-    wait_for(lambda: in_flight(page) == [])
+    until(lambda: in_flight(page) == [])
 
 
 # ---- what is refused -------------------------------------------------------------------------------------------------
@@ -348,7 +340,7 @@ def test_runs_wait_for_a_place_and_the_server_answers_meanwhile(run_page: Callab
     with run_page(limits=Limits(concurrent_runs=2)) as page, ThreadPoolExecutor(6) as pool:
         page.engine.hold.clear()
         answers = [pool.submit(post, page, two_words) for _ in range(6)]
-        wait_for(lambda: len(page.engine.calls) == 2 and len(in_flight(page)) == 6)
+        until(lambda: len(page.engine.calls) == 2 and len(in_flight(page)) == 6)
         assert httpx.get(f"{page.address}/healthz").json()["status"] == "ok"
         assert httpx.get(f"{page.address}/v1/models").status_code == 200
         assert len(page.engine.calls) == 2
@@ -363,10 +355,10 @@ def test_gradios_clients_and_ours_wait_for_the_same_places(run_page: Callable[..
         page.engine.hold.clear()
         client = gradio_client.Client(page.address, verbose=False)
         first = client.submit(audio=gradio_client.handle_file(str(two_words)), api_name="/transcribe")
-        wait_for(lambda: len(page.engine.calls) == 1)
+        until(lambda: len(page.engine.calls) == 1)
         second = pool.submit(post, page, two_words)
-        wait_for(lambda: len(in_flight(page)) == 1)
-        time.sleep(0.3)  # time enough to go wrong in
+        until(lambda: len(in_flight(page)) == 1)
+        until(lambda: metrics(page.address)["lightvoice_runs_waiting"] == 1)
         assert len(page.engine.calls) == 1
         page.engine.hold.set()
         assert first.result(WAIT_S)["text"] == second.result(WAIT_S).json()["text"] == SPOKEN
@@ -389,13 +381,13 @@ def test_a_client_that_leaves_frees_its_place(run_page: Callable[..., object], t
     with run_page(limits=Limits(concurrent_runs=1)) as page:
         page.engine.hold.clear()
         running = raw_request(page, two_words.read_bytes(), stream=stream)
-        wait_for(lambda: len(page.engine.calls) == 1)
+        until(lambda: len(page.engine.calls) == 1)
         waiting = raw_request(page, two_words.read_bytes(), stream=stream)
-        wait_for(lambda: len(in_flight(page)) == 2)
+        until(lambda: len(in_flight(page)) == 2)
         waiting.close()
-        wait_for(lambda: len(in_flight(page)) == 1)
+        until(lambda: len(in_flight(page)) == 1)
         running.close()
-        wait_for(lambda: in_flight(page) == [])  # while the engine is still held: the run stopped at its next step
+        until(lambda: in_flight(page) == [])  # while the engine is still held: the run stopped at its next step
         page.engine.hold.set()
         assert post(page, two_words).json() == {"text": SPOKEN}
         assert len(page.engine.calls) == 2
@@ -414,7 +406,7 @@ def test_a_client_that_leaves_while_it_sends_leaves_nothing(page: RunningPage, t
     assert in_flight(page) == []
 
 
-def test_looking_for_a_model_that_is_not_open_keeps_nobody_waiting(
+def test_a_request_for_a_model_that_is_not_open_keeps_nobody_waiting(
     page: RunningPage, two_words: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All bundles' folders are looked through for it, which takes as long as their disk does."""
@@ -441,7 +433,7 @@ def test_too_many_at_once_are_asked_to_come_back(run_page: Callable[..., object]
     with run_page(limits=Limits(concurrent_runs=1, waiting_runs=0)) as page, ThreadPoolExecutor(1) as pool:
         page.engine.hold.clear()
         first = pool.submit(post, page, two_words)
-        wait_for(lambda: len(page.engine.calls) == 1)
+        until(lambda: len(page.engine.calls) == 1)
         answer = post(page, two_words)
         assert (answer.status_code, answer.headers["retry-after"]) == (429, "2")
         page.engine.hold.set()

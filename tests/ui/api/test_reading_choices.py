@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,13 @@ from engine.audio.tracks import Track
 from engine.audio.waveform import load_audio
 from engine.options import TranscribeOptions
 from engine.pipeline import Engine
+from tests.starter_facts import DIGITS, WRITTEN
 from tests.two_tracks import tone, write_two_tracks
 from tests.ui.conftest import RunningPage
-from tests.ui.fake_engine import FakeEngine, InProcessDecoder
-from tests.ui.transcribe.test_queue_routes import OURS, Asker, transcribed, wait
+from tests.ui.queue_client import QueueClient, transcribed, wait
 from ui.limits import Limits
 from ui.scheduling.queue_runner import QueueRunner
 from ui.scheduling.recording_queue import EntryState, RecordingQueue
-from ui.scheduling.run_slots import RunSlots
 from ui.serve import build_app
 from ui.slim.slim_app import SOUND, slim_app
 from ui.text.texts import Texts
@@ -37,7 +35,6 @@ from ui.transcribe.form import channel_choices
 from ui.transcribe.form_options import remembered
 
 WAIT_S = 60
-DIGITS = Path(__file__).resolve().parents[3] / "ui" / "examples" / "digits-en.flac"
 
 
 @pytest.fixture(scope="session")
@@ -45,23 +42,6 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two tracks, the second one marked."""
     pytest.importorskip("av")
     return write_two_tracks(tmp_path_factory.mktemp("film") / "film.mkv", tone(300, 2), tone(900, 3), default=2)
-
-
-@pytest.fixture
-def runner(tmp_path: Path) -> Iterator[QueueRunner]:
-    runner = QueueRunner(FakeEngine(), InProcessDecoder(), slots=RunSlots(1), folder=tmp_path / "queues", limits=Limits())
-    yield runner
-    wait(runner.open(OURS))
-
-
-@pytest.fixture
-def ask(runner: QueueRunner) -> Asker:
-    return Asker(runner)
-
-
-@pytest.fixture
-def queue(runner: QueueRunner) -> RecordingQueue:
-    return runner.open(OURS)
 
 
 def post(page: RunningPage, file: Path, name: str | None = None, *, path: str = "transcriptions", **fields: object) -> httpx.Response:
@@ -148,8 +128,8 @@ def test_each_channel_s_speaker_is_named_over_http(real: Engine, call: Path, tmp
         assert [segment["start"] for segment in answer["segments"]] == sorted(segment["start"] for segment in answer["segments"])
         assert {(segment["channel"], segment["speaker"]) for segment in answer["segments"]} == {(1, "Speaker 1"), (2, "Speaker 2")}
         assert {word["speaker"] for word in answer["words"]} == {"Speaker 1", "Speaker 2"}
-        assert "Speaker 1: 31415\n" in asked(response_format="text").text
-        assert "Speaker 1: 31415" in asked(response_format="srt").text
+        assert f"Speaker 1: {WRITTEN[0]}\n" in asked(response_format="text").text
+        assert f"Speaker 1: {WRITTEN[0]}" in asked(response_format="srt").text
         assert "<v Speaker 2>" in asked(response_format="vtt").text
         assert "Speaker" not in asked(response_format="json").text
         mixed = asked(response_format="verbose_json", channel="auto").json()
@@ -176,7 +156,7 @@ def test_gradio_s_clients_list_tracks_and_choose(page: RunningPage, film: Path) 
 # ---- the page's queue ------------------------------------------------------------------------------------------------
 
 
-def test_a_row_offers_the_tracks_where_there_are_several(ask: Asker, queue: RecordingQueue, film: Path, two_words: Path) -> None:
+def test_a_row_offers_the_tracks_where_there_are_several(ask: QueueClient, queue: RecordingQueue, film: Path, two_words: Path) -> None:
     queue.add(film, "film.mkv")
     queue.add(two_words, "one.wav")
     several, one = (row["html"] for row in ask("").json()["rows"])
@@ -186,7 +166,7 @@ def test_a_row_offers_the_tracks_where_there_are_several(ask: Asker, queue: Reco
     assert "音轨" in ask("", language="zh").json()["rows"][0]["html"]
 
 
-def test_a_track_is_chosen_kept_and_told_to_the_engine(ask: Asker, runner: QueueRunner, queue: RecordingQueue, film: Path) -> None:
+def test_a_track_is_chosen_kept_and_passed_to_the_engine(ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, film: Path) -> None:
     entry = queue.add(film, "film.mkv")
     assert ask.post(f"/{entry.id}/track/1").status_code == 200
     assert '<option value="1" selected>' in ask("").json()["rows"][0]["html"]
@@ -206,7 +186,7 @@ def test_a_track_is_chosen_kept_and_told_to_the_engine(ask: Asker, runner: Queue
 
 
 @pytest.mark.parametrize("number", ["0", "3", "x"])
-def test_a_track_that_is_not_there_is_not_chosen(ask: Asker, queue: RecordingQueue, film: Path, number: str) -> None:
+def test_a_track_that_is_not_there_is_not_chosen(ask: QueueClient, queue: RecordingQueue, film: Path, number: str) -> None:
     entry = queue.add(film, "film.mkv")
     assert ask.post(f"/{entry.id}/track/{number}").status_code in (404, 422)
     assert queue.find(entry.id) == entry
@@ -222,7 +202,9 @@ def test_a_running_recording_keeps_its_track(queue: RecordingQueue, film: Path) 
     assert queue.choose_track(entry.id, 1).track == 1
 
 
-def test_speakers_are_named_on_the_page(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path, monkeypatch: Any) -> None:
+def test_speakers_are_named_on_the_page(
+    ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path, monkeypatch: Any
+) -> None:
     from dataclasses import replace
 
     once = type(runner._engine).transcribe

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from engine.errors import OptionError
-from tests.ui.conftest import RunningPage
+from tests.ui.conftest import RunningPage, serve_module
 from ui.http.access.credentials import Credentials
 from ui.http.reach import Reach
 from ui.serve import build_app
@@ -25,12 +25,12 @@ def sharing(answer: httpx.Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name.startswith("access-control-")}
 
 
-@pytest.fixture
-def shared(run_page: Callable[..., object]) -> Iterator[RunningPage]:
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPage]:
     """A page that asks for a password and for keys, and lets one other origin use its API."""
     credentials = Credentials(persons=["bo:secret"], keys=[KEY])
-    with run_page(reach=Reach.parsed(origins=[f"{APP}/", "http://localhost:3000"]), credentials=credentials) as page:
-        yield page
+    reach = Reach.parsed(origins=[f"{APP}/", "http://localhost:3000"])
+    yield from serve_module(tmp_path_factory, reach=reach, credentials=credentials)
 
 
 def test_the_browser_of_an_allowed_app_is_told_that_it_may_ask(shared: RunningPage) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from engine.errors import OptionError
@@ -30,17 +34,25 @@ def root_of(page: httpx.Response) -> str:
     return str(json.loads(found[1]))
 
 
-@pytest.fixture
-def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., httpx.Response]:
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., httpx.Response]]:
     """``asked(path, headers, sender=…, root_path=…)``: one answer of a page whose peer has this address."""
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    files = tmp_path_factory.mktemp("page")
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as started:
+        patch.setenv("GRADIO_TEMP_DIR", str(files))
 
-    def ask(path: str, headers: dict[str, str], *, sender: str = "127.0.0.1", root_path: str | None = None) -> httpx.Response:
-        app = build_app(FakeEngine(), files=tmp_path, reach=Reach.parsed(root_path=root_path))
-        with TestClient(app, base_url="http://127.0.0.1:7860", client=(sender, 5)) as client:
+        @functools.cache
+        def app_of(root_path: str | None, believed: str | None) -> FastAPI:
+            app = build_app(FakeEngine(), files=files, reach=Reach.parsed(root_path=root_path))
+            started.enter_context(TestClient(app))
+            return app
+
+        def ask(path: str, headers: dict[str, str], *, sender: str = "127.0.0.1", root_path: str | None = None) -> httpx.Response:
+            app = app_of(root_path, os.environ.get("FORWARDED_ALLOW_IPS"))
+            client = TestClient(app, base_url="http://127.0.0.1:7860", client=(sender, 5))
             return client.get(path, headers=headers, follow_redirects=False)
 
-    return ask
+        yield ask
 
 
 @pytest.mark.parametrize("sender", ["127.0.0.1", "::1"])

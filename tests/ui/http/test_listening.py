@@ -72,7 +72,7 @@ def test_the_machines_own_name_is_each_of_its_addresses(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(("missing", "left"), [(socket.AF_INET6, "127.0.0.1"), (socket.AF_INET, "::1")])
-def test_a_machine_without_one_family_listens_on_the_other_and_says_so(
+def test_a_machine_without_ipv6_or_ipv4_listens_on_the_other_and_says_so(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, missing: socket.AddressFamily, left: str
 ) -> None:
     if ":" in left and not has_ipv6():

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.ui.conftest import RunningPage
+from tests.ui.conftest import RunningPage, serve_module
 from tests.ui.fake_engine import FakeEngine
 from ui.http.access.attempt_limit import AT_ONCE
 from ui.http.access.credentials import Credentials
@@ -33,21 +33,10 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPage]:
     yield from serve_module(tmp_path_factory)
 
 
-def serve_module(tmp_path_factory: pytest.TempPathFactory, **options: object) -> Iterator[RunningPage]:
-    from tests.ui.conftest import running
-
-    with pytest.MonkeyPatch.context() as patch:
-        files = tmp_path_factory.mktemp("middleware") / "files"
-        files.mkdir()
-        patch.setenv("GRADIO_TEMP_DIR", str(files))
-        with running(files, **options) as page:
-            yield page
-
-
 # ---- the lock --------------------------------------------------------------------------------------------------------
 
 
-def test_only_the_health_checks_answer_without_credentials(locked: RunningPage) -> None:
+def test_without_credentials_only_the_health_checks_answer(locked: RunningPage) -> None:
     for path in PAGES:
         answer = httpx.get(f"{locked.address}{path}")
         assert answer.status_code == 401, path
@@ -84,7 +73,7 @@ def test_the_clients_of_other_programs_come_in_with_a_key(locked: RunningPage, t
     page.close()
 
 
-def test_a_refusal_is_in_the_language_of_the_caller(locked: RunningPage) -> None:
+def test_a_refusal_is_in_the_language_of_the_browser(locked: RunningPage) -> None:
     for language in ("en", "zh"):
         answer = httpx.get(locked.address, headers={"accept-language": language})
         assert answer.text == Texts(language)("access.unknown")

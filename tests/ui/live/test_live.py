@@ -24,8 +24,9 @@ from engine.live import Final, Partial
 from engine.options import TranscribeOptions
 from engine.pipeline import Engine
 from engine.speech.endpointing import VadOptions
-from engine.tags import Emotion, Event, Language
-from engine.transcript import Segment, TagConfidence, Timing, Transcript
+from engine.transcript import Timing, Transcript
+from tests.starter_facts import DIGITS
+from tests.transcripts import segment
 from ui.live.routes import MEDIA_TYPE, MOST_BYTES, live_routes
 from ui.live.sessions import GONE_AFTER_S, KEPT_S, MOST_RUNNING, LiveSessions, LostBlockError
 from ui.live.stage_html import final_html, partial_html, stage_html
@@ -33,22 +34,9 @@ from ui.serve import build_app
 from ui.status.run_log import RunLog
 from ui.text.texts import Texts
 
-DIGITS = Path(__file__).resolve().parents[3] / "ui" / "examples" / "digits-en.flac"
 IDS = [f"{number:032x}" for number in range(MOST_RUNNING + 1)]
 QUARTER = np.zeros(4_000, np.int16)
 BINARY = {"content-type": MEDIA_TYPE}
-
-
-def segment(text: str = "one two") -> Segment:
-    return Segment(
-        start_ms=0,
-        end_ms=900,
-        text=text,
-        language=Language.EN,
-        emotion=Emotion.HAPPY,
-        event=Event.SPEECH,
-        confidence=TagConfidence(language=1.0, emotion=0.9, event=0.8),
-    )
 
 
 class FakeStream:
@@ -78,7 +66,7 @@ class FakeStream:
         return Timing(decode_s=0.0, features_s=0.1, vad_s=0.1, asr_s=0.1, total_s=0.3, rtf=0.3)
 
     def _final(self) -> Final:
-        return Final(segment=segment(), bundle="fake", precision="fp32", latency_s=0.9)
+        return Final(segment=segment(0, 900, "one two"), bundle="fake", precision="fp32", latency_s=0.9)
 
 
 class FakeEngine:
@@ -291,7 +279,7 @@ def test_leaving_forgets_what_was_said(client: TestClient) -> None:
 
 
 def test_words_are_never_markup() -> None:
-    final = Final(segment=segment("<img src=x>"), bundle="fake", precision="fp32", latency_s=0.5)
+    final = Final(segment=segment(0, 900, "<img src=x>"), bundle="fake", precision="fp32", latency_s=0.5)
     partial = Partial(start_ms=0, end_ms=1, text="<b>", precision="fp32", delay_s=0.1)
     for html in (final_html(0, final, Texts("en")), partial_html(partial, Texts("en"))):
         assert "<img" not in html

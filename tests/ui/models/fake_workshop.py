@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,13 +83,3 @@ class FakeWorkshop:
 
     def prune(self, bundle: Path, *, amount: float) -> FakeJob:
         return self._job("prune", bundle, amount, result=bundle)
-
-
-def until(condition: Callable[[], bool], limit_s: float = 20) -> None:
-    """Wait for what another thread does."""
-    pause = threading.Event()
-    for _ in range(int(limit_s / 0.02)):
-        if condition():
-            return
-        pause.wait(0.02)
-    raise AssertionError("it did not happen in time")

@@ -12,7 +12,8 @@ import pytest
 import ui.models.state as model_state_module
 from engine.bundle import BrokenBundle, Bundle
 from engine.errors import BundleTamperedError, GraphContractError
-from tests.ui.models.fake_workshop import FakeWorkshop, until
+from tests.ui.models.fake_workshop import FakeWorkshop
+from tests.waiting import until
 from ui.models.state import JobRunningError, ModelState, NoWorkshopError
 
 
@@ -165,7 +166,7 @@ def test_a_changed_bundle_that_cannot_be_opened_anew_is_said(
     assert engine.bundle.folder.name == "first"
 
 
-def test_an_error_that_nobody_foresaw_while_opening_anew_is_said_too(
+def test_an_unexpected_error_while_reopening_is_reported_too(
     state: ModelState, engine: SwitchingEngine, workshop: FakeWorkshop, roots: Path
 ) -> None:
     engine.error = MemoryError()

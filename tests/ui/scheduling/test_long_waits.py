@@ -15,8 +15,10 @@ import httpx
 import pytest
 
 from engine.errors import AudioNotFoundError
+from tests.servers import metrics
 from tests.ui.conftest import RunningPage
 from tests.ui.fake_engine import FakeEngine, InProcessDecoder
+from tests.waiting import WAIT_S, until
 from ui.compare.actions import CompareActions
 from ui.limits import Limits
 from ui.models.state import ModelState
@@ -27,20 +29,11 @@ from ui.scheduling.storage import DELETE_AFTER_S
 
 gradio_client = pytest.importorskip("gradio_client")
 
-WAIT_S = 60.0
 Sweep = Callable[[], object]
 
 
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not true():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.02)
-
-
 def waiting(page: RunningPage) -> float:
-    lines = httpx.get(f"{page.address}/metrics").text.splitlines()
-    return next(float(line.split()[1]) for line in lines if line.startswith("lightvoice_runs_waiting "))
+    return metrics(page.address)["lightvoice_runs_waiting"]
 
 
 def files_of(page: RunningPage) -> list[Path]:

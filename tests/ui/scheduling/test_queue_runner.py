@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,13 @@ from engine.errors import UnknownPrecisionError
 from engine.options import VAD_OFF, TranscribeOptions
 from engine.speech.endpointing import VadOptions
 from tests.ui.fake_engine import FakeEngine, InProcessDecoder
+from tests.waiting import until
 from ui.limits import Limits
 from ui.scheduling.queue_runner import KEPT_UNSEEN_S, LEFT_S, STOPPED_UNSEEN_S, QueueRunner
 from ui.scheduling.recording_queue import EntryState, RecordingQueue
-from ui.scheduling.run_slots import LineFullError, RunSlots, StoppingError
+from ui.scheduling.run_slots import LineFullError, RunSlots, StoppingError, Ticket
 from ui.text.texts import Texts
 
-WAIT_S = 20.0
 ONE, TWO, THREE = "1" * 32, "2" * 32, "3" * 32
 
 
@@ -54,14 +53,6 @@ def runner(engine: FakeEngine, clock: Clock, tmp_path: Path) -> Iterator[QueueRu
     for queue_id in (ONE, TWO, THREE):
         runner.open(queue_id).cancel_all()
     until(lambda: idle(runner))
-
-
-def until(true: Callable[[], bool]) -> None:
-    for _ in range(int(WAIT_S / 0.01)):
-        if true():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it did not come about")
 
 
 def idle(runner: QueueRunner) -> bool:
@@ -187,7 +178,7 @@ def test_a_cancelled_run_frees_the_engine_for_the_next(runner: QueueRunner, engi
     assert states(queue) == ["cancelled", "done"]
 
 
-def test_pages_take_turns_and_each_has_one_run_at_a_time(runner: QueueRunner, engine: FakeEngine, two_words: Path) -> None:
+def test_pages_run_one_after_the_other_and_each_has_one_run_at_a_time(runner: QueueRunner, engine: FakeEngine, two_words: Path) -> None:
     engine.hold.clear()
     many, late = runner.open(ONE), runner.open(TWO)
     for number in range(10):
@@ -253,7 +244,7 @@ def test_a_precision_that_is_not_on_offer_is_refused_at_once(runner: QueueRunner
     assert states(queue) == ["ready"]
 
 
-def test_a_page_that_finds_the_queue_full_gets_an_error_and_keeps_its_recordings(
+def test_a_page_refused_by_a_full_queue_gets_the_reason_and_keeps_its_recordings(
     engine: FakeEngine, two_words: Path, tmp_path: Path
 ) -> None:
     slots = RunSlots(1, most_waiting=1)
@@ -280,13 +271,19 @@ def test_more_recordings_than_may_wait_are_refused_together(engine: FakeEngine, 
     assert states(queue) == ["ready"] * 3
 
 
-def test_who_cancels_while_waiting_is_out_of_the_line_at_once(engine: FakeEngine, two_words: Path, tmp_path: Path) -> None:
+def waiting_behind_another(engine: FakeEngine, recording: Path, folder: Path) -> tuple[RunSlots, Ticket, QueueRunner, RecordingQueue]:
+    """A queue whose recording waits for the one slot, and the ticket of whoever holds it."""
     slots = RunSlots(1)
-    runner = QueueRunner(engine, InProcessDecoder(), slots=slots, folder=tmp_path, limits=Limits())
+    runner = QueueRunner(engine, InProcessDecoder(), slots=slots, folder=folder, limits=Limits())
     holder = slots.ask("holder")
     queue = runner.open(ONE)
-    queue.add(two_words, "a.wav")
+    queue.add(recording, "a.wav")
     runner.submit(queue, TranscribeOptions())
+    return slots, holder, runner, queue
+
+
+def test_who_cancels_while_waiting_is_out_of_the_line_at_once(engine: FakeEngine, two_words: Path, tmp_path: Path) -> None:
+    slots, holder, runner, queue = waiting_behind_another(engine, two_words, tmp_path)
     assert slots.waiting() == 1
     queue.cancel_all()
     runner.wake()
@@ -315,12 +312,7 @@ def test_a_page_that_leaves_is_no_longer_worked_for_unless_it_comes_back(
 
 
 def test_a_server_that_stops_ends_what_waits(engine: FakeEngine, two_words: Path, tmp_path: Path) -> None:
-    slots = RunSlots(1)
-    runner = QueueRunner(engine, InProcessDecoder(), slots=slots, folder=tmp_path, limits=Limits())
-    holder = slots.ask("holder")
-    queue = runner.open(ONE)
-    queue.add(two_words, "a.wav")
-    runner.submit(queue, TranscribeOptions())
+    slots, holder, runner, queue = waiting_behind_another(engine, two_words, tmp_path)
     slots.close()
     until(lambda: not queue.active)
     assert states(queue) == ["cancelled"]

@@ -150,7 +150,7 @@ def test_the_revision_rises_with_states_but_not_with_progress_or_edits(queue: Re
     assert queue.find(entry.id).revision == done.revision
 
 
-def test_segments_recognized_meanwhile_are_kept_until_the_result_holds_them(queue: RecordingQueue, two_words: Path) -> None:
+def test_segments_of_a_running_recording_are_kept_until_the_result_holds_them(queue: RecordingQueue, two_words: Path) -> None:
     segments = result_of(two_words).transcript.segments
     entry = queue.add(two_words, "a.wav")
     queue.submit(TranscribeOptions())

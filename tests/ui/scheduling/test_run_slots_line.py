@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 
 import pytest
 
+from tests.waiting import WAIT_S, until, until_async
 from ui.scheduling.run_slots import FIRST_GUESS_S, LineFullError, RunSlots, StoppingError, Ticket
 from ui.scheduling.slot_run import CallerLeftError, run_in_slot
 
@@ -30,7 +32,7 @@ def served(slots: RunSlots, holder: Ticket, tickets: dict[str, Ticket]) -> list[
     return order
 
 
-def test_callers_take_turns_however_much_one_asks_for() -> None:
+def test_slots_are_granted_caller_by_caller_however_much_one_asks_for() -> None:
     slots = RunSlots(1)
     holder = slots.ask("first")
     wanted = [("greedy", "g1"), ("greedy", "g2"), ("greedy", "g3"), ("modest", "m1"), ("late", "l1"), ("modest", "m2")]
@@ -38,7 +40,7 @@ def test_callers_take_turns_however_much_one_asks_for() -> None:
     assert served(slots, holder, tickets) == ["g1", "m1", "l1", "g2", "m2", "g3"]
 
 
-def test_a_full_queue_is_an_error_with_the_expected_wait() -> None:
+def test_a_full_queue_is_answered_with_the_time_to_wait() -> None:
     clock = Clock()
     slots = RunSlots(2, most_waiting=3, clock_s=clock)
     holders = [slots.ask(f"h{number}") for number in range(2)]
@@ -104,8 +106,7 @@ def test_a_run_that_waits_is_given_up_as_soon_as_its_caller_leaves() -> None:
     async def ask() -> None:
         left = asyncio.Event()
         call = asyncio.create_task(run_in_slot(slots, "caller", left.wait(), lambda _look: pytest.fail("it ran")))
-        while not slots.waiting():  # noqa: ASYNC110 - the slots know nothing of event loops
-            await asyncio.sleep(0)
+        await until_async(slots.waiting)
         left.set()
         with pytest.raises(CallerLeftError):
             await call
@@ -115,20 +116,23 @@ def test_a_run_that_waits_is_given_up_as_soon_as_its_caller_leaves() -> None:
 
 
 def test_a_run_whose_caller_leaves_ends_at_its_next_step_and_keeps_its_place_until_then() -> None:
-    slots, running, go_on = RunSlots(1), threading.Event(), threading.Event()
+    slots, running, cancelled, go_on = RunSlots(1), threading.Event(), threading.Event(), threading.Event()
 
-    def run(cancel_check: object) -> None:
+    def run(cancel_check: Callable[[], None]) -> None:
         running.set()
-        assert go_on.wait(20)
-        cancel_check()  # type: ignore[operator]
-        pytest.fail("it went on")
+        try:
+            until(cancel_check)
+        except CallerLeftError:
+            cancelled.set()
+            assert go_on.wait(WAIT_S)
+            raise
 
     async def ask() -> None:
         left = asyncio.Event()
         call = asyncio.create_task(run_in_slot(slots, "caller", left.wait(), run))
-        assert await asyncio.to_thread(running.wait, 20)
+        assert await asyncio.to_thread(running.wait, WAIT_S)
         left.set()
-        await asyncio.sleep(0.05)
+        assert await asyncio.to_thread(cancelled.wait, WAIT_S)
         assert slots.running() == 1  # its thread still works
         go_on.set()
         with pytest.raises(CallerLeftError):
@@ -154,8 +158,7 @@ def test_a_call_that_is_cancelled_frees_its_place_when_its_thread_has_ended() ->
             await call
         assert slots.running() == 1
         go_on.set()
-        while slots.running():  # noqa: ASYNC110 - as above
-            await asyncio.sleep(0.01)
+        await until_async(lambda: not slots.running())
 
     asyncio.run(ask())
     assert slots.ask("next").done()

@@ -65,7 +65,7 @@ def test_files_of_an_hour_ago_go_and_recordings_of_open_pages_stay(storage: Stor
     assert left == ["recordings", "recordings/q", "recordings/q/old.wav", "uploads", "uploads/y", "uploads/y/new.wav"]
 
 
-def test_a_full_disk_is_said_in_words_whoever_met_it() -> None:
+def test_a_full_disk_is_one_error_wherever_it_happens() -> None:
     error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert failure_of(error).kind is StorageFullError
     answer = error_answer(error)

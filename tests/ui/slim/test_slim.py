@@ -18,6 +18,7 @@ from engine.audio.waveform import load_audio
 from engine.formats import FORMATS
 from engine.options import TranscribeOptions
 from engine.pipeline import Engine
+from tests.starter_facts import DIGITS
 from tests.subtitles import read_srt
 from ui.limits import Limits
 from ui.slim.memory_probe import Footprint, ProbeError, Saving, measure_saving
@@ -26,7 +27,6 @@ from ui.slim.slim_html import saving_html
 from ui.text.texts import Texts
 
 ROOT = Path(__file__).resolve().parents[3]
-DIGITS = ROOT / "ui" / "examples" / "digits-en.flac"
 SOUND_HEADER, COMMAND_HEADER = {"content-type": SOUND}, {"content-type": COMMAND}
 
 

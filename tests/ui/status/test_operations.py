@@ -11,29 +11,21 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.ui.conftest import RunningPage
+from tests.servers import metrics
 from tests.ui.fake_engine import FakeEngine
+from tests.waiting import WAIT_S, until
 from ui.scheduling.run_slots import RunSlots
 from ui.status.health import Health
 from ui.status.log_lines import REQUEST_ID, JsonLines, TextLines
 
 ROOT = Path(__file__).resolve().parents[3]
-WAIT_S = 60.0
 SPOKEN = "three one four"
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not true():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.02)
 
 
 # ---- health ----------------------------------------------------------------------------------------------------------
@@ -61,7 +53,7 @@ def test_ready_is_said_once_the_models_are_loaded() -> None:
     assert health.alive().status_code == 200
 
 
-def test_models_that_cannot_be_loaded_are_told_and_tried_again() -> None:
+def test_models_that_cannot_be_loaded_are_reported_and_tried_again() -> None:
     from engine.errors import SessionError
 
     engine = FakeEngine()
@@ -79,7 +71,7 @@ def test_models_that_cannot_be_loaded_are_told_and_tried_again() -> None:
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("std::bad_alloc"), OSError(5, "Input/output error"), AssertionError()])
-def test_an_error_that_nobody_foresaw_does_not_leave_the_server_loading_for_ever(error: Exception, caplog) -> None:
+def test_an_unexpected_error_does_not_leave_the_server_loading_for_ever(error: Exception, caplog) -> None:
     engine, tries, may_load = FakeEngine(), [], threading.Event()
 
     def warm_up() -> None:
@@ -116,17 +108,12 @@ def test_a_machine_without_a_thread_to_spare_is_a_failure_that_is_tried_again(mo
 # ---- figures ---------------------------------------------------------------------------------------------------------
 
 
-def figures(page: RunningPage) -> dict[str, float]:
-    """name{labels} → value."""
-    lines = httpx.get(f"{page.address}/metrics").text.splitlines()
-    return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines if not line.startswith("#")}
-
-
-def test_requests_runs_and_waits_are_counted(page: RunningPage, two_words: Path) -> None:
-    httpx.post(f"{page.address}/v1/audio/transcriptions", files={"file": two_words.read_bytes()})
-    httpx.get(f"{page.address}/no/such/thing")
-    httpx.get(f"{page.address}/an-attacker-makes-up-names")
-    seen = figures(page)
+def test_requests_runs_and_waits_are_counted(run_page: Callable[..., object], two_words: Path) -> None:
+    with run_page() as page:
+        httpx.post(f"{page.address}/v1/audio/transcriptions", files={"file": two_words.read_bytes()})
+        httpx.get(f"{page.address}/no/such/thing")
+        httpx.get(f"{page.address}/an-attacker-makes-up-names")
+        seen = metrics(page.address)
     assert seen['lightvoice_requests_total{method="POST",route="v1",status="200"}'] == 1
     assert seen['lightvoice_requests_total{method="GET",route="other",status="404"}'] == 2
     assert seen['lightvoice_runs_total{bundle="fake",precision="fp32",source="api"}'] == 1
@@ -148,7 +135,7 @@ def test_a_full_line_is_answered_with_the_time_to_wait(run_page: Callable[..., o
     with run_page(limits=Limits(concurrent_runs=1, waiting_runs=1)) as page, ThreadPoolExecutor(8) as pool:
         page.engine.hold.clear()
         inside = [pool.submit(ask) for _ in range(2)]
-        until(lambda: figures(page)["lightvoice_runs_waiting"] == 1)
+        until(lambda: metrics(page.address)["lightvoice_runs_waiting"] == 1)
         refused = ask()
         assert refused.status_code == 429
         assert int(refused.headers["retry-after"]) >= 1
@@ -245,9 +232,7 @@ def test_a_server_that_is_stopped_finishes_what_runs_and_refuses_the_rest(two_wo
             answers[name] = httpx.post(f"{address}/v1/audio/transcriptions", files={"file": two_words.read_bytes()}, timeout=WAIT_S)
 
         def waiting() -> float:
-            found = re.search(r"^lightvoice_runs_waiting (\S+)", httpx.get(f"{address}/metrics").text, re.MULTILINE)
-            assert found is not None
-            return float(found[1])
+            return metrics(address)["lightvoice_runs_waiting"]
 
         runs = [threading.Thread(target=ask, args=(name,)) for name in ("first", "second", "third")]
         for number, run in enumerate(runs):
@@ -276,7 +261,7 @@ def test_a_server_that_is_stopped_finishes_what_runs_and_refuses_the_rest(two_wo
         server.communicate()
 
 
-def test_listening_without_a_password_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_page_without_a_password_that_others_reach_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     from ui.http.access.credentials import Credentials
     from ui.serve import _warn_without_password
 

@@ -38,7 +38,7 @@ def test_a_toggle_is_seen_at_once() -> None:
     assert after.rss_mb < before
 
 
-def test_a_second_switch_to_the_same_mode_does_not_hide_what_the_first_one_did() -> None:
+def test_a_second_request_for_the_same_mode_does_not_hide_what_the_first_one_did() -> None:
     state = ServerState(FakeEngine())
     state.set_lightweight(True)
     state.set_lightweight(True)
@@ -48,7 +48,7 @@ def test_a_second_switch_to_the_same_mode_does_not_hide_what_the_first_one_did()
     assert (state.lightweight().freed_mb, state.lightweight().closings) == (0, ())
 
 
-def test_the_history_holds_two_minutes_and_marks_where_nobody_looked() -> None:
+def test_the_history_holds_two_minutes_and_marks_where_nothing_was_read() -> None:
     now_s = 1000.0
     state = ServerState(FakeEngine(), clock_s=lambda: now_s)
     for _ in range(100):
@@ -66,7 +66,7 @@ def test_the_history_holds_two_minutes_and_marks_where_nobody_looked() -> None:
     assert len(state.history()) == 1
 
 
-def test_nobody_looking_is_nothing_measured() -> None:
+def test_without_an_open_page_nothing_is_measured() -> None:
     engine = CountingEngine()
     ServerState(engine)
     assert engine.readings == 0

@@ -63,7 +63,7 @@ def test_an_error_without_words_of_its_own_keeps_the_engines() -> None:
     assert failure_of(error).words(CHINESE) == (title_of(type(error), CHINESE), str(error))
 
 
-def test_a_lost_file_does_not_tell_where_it_lay() -> None:
+def test_a_missing_file_is_reported_without_its_path() -> None:
     for texts in (ENGLISH, CHINESE):
         assert "/uploads" not in "".join(failure_of(errors.AudioNotFoundError(path="/uploads/a.wav")).words(texts))
 

@@ -2,93 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
-import time
 import zipfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-import httpx
 import pytest
-from fastapi import FastAPI
 
 from engine.audio.waveform import load_audio
 from engine.options import TranscribeOptions
 from tests.subtitles import read_srt, read_vtt
-from tests.ui.fake_engine import FakeEngine, InProcessDecoder
-from tests.ui.widgets.test_results_html import Reader
-from ui.limits import Limits
+from tests.ui.fake_engine import FakeEngine
+from tests.ui.html_reader import Reader
+from tests.ui.queue_client import OTHERS, OURS, QueueClient, transcribed, wait
 from ui.scheduling.queue_runner import QueueRunner
 from ui.scheduling.recording_queue import RecordingQueue
-from ui.scheduling.run_slots import RunSlots
 from ui.transcribe.queue_html import LATEST_SHOWN
-from ui.transcribe.queue_routes import LONGEST_EDIT, queue_routes
+from ui.transcribe.queue_routes import LONGEST_EDIT
 
-OURS, OTHERS = "a" * 32, "b" * 32
 NASTY = '<img src=x onerror="alert(1)">&.wav'
 
 
-class Asker:
-    """Asks the routes as the script does."""
-
-    def __init__(self, runner: QueueRunner) -> None:
-        self._app = FastAPI()
-        self._app.include_router(queue_routes(runner))
-
-    def __call__(self, path: str, *, method: str = "GET", queue: str = OURS, language: str = "en", **options: Any) -> httpx.Response:
-        async def ask() -> httpx.Response:
-            transport = httpx.ASGITransport(app=self._app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://page", headers={"accept-language": language}) as client:
-                return await client.request(method, f"/recordings/{queue}{path}", **options)
-
-        return asyncio.run(ask())
-
-    def post(self, path: str, **options: Any) -> httpx.Response:
-        return self(path, method="POST", **options)
-
-
-@pytest.fixture
-def runner(tmp_path: Path) -> Iterator[QueueRunner]:
-    runner = QueueRunner(FakeEngine(), InProcessDecoder(), slots=RunSlots(1), folder=tmp_path / "queues", limits=Limits())
-    yield runner
-    wait(runner.open(OURS))
-
-
-@pytest.fixture
-def ask(runner: QueueRunner) -> Asker:
-    return Asker(runner)
-
-
-@pytest.fixture
-def queue(runner: QueueRunner) -> RecordingQueue:
-    return runner.open(OURS)
-
-
-def wait(queue: RecordingQueue) -> None:
-    for _ in range(2000):
-        if not queue.active:
-            return
-        time.sleep(0.01)
-    raise AssertionError("the queue did not come to rest")
-
-
-def transcribed(runner: QueueRunner, queue: RecordingQueue, path: Path, *names: str) -> list[str]:
-    ids = [queue.add(path, name).id for name in names]
-    runner.submit(queue, TranscribeOptions())
-    wait(queue)
-    return ids
-
-
-def test_a_page_without_recordings_has_an_empty_queue(ask: Asker) -> None:
+def test_a_page_without_recordings_has_an_empty_queue(ask: QueueClient) -> None:
     assert ask("", queue=OTHERS).json() == {"active": False, "head": "", "rows": [], "shown": None}
 
 
-def test_rows_show_name_length_state_and_what_can_be_done(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+def test_rows_show_name_length_state_and_what_can_be_done(
+    ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path
+) -> None:
     queue.add(two_words, "a.wav")
     state = ask("").json()
     shown = Reader(state["rows"][0]["html"]).text
@@ -106,7 +49,7 @@ def test_rows_show_name_length_state_and_what_can_be_done(ask: Asker, runner: Qu
 
 
 def test_names_and_reasons_never_become_markup(
-    ask: Asker, runner: QueueRunner, queue: RecordingQueue, tmp_path: Path, two_words: Path
+    ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, tmp_path: Path, two_words: Path
 ) -> None:
     bad = tmp_path / NASTY.replace("/", "")
     bad.write_bytes(b"no audio")
@@ -123,7 +66,7 @@ def test_names_and_reasons_never_become_markup(
         assert "onerror" in reader.text
 
 
-def test_an_edit_is_shown_kept_and_exported(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+def test_an_edit_is_shown_kept_and_exported(ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
     (entry,) = transcribed(runner, queue, two_words, "a.wav")
     answer = ask.post(f"/{entry}/segments/0", json={"text": "my own words"}).json()
     assert "my own words" in answer["segment"]
@@ -145,19 +88,19 @@ def test_an_edit_is_shown_kept_and_exported(ask: Asker, runner: QueueRunner, que
     [("/{}/segments/9", 404), ("/{}/segments/-1", 404), ("/nobody/segments/0", 404), ("/{}/segments/x", 422), ("/{}/explode", 404)],
 )
 def test_what_is_not_there_is_not_changed(
-    ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path, path: str, status: int
+    ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path, path: str, status: int
 ) -> None:
     (entry,) = transcribed(runner, queue, two_words, "a.wav")
     assert ask.post(path.format(entry), json={"text": "x"}).status_code == status
 
 
-def test_an_endless_edit_is_refused(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+def test_an_endless_edit_is_refused(ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
     (entry,) = transcribed(runner, queue, two_words, "a.wav")
     assert ask.post(f"/{entry}/segments/0", json={"text": "x" * (LONGEST_EDIT + 1)}).status_code == 422
 
 
 def test_downloads_are_attachments_with_the_recordings_name(
-    ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path
+    ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path
 ) -> None:
     (entry,) = transcribed(runner, queue, two_words, "会议 1.mp3")
     for name in ("txt", "srt", "vtt", "json"):
@@ -168,7 +111,7 @@ def test_downloads_are_attachments_with_the_recordings_name(
     assert ask(f"/{entry}.exe").status_code == 404
 
 
-def test_subtitles_are_cut_as_the_download_asks(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+def test_subtitles_are_cut_as_the_download_asks(ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
     (entry,) = transcribed(runner, queue, two_words, "a.wav")
     ask.post(f"/{entry}/segments/0", json={"text": "one two three four five six"})
     chosen = "max_line_width=14&max_line_count=2&min_cue_ms=300"
@@ -179,7 +122,7 @@ def test_subtitles_are_cut_as_the_download_asks(ask: Asker, runner: QueueRunner,
         assert ask(f"/{entry}.srt?{wrong}").status_code == ask(f"/all.zip?{wrong}").status_code == 422
 
 
-def test_the_zip_holds_all_that_is_done(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+def test_the_zip_holds_all_that_is_done(ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
     transcribed(runner, queue, two_words, "a.wav", "a.wav")
     queue.add(two_words, "not yet.wav")
     answer = ask("/all.zip")
@@ -189,7 +132,7 @@ def test_the_zip_holds_all_that_is_done(ask: Asker, runner: QueueRunner, queue: 
         assert json.loads(archive.read("a-2.json"))["segments"]
 
 
-def test_the_sound_comes_in_ranges(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+def test_the_sound_comes_in_ranges(ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
     (entry,) = transcribed(runner, queue, two_words, "a.wav")
     whole = ask(f"/{entry}/audio")
     assert whole.headers["content-type"] == "audio/flac"
@@ -197,7 +140,7 @@ def test_the_sound_comes_in_ranges(ask: Asker, runner: QueueRunner, queue: Recor
     assert (part.status_code, part.content) == (206, whole.content[10:20])
 
 
-def test_actions_do_what_they_say(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+def test_actions_do_what_they_say(ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
     first, second = transcribed(runner, queue, two_words, "a.wav", "b.wav")
     assert ask("").json()["shown"]["id"] == first
     ask.post(f"/{second}/select")
@@ -213,7 +156,7 @@ def test_actions_do_what_they_say(ask: Asker, runner: QueueRunner, queue: Record
     assert [row["id"] for row in ask("").json()["rows"]] == [first, second]
 
 
-def test_cancel_all_leaves_what_is_done(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+def test_cancel_all_leaves_what_is_done(ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
     transcribed(runner, queue, two_words, "a.wav")
     queue.add(two_words, "b.wav")
     queue.submit(TranscribeOptions())
@@ -221,7 +164,7 @@ def test_cancel_all_leaves_what_is_done(ask: Asker, runner: QueueRunner, queue: 
     assert [entry.state for entry in queue.entries()] == ["done", "cancelled"]
 
 
-def test_another_pages_id_opens_nothing_of_ours(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+def test_another_pages_id_opens_nothing_of_ours(ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
     (entry,) = transcribed(runner, queue, two_words, "a.wav")
     for path in (f"/{entry}/result", f"/{entry}/audio", f"/{entry}.txt", "/all.zip"):
         assert ask(path, queue=OTHERS).status_code == 404
@@ -232,7 +175,7 @@ def test_another_pages_id_opens_nothing_of_ours(ask: Asker, runner: QueueRunner,
     assert queue.find(entry) is not None
 
 
-def test_what_has_no_transcript_yet_says_why(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+def test_what_has_no_transcript_yet_says_why(ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
     entry = queue.add(two_words, "a.wav")
     assert "Press “Transcribe”" in ask(f"/{entry.id}/result").text
     queue.submit(TranscribeOptions())
@@ -249,7 +192,9 @@ def test_what_has_no_transcript_yet_says_why(ask: Asker, runner: QueueRunner, qu
         assert ask(path).status_code == 404
 
 
-def test_a_running_recording_shows_its_newest_segments(ask: Asker, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+def test_a_running_recording_shows_its_newest_segments(
+    ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path
+) -> None:
     segment = FakeEngine().transcribe(load_audio(two_words)).segments[0]
     entry = queue.add(two_words, NASTY)
     queue.submit(TranscribeOptions())

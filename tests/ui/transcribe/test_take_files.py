@@ -45,7 +45,7 @@ def test_the_files_after_a_bad_one_are_taken_and_the_bad_ones_named(tmp_path: Pa
     assert len(list((tmp_path / "queue").iterdir())) == 4
 
 
-def test_an_error_that_nobody_foresaw_costs_its_file_alone_and_leaves_nothing(tmp_path: Path, uploads: list[dict[str, object]]) -> None:
+def test_an_unexpected_error_fails_its_file_alone_and_leaves_nothing(tmp_path: Path, uploads: list[dict[str, object]]) -> None:
     answers = iter([RuntimeError("odd"), DecoderUnavailableError(reason="no process"), None, None])
 
     def look(path: Path) -> Probe | None:

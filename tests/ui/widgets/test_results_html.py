@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from engine.runtime.speed import Speed
 from engine.tags import Emotion, Event, Language
 from engine.transcript import Transcript
 from tests.ui.fake_engine import FakeEngine, fake_bundle
+from tests.ui.html_reader import Reader
 from ui.compare.comparison_html import MOST_ROWS, comparison_html, side_names
 from ui.slim.slim_html import transcript_html as slim_transcript_html
 from ui.status.lightweight_panel import advice_html, effects_html, lightweight_html
@@ -28,30 +28,6 @@ from ui.widgets.transcript_html import segments_html, transcript_html
 
 ENGLISH, CHINESE = Texts("en"), Texts("zh")
 NASTY = '<img src=x onerror="alert(1)">&\'`${1+1}{{x}}'
-VOID = {"img", "br", "hr", "input"}
-
-
-class Reader(HTMLParser):
-    """Collects tags and text, and fails on tags that do not nest."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.text = ""
-        self._open: list[str] = []
-        self.feed(html)
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data + " "
 
 
 @pytest.fixture
@@ -248,7 +224,7 @@ def test_the_advice_names_a_precision_and_every_reason(flags, memory_mb, gpu, pr
     assert shown.tags.count("li") == len(advice.reasons) >= 2
 
 
-def test_a_switch_tells_what_was_closed_with_memory_before_and_after() -> None:
+def test_a_switch_reports_what_was_closed_with_memory_before_and_after() -> None:
     engine = FakeEngine()
     engine.set_lightweight(True)
     state = ServerState(engine).lightweight()

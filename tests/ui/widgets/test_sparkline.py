@@ -27,7 +27,7 @@ def test_what_is_too_old_or_too_high_stays_inside() -> None:
     assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for _, x, y in drawn)
 
 
-def test_the_line_breaks_where_nobody_looked() -> None:
+def test_the_line_breaks_where_nothing_was_read() -> None:
     assert [kind for kind, _, _ in points([(100.0, 1.0), (98.0, 1.0), (20.0, 1.0), (18.0, 1.0)])] == ["M", "L", "M", "L"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +21,7 @@ def crash(_: Any) -> None:
 
 
 def hang(_: Any) -> None:
-    time.sleep(60)
+    threading.Event().wait()
 
 
 def spin(_: Any) -> None:
@@ -33,7 +33,6 @@ def dribble(replies: Any) -> None:
     while True:
         replies.take(ONE_SECOND[:1])
         replies._send_blocks()
-        time.sleep(0.05)
 
 
 def eat(_: Any) -> None:
@@ -45,7 +44,7 @@ def eat(_: Any) -> None:
 def babble(replies: Any) -> None:
     replies._stream.write(b"\x00" * 64)
     replies._stream.flush()
-    time.sleep(60)
+    hang(replies)
 
 
 def lie(replies: Any) -> None:

@@ -6,7 +6,6 @@ import os
 import re
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,10 +28,11 @@ from engine.errors import (
     NonFiniteAudioError,
     SampleRateError,
 )
+from tests.starter_facts import EXAMPLES
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[4]
 HOSTILE = (sys.executable, "-m", "tests.engine.audio.sandbox.hostile_worker")
-EXAMPLES = ROOT / "ui" / "examples"
 
 
 @pytest.fixture
@@ -143,7 +143,9 @@ def test_a_crash_of_the_library_is_an_error_that_names_the_file_and_the_remedy(h
 
 
 @pytest.mark.parametrize(("deed", "said"), [("hang", "more time"), ("eat", "more memory"), ("babble", "crashed"), ("lie", "crashed")])
-def test_a_library_out_of_its_mind_is_stopped_and_the_next_file_is_read(hostile: Decoder, named, deed: str, said: str) -> None:
+def test_a_decoder_that_hangs_or_answers_nonsense_is_stopped_and_the_next_file_is_read(
+    hostile: Decoder, named, deed: str, said: str
+) -> None:
     if deed == "eat" and sys.platform != "linux":
         pytest.skip("this system does not limit a process's memory")
     with pytest.raises((DecoderLimitError, DecoderCrashedError), match=said):
@@ -169,7 +171,7 @@ def test_a_file_that_always_gives_a_little_more_is_stopped_in_the_end(named) -> 
     decoder.close()
 
 
-def test_the_system_ends_a_worker_that_computes_for_ever_whoever_watches(named) -> None:
+def test_the_system_ends_a_worker_that_computes_for_ever_by_itself(named) -> None:
     pytest.importorskip("resource", reason="this system has no limits for processes")
 
     class Unwatched(DecodeLimits):
@@ -187,7 +189,7 @@ def test_the_system_ends_a_worker_that_computes_for_ever_whoever_watches(named) 
     decoder.close()
 
 
-def test_an_error_that_nobody_foresaw_names_its_kind_and_keeps_the_worker(hostile: Decoder, named) -> None:
+def test_an_unexpected_error_names_its_type_and_keeps_the_worker(hostile: Decoder, named) -> None:
     with pytest.raises(AudioDecodeError, match="LookupError"):
         hostile.load(named("stumble"))
     [worker] = workers()
@@ -247,12 +249,10 @@ def test_several_recordings_are_read_at_once_and_no_more_than_there_are_places(d
     threads = [threading.Thread(target=lambda: lengths.append(decoder.load(path).duration_s)) for _ in range(12)]
     for thread in threads:
         thread.start()
-    most = 0
-    while any(thread.is_alive() for thread in threads):
-        most = max(most, len(workers()))
-        time.sleep(0.01)
+    seen: list[int] = []
+    until(lambda: seen.append(len(workers())) or not any(thread.is_alive() for thread in threads))
     assert lengths == [1.0] * 12
-    assert 1 <= most <= 4
+    assert 1 <= max(seen) <= 4
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -3,52 +3,67 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
-import time
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
-import psutil
 import pytest
 
 from engine.bundle import Bundle
 from engine.cluster.archive import ray_workers
 from engine.cluster.archive.archive import transcribe_archive
-from engine.cluster.archive.notes import Recognized, Row
+from engine.cluster.archive.notes import PieceOf, Recognized, Row
 from engine.cluster.archive.piece_recognizer import PieceRecognizer
 from engine.cluster.archive.source import read_sources
 from engine.cluster.job import BundleIdentity, Job
 from engine.cluster.storage import Folder
 from tests.engine.cluster.conftest import spoken
+from tests.waiting import until
+
+#: A cluster's processes start within this.
+START_S = 300.0
 
 
-class UnhurriedRecognizer(PieceRecognizer):
-    """So slow that it can be killed in the middle."""
+def notes() -> Path:
+    """A folder that this test and the processes of the cluster share."""
+    return Path(os.environ["LIGHTVOICE_BUNDLES"]) / "notes"
+
+
+class WaitingRecognizer(PieceRecognizer):
+    """Stops in the middle of a recording, saying which process it is, until a worker has been killed."""
 
     def __call__(self, values):
-        time.sleep(0.3)
+        note = Row.of(values).note
+        if isinstance(note, PieceOf) and note.number:
+            (notes() / f"{os.getpid()}.waits").touch()
+            until((notes() / "killed").exists)
         return super().__call__(values)
 
 
 class KillingWorkers(ray_workers.RayWorkers):
-    """Ends one recognizer's process as soon as the first piece has come back; remembers every row."""
+    """Ends the process of the first recognizer that waits; remembers every row."""
 
     def __init__(self) -> None:
-        super().__init__(workers=2, recognizer=UnhurriedRecognizer)
+        super().__init__(workers=2, recognizer=WaitingRecognizer)
         self.killed: list[int] = []
+        self._killing = threading.Thread(target=self._kill, daemon=True)
         self.seen: list[Row] = []
 
     def rows(self, *arguments, **options) -> Iterator[Row]:
+        if self._killing.ident is None:
+            self._killing.start()
         for row in super().rows(*arguments, **options):
             self.seen.append(row)
-            if not self.killed:
-                processes = [one for one in psutil.process_iter(["cmdline"]) if _is_recognizer(one)]
-                processes[0].send_signal(signal.SIGKILL)
-                self.killed.append(processes[0].pid)
             yield row
 
-
-def _is_recognizer(process: psutil.Process) -> bool:
-    return "UnhurriedRecognizer" in " ".join(process.info["cmdline"] or ())
+    def _kill(self) -> None:
+        waiting = until(lambda: sorted(notes().glob("*.waits")), within_s=START_S)
+        self.killed.append(int(waiting[0].stem))
+        os.kill(self.killed[0], signal.SIGKILL)
+        (notes() / "killed").touch()
 
 
 @pytest.mark.slow
@@ -57,6 +72,8 @@ def test_a_killed_worker_and_a_machine_without_the_bundle_cost_nothing_but_time(
 ):
     monkeypatch.setenv("LIGHTVOICE_BUNDLES", str(bundles))
     monkeypatch.setattr(ray_workers, "BLOCK_BYTES", 64 << 10)  # a piece a block: both recognizers have a share of the long recording
+    shutil.rmtree(notes(), ignore_errors=True)
+    notes().mkdir()
     identity = BundleIdentity.of(Bundle.load(bundles / "travelling"))
     job, workers = Job(bundle="travelling", identity=identity, piece_s=4.0), KillingWorkers()
     report = transcribe_archive(read_sources([str(archive)]), job, Folder(str(tmp_path)), workers)

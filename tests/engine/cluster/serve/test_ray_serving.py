@@ -12,10 +12,10 @@ import pytest
 from engine.audio.waveform import load_audio
 from engine.errors import NotOfferedError, UnknownLanguageError, UnknownPrecisionError
 from engine.options import TranscribeOptions
-from tests.engine.cluster.conftest import EXAMPLES, spoken
+from tests.engine.cluster.conftest import spoken
 from tests.reading import DECODER
+from tests.starter_facts import DIGITS
 
-DIGITS = EXAMPLES / "digits-en.flac"
 CALLERS = 50
 pytestmark = pytest.mark.slow
 

@@ -35,14 +35,15 @@ from engine.errors import (
 )
 from engine.options import VAD_OFF, TranscribeOptions
 from engine.speech.endpointing import VadOptions
-from tests.engine.cluster.conftest import EXAMPLES, spoken
+from tests.engine.cluster.conftest import spoken
 from tests.reading import DECODER
+from tests.starter_facts import DIGITS
 from tests.two_tracks import RATE, write_two_tracks
+from tests.waiting import until
 from ui.serve import build_app
 from ui.text.texts import Texts
 from ui.widgets.banner import header_html
 
-DIGITS = EXAMPLES / "digits-en.flac"
 #: What the server does with its next requests; None: it answers.
 Fault = Callable[[Iterator[str]], Response]
 
@@ -75,8 +76,7 @@ def serving(starter_bundle: Path) -> Iterator[tuple[ServedHere, str]]:
     server = uvicorn.Server(uvicorn.Config(served.app(), host="127.0.0.1", port=0, log_config=None))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    while not server.started:
-        assert thread.is_alive()
+    until(lambda: server.started or not thread.is_alive())
     port = server.servers[0].sockets[0].getsockname()[1]
     yield served, f"ray://127.0.0.1:{port}/speech"
     server.should_exit = True
@@ -140,7 +140,7 @@ def test_a_decoded_recording_loses_nothing_on_its_way(served, remote, engine):
     assert (there.speech_track == here.speech_track).all()
 
 
-def test_progress_and_segments_are_told_as_they_come(served, remote, engine):
+def test_progress_and_segments_are_reported_as_they_come(served, remote, engine):
     stages, segments = [], []
     transcript = remote.transcribe(
         DECODER.open(DIGITS), progress=lambda share, stage: stages.append((share, stage)), on_segment=segments.append
@@ -150,7 +150,7 @@ def test_progress_and_segments_are_told_as_they_come(served, remote, engine):
 
 
 @pytest.mark.parametrize("faults", [[broken_off], [lost], [busy], [broken_off, lost, busy, broken_off]])
-def test_what_fails_on_the_way_is_asked_again_and_nothing_is_told_twice(served, remote, engine, faults):
+def test_what_fails_on_the_way_is_asked_again_and_nothing_is_reported_twice(served, remote, engine, faults):
     served.faults.extend(faults)
     segments = []
     transcript = remote.transcribe(DECODER.open(DIGITS), on_segment=segments.append)

@@ -1,4 +1,4 @@
-"""Transcripts for the tests of subtitles: spoken word by word, without tokens, and random ones."""
+"""Segments and transcripts for tests: with and without tokens, spoken word by word, and random ones."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ class SpeakerSegment(Segment):
     """A segment of a transcript that tells speakers apart."""
 
     speaker: str | None = None
+
+
+def tokens_of(*pieces: tuple[str, int, int, float]) -> tuple[Token, ...]:
+    """Tokens from (text, start_ms, end_ms, confidence)."""
+    return tuple(Token(text=text, start_ms=start_ms, end_ms=end_ms, confidence=sure) for text, start_ms, end_ms, sure in pieces)
 
 
 def segment(start_ms: int, end_ms: int, text: str, tokens: tuple[Token, ...] = (), *, speaker: str | None = None) -> SpeakerSegment:

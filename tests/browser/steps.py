@@ -1,0 +1,101 @@
+"""What the tests of several tabs do on the page, and what they wait for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+expect = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright (requirements-test.txt)").expect
+
+#: How long a test waits for the page; the machine may be busy.
+PATIENCE_MS = 60_000
+#: Text of any kind: what a small bundle makes of the digits is not what the page is tested for.
+SOME_WORDS = re.compile(r"\w{2,} ?\w{2,}")
+#: A request of the page's timer, which carries the state of the lightweight switch; the first one comes from opening the page.
+REFRESH = re.compile(r'^\{"data":\[(true|false),.*"trigger_id":[1-9]')
+
+
+def drop(page: Any, *files: Path) -> None:
+    """Drop files into the Transcribe tab and wait for their rows."""
+    rows = page.locator(".lv-row")
+    before = rows.count()
+    page.locator("#lv-transcribe-audio input[type=file]").set_input_files([str(file) for file in files])
+    expect(rows).to_have_count(before + len(files), timeout=PATIENCE_MS)
+
+
+def run(page: Any) -> None:
+    """Start what the queue holds."""
+    page.locator("#lv-transcribe-run").click()
+
+
+def rows_in(page: Any, state: str) -> Any:
+    """The queue's rows in this state."""
+    return page.locator(f'.lv-row[data-state="{state}"]')
+
+
+def transcribed(page: Any, *files: Path) -> None:
+    """Drop files and wait for the first one's transcript."""
+    drop(page, *files)
+    run(page)
+    expect(rows_in(page, "done")).to_have_count(len(files), timeout=PATIENCE_MS)
+    expect(page.locator("#lv-transcript .lv-transcript")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def downloaded(page: Any, name: str) -> tuple[str, bytes]:
+    """The name and the content of the download in this format."""
+    with page.expect_download() as download:
+        page.locator(f"#lv-download-{name}").click()
+    return download.value.suggested_filename, Path(download.value.path()).read_bytes()
+
+
+def record(box: Any, seconds: int) -> None:
+    """Record from the microphone until the box shows this many seconds."""
+    box.get_by_role("button", name="Record", exact=True).click()
+    expect(box.get_by_text(f"0:{seconds:02}", exact=True)).to_be_visible(timeout=PATIENCE_MS)
+    box.locator("button.stop-button").click()
+
+
+def refreshed(*pages: Any, rounds: int = 2) -> None:
+    """Wait until the timer of every page has brought the server's state this many times more."""
+    answers = dict.fromkeys(range(len(pages)), 0)
+
+    def count(number: int, answer: Any) -> None:
+        answers[number] += bool(answer.url.endswith("/run/predict") and REFRESH.match(answer.request.post_data or ""))
+
+    listeners = [lambda answer, number=number: count(number, answer) for number in answers]
+    for page, listener in zip(pages, listeners, strict=True):
+        page.on("response", listener)
+    while min(answers.values()) < rounds:
+        pages[0].wait_for_event("response", timeout=PATIENCE_MS)
+    for page, listener in zip(pages, listeners, strict=True):
+        page.remove_listener("response", listener)
+
+
+def megabytes(text: str) -> float:
+    """The first size in a text, in MB."""
+    found = re.search(r"([\d.]+) (MB|GB)", text)
+    assert found is not None, text
+    return float(found.group(1)) * (1000 if found.group(2) == "GB" else 1)
+
+
+def show(page: Any, tab: int) -> None:
+    """Open a tab by its number."""
+    page.get_by_role("tab").nth(tab).click()
+
+
+def finish_a_transcript(page: Any, recording: Path) -> None:
+    """Transcribe a recording whose transcript has two segments."""
+    drop(page, recording)
+    run(page)
+    expect(page.locator("#lv-transcript .lv-segment")).to_have_count(2, timeout=PATIENCE_MS)
+
+
+def compare(page: Any) -> None:
+    """Compare the variants on the recording in the Compare tab."""
+    show(page, 2)
+    page.locator("#lv-compare-audio .audio-container :is(.waveform-container, audio:not(.hidden))").first.wait_for()
+    page.locator("#lv-compare-run").click()
+    expect(page.locator("#lv-comparison .lv-comparison")).to_be_visible(timeout=PATIENCE_MS)
