@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from engine.bundle import MANIFEST, Bundle
 from engine.bundle_roots import bundles_folder
 from engine.files.cache_folder import cache_folder
 from engine.files.claimed_folder import claimed_folder
@@ -18,7 +17,7 @@ from engine.files.content import sha256_of
 from engine.files.sizes import BYTES_PER_MB
 from models.bundle.disk import require_space
 from models.fetch.byte_progress import Progress, Report
-from models.fetch.catalog import CatalogModel, Origin, Source, find_model
+from models.fetch.catalog import CatalogModel, Origin, Source, find_model, is_completed_by
 from models.fetch.download_record import Record, is_recorded, read_record, write_record
 from models.fetch.hubs import HUBS, Hub, HubError, offline_variable
 from models.fetch.wanted import FetchError, WantedFile, check_arrived, is_there, wanted_files
@@ -81,14 +80,6 @@ def fetch(
         output.rename(temporary / "old")
         (temporary / "new").rename(output)
     return output
-
-
-def is_completed_by(output: Path, model: CatalogModel) -> bool:
-    """Whether a bundle lies at ``output`` that the catalog's model is an edition of, and lacks variants that this edition has."""
-    if not (output / MANIFEST).is_file():
-        return False
-    held = Bundle.load(output, verify=False)
-    return held.name == model.bundle and set(held.variants) < set(model.precisions)
 
 
 def _disk_of(folder: Path) -> int:

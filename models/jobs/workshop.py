@@ -15,8 +15,7 @@ from pathlib import Path
 
 from engine.bundle import MANIFEST, Bundle
 from engine.errors import LightVoiceError, OptionError
-from models.fetch.catalog import CATALOG, CatalogModel, Source
-from models.fetch.fetch import is_completed_by
+from models.fetch.catalog import CATALOG, CatalogModel, Source, is_completed_by
 from models.jobs.command_line import check_arguments
 from models.jobs.job import GRACE_S, Job, JobState
 from models.quantize.recipe_names import RecipeName
