@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from engine.bundle import MANIFEST, Bundle
 from engine.bundle_roots import bundles_folder
 from engine.files.cache_folder import cache_folder
 from engine.files.claimed_folder import claimed_folder
@@ -20,6 +19,7 @@ from models.bundle.disk import require_space
 from models.fetch.byte_progress import Progress, Report
 from models.fetch.catalog import CatalogModel, Origin, Source, find_model
 from models.fetch.download_record import Record, is_recorded, read_record, write_record
+from models.fetch.held import is_completed_by
 from models.fetch.hubs import HUBS, Hub, HubError, offline_variable
 from models.fetch.wanted import FetchError, WantedFile, check_arrived, is_there, wanted_files
 
@@ -83,14 +83,6 @@ def fetch(
     return output
 
 
-def is_completed_by(output: Path, model: CatalogModel) -> bool:
-    """Whether a bundle lies at ``output`` that the catalog's model is an edition of, and lacks variants that this edition has."""
-    if not (output / MANIFEST).is_file():
-        return False
-    held = Bundle.load(output, verify=False)
-    return held.name == model.bundle and set(held.variants) < set(model.precisions)
-
-
 def _disk_of(folder: Path) -> int:
     """The device that a folder is on, or will be on once it is made."""
     place = folder.absolute()
@@ -119,7 +111,7 @@ def _download(
         except HubError as error:
             failures.append(str(error))
         except ModuleNotFoundError as error:
-            failures.append(f"{source} needs the package {error.name}, which a slim install lacks")
+            failures.append(f"{source} needs the package {error.name}, which is not installed")
         else:
             return _folders(model, source, folder)
         log.warning("%s", failures[-1])
