@@ -215,10 +215,13 @@ pip_install() {
     )
 }
 
-# Is torch there in the version that is asked for, whichever build it is?
-has_torch() {
-    "$venv/bin/python" -c 'import importlib.metadata, sys; sys.exit(importlib.metadata.version("torch").split("+")[0] != sys.argv[1])' \
-        "$1" 2>/dev/null
+# has_package NAME [VERSION]: is it there, in this version, whichever build of it?
+has_package() {
+    "$venv/bin/python" - "$@" 2>/dev/null <<'PYTHON'
+import importlib.metadata, sys
+version = importlib.metadata.version(sys.argv[1]).split("+")[0]
+sys.exit(version not in sys.argv[2:] if sys.argv[2:] else 0)
+PYTHON
 }
 
 # torch's CPU build, before pip would take the one with NVIDIA's libraries; `torch==2.13.0` is satisfied by 2.13.0+cpu (PEP 440).
@@ -227,7 +230,7 @@ install_torch() {
     local pin index
     pin=$(grep -oE '^torch==[^ ;]+' "$here/requirements.txt") || return 0
     index=$(torch_index)
-    if [[ -z $index ]] || has_torch "${pin#torch==}"; then
+    if [[ -z $index ]] || has_package torch "${pin#torch==}"; then
         return 0
     fi
     tell "torch for the CPU from $index"
@@ -240,9 +243,9 @@ install_torch() {
     is_agreed || fail "torch was not installed; name an index, or add --yes to take the larger build"
 }
 
-# The requirements as this machine gets them: where no NVIDIA GPU is, ONNX Runtime stays in its CPU build.
+# The requirements as this machine gets them: where no NVIDIA GPU is, ONNX Runtime comes in its CPU build, unless the other one is there.
 requirements_here() {
-    if [[ $1 != full || $(torch_build) != cpu ]]; then
+    if [[ $1 != full || $(torch_build) != cpu ]] || has_package onnxruntime-gpu; then
         requirements_of "$1"
         return
     fi
@@ -257,8 +260,8 @@ install() {
     shift
     requirements=$(requirements_of "$kind")
     listed=$(requirements_here "$kind")
-    if [[ $kind == full && $listed == "$requirements" && -f $venv/lightvoice-slim ]]; then
-        # Two builds of ONNX Runtime share one folder: the slim one goes first.
+    if [[ $kind == full && $listed == "$requirements" ]] && has_package onnxruntime; then
+        # Two builds of ONNX Runtime share one folder: the CPU's goes first.
         "$venv/bin/python" -m pip uninstall --quiet --yes onnxruntime >&2
         rm -f "$venv/lightvoice-slim"
     fi

@@ -205,6 +205,16 @@ def test_onnx_runtime_follows_the_machine(checkout, packages, wheels, build, run
     assert distributions(checkout) == {f"{runtime.replace('-', '_')}-{VERSION}"}
 
 
+def test_a_build_that_is_there_stays_and_never_are_there_two(checkout, packages, wheels):
+    asked = f'onnxruntime-gpu=={VERSION} ; sys_platform != "none"\nonnxruntime=={VERSION} ; sys_platform == "none"\n'
+    (checkout / FULL).write_text(asked)
+    for build, runtime in (("cpu", "onnxruntime"), ("cuda", "onnxruntime_gpu"), ("cpu", "onnxruntime_gpu")):
+        (checkout / FULL).write_text(asked := f"{asked}# changed\n")
+        done = run(checkout, packages, "--full-install", LIGHTVOICE_TORCH=build, PIP_FIND_LINKS=str(wheels))
+        assert done.returncode == 0, done.stderr
+        assert distributions(checkout) == {f"{runtime}-{VERSION}"}
+
+
 def test_a_build_that_there_is_not_is_named(checkout, packages):
     done = run(checkout, packages, LIGHTVOICE_TORCH="rocm")
     assert (done.returncode, "LIGHTVOICE_TORCH is 'rocm'; set it to cpu or cuda" in done.stderr) == (2, True)
