@@ -184,7 +184,7 @@ class ModelScope:
 
             stream = sys.stderr
 
-            class Counter(ProgressCallback):  # type: ignore[misc]  # modelscope publishes no types
+            class Counter(ProgressCallback):
                 def update(self, size: int) -> None:
                     with redirect_stderr(stream):
                         on_bytes(size)
