@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +46,13 @@ ALL_ANSWERED, SOME_FAILED, NOTHING_RUN = 0, 1, 2
 
 def _engine_options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(add_help=False)
-    options.add_argument("--bundle", default="starter", help="name of an installed bundle, or its folder (default: %(default)s)")
+    options.add_argument(
+        "--bundle",
+        default="starter",
+        help="name of an installed bundle, or its folder; sensevoice-small and sensevoice-small:fp32 are fetched first where they are "
+        "missing (default: %(default)s)",
+    )
+    options.add_argument("--yes", action="store_true", help="agree to what --bundle fetches where no terminal can ask")
     options.add_argument("--precision", help="fp32, int8 or another variant of the bundle (default: fp32; int8 with --slim)")
     options.add_argument("--device", choices=DEVICES, default="cpu", help="where the models run (default: %(default)s)")
     options.add_argument(
@@ -92,14 +98,34 @@ def _with_command(arguments: Sequence[str]) -> list[str]:
     return ["serve", *arguments]
 
 
+def _agree(arguments: argparse.Namespace) -> Callable[[str], bool | None]:
+    """Asks in a terminal whether a model may be fetched; elsewhere --yes agrees, and None says that nobody can be asked."""
+
+    def agree(offer: str) -> bool | None:
+        if arguments.yes:
+            print(offer, file=sys.stderr)
+            return True
+        if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
+            return None
+        print(f"{offer}\nGo on? [Y/n] ", end="", file=sys.stderr, flush=True)
+        answer = sys.stdin.readline()  # empty where the terminal was closed
+        return bool(answer) and answer.strip().lower() in ("", "y", "yes")
+
+    return agree
+
+
 def build_engine(arguments: argparse.Namespace) -> SpeechEngine:
     """Load the bundle that was asked for and make an engine of it, or find the one that a cluster serves."""
     if arguments.engine:
         from engine.cluster.serve.remote_engine import RemoteEngine
 
         return RemoteEngine(arguments.engine, precision=arguments.precision)
-    bundle = Bundle.load(resolve_bundle(arguments.bundle, bundle_roots()))
-    precision = arguments.precision or carried_over(Precision.INT8 if arguments.slim else Precision.FP32, bundle.variants)
+    from models.fetch.on_demand import bundle_on_demand
+
+    roots = bundle_roots()
+    name, asked = bundle_on_demand(arguments.bundle, precision=arguments.precision, roots=roots, agree=_agree(arguments), yes=arguments.yes)
+    bundle = Bundle.load(resolve_bundle(name, roots))
+    precision = asked or carried_over(Precision.INT8 if arguments.slim else Precision.FP32, bundle.variants)
     return Engine(bundle, precision=precision, device=arguments.device, threads=arguments.threads)
 
 
@@ -205,7 +231,7 @@ def _transcribe(arguments: argparse.Namespace) -> int:
 def _settings(engine: SpeechEngine, arguments: argparse.Namespace, options: TranscribeOptions) -> dict[str, Any]:
     """All that a result depends on beside the recording."""
     manifest = engine.bundle.manifest_sha256 if engine.address is None else engine.bundle.version
-    about_the_run = ("command", "files", "output_dir", "bundle", "threads", "slim", "redo", "max_duration_s", "list_tracks")
+    about_the_run = ("command", "files", "output_dir", "bundle", "threads", "slim", "yes", "redo", "max_duration_s", "list_tracks")
     parsed = options.to_dict()
     settings = {name: parsed.get(name, value) for name, value in vars(arguments).items() if name not in about_the_run}
     return {**settings, "precision": engine.precision, "manifest": manifest}

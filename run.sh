@@ -3,13 +3,16 @@
 #
 #   ./run.sh [OPTIONS]                 serve the page on http://127.0.0.1:7860
 #   ./run.sh transcribe FILE…          write transcripts to standard output, and nothing else there
+#   ./run.sh --bundle sensevoice-small serve the real model; what is not here yet is fetched first (242 MB)
 #   ./run.sh models COMMAND …          the workshop: fetch, export, quantize, evaluate, benchmark; `./run.sh models --help`
 #   ./run.sh cluster COMMAND …         more than one machine, on Ray: transcribe an archive, serve the engine; `./run.sh cluster --help`
 #   ./run.sh test [PYTEST ARGUMENTS]   lint, type-check and test
-#   ./run.sh --slim-install […]        install the page alone, without torch, funasr, modelscope and librosa
-#   ./run.sh --full-install […]        complete a slim install
+#   ./run.sh --full-install […]        install the workshop's packages as well (torch, funasr, modelscope, librosa and others)
+#   ./run.sh --yes […]                 agree to downloads where no terminal can ask
 #
-# What is installed is remembered in .venv; a later start needs no network. LIGHTVOICE_PYTHON names a Python to use.
+# The first start installs the page, the command line and the engine; the workshop's packages come when a command first needs them.
+# What is installed is remembered in .venv; a later start needs no network. LIGHTVOICE_PYTHON names a Python to use,
+# LIGHTVOICE_TORCH=cpu or =cuda the build of torch (cuda where an NVIDIA GPU is), LIGHTVOICE_TORCH_INDEX a package index with its CPU build.
 set -euo pipefail
 
 self=$(readlink -f "${BASH_SOURCE[0]}" 2>/dev/null || printf '%s' "${BASH_SOURCE[0]}")
@@ -28,6 +31,7 @@ fail() { say "$@"; exit 2; }
 requirements_of() {
     case $1 in
         slim) echo requirements-runtime.txt ;;
+        light) echo requirements-models-light.txt ;;
         full) echo requirements.txt ;;
         test) echo requirements-test.txt ;;
         cluster) echo requirements-cluster.txt ;;
@@ -39,6 +43,7 @@ modules_of() {
     local page="gradio onnxruntime soundfile psutil numpy soxr av kaldi_native_fbank jieba budoux pypinyin cryptography rapidfuzz msgspec tenacity jinja2"
     case $1 in
         slim) echo "$page" ;;
+        light) echo "onnx modelscope_hub huggingface_hub httpx2 yaml jiwer" ;;
         full) echo "$page torch funasr modelscope librosa onnx sentencepiece nncf matplotlib" ;;
         test) echo "pytest xdist hypothesis srt ruff mypy playwright axe_playwright_python openai" ;;
         cluster) echo "ray pyarrow fsspec" ;;
@@ -103,9 +108,53 @@ find_python() {
 # Every kind that .venv was told to hold, the base (full or slim) first.
 kinds_in_venv() {
     local kind
-    for kind in full slim test cluster; do
+    for kind in full slim light test cluster; do
         [[ ! -f $venv/lightvoice-$kind ]] || echo "$kind"
     done
+}
+
+# The most that an install of this kind downloads, to be said before (measured on Linux x86-64; nothing comes twice).
+size_of() {
+    case $1 in
+        slim) echo "200 MB" ;;
+        light) echo "30 MB" ;;
+        full) if [[ $(torch_build) == cpu ]]; then echo "800 MB"; else echo "4 GB with NVIDIA's libraries"; fi ;;
+    esac
+}
+
+# Which build of torch and ONNX Runtime this machine gets: cuda where an NVIDIA GPU is, else cpu.
+torch_build() {
+    if [[ -n ${LIGHTVOICE_TORCH:-} ]]; then
+        echo "$LIGHTVOICE_TORCH"
+    elif [[ -e /dev/nvidia0 ]] || nvidia-smi -L >/dev/null 2>&1; then
+        echo cuda
+    else
+        echo cpu
+    fi
+}
+
+# Did the person tell pip where packages come from: a mirror, a folder of wheels, no index at all?
+is_pip_configured() {
+    "$venv/bin/python" -m pip config list 2>/dev/null | grep -qE '\.(index-url|extra-index-url|find-links|no-index)='
+}
+
+# The index that has torch's CPU build; nothing where pip's own packages are that build, or where the person chose pip's sources.
+torch_index() {
+    if [[ $(torch_build) == cpu && -n ${LIGHTVOICE_TORCH_INDEX:-} ]]; then
+        echo "$LIGHTVOICE_TORCH_INDEX"
+    elif [[ $(torch_build) == cpu && $(uname -s) == Linux ]] && ! is_pip_configured; then
+        echo https://download.pytorch.org/whl/cpu
+    fi
+}
+
+# May it be downloaded? Asked in a terminal; elsewhere --yes says so.
+is_agreed() {
+    local answer
+    [[ -z $yes ]] || return 0
+    [[ -t 0 && -t 2 ]] || return 1
+    printf 'lightvoice: go on? [Y/n] ' >&2
+    read -r answer || return 1
+    [[ -z $answer || $answer == [yY]* ]]
 }
 
 # .venv with a Python and a pip that answer; what cannot be mended is made anew.
@@ -121,6 +170,8 @@ make_venv() {
     elif [[ -e $venv || -L $venv ]]; then
         say "the Python of .venv no longer works; making .venv anew"
     fi
+    # A job of the page must not remove the Python that the page runs on.
+    [[ ${LIGHTVOICE_PROGRESS:-} != json ]] || fail "packages cannot be added while the page runs; stop it, and start ./run.sh --full-install"
     python=$(find_python)
     say "making .venv with $("$python" -V) ($python)"
     rm -rf "$venv"
@@ -130,50 +181,108 @@ make_venv() {
     rm -f "$unfinished"
 }
 
+# A step of an installation: to a person, or to the page that runs a command (models/jobs/progress.py).
+tell() {
+    if [[ ${LIGHTVOICE_PROGRESS:-} == json ]]; then
+        printf '@progress {"text": "packages: %s"}\n' "$*" >&2
+    else
+        say "  $*"
+    fi
+}
+
 # Keep pip's whole story in the log and tell its outline: large downloads, packages built here, unpacking.
 tell_outline() {
     local line large='Downloading ([^ ]+) \(([0-9.]+ GB|[0-9]{2,}[0-9.]* MB)\)'
     while IFS= read -r line; do
         printf '%s\n' "$line"
         if [[ $line =~ $large ]]; then
-            say "  downloading ${BASH_REMATCH[1]%%-[0-9]*}, ${BASH_REMATCH[2]}"
+            tell "downloading ${BASH_REMATCH[1]%%-[0-9]*}, ${BASH_REMATCH[2]}"
         elif [[ $line == "Installing collected packages:"* ]]; then
-            say "  unpacking"
+            tell "unpacking"
             touch "$unfinished"
         fi
     done
 }
 
+# pip_install ARGUMENTS…: in the folder itself, so that no path with a space reaches pip's list-valued variables. These two hold the
+# tools that build source packages to the same versions (the second one is the newer pip's name for it); --no-compile leaves that to the
+# first start.
+pip_install() {
+    (
+        cd "$here"
+        export PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
+        "$venv/bin/python" -m pip install --no-compile --no-input --disable-pip-version-check --progress-bar off "$@" 2>&1 | tell_outline
+    )
+}
+
+# has_package NAME [VERSION]: is it there, in this version, whichever build of it?
+has_package() {
+    "$venv/bin/python" - "$@" 2>/dev/null <<'PYTHON'
+import importlib.metadata, sys
+version = importlib.metadata.version(sys.argv[1]).split("+")[0]
+sys.exit(version not in sys.argv[2:] if sys.argv[2:] else 0)
+PYTHON
+}
+
+# torch's CPU build, before pip would take the one with NVIDIA's libraries; `torch==2.13.0` is satisfied by 2.13.0+cpu (PEP 440).
+# Alone and without what it needs, so that nothing else comes from that index.
+install_torch() {
+    local pin index
+    pin=$(grep -oE '^torch==[^ ;]+' "$here/requirements.txt") || return 0
+    index=$(torch_index)
+    if [[ -z $index ]] || has_package torch "${pin#torch==}"; then
+        return 0
+    fi
+    tell "torch for the CPU from $index"
+    if pip_install --index-url "$index" --retries 1 --no-deps "$pin"; then
+        rm -f "$unfinished"
+        return 0
+    fi
+    say "$index gives no $pin. pip's own index has it, on Linux x86-64 with NVIDIA's libraries, several GB;" \
+        "LIGHTVOICE_TORCH_INDEX=URL names a mirror of the CPU build"
+    is_agreed || fail "torch was not installed; name an index, or add --yes to take the larger build"
+}
+
+# The requirements as this machine gets them: where no NVIDIA GPU is, ONNX Runtime comes in its CPU build, unless the other one is there.
+requirements_here() {
+    if [[ $1 != full || $(torch_build) != cpu ]] || has_package onnxruntime-gpu; then
+        requirements_of "$1"
+        return
+    fi
+    sed -E -e '/^onnxruntime==/d' -e 's/^onnxruntime-gpu(==[^ ;]+).*/onnxruntime\1/' -e '/^-c /d' \
+        "$here/requirements.txt" >"$venv/requirements-cpu.txt"
+    echo .venv/requirements-cpu.txt
+}
+
 # install KIND [PIP OPTIONS]
 install() {
-    local kind=$1 log=$venv/install.log began=$SECONDS requirements
+    local kind=$1 log=$venv/install.log began=$SECONDS requirements listed size
     shift
     requirements=$(requirements_of "$kind")
-    : >"$venv/lightvoice-$kind" # remembers the kind, and matches nothing until the end
-    if [[ $kind == full && -f $venv/lightvoice-slim ]]; then
-        # Two builds of ONNX Runtime share one folder: the slim one goes first.
+    listed=$(requirements_here "$kind")
+    if [[ $kind == full && $listed == "$requirements" ]] && has_package onnxruntime; then
+        # Two builds of ONNX Runtime share one folder: the CPU's goes first.
         "$venv/bin/python" -m pip uninstall --quiet --yes onnxruntime >&2
         rm -f "$venv/lightvoice-slim"
     fi
-    say "installing $requirements into .venv (the whole log: .venv/install.log)"
-    # In the folder itself, so that no path with a space reaches pip's list-valued variables. These two hold the tools that build
-    # source packages to the same versions (the second one is the newer pip's name for it); --no-compile leaves that to the first start.
-    if ! (
-        cd "$here"
-        export PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
-        "$venv/bin/python" -m pip install --no-compile --no-input --disable-pip-version-check --progress-bar off \
-            "$@" -r "$requirements" 2>&1 | tell_outline >"$log"
-    ); then
+    # Remembers the kind, and matches nothing until the end. A slim install that cannot be completed stays one.
+    [[ $kind == full && -f $venv/lightvoice-slim ]] || : >"$venv/lightvoice-$kind"
+    size=$(size_of "$kind")
+    say "installing $requirements into .venv${size:+, at most $size to download} (the whole log: .venv/install.log)"
+    : >"$log"
+    [[ $kind != full ]] || install_torch >>"$log"
+    if ! pip_install "$@" -r "$listed" >>"$log"; then
         grep -E '^ *ERROR' "$log" | tail -n 5 >&2 || tail -n 5 "$log" >&2
         fail "pip could not install $requirements; see .venv/install.log, check the network, then start again"
     fi
     stamp_of "$kind" >"$venv/lightvoice-$kind"
+    [[ $kind != full ]] || rm -f "$venv/lightvoice-slim" "$venv/lightvoice-light"
     rm -f "$unfinished"
     say "installed in $((SECONDS - began)) s"
 }
 
 # Is it something that is added to a base (slim or full)?
-is_addition() { [[ $1 == test || $1 == cluster ]]; }
+is_addition() { [[ $1 == light || $1 == test || $1 == cluster ]]; }
 
 # Bring what this kind lacks. An addition never costs its base anything: packages of it that are gone are unpacked again where they were,
 # and where .venv must be made anew, all that it held comes back.
@@ -216,6 +325,30 @@ ensure() {
     if command -v flock >/dev/null 2>&1; then
         exec 9>&- # app.py must not inherit the lock
     fi
+}
+
+# The workshop's packages, for WHAT: said and agreed to before the first download.
+ensure_workshop() {
+    if [[ $(installed_kind) != full ]]; then
+        say "$1 needs the workshop's packages, torch among them: at most $(size_of full) to download"
+        is_agreed || fail "not installed; add --yes to install them without being asked, or install them first: ./run.sh --full-install"
+    fi
+    ensure full
+}
+
+# What a command of the workshop needs (none, light or full), as models/jobs/packages.py tells from its arguments.
+packages_for() {
+    PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH} "$venv/bin/python" -P -m models --packages "$@"
+}
+
+# Does an argument ask for the GPU? ONNX Runtime's CUDA build comes with the complete set.
+wants_cuda() {
+    local before="" argument
+    for argument in "$@"; do
+        [[ $argument != --device=cuda && $before$argument != --devicecuda ]] || return 0
+        before=$argument
+    done
+    return 1
 }
 
 # Playwright drives Chromium through a Node of its own, which needs a library that bare machines lack.
@@ -270,12 +403,16 @@ check() {
     say "all checks passed"
 }
 
-kind=""
+[[ ${LIGHTVOICE_TORCH:-cpu} == cpu || $LIGHTVOICE_TORCH == cuda ]] \
+    || fail "LIGHTVOICE_TORCH is '$LIGHTVOICE_TORCH'; set it to cpu or cuda, or unset it"
+
+kind="" yes=""
 for argument in "$@"; do # sift out our own options, keep the rest in order
     shift
     case $argument in
         --slim-install) kind=slim ;;
         --full-install) kind=full ;;
+        --yes) yes=yes ;;
         *) set -- "$@" "$argument" ;;
     esac
 done
@@ -287,7 +424,8 @@ fi
 
 if [[ ${1:-} == test ]]; then
     shift
-    ensure full
+    [[ -t 0 && -t 2 ]] || yes=yes # where nobody can be asked, the command is the answer: it has no use without them
+    ensure_workshop "the test suite"
     ensure test
     if [[ -n ${LIGHTVOICE_TEST_CLUSTER:-} ]]; then
         (ensure cluster) || say "Ray could not be installed; the tests that need it are skipped"
@@ -299,11 +437,17 @@ fi
 
 installed=$(installed_kind)
 if [[ $installed == full || -z $kind ]]; then
-    kind=${installed:-full} # a full install serves the slim one's purpose; a slim one stays slim until it is told otherwise
+    kind=${installed:-slim} # a full install serves the slim one's purpose; a slim one stays slim until more is asked for
 fi
 ensure "$kind"
 if [[ ${1:-} == models ]]; then
     shift
+    if [[ $kind != full ]]; then
+        case $(packages_for "$@") in
+            light) ensure light ;;
+            full) ensure_workshop "models ${1:-}" ;;
+        esac
+    fi
     # -P: a folder called models where the caller stands is not ours.
     PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH} exec "$venv/bin/python" -P -m models "$@"
 fi
@@ -312,5 +456,10 @@ if [[ ${1:-} == cluster ]]; then
     ensure cluster
     PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH} exec "$venv/bin/python" -P -m engine.cluster "$@"
 fi
+if [[ $kind != full && $(torch_build) == cuda ]] && wants_cuda "$@"; then
+    ensure_workshop "--device cuda"
+    kind=full
+fi
 say "starting (.venv, $kind install)"
+[[ -z $yes || ${1:-} == bundles ]] || set -- --yes "$@"
 exec "$venv/bin/python" "$here/app.py" "$@"

@@ -14,6 +14,7 @@ from typing import Any
 
 from engine.errors import LightVoiceError, OptionError, first_line
 from models.jobs.command_line import parser
+from models.jobs.packages import packages_for
 
 DONE, FAILED, INTERRUPTED, TERMINATED = 0, 1, 130, 143
 
@@ -31,6 +32,8 @@ def _fetch(arguments: argparse.Namespace) -> None:
 
 
 def _import(arguments: argparse.Namespace) -> None:
+    if not arguments.path.exists():
+        raise OptionError(f"there is no folder or file {arguments.path}; check the path")
     from models.export.import_folder import import_folder
 
     _made(import_folder(arguments.path, arguments.output, vad_folder=arguments.vad, name=arguments.name))
@@ -191,11 +194,14 @@ def main() -> int:
     """Run one command: 0 when done, 1 with one line when it failed."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     signal.signal(signal.SIGTERM, _stop)
+    if sys.argv[1:2] == ["--packages"]:  # what run.sh asks before it runs a command
+        print(packages_for(sys.argv[2:]))
+        return DONE
     try:
         arguments = parser().parse_args()
         code = COMMANDS[arguments.command](arguments)
     except ModuleNotFoundError as error:
-        print(f"this command needs {error.name}, which a slim install lacks; complete it with ./run.sh --full-install", file=sys.stderr)
+        print(f"this command needs {error.name}, which is not installed; install it with ./run.sh --full-install", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print("stopped; what was finished is kept", file=sys.stderr)

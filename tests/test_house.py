@@ -22,6 +22,7 @@ from tests.starter_facts import LARGEST_BUNDLE_BYTES, LARGEST_WEIGHTS_BYTES, STA
 
 ROOT = Path(__file__).resolve().parent.parent
 FULL, RUNTIME, TEST = "requirements.txt", "requirements-runtime.txt", "requirements-test.txt"
+LIGHT = "requirements-models-light.txt"
 CLUSTER = "requirements-cluster.txt"
 PEERS = "benchmarks/requirements.txt"
 TRAINING = "models/starter/requirements.txt"
@@ -54,14 +55,14 @@ def tracked_files() -> list[Path]:
 # ---- requirements ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [FULL, RUNTIME, TEST, CLUSTER, "constraints.txt"])
+@pytest.mark.parametrize("name", [FULL, RUNTIME, LIGHT, TEST, CLUSTER, "constraints.txt"])
 def test_every_requirement_is_pinned_to_one_version(name):
     assert requirements(name)
     loose = [str(one) for one in requirements(name) if not re.fullmatch(r"==[\w.]+", str(one.specifier))]
     assert loose == []
 
 
-@pytest.mark.parametrize("name", [FULL, RUNTIME, TEST, CLUSTER])
+@pytest.mark.parametrize("name", [FULL, RUNTIME, LIGHT, TEST, CLUSTER])
 def test_the_requirements_agree_with_the_constraints(name):
     constraints = pins("constraints.txt")
     named = {package: version for package, version in pins(name).items() if package in constraints}
@@ -77,6 +78,18 @@ def test_the_runtime_set_is_the_complete_one_without_the_workshop():
     runtime, full = pins(RUNTIME), pins(FULL)
     assert WORKSHOP.isdisjoint(runtime)
     assert {package: full[package] for package in runtime} == runtime
+
+
+def test_the_light_set_is_a_part_of_the_complete_one_without_pytorch():
+    light, full = pins(LIGHT), pins(FULL)
+    assert {package: full[package] for package in light} == light
+    assert closure(set(light)) & WORKSHOP == {"onnx"}
+
+
+@pytest.mark.parametrize("name", [FULL, "constraints.txt"])
+def test_the_pins_take_the_build_of_torch_without_cuda(name):
+    [torch] = [one for one in requirements(name) if one.name == "torch"]
+    assert torch.specifier.contains(f"{pins(name)['torch']}+cpu")  # a pin without a local part takes every build of its version (PEP 440)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +124,11 @@ def closure(names: set[str]) -> set[str]:
 
 
 def here(name: str) -> set[str]:
-    return {one.name for one in requirements(name) if one.marker is None or one.marker.evaluate()}
+    """What a file names for this machine, where run.sh may have taken ONNX Runtime without CUDA."""
+    names = {one.name for one in requirements(name) if one.marker is None or one.marker.evaluate()}
+    if "onnxruntime-gpu" in names and not any(metadata.distributions(name="onnxruntime-gpu")):
+        names = names - {"onnxruntime-gpu"} | {"onnxruntime"}
+    return names
 
 
 def test_everything_that_is_installed_for_us_has_its_version_held():

@@ -1,20 +1,15 @@
-"""run.sh, run for real in a folder of its own: empty requirements, stand-ins for the packages, an app.py that shows its arguments."""
+"""run.sh, run for real in a folder of its own: .venv made, kept, mended; what app.py and the workshop are given."""
 
 from __future__ import annotations
 
-import os
-import re
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-APP = "import os, sys\nprint(*sys.argv[1:], sep='|')\nprint(os.getcwd())\nsys.exit(3 if 'fail' in sys.argv else 0)\n"
-FILES = ("requirements.txt", "requirements-runtime.txt", "requirements-test.txt", "constraints.txt")
+from tests.run_sh import APP, environment_of, installs, lay_out, run, write_stand_ins, write_wheel
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="run.sh needs bash")
 
@@ -22,30 +17,14 @@ pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="run.sh nee
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory) -> Path:
     """Empty modules under the names that run.sh looks for."""
-    folder = tmp_path_factory.mktemp("packages")
-    names = re.findall(r'echo "(?:\$page )?([a-z_0-9 ]+)" ;;|page="([a-z_0-9 ]+)"', (ROOT / "run.sh").read_text(encoding="utf-8"))
-    for name in " ".join("".join(pair) for pair in names).split():
-        (folder / f"{name}.py").touch()
-    return folder
-
-
-def lay_out(folder: Path) -> Path:
-    folder.mkdir()
-    shutil.copy2(ROOT / "run.sh", folder)
-    (folder / "app.py").write_text(APP)
-    (folder / "models").mkdir()
-    (folder / "models" / "__init__.py").touch()
-    (folder / "models" / "__main__.py").write_text(APP.replace("*sys.argv[1:]", "'models', *sys.argv[1:]"))
-    for name in FILES:
-        (folder / name).write_text("# nothing to install\n")
-    return folder
+    return write_stand_ins(tmp_path_factory.mktemp("packages"))
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory, packages) -> Path:
     """A checkout whose name holds a space, installed in full."""
     folder = lay_out(tmp_path_factory.mktemp("run") / "a checkout")
-    done = run(folder, packages)
+    done = run(folder, packages, "--full-install")
     assert done.returncode == 0, done.stderr
     assert "making .venv" in done.stderr
     assert "starting (.venv, full install)" in done.stderr
@@ -56,25 +35,6 @@ def installed(tmp_path_factory, packages) -> Path:
 def checkout(installed, tmp_path) -> Path:
     """A copy of it to break."""
     return shutil.copytree(installed, tmp_path / "copy", symlinks=True)
-
-
-def run(folder: Path, packages: Path, *arguments: str, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "VIRTUAL_ENV", "LIGHTVOICE_"))}
-    environment |= {"PYTHONPATH": str(packages), "LIGHTVOICE_PYTHON": sys.executable, "PIP_NO_INDEX": "1", **variables}
-    return subprocess.run(
-        ["bash", str(folder / "run.sh"), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        cwd=cwd or folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-    )
-
-
-def installs(done: subprocess.CompletedProcess[str]) -> list[str]:
-    return re.findall(r"installing (requirements\S*\.txt)", done.stderr)
 
 
 def test_only_app_py_writes_to_standard_output_and_in_the_callers_folder(installed, packages, tmp_path):
@@ -153,12 +113,7 @@ def test_packages_that_are_gone_are_noticed(installed, packages, tmp_path):
 @pytest.fixture
 def with_cluster(checkout, packages, tmp_path) -> tuple[Path, Path]:
     """A full install with the cluster's packages, of which fsspec is a wheel that pip has really installed."""
-    wheel = "fsspec-1-py3-none-any.whl"
-    with zipfile.ZipFile(checkout / wheel, "w") as archive:
-        archive.writestr("fsspec.py", "")
-        archive.writestr("fsspec-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: fsspec\nVersion: 1\n")
-        archive.writestr("fsspec-1.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr("fsspec-1.dist-info/RECORD", "fsspec.py,,\n")
+    wheel = write_wheel(checkout, "fsspec", "1").name
     (checkout / "requirements-cluster.txt").write_text(f"./{wheel}\n")
     (checkout / "engine" / "cluster").mkdir(parents=True)
     for name in ("engine/__init__.py", "engine/cluster/__init__.py"):
@@ -270,7 +225,7 @@ def test_two_starts_at_once_install_once(packages, tmp_path):
         pytest.skip("no flock here")
     folder = lay_out(tmp_path / "twice")
     command = f"bash '{folder}/run.sh' a & bash '{folder}/run.sh' b & wait"
-    environment = os.environ | {"PYTHONPATH": str(packages), "LIGHTVOICE_PYTHON": sys.executable, "PIP_NO_INDEX": "1"}
+    environment = environment_of(packages)
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=120, env=environment)
     assert len(installs(done)) == 1
     assert sorted(line for line in done.stdout.splitlines() if len(line) == 1) == ["a", "b"]

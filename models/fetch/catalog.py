@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 
-from engine.bundle import MANIFEST, Bundle
 from engine.errors import LightVoiceError
 
 
@@ -236,11 +234,3 @@ def find_model(name: str, *, edition: str | None = None) -> CatalogModel:
     if name not in CATALOG:
         raise UnknownModelError(name=name)
     return CATALOG[name]
-
-
-def is_completed_by(output: Path, model: CatalogModel) -> bool:
-    """Whether a bundle lies at ``output`` that the catalog's model is an edition of, and lacks variants that this edition has."""
-    if not (output / MANIFEST).is_file():
-        return False
-    held = Bundle.load(output, verify=False)
-    return held.name == model.bundle and set(held.variants) < set(model.precisions)

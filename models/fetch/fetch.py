@@ -17,8 +17,9 @@ from engine.files.content import sha256_of
 from engine.files.sizes import BYTES_PER_MB
 from models.bundle.disk import require_space
 from models.fetch.byte_progress import Progress, Report
-from models.fetch.catalog import CatalogModel, Origin, Source, find_model, is_completed_by
+from models.fetch.catalog import CatalogModel, Origin, Source, find_model
 from models.fetch.download_record import Record, is_recorded, read_record, write_record
+from models.fetch.held import is_completed_by
 from models.fetch.hubs import HUBS, Hub, HubError, offline_variable
 from models.fetch.wanted import FetchError, WantedFile, check_arrived, is_there, wanted_files
 
@@ -110,7 +111,7 @@ def _download(
         except HubError as error:
             failures.append(str(error))
         except ModuleNotFoundError as error:
-            failures.append(f"{source} needs the package {error.name}, which a slim install lacks")
+            failures.append(f"{source} needs the package {error.name}, which is not installed")
         else:
             return _folders(model, source, folder)
         log.warning("%s", failures[-1])

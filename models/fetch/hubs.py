@@ -1,4 +1,5 @@
-"""ModelScope and Hugging Face, through their own libraries: what a repository holds, and a file of it, resumed where it stopped.
+"""ModelScope and Hugging Face, through their own libraries (modelscope_hub and huggingface_hub): what a repository holds, and a file of
+it, resumed where it stopped.
 
 ModelScope's library keeps a partial download beside the final name and goes on from there; Hugging Face's (2.4) deletes it when it stops,
 so that its files go through :mod:`models.fetch.resumable`. ``HF_ENDPOINT``, ``MODELSCOPE_ENDPOINT`` and ``MODELSCOPE_DOMAIN`` name mirrors.
@@ -166,9 +167,9 @@ class ModelScope:
     def listing(self, repo: str) -> dict[str, RemoteFile]:
         """The files of a repository by path; HubError."""
         with _quiet("modelscope", "modelscope_hub"), self._plainly(repo):
-            from modelscope.hub.api import HubApi
+            from modelscope_hub.compat import LegacyHubApi
 
-            entries = HubApi(endpoint=self._endpoint).get_model_files(repo, recursive=True)
+            entries = LegacyHubApi(endpoint=self._endpoint).get_model_files(repo, recursive=True)
         return {
             entry["Path"]: RemoteFile(path=entry["Path"], size_bytes=int(entry["Size"]), sha256=entry.get("Sha256") or None)
             for entry in entries
@@ -178,12 +179,12 @@ class ModelScope:
     def download(self, repo: str, file: RemoteFile, folder: Path, on_bytes: OnBytes) -> None:
         """Bring one file to ``folder / file.path``; HubError."""
         with _quiet("modelscope", "modelscope_hub"), self._plainly(f"{repo}/{file.path}"):
-            from modelscope.hub.callback import ProgressCallback
-            from modelscope.hub.snapshot_download import snapshot_download
+            from modelscope_hub import ProgressCallback
+            from modelscope_hub.compat import snapshot_download
 
             stream = sys.stderr
 
-            class Counter(ProgressCallback):  # type: ignore[misc]  # modelscope publishes no types
+            class Counter(ProgressCallback):
                 def update(self, size: int) -> None:
                     with redirect_stderr(stream):
                         on_bytes(size)

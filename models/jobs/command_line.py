@@ -25,7 +25,12 @@ def check_arguments(arguments: Sequence[str]) -> None:
     """OptionError unless ``python -m models`` takes these arguments."""
     if any("\0" in argument for argument in arguments):
         raise OptionError(f"{list(arguments)} hold a zero character, which no program can be given; leave it out")
-    parser(_Checking).parse_args(arguments)
+    parsed_arguments(arguments)
+
+
+def parsed_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """The arguments of ``python -m models``; OptionError where it does not take them."""
+    return parser(_Checking).parse_args(arguments)
 
 
 def parser(kind: type[argparse.ArgumentParser] = argparse.ArgumentParser) -> argparse.ArgumentParser:

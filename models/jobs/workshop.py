@@ -6,28 +6,24 @@ A job is a command of ``python -m models``: its arguments are checked by the com
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from engine.bundle import MANIFEST, Bundle
 from engine.errors import LightVoiceError, OptionError
-from models.fetch.catalog import CATALOG, CatalogModel, Source, is_completed_by
+from models.fetch.catalog import CATALOG, CatalogModel, Source
+from models.fetch.held import is_completed_by
 from models.jobs.command_line import check_arguments
 from models.jobs.job import GRACE_S, Job, JobState
+from models.jobs.packages import Packages, installer, missing, program
 from models.quantize.recipe_names import RecipeName
 
 #: What the page's types are made of too.
 __all__ = ["BundleNameError", "CatalogModel", "Job", "RecipeName", "Workshop", "WorkshopClosedError"]
 
-#: One module of each package that a job needs and a slim install lacks.
-NEEDED = ("torch", "onnx", "sentencepiece", "modelscope", "huggingface_hub")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-#: The command line of this checkout.
-PROGRAM = (sys.executable, "-m", "models")
 
 
 class BundleNameError(OptionError):
@@ -47,14 +43,15 @@ class WorkshopClosedError(LightVoiceError):
 class Workshop:
     """Starts jobs. Bundles are installed in the last of ``roots``; the ``embedded`` one is never changed, a copy is.
 
-    ``program`` is what stands before a command's arguments; tests pass a program of their own. The calls raise OptionError for what
-    cannot be asked, WorkshopClosedError after :meth:`close`, and JobStartError.
+    ``program`` is what stands before a command's arguments (default: this Python, or run.sh where packages have to be installed first);
+    tests pass a program of their own. The calls raise OptionError for what cannot be asked, WorkshopClosedError after :meth:`close`, and
+    JobStartError.
     """
 
-    def __init__(self, *, roots: Sequence[Path], embedded: Path, program: Sequence[str] = PROGRAM, grace_s: float = GRACE_S) -> None:
+    def __init__(self, *, roots: Sequence[Path], embedded: Path, program: Sequence[str] | None = None, grace_s: float = GRACE_S) -> None:
         self.roots = tuple(roots)
         self._installed, self._embedded = self.roots[-1], embedded
-        self._program, self._grace_s = tuple(program), grace_s
+        self._program, self._grace_s = program, grace_s
         self._lock = threading.Lock()
         self._jobs: list[Job] = []
         self._closed = False
@@ -75,8 +72,13 @@ class Workshop:
         return tuple(RecipeName)
 
     def missing(self) -> tuple[str, ...]:
-        """The packages that jobs need and this install lacks."""
-        return tuple(name for name in NEEDED if importlib.util.find_spec(name) is None)
+        """The packages that some jobs need and this install lacks."""
+        return missing(Packages.FULL)
+
+    @property
+    def installs(self) -> bool:
+        """Whether a job installs what it needs and is missing, before it begins."""
+        return installer(yes=True) is not None
 
     def fetch(self, name: str, *, source: str | None = None) -> Job:
         """Download a model of the catalog and make the bundle of it that it is an edition of, or complete that."""
@@ -113,7 +115,7 @@ class Workshop:
         with self._lock:
             if self._closed:
                 raise WorkshopClosedError
-            job = Job([*self._program, *arguments], grace_s=self._grace_s)
+            job = Job([*(self._program or program(arguments, yes=True)), *arguments], grace_s=self._grace_s)
             self._jobs = [*(one for one in self._jobs if one.state is JobState.RUNNING), job]
         return job
 

@@ -1,4 +1,4 @@
-"""`python -m models` where the workshop's packages are not installed, as after `./run.sh --slim-install`."""
+"""`python -m models` where the workshop's packages are not installed, as after the first `./run.sh`."""
 
 from __future__ import annotations
 

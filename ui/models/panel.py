@@ -165,4 +165,6 @@ def _notice_html(workshop: Workshop | None, allowed: bool, texts: Texts) -> str:
     missing = workshop.missing() if workshop else ()
     if not allowed:
         return render("models/cards", "notice", texts("models.not_allowed"))
-    return render("models/cards", "notice", texts("models.slim", packages=", ".join(missing))) if missing else ""
+    if workshop is None or not missing:
+        return ""
+    return render("models/cards", "notice", texts("models.installs" if workshop.installs else "models.slim", packages=", ".join(missing)))

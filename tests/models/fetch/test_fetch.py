@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("huggingface_hub")
-pytest.importorskip("modelscope")
+pytest.importorskip("modelscope_hub")
 
 from models.bundle.disk import DiskFullError
 from models.fetch.byte_progress import Progress

@@ -14,7 +14,7 @@ import pytest
 from engine.errors import OptionError
 from models.jobs.command_line import parser
 from models.jobs.job import JobState
-from models.jobs.workshop import NEEDED, BundleNameError, Workshop, WorkshopClosedError
+from models.jobs.workshop import BundleNameError, Workshop, WorkshopClosedError
 
 LIMIT_S = 30
 #: Stands in for `python -m models`: says what it was asked for.
@@ -135,8 +135,7 @@ def test_what_a_slim_install_lacks_is_named(workshop: Workshop, monkeypatch: pyt
     def find(name: str) -> object:
         return None if name in ("torch", "onnx") else object()
 
-    monkeypatch.setattr("models.jobs.workshop.importlib.util.find_spec", find)
+    monkeypatch.setattr("models.jobs.packages.importlib.util.find_spec", find)
     assert workshop.missing() == ("torch", "onnx")
-    monkeypatch.setattr("models.jobs.workshop.importlib.util.find_spec", lambda name: object())
+    monkeypatch.setattr("models.jobs.packages.importlib.util.find_spec", lambda name: object())
     assert workshop.missing() == ()
-    assert "torch" in NEEDED

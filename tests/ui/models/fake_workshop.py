@@ -59,6 +59,7 @@ class FakeWorkshop:
         self.asked: list[tuple[Any, ...]] = []
         self.jobs: list[FakeJob] = []
         self.refusal: Exception | None = None
+        self.installs = False
 
     def missing(self) -> tuple[str, ...]:
         return self._missing
