@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from engine.errors import LightVoiceError
 from models.fetch.catalog import Source
 from models.fetch.resumable import bring
+from models.jobs.failure_kind import FailureKind
 
 OFFLINE_VARIABLES = ("LIGHTVOICE_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 _NO = ("", "0", "false", "no", "off")
@@ -34,8 +35,8 @@ OnBytes = Callable[[int], None]
 class HubError(LightVoiceError):
     """A hub did not give what was asked of it."""
 
-    def __init__(self, *, source: str, host: str, reason: str) -> None:
-        self.source, self.host, self.reason = source, host, reason
+    def __init__(self, *, source: str, host: str, reason: str, kind: FailureKind = FailureKind.UNREACHABLE) -> None:
+        self.source, self.host, self.reason, self.kind = source, host, reason, kind
         super().__init__(f"{host} ({source}): {reason}")
 
 
@@ -58,6 +59,15 @@ class Hub(Protocol):
         """The host that is asked."""
         ...
 
+    @property
+    def package(self) -> str:
+        """The module of its library."""
+        ...
+
+    def about(self, repo: str) -> str:
+        """The address that answers with a few words of JSON about a repository."""
+        ...
+
     def listing(self, repo: str) -> dict[str, RemoteFile]:
         """The files of a repository by path; HubError."""
         ...
@@ -76,6 +86,7 @@ class HuggingFace:
     """The Hugging Face hub, or the mirror that ``HF_ENDPOINT`` names."""
 
     source = Source.HUGGINGFACE
+    package = "huggingface_hub"
 
     def __init__(self) -> None:
         self._endpoint = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
@@ -84,6 +95,10 @@ class HuggingFace:
     def host(self) -> str:
         """The host that is asked."""
         return urlsplit(self._endpoint).netloc or self._endpoint
+
+    def about(self, repo: str) -> str:
+        """The address that answers with a few words of JSON about a repository."""
+        return f"{self._endpoint}/api/models/{repo}"
 
     @contextmanager
     def _plainly(self, what: str) -> Iterator[None]:
@@ -98,7 +113,7 @@ class HuggingFace:
         except failures as error:
             if getattr(error, "errno", None) is not None and not isinstance(error, ConnectionError):
                 raise  # the disk, not the hub
-            raise HubError(source=self.source, host=self.host, reason=_reason(error, what)) from error
+            raise HubError(source=self.source, host=self.host, reason=_reason(error, what), kind=_kind(error)) from error
 
     def listing(self, repo: str) -> dict[str, RemoteFile]:
         """The files of a repository by path; HubError."""
@@ -142,6 +157,7 @@ class ModelScope:
     """The ModelScope hub, or the mirror that ``MODELSCOPE_ENDPOINT`` names."""
 
     source = Source.MODELSCOPE
+    package = "modelscope"
 
     def __init__(self) -> None:
         named = os.environ.get("MODELSCOPE_ENDPOINT") or os.environ.get("MODELSCOPE_DOMAIN") or "https://www.modelscope.cn"
@@ -152,6 +168,10 @@ class ModelScope:
         """The host that is asked."""
         return urlsplit(self._endpoint).netloc or self._endpoint
 
+    def about(self, repo: str) -> str:
+        """The address that answers with a few words of JSON about a repository."""
+        return f"{self._endpoint}/api/v1/models/{repo}/repo/files"
+
     @contextmanager
     def _plainly(self, what: str) -> Iterator[None]:
         from modelscope_hub.errors import HubError as ModelScopeError
@@ -161,7 +181,7 @@ class ModelScope:
         except (OSError, ModelScopeError, ValueError) as error:
             if getattr(error, "errno", None) is not None and not isinstance(error, ConnectionError):
                 raise  # the disk, not the hub
-            raise HubError(source=self.source, host=self.host, reason=_reason(error, what)) from error
+            raise HubError(source=self.source, host=self.host, reason=_reason(error, what), kind=_kind(error)) from error
 
     def listing(self, repo: str) -> dict[str, RemoteFile]:
         """The files of a repository by path; HubError."""
@@ -221,6 +241,10 @@ def _reason(error: BaseException, what: str) -> str:
         return f"it answers HTTP {status} for {what}; try again later"
     first = " ".join(str(error).split())[:160]
     return f"{what} cannot be had: {type(error).__name__}: {first}"
+
+
+def _kind(error: BaseException) -> FailureKind:
+    return FailureKind.OTHER_FILE if _is_other_content(error) else FailureKind.UNREACHABLE
 
 
 def _is_other_content(error: BaseException) -> bool:
