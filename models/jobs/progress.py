@@ -172,8 +172,9 @@ class ProgressWriter:
         return waited_s >= (TERMINAL_PAUSE_S if sys.stderr.isatty() else LOG_PAUSE_S)
 
     def _has_moved(self, step: Progress) -> bool:
-        if self._last is None or self._last.fraction is None or step.fraction is None:
-            return False
+        if self._last is None or step.fraction is None or self._last.fraction is None:
+            # What comes after a download is said at once, not after the last of its steps has been shown for a while.
+            return self._last is not None and step.fraction is not self._last.fraction
         return abs(step.fraction - self._last.fraction) >= JSON_STEP
 
     def _line(self, step: Progress) -> str:

@@ -20,6 +20,7 @@ from engine.bundle_roots import STARTER
 from models.fetch.catalog import BPE_MODEL, CATALOG, CHECKPOINT_PINS, CatalogModel, Origin, Pin, Source, UnknownModelError, find_model
 from models.fetch.fetch import downloads_folder, fetch
 from models.fetch.wanted import ChecksumError, FetchError
+from models.jobs.failure_kind import FailureKind, kind_of
 from tests.models.fetch.hub_double import HubDouble, serve_hub
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries' own
@@ -163,8 +164,11 @@ def test_a_failed_completion_leaves_the_bundle_as_it_was(hub: HubDouble, tmp_pat
 def test_a_hub_that_states_another_file_than_the_published_one_is_refused(hub: HubDouble, tmp_path: Path, source: Source) -> None:
     repo = find_model(FAMILY, edition="fp32").origins[source].asr.repo
     hub.files[repo]["model.pt"] = random.Random(9).randbytes(len(hub.files[repo]["model.pt"]) + 2000)
-    with pytest.raises(FetchError, match=r"its model\.pt of .* is not the published one .* and is refused; use the other --source"):
+    with pytest.raises(
+        FetchError, match=r"its model\.pt of .* is not the published one .* and is refused; use the other --source"
+    ) as error:
         run(tmp_path, "fp32", source)
+    assert kind_of(error.value) is FailureKind.OTHER_FILE
     assert not [path for method, path, _ in hub.asked if method == "GET" and path.startswith(repo)]
     assert not (tmp_path / "bundles" / FAMILY).exists()
 
@@ -193,10 +197,12 @@ def test_a_slim_install_without_modelscopes_library_asks_hugging_face(
             monkeypatch.delitem(sys.modules, module)
         monkeypatch.setitem(sys.modules, name, None)
         monkeypatch.setitem(sys.modules, f"{name}.errors", None)
-    with caplog.at_level("WARNING"):
-        ((asr, _, _),) = run(tmp_path, "int8").given
+    ((asr, _, _),) = run(tmp_path, "int8").given
     assert "huggingface" in asr.parts
-    assert "which a slim install lacks" in caplog.text
+    assert caplog.text == ""  # it is not even tried
+    with pytest.raises(FetchError, match="modelscope needs the package .*, which a slim install lacks") as error:
+        run(tmp_path / "other", "int8", Source.MODELSCOPE)
+    assert kind_of(error.value) is FailureKind.PACKAGES
 
 
 def test_editions_are_named_with_what_they_hold() -> None:

@@ -20,7 +20,12 @@ PRESSED = [
     ("lv-fetch-run", ["small", ""]),
     ("lv-import-run", ["/etc", "etc"]),
     ("lv-quantize-run", [None, "dynamic", None, None, 0.1, False]),
-    ("lv-job-cancel", []),
+    ("lv-job-fetch-cancel", []),
+    ("lv-job-fetch-open", []),
+    ("lv-delete-confirm", ["/etc"]),
+    ("lv-import-files", [None, ""]),
+    ("lv-real-get", ["modelscope"]),
+    ("lv-real-cancel", []),
 ]
 
 
@@ -56,7 +61,7 @@ def test_a_server_that_others_reach_refuses_everybody(
         answer = press(page.address, button, values)
     assert not answer["success"]
     assert "--manage-models" in answer["output"]["error"]
-    assert workshop.asked == []
+    assert workshop.asked == [] and workshop.deleted == []
 
 
 def test_a_page_under_another_name_is_refused(run_page: Callable[..., Any], workshop: FakeWorkshop) -> None:
@@ -78,8 +83,24 @@ def test_with_the_option_everybody_may(run_page: Callable[..., Any], workshop: F
         assert workshop.asked == [("import", "/some/folder/", "folder")]
         second = press(page.address, "lv-fetch-run", ["small", "modelscope"])
         assert "one job runs at a time" in second["output"]["error"]
-        press(page.address, "lv-job-cancel", [])
+        press(page.address, "lv-job-import-cancel", [])
         assert workshop.jobs[0].state == "cancelled"
+
+
+def test_only_installed_bundles_can_be_deleted_and_never_the_open_one(run_page: Callable[..., Any], workshop: FakeWorkshop) -> None:
+    with run_page(managing=Managing(workshop=workshop)) as page:
+        answer = press(page.address, "lv-delete-confirm", ["/etc"])
+        assert "/etc" in answer["output"]["error"]
+        answer = press(page.address, "lv-delete-confirm", [str(page.engine.bundle.folder)])
+        assert not answer["success"]
+    assert workshop.deleted == []
+
+
+def test_a_file_of_this_machine_cannot_be_named_as_one_that_was_sent(run_page: Callable[..., Any], workshop: FakeWorkshop) -> None:
+    with run_page(managing=Managing(workshop=workshop)) as page:
+        sent = [{"path": "/etc/hostname", "meta": {"_type": "gradio.FileData"}}]
+        assert not press(page.address, "lv-import-files", [sent, ""])["success"]
+    assert workshop.asked == []
 
 
 def test_only_installed_bundles_can_be_opened_or_changed(run_page: Callable[..., Any], workshop: FakeWorkshop) -> None:
