@@ -200,7 +200,7 @@ def test_a_slim_install_without_modelscopes_library_asks_hugging_face(
     ((asr, _, _),) = run(tmp_path, "int8").given
     assert "huggingface" in asr.parts
     assert caplog.text == ""  # it is not even tried
-    with pytest.raises(FetchError, match="modelscope needs the package .*, which a slim install lacks") as error:
+    with pytest.raises(FetchError, match=r"modelscope needs the package .*, which a slim install lacks") as error:
         run(tmp_path / "other", "int8", Source.MODELSCOPE)
     assert kind_of(error.value) is FailureKind.PACKAGES
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from models.jobs.job import LINE_CHARACTERS, LOG_LINES, Job, JobStartError, JobState
 from models.jobs.failure_kind import FailureKind
+from models.jobs.job import LINE_CHARACTERS, LOG_LINES, Job, JobStartError, JobState
 from models.jobs.progress import Check, Progress
 from tests.waiting import until
 

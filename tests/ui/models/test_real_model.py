@@ -168,7 +168,7 @@ def test_a_failure_is_a_sentence_and_what_to_do_next_in_plain_words(
     view = shown(state, texts=texts)
     assert texts(f"real.next.{kind}") in view.html and view.press == texts("real.again")
     assert view.asks_source == (kind in ("unreachable", "other_file"))
-    assert ("HF_ENDPOINT" in view.html) == (kind in ("unreachable", "other_file", "offline")) or kind is FailureKind.OFFLINE
+    assert ("HF_ENDPOINT" in view.html) == (kind in ("unreachable", "other_file"))
     assert ("https://hub.example/small" in view.html) == (kind is not FailureKind.DISK)
     assert "Error" not in view.html and "--" not in view.html
 

@@ -35,7 +35,7 @@ def test_several_files_are_a_folder(tmp_path: Path) -> None:
 
 
 def test_two_files_of_one_name_are_refused_with_what_helps(tmp_path: Path) -> None:
-    with pytest.raises(SameNameError, match="two of the files are called model.onnx.*zip"):
+    with pytest.raises(SameNameError, match=r"two of the files are called model\.onnx.*zip"):
         keep_sent(sent(tmp_path / "uploads", "model.onnx", "am.mvn", "model.onnx"), tmp_path / "kept")
     assert not (tmp_path / "kept").exists()
 
