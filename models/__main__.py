@@ -50,6 +50,7 @@ def _check(bundle: Path) -> None:
         log.warning("not checked: %s", first_line(error))
         return
     print(found.to_markdown())
+    log.info("%s", found.verdict)
     report_check(Check(passed=found.passed_rows, tested=found.rows))
 
 
@@ -65,6 +66,7 @@ def _self_test(arguments: argparse.Namespace) -> int:
     report = self_test(arguments.bundle, recordings=arguments.recordings)
     _write_json(arguments.json, report.to_dict())
     print(report.to_markdown())
+    log.info("%s; the text above is made to be pasted into an issue", report.verdict)
     return DONE if report.passed else FAILED
 
 

@@ -83,6 +83,13 @@ class SelfTestReport:
         """Whether every row passed, and there was one."""
         return 0 < self.rows == self.passed_rows
 
+    @property
+    def verdict(self) -> str:
+        """One sentence."""
+        variants = ", ".join(dict.fromkeys(row.variant for row in self.vad))
+        found = f"{self.passed_rows} of {self.rows} results of {variants} are as published"
+        return f"self-test passed: {found}" if self.passed else f"self-test FAILED: only {found}"
+
     def to_dict(self) -> dict[str, Any]:
         """The report, ready for ``json.dumps``."""
         return {

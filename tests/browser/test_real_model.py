@@ -104,7 +104,7 @@ def test_from_one_press_to_a_transcript_over_a_line_that_breaks_and_a_cancel(
         shows(page, "running", GRAPH)
         expect(page.locator("#lv-real progress[value]")).to_be_visible(timeout=PATIENCE_MS)
         expect(page.locator("#lv-real")).to_contain_text("MB/s")
-        expect(other.locator("#lv-real")).to_contain_text("正在获取真正的模型", timeout=PATIENCE_MS)
+        expect(other.locator("#lv-real")).to_contain_text("正在获取正式模型", timeout=PATIENCE_MS)
         expect(other.locator("#lv-real-get")).to_be_hidden()
         assert first_bytes(hub) == [0]
         page.locator("#lv-real-cancel").click()

@@ -80,7 +80,7 @@ def test_the_offer_names_size_licence_and_sources(state: ModelState) -> None:
     assert view.press == "Get the real model (940 MB)" and not view.can_cancel and not view.asks_source
     for words in ("licence: its own", "ModelScope or Hugging Face", "940 MB"):
         assert words in view.html
-    assert "获取真正的模型" in str(shown(state, texts=CHINESE).press)
+    assert "获取正式模型" in str(shown(state, texts=CHINESE).press)
 
 
 def test_who_may_not_manage_sees_one_sentence_and_no_button(state: ModelState) -> None:
