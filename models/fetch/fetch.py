@@ -20,7 +20,8 @@ from models.bundle.disk import require_space
 from models.fetch.byte_progress import Progress, Report
 from models.fetch.catalog import CatalogModel, Origin, Source, find_model
 from models.fetch.download_record import Record, is_recorded, read_record, write_record
-from models.fetch.hubs import HUBS, Hub, HubError, offline_variable
+from models.fetch.hubs import Hub, HubError, offline_variable
+from models.fetch.known_hubs import HUBS
 from models.fetch.nearest import nearest_first
 from models.fetch.wanted import FetchError, WantedFile, check_arrived, is_there, wanted_files
 from models.jobs.failure_kind import FailureKind

@@ -16,6 +16,7 @@ from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 from engine.errors import LightVoiceError
@@ -113,7 +114,7 @@ class HuggingFace:
         except failures as error:
             if getattr(error, "errno", None) is not None and not isinstance(error, ConnectionError):
                 raise  # the disk, not the hub
-            raise HubError(source=self.source, host=self.host, reason=_reason(error, what), kind=_kind(error)) from error
+            raise HubError(source=self.source, host=self.host, reason=reason_of(error, what), kind=_kind(error)) from error
 
     def listing(self, repo: str) -> dict[str, RemoteFile]:
         """The files of a repository by path; HubError."""
@@ -153,6 +154,12 @@ class HuggingFace:
             )
 
 
+def modelscope_endpoint() -> str:
+    """The address of ModelScope, or of its mirror."""
+    named = os.environ.get("MODELSCOPE_ENDPOINT") or os.environ.get("MODELSCOPE_DOMAIN") or "https://www.modelscope.cn"
+    return (named if "://" in named else f"https://{named}").rstrip("/")
+
+
 class ModelScope:
     """The ModelScope hub, or the mirror that ``MODELSCOPE_ENDPOINT`` names."""
 
@@ -160,8 +167,7 @@ class ModelScope:
     package = "modelscope"
 
     def __init__(self) -> None:
-        named = os.environ.get("MODELSCOPE_ENDPOINT") or os.environ.get("MODELSCOPE_DOMAIN") or "https://www.modelscope.cn"
-        self._endpoint = (named if "://" in named else f"https://{named}").rstrip("/")
+        self._endpoint = modelscope_endpoint()
 
     @property
     def host(self) -> str:
@@ -181,7 +187,7 @@ class ModelScope:
         except (OSError, ModelScopeError, ValueError) as error:
             if getattr(error, "errno", None) is not None and not isinstance(error, ConnectionError):
                 raise  # the disk, not the hub
-            raise HubError(source=self.source, host=self.host, reason=_reason(error, what), kind=_kind(error)) from error
+            raise HubError(source=self.source, host=self.host, reason=reason_of(error, what), kind=_kind(error)) from error
 
     def listing(self, repo: str) -> dict[str, RemoteFile]:
         """The files of a repository by path; HubError."""
@@ -228,7 +234,7 @@ def _quiet(*names: str) -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _reason(error: BaseException, what: str) -> str:
+def reason_of(error: BaseException, what: str) -> str:
     """A library's error in a line: gone, refused, broken, or not to be reached."""
     if _is_other_content(error):
         return f"the sha256 of {what} is not the one it states; the file was deleted, fetch again or use the other --source"
@@ -257,11 +263,8 @@ def _status(error: BaseException | None) -> int | None:
     """The HTTP status behind an error, its causes included."""
     while error is not None:
         for holder in (getattr(error, "response", None), error):
-            status = getattr(holder, "status_code", None)
+            status = holder.code if isinstance(holder, HTTPError) else getattr(holder, "status_code", None)
             if isinstance(status, int):
                 return status
         error = error.__cause__ or error.__context__
     return None
-
-
-HUBS: dict[Source, Callable[[], Hub]] = {Source.MODELSCOPE: ModelScope, Source.HUGGINGFACE: HuggingFace}

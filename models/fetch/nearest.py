@@ -12,7 +12,8 @@ import urllib.request
 from collections.abc import Mapping
 
 from models.fetch.catalog import Source
-from models.fetch.hubs import HUBS, Hub
+from models.fetch.hubs import Hub
+from models.fetch.known_hubs import HUBS
 
 log = logging.getLogger(__name__)
 

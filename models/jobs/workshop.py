@@ -25,15 +25,14 @@ from models.quantize.recipe_names import RecipeName
 #: What the page's types are made of too.
 __all__ = ["BundleKeptError", "BundleNameError", "CatalogModel", "Job", "RecipeName", "Workshop", "WorkshopClosedError"]
 
-_HUBS = ("huggingface_hub", "modelscope")
-#: By job, one module of each package that it needs and a slim install lacks; of several in one entry any will do. A job may turn out
-#: to need more (an official checkpoint needs torch to be imported), and then says so itself.
-NEEDED: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "real": (("onnx",), _HUBS),
-    "fetch": (("torch",), ("onnx",), ("sentencepiece",), _HUBS),
-    "import": (("onnx",),),
-    "quantize": (("onnx",),),
-    "prune": (("onnx",),),
+#: By job, one module of each package that it needs and a slim install lacks. A job may turn out to need more (an official checkpoint
+#: needs torch to be imported), and then says so itself. Downloads need no library: ModelScope is asked in plain HTTP without its own.
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    "real": ("onnx",),
+    "fetch": ("torch", "onnx", "sentencepiece"),
+    "import": ("onnx",),
+    "quantize": ("onnx",),
+    "prune": ("onnx",),
 }
 #: The edition that a person is offered first.
 REAL_EDITION = "int8"
@@ -100,7 +99,7 @@ class Workshop:
 
     def missing(self, job: str) -> tuple[str, ...]:
         """The packages that a job (``real``, ``fetch``, ``import``, ``quantize``, ``prune``) needs and this install lacks."""
-        return tuple(names[0] for names in NEEDED[job] if all(importlib.util.find_spec(name) is None for name in names))
+        return tuple(name for name in NEEDED[job] if importlib.util.find_spec(name) is None)
 
     def fetch(self, name: str, *, source: str | None = None, check: bool = False) -> Job:
         """Download a model of the catalog and make the bundle of it that it is an edition of, or complete that; ``check`` tries it on

@@ -72,6 +72,6 @@ def test_one_source_alone_is_not_tried(hub: HubDouble, monkeypatch: pytest.Monke
 
 def test_a_source_whose_library_is_not_installed_is_last_and_not_tried(hub: HubDouble, monkeypatch: pytest.MonkeyPatch) -> None:
     at(monkeypatch, modelscope=hub.url, huggingface=hub.url)
-    monkeypatch.setattr("models.fetch.nearest.importlib.util.find_spec", lambda name: None if name == "modelscope" else object())
-    assert nearest_first(REPOS) == [Source.HUGGINGFACE, Source.MODELSCOPE]
+    monkeypatch.setattr("models.fetch.nearest.importlib.util.find_spec", lambda name: None if name == "huggingface_hub" else object())
+    assert nearest_first({source: REPOS[source] for source in reversed(BOTH)}) == BOTH
     assert hub.requests == []

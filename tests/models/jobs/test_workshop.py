@@ -135,14 +135,12 @@ def test_what_a_slim_install_lacks_is_named_job_by_job(workshop: Workshop, monke
     def installed(*names: str) -> None:
         monkeypatch.setattr("models.jobs.workshop.importlib.util.find_spec", lambda name: object() if name in names else None)
 
-    installed("onnx", "huggingface_hub")
+    installed("onnx")
     assert workshop.missing("real") == workshop.missing("import") == ()  # INT8 alone needs no PyTorch
     assert workshop.missing("fetch") == ("torch", "sentencepiece")
-    installed("onnx", "modelscope")
-    assert workshop.missing("real") == ()  # either hub will do
     installed()
-    assert workshop.missing("real") == ("onnx", "huggingface_hub")
-    installed("torch", "onnx", "sentencepiece", "modelscope")
+    assert workshop.missing("real") == ("onnx",)
+    installed("torch", "onnx", "sentencepiece")
     assert all(workshop.missing(job) == () for job in NEEDED)
 
 
