@@ -64,10 +64,10 @@ class ModelActions:
 
     def send(self, shown: list[str], files: list[str] | None, name: str, request: gr.Request) -> list[Any]:
         """Import files that were sent to the page: at once, for there is nothing more to say about them; the box is emptied."""
-        if not files:
-            return [*self._update(request, shown), None]
         with toasts(texts_for(request)):
             require_manager(self._models.managers, request)
+            if not files:
+                return [*self._update(request, shown), None]
             sent = keep_sent(files, self._sent)
             named = name.strip() or sent.name
             try:

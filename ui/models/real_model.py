@@ -32,12 +32,18 @@ class _Parts:
 
 def build_real_model(models: ModelState) -> PagePart:
     """Lay it out and wire it; the page's timer keeps it fresh."""
+    hubs = models.workshop.sources if models.workshop else ()
     with gr.Column(elem_id="lv-real"):
         parts = _Parts(
             shown=gr.State(""),
             text=gr.HTML(elem_id="lv-real-text", apply_default_css=False),
             source=gr.Dropdown(
-                choices=[("", "")], value="", label=label("models.hub"), visible=False, filterable=False, elem_id="lv-real-source"
+                choices=[("", ""), *((str(hub), str(hub)) for hub in hubs)],
+                value="",
+                label=label("models.hub"),
+                visible=False,
+                filterable=False,
+                elem_id="lv-real-source",
             ),
             get=gr.Button("", variant="primary", size="sm", visible=False, elem_id="lv-real-get"),
             cancel=gr.Button(label("models.cancel"), variant="stop", size="sm", visible=False, elem_id="lv-real-cancel"),
@@ -49,7 +55,6 @@ def build_real_model(models: ModelState) -> PagePart:
     parts.cancel.click(actions.cancel, inputs=[parts.shown], **wired)
 
     def greet(texts: Texts) -> list[Any]:
-        hubs = models.workshop.sources if models.workshop else ()
         return [gr.Dropdown(choices=[(texts("models.source_auto"), ""), *((hub.label, hub.value) for hub in hubs)])]
 
     return PagePart(greeted=[parts.source], greet=greet, refreshed=parts.outputs, read=[parts.shown], refresh=partial(_refresh, models))

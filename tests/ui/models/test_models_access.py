@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +42,8 @@ def press(address: str, button: str, values: list[Any], **headers: str) -> dict[
     config = json.loads(ask(f"{address}/config"))
     ids = {part["id"]: part["props"].get("elem_id") for part in config["components"]}
     listener = next(one for one in config["dependencies"] if any(ids.get(target) == button for target, _ in one["targets"]))
-    body = {"data": [None, *values], "fn_index": listener["id"], "session_hash": SESSION, "event_data": None, "trigger_id": None}
+    data = [None, *values][-len(listener["inputs"]) :]
+    body = {"data": data, "fn_index": listener["id"], "session_hash": SESSION, "event_data": None, "trigger_id": None}
     ask(f"{address}/gradio_api/queue/join", body, **headers)
     events = ask(f"{address}/gradio_api/queue/data?session_hash={SESSION}", **headers)
     messages = [json.loads(line[len("data: ") :]) for line in events.splitlines() if line.startswith("data: ")]
@@ -89,18 +91,30 @@ def test_with_the_option_everybody_may(run_page: Callable[..., Any], workshop: F
 
 def test_only_installed_bundles_can_be_deleted_and_never_the_open_one(run_page: Callable[..., Any], workshop: FakeWorkshop) -> None:
     with run_page(managing=Managing(workshop=workshop)) as page:
-        answer = press(page.address, "lv-delete-confirm", ["/etc"])
+        answer = press(page.address, "lv-delete-run", ["/etc"])
         assert "/etc" in answer["output"]["error"]
-        answer = press(page.address, "lv-delete-confirm", [str(page.engine.bundle.folder)])
-        assert not answer["success"]
+        assert press(page.address, "lv-delete-run", [str(page.engine.bundle.folder)])["success"]
+        # What is deleted is what was asked about: the page cannot name another folder.
+        answer = press(page.address, "lv-delete-confirm", ["/etc"])
+        assert "is open" in answer["output"]["error"]
     assert workshop.deleted == []
 
 
 def test_a_file_of_this_machine_cannot_be_named_as_one_that_was_sent(run_page: Callable[..., Any], workshop: FakeWorkshop) -> None:
     with run_page(managing=Managing(workshop=workshop)) as page:
         sent = [{"path": "/etc/hostname", "meta": {"_type": "gradio.FileData"}}]
-        assert not press(page.address, "lv-import-files", [sent, ""])["success"]
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            press(page.address, "lv-import-files", [sent, ""])
     assert workshop.asked == []
+
+
+def test_a_press_below_the_banner_begins_one_download(run_page: Callable[..., Any], workshop: FakeWorkshop) -> None:
+    with run_page(managing=Managing(workshop=workshop)) as page:
+        for _ in range(2):
+            assert press(page.address, "lv-real-get", ["modelscope"])["success"]
+        assert workshop.asked == [("fetch", "small", "modelscope", "check")]
+        press(page.address, "lv-real-cancel", [])
+        assert workshop.jobs[0].state == "cancelled"
 
 
 def test_only_installed_bundles_can_be_opened_or_changed(run_page: Callable[..., Any], workshop: FakeWorkshop) -> None:
