@@ -98,7 +98,12 @@ def build_import_form() -> ImportForm:
     with gr.Accordion(label("models.import_title"), open=False, elem_id="lv-import"):
         hint = gr.HTML(apply_default_css=False, elem_id="lv-import-hint")
         files = gr.File(label=label("models.import_files"), file_count="multiple", height=140, elem_id="lv-import-files")
-        whole_folder = gr.UploadButton(label("models.import_whole"), file_count="directory", size="sm", elem_id="lv-import-whole")
+        whole_folder = gr.UploadButton(
+            label("models.import_whole"),  # type: ignore[arg-type]  # translated in the browser, as a button's text is
+            file_count="directory",
+            size="sm",
+            elem_id="lv-import-whole",
+        )
         folder = gr.Textbox(label=label("models.import_folder"), info=label("models.import_info"), max_lines=1, elem_id="lv-import-folder")
         name = gr.Textbox(label=label("models.import_name"), info=label("models.import_name_info"), max_lines=1, elem_id="lv-import-name")
         run = gr.Button(label("models.import"), elem_id="lv-import-run")

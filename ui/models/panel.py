@@ -105,7 +105,8 @@ def _wire(actions: ModelActions, shown: gr.State, outputs: list[Any], forms: _Fo
         forms.quantizing,
         forms.deleting,
     )
-    for button, action, inputs in (
+    opening: list[tuple[gr.Button, Any, list[Any]]] = [(slot.open_it, actions.open_made, []) for slot in forms.slots]
+    pressed: list[tuple[gr.Button, Any, list[Any]]] = [
         (switching.run, actions.switch, [switching.bundle]),
         (fetching.run, actions.fetch, [fetching.model, fetching.source]),
         (importing.run, actions.bring, [importing.folder, importing.name]),
@@ -114,8 +115,9 @@ def _wire(actions: ModelActions, shown: gr.State, outputs: list[Any], forms: _Fo
             actions.quantize,
             [quantizing.bundle, quantizing.recipe, quantizing.clips, quantizing.trials, quantizing.amount, quantizing.as_default],
         ),
-        *((slot.open_it, actions.open_made, []) for slot in forms.slots),
-    ):
+        *opening,
+    ]
+    for button, action, inputs in pressed:
         button.click(
             action,
             inputs=[shown, *inputs],
