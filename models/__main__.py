@@ -14,7 +14,11 @@ from typing import Any
 
 from engine.errors import LightVoiceError, OptionError, first_line
 from models.jobs.command_line import parser
+from models.jobs.failure_kind import kind_of
 from models.jobs.packages import packages_for
+from models.jobs.progress import report_failure
+
+log = logging.getLogger(__name__)
 
 DONE, FAILED, INTERRUPTED, TERMINATED = 0, 1, 130, 143
 
@@ -28,7 +32,27 @@ def _fetch(arguments: argparse.Namespace) -> None:
         for model in CATALOG.values():
             print(f"{model.name}  (sensevoice-small --edition {model.edition})\n  {model.title}\n  {model.licence}")
         return
-    _made(fetch(arguments.name, edition=arguments.edition, source=arguments.source, output=arguments.output, progress=report))
+    bundle = fetch(arguments.name, edition=arguments.edition, source=arguments.source, output=arguments.output, progress=report)
+    if arguments.check:
+        _check(bundle)
+    _made(bundle)
+
+
+def _check(bundle: Path) -> None:
+    """Run the self-test on a bundle that was just fetched; a source without recordings is no fault of the bundle."""
+    from engine.errors import AudioError
+    from models.evaluate.self_test import CHECKING, RecordingsMissingError, self_test
+    from models.jobs.progress import Check, report, report_check
+
+    report(None, CHECKING)
+    try:
+        found = self_test(bundle)
+    except (AudioError, RecordingsMissingError) as error:
+        log.warning("not checked: %s", first_line(error))
+        return
+    print(found.to_markdown())
+    log.info("%s", found.verdict)
+    report_check(Check(passed=found.passed_rows, tested=found.rows))
 
 
 def _import(arguments: argparse.Namespace) -> None:
@@ -45,6 +69,7 @@ def _self_test(arguments: argparse.Namespace) -> int:
     report = self_test(arguments.bundle, recordings=arguments.recordings)
     _write_json(arguments.json, report.to_dict())
     print(report.to_markdown())
+    log.info("%s; the text above is made to be pasted into an issue", report.verdict)
     return DONE if report.passed else FAILED
 
 
@@ -201,15 +226,18 @@ def main() -> int:
         arguments = parser().parse_args()
         code = COMMANDS[arguments.command](arguments)
     except ModuleNotFoundError as error:
+        report_failure(kind_of(error))
         print(f"this command needs {error.name}, which is not installed; install it with ./run.sh --full-install", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print("stopped; what was finished is kept", file=sys.stderr)
         return INTERRUPTED
     except OSError as error:
+        report_failure(kind_of(error))
         print(_words(error), file=sys.stderr)
         return FAILED
     except LightVoiceError as error:
+        report_failure(kind_of(error))
         print(first_line(error), file=sys.stderr)
         return FAILED
     return DONE if code is None else code

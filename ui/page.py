@@ -13,6 +13,7 @@ from ui.compare.panel import COMPARISONS, compare_tab
 from ui.limits import Limits
 from ui.live.panel import live_tab
 from ui.models.panel import models_tab
+from ui.models.real_model import build_real_model
 from ui.models.state import ModelState
 from ui.scheduling.queue_runner import QueueRunner
 from ui.scheduling.run_slots import RunSlots
@@ -67,6 +68,7 @@ def build_page(  # noqa: PLR0913 - what the tabs use, keyword-only
             with gr.Column(scale=3, min_width=280):
                 header = gr.HTML(elem_id="lv-head", apply_default_css=False)
                 banner = gr.HTML(elem_id="lv-banner", apply_default_css=False)
+                real_model = build_real_model(models)
             with gr.Column(scale=2, min_width=280, elem_id="lv-light"):
                 lightweight.lay_out_effects()
         with gr.Tabs():
@@ -83,11 +85,11 @@ def build_page(  # noqa: PLR0913 - what the tabs use, keyword-only
                     recordings=recordings,
                     queue_id=queue_id,
                 ),
-                models_tab(models=models, banner=banner),
+                models_tab(models=models, banner=banner, folders=folders, limits=limits),
             ]
         resources = build_resource_panel(state)
         name = PagePart(greeted=[header], greet=lambda texts: [header_html(texts, engine.address)])
-        fill_parts([name, lightweight.part, *tabs, resources], blocks, gr.Timer(REFRESH_S))
+        fill_parts([name, lightweight.part, real_model, *tabs, resources], blocks, gr.Timer(REFRESH_S))
     blocks.queue(max_size=QUEUE_SIZE, default_concurrency_limit=DEFAULT_CONCURRENCY, api_open=False)
     state.add_queue(partial(_comparisons, blocks))
     # Gradio's queue looks for work a thousand times a second and for progress a hundred times: 5 % of a core while no page is open.

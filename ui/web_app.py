@@ -84,7 +84,9 @@ def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
 
     def sweep() -> None:
         recordings.forget_unseen()
-        storage.sweep(keep=(folders.recordings, folders.requests))  # which lie there as long as their page, or their request
+        storage.sweep(
+            keep=(folders.recordings, folders.requests, folders.sent_models)
+        )  # which lie there as long as their page, or their request
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

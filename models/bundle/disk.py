@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.errors import LightVoiceError
 from engine.files.sizes import BYTES_PER_MB
+from models.jobs.failure_kind import FailureKind
 
 #: What is left free for everybody else on the disk.
 RESERVE_BYTES = 50 * BYTES_PER_MB
@@ -14,6 +15,8 @@ RESERVE_BYTES = 50 * BYTES_PER_MB
 
 class DiskFullError(LightVoiceError):
     """A folder's disk has less room than the next step needs."""
+
+    kind = FailureKind.DISK
 
     def __init__(self, *, folder: Path, needed_bytes: int, free_bytes: int) -> None:
         super().__init__(

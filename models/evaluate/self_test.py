@@ -25,6 +25,8 @@ from models.benchmark.machine import this_machine
 from models.evaluate.metrics import error_counts
 from models.evaluate.self_test_report import SelfTestReport, TextRow, VadRow
 
+#: What is said while it runs after a download; the page has it in its own languages.
+CHECKING = "transcribing the example recordings"
 SUFFIXES = (".mp3", ".wav")
 WHERE = (
     "zh, en, yue, ja and ko lie in example/ of iic/SenseVoiceSmall (ModelScope) and FunAudioLLM/SenseVoiceSmall (Hugging Face), "

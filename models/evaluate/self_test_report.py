@@ -68,10 +68,27 @@ class SelfTestReport:
     vad: tuple[VadRow, ...]
 
     @property
+    def rows(self) -> int:
+        """How many there are."""
+        return len(self.texts) + len(self.vad)
+
+    @property
+    def passed_rows(self) -> int:
+        """How many of them passed."""
+        rows: tuple[TextRow | VadRow, ...] = (*self.texts, *self.vad)
+        return sum(row.passed for row in rows)
+
+    @property
     def passed(self) -> bool:
         """Whether every row passed, and there was one."""
-        rows: tuple[TextRow | VadRow, ...] = (*self.texts, *self.vad)
-        return bool(rows) and all(row.passed for row in rows)
+        return 0 < self.rows == self.passed_rows
+
+    @property
+    def verdict(self) -> str:
+        """One sentence."""
+        variants = ", ".join(dict.fromkeys(row.variant for row in self.vad))
+        found = f"{self.passed_rows} of {self.rows} results of {variants} are as published"
+        return f"self-test passed: {found}" if self.passed else f"self-test FAILED: only {found}"
 
     def to_dict(self) -> dict[str, Any]:
         """The report, ready for ``json.dumps``."""
@@ -89,10 +106,8 @@ class SelfTestReport:
 
     def to_markdown(self) -> str:
         """The report as text to paste into an issue."""
-        rows: tuple[TextRow | VadRow, ...] = (*self.texts, *self.vad)
-        good = sum(row.passed for row in rows)
         lines = [
-            f"### LightVoice self-test: {'passed' if self.passed else 'FAILED'} ({good} of {len(rows)})",
+            f"### LightVoice self-test: {'passed' if self.passed else 'FAILED'} ({self.passed_rows} of {self.rows})",
             "",
             f"LightVoice {self.version}, bundle {self.bundle} ({self.source}); {self.threads} threads; {self.machine}",
             "",

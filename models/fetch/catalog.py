@@ -42,6 +42,10 @@ class Source(StrEnum):
         """As it calls itself."""
         return {"modelscope": "ModelScope", "huggingface": "Hugging Face"}[self]
 
+    def page(self, repo: str) -> str:
+        """The address of a repository in a browser."""
+        return {"modelscope": f"https://www.modelscope.cn/models/{repo}", "huggingface": f"https://huggingface.co/{repo}"}[self]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pin:
@@ -95,6 +99,11 @@ class CatalogModel:
     download_mb: int
     bundle_mb: int
     origins: Mapping[Source, Origin]
+
+    @property
+    def pages(self) -> tuple[str, ...]:
+        """Where a person finds its files with a browser, SenseVoice's before FSMN-VAD's, one source after the other."""
+        return tuple(source.page(one.repo) for source, origin in self.origins.items() for one in (origin.asr, origin.vad))
 
     def origin(self, source: str) -> Origin:
         """Its repositories on a hub; UnknownSourceError where it is not there."""

@@ -20,11 +20,16 @@ from models.fetch.byte_progress import Progress, Report
 from models.fetch.catalog import CatalogModel, Origin, Source, find_model
 from models.fetch.download_record import Record, is_recorded, read_record, write_record
 from models.fetch.held import is_completed_by
-from models.fetch.hubs import HUBS, Hub, HubError, offline_variable
+from models.fetch.hubs import Hub, HubError, offline_variable
+from models.fetch.known_hubs import HUBS
+from models.fetch.nearest import nearest_first
 from models.fetch.wanted import FetchError, WantedFile, check_arrived, is_there, wanted_files
+from models.jobs.failure_kind import FailureKind
 
 log = logging.getLogger(__name__)
 
+#: What is said while the bundle is made of what was downloaded; the page has it in its own languages.
+MAKING = "making the bundle"
 #: Makes a bundle: (folder with SenseVoice, folder with FSMN-VAD, bundle to write, its name).
 Build = Callable[[Path, Path, Path, str], Path]
 
@@ -52,7 +57,8 @@ def fetch(
 ) -> Path:
     """Download a model of the catalog and make a bundle of it: -> the bundle's folder.
 
-    ``edition`` is one of the catalog's, or None for the model of that very name; ``source`` is a hub, or None to ask one after the other.
+    ``edition`` is one of the catalog's, or None for the model of that very name; ``source`` is a hub, or None for the one first that
+    answers first (:mod:`models.fetch.nearest`).
     A bundle that has fewer variants than the edition is replaced when the new one is whole.
 
     Raises UnknownModelError, UnknownSourceError, FetchError, ChecksumError, DiskFullError, and what
@@ -62,7 +68,8 @@ def fetch(
     output = output or bundles_folder() / model.bundle
     completes = is_completed_by(output, model)
     if output.exists() and not completes:
-        raise FetchError(f"{output} is there already; delete it to fetch {model.name} again, or choose another --output")
+        message = f"{output} is there already; delete it to fetch {model.name} again, or choose another --output"
+        raise FetchError(message, kind=FailureKind.OTHER)
     folder = downloads or downloads_folder(model.name)
     sources = [Source(source)] if source in {str(known) for known in Source} else list(model.origins)
     if source is not None:
@@ -72,7 +79,7 @@ def fetch(
     beside_bytes = bundle_bytes if _disk_of(folder) == _disk_of(output.parent) else 0
     asr, vad = _download(model, sources, folder, progress, beside_bytes=beside_bytes)
     if progress is not None:
-        progress(None, "making the bundle", None)
+        progress(None, MAKING, None)
     output.parent.mkdir(parents=True, exist_ok=True)
     if not completes:
         return build(asr, vad, output, model.bundle)
@@ -102,20 +109,27 @@ def _download(
             return _folders(model, source, folder)
     forbidden = offline_variable()
     if forbidden is not None:
-        raise FetchError(f"{forbidden} forbids the network and {model.name} is not in {folder}; unset it, or {_remedies()}")
-    failures = []
+        message = f"{forbidden} forbids the network and {model.name} is not in {folder}; unset it, or {_remedies()}"
+        raise FetchError(message, kind=FailureKind.OFFLINE)
+    if len(sources) > 1:
+        sources = nearest_first({source: model.origins[source].asr.repo for source in sources})
+    failures: list[str] = []
+    kinds: set[FailureKind] = set()
     for source in sources:
         hub = HUBS[source]()
         try:
             _download_from(model, hub, folder / source, report, beside_bytes=beside_bytes)
         except HubError as error:
             failures.append(str(error))
+            kinds.add(error.kind)
         except ModuleNotFoundError as error:
             failures.append(f"{source} needs the package {error.name}, which is not installed")
+            kinds.add(FailureKind.PACKAGES)
         else:
             return _folders(model, source, folder)
         log.warning("%s", failures[-1])
-    raise FetchError(f"{model.name} could not be fetched: {'; '.join(failures)}. What helps: {_remedies()}")
+    kind = next(iter(kinds)) if len(kinds) == 1 else FailureKind.OTHER_FILE if FailureKind.OTHER_FILE in kinds else FailureKind.UNREACHABLE
+    raise FetchError(f"{model.name} could not be fetched: {'; '.join(failures)}. What helps: {_remedies()}", kind=kind)
 
 
 def _remedies() -> str:

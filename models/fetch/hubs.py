@@ -17,11 +17,13 @@ from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 from engine.errors import LightVoiceError
 from models.fetch.catalog import Source
 from models.fetch.resumable import bring
+from models.jobs.failure_kind import FailureKind
 
 OFFLINE_VARIABLES = ("LIGHTVOICE_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 _NO = ("", "0", "false", "no", "off")
@@ -35,8 +37,8 @@ OnBytes = Callable[[int], None]
 class HubError(LightVoiceError):
     """A hub did not give what was asked of it."""
 
-    def __init__(self, *, source: str, host: str, reason: str) -> None:
-        self.source, self.host, self.reason = source, host, reason
+    def __init__(self, *, source: str, host: str, reason: str, kind: FailureKind = FailureKind.UNREACHABLE) -> None:
+        self.source, self.host, self.reason, self.kind = source, host, reason, kind
         super().__init__(f"{host} ({source}): {reason}")
 
 
@@ -59,6 +61,15 @@ class Hub(Protocol):
         """The host that is asked."""
         ...
 
+    @property
+    def package(self) -> str:
+        """The module of its library."""
+        ...
+
+    def about(self, repo: str) -> str:
+        """The address that answers with a few words of JSON about a repository."""
+        ...
+
     def listing(self, repo: str) -> dict[str, RemoteFile]:
         """The files of a repository by path; HubError."""
         ...
@@ -77,6 +88,7 @@ class HuggingFace:
     """The Hugging Face hub, or the mirror that ``HF_ENDPOINT`` names."""
 
     source = Source.HUGGINGFACE
+    package = "huggingface_hub"
 
     def __init__(self) -> None:
         self._endpoint = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
@@ -85,6 +97,10 @@ class HuggingFace:
     def host(self) -> str:
         """The host that is asked."""
         return urlsplit(self._endpoint).netloc or self._endpoint
+
+    def about(self, repo: str) -> str:
+        """The address that answers with a few words of JSON about a repository."""
+        return f"{self._endpoint}/api/models/{repo}"
 
     @contextmanager
     def _plainly(self, what: str) -> Iterator[None]:
@@ -99,7 +115,7 @@ class HuggingFace:
         except failures as error:
             if getattr(error, "errno", None) is not None and not isinstance(error, ConnectionError):
                 raise  # the disk, not the hub
-            raise HubError(source=self.source, host=self.host, reason=_reason(error, what)) from error
+            raise HubError(source=self.source, host=self.host, reason=reason_of(error, what), kind=_kind(error)) from error
 
     def listing(self, repo: str) -> dict[str, RemoteFile]:
         """The files of a repository by path; HubError."""
@@ -139,19 +155,29 @@ class HuggingFace:
             )
 
 
+def modelscope_endpoint() -> str:
+    """The address of ModelScope, or of its mirror."""
+    named = os.environ.get("MODELSCOPE_ENDPOINT") or os.environ.get("MODELSCOPE_DOMAIN") or "https://www.modelscope.cn"
+    return (named if "://" in named else f"https://{named}").rstrip("/")
+
+
 class ModelScope:
     """The ModelScope hub, or the mirror that ``MODELSCOPE_ENDPOINT`` names."""
 
     source = Source.MODELSCOPE
+    package = "modelscope"
 
     def __init__(self) -> None:
-        named = os.environ.get("MODELSCOPE_ENDPOINT") or os.environ.get("MODELSCOPE_DOMAIN") or "https://www.modelscope.cn"
-        self._endpoint = (named if "://" in named else f"https://{named}").rstrip("/")
+        self._endpoint = modelscope_endpoint()
 
     @property
     def host(self) -> str:
         """The host that is asked."""
         return urlsplit(self._endpoint).netloc or self._endpoint
+
+    def about(self, repo: str) -> str:
+        """The address that answers with a few words of JSON about a repository."""
+        return f"{self._endpoint}/api/v1/models/{repo}/repo/files"
 
     @contextmanager
     def _plainly(self, what: str) -> Iterator[None]:
@@ -162,7 +188,7 @@ class ModelScope:
         except (OSError, ModelScopeError, ValueError) as error:
             if getattr(error, "errno", None) is not None and not isinstance(error, ConnectionError):
                 raise  # the disk, not the hub
-            raise HubError(source=self.source, host=self.host, reason=_reason(error, what)) from error
+            raise HubError(source=self.source, host=self.host, reason=reason_of(error, what), kind=_kind(error)) from error
 
     def listing(self, repo: str) -> dict[str, RemoteFile]:
         """The files of a repository by path; HubError."""
@@ -209,7 +235,7 @@ def _quiet(*names: str) -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _reason(error: BaseException, what: str) -> str:
+def reason_of(error: BaseException, what: str) -> str:
     """A library's error in a line: gone, refused, broken, or not to be reached."""
     if _is_other_content(error):
         return f"the sha256 of {what} is not the one it states; the file was deleted, fetch again or use the other --source"
@@ -224,6 +250,10 @@ def _reason(error: BaseException, what: str) -> str:
     return f"{what} cannot be had: {type(error).__name__}: {first}"
 
 
+def _kind(error: BaseException) -> FailureKind:
+    return FailureKind.OTHER_FILE if _is_other_content(error) else FailureKind.UNREACHABLE
+
+
 def _is_other_content(error: BaseException) -> bool:
     """Whether ModelScope's library gave up because a file kept arriving with another size or sha256."""
     failed = getattr(error, "failed_files", {})
@@ -234,11 +264,8 @@ def _status(error: BaseException | None) -> int | None:
     """The HTTP status behind an error, its causes included."""
     while error is not None:
         for holder in (getattr(error, "response", None), error):
-            status = getattr(holder, "status_code", None)
+            status = holder.code if isinstance(holder, HTTPError) else getattr(holder, "status_code", None)
             if isinstance(status, int):
                 return status
         error = error.__cause__ or error.__context__
     return None
-
-
-HUBS: dict[Source, Callable[[], Hub]] = {Source.MODELSCOPE: ModelScope, Source.HUGGINGFACE: HuggingFace}

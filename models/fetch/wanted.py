@@ -12,6 +12,7 @@ from engine.files.content import sha256_of
 from models.fetch.catalog import Repository
 from models.fetch.download_record import is_recorded
 from models.fetch.hubs import Hub, HubError, RemoteFile
+from models.jobs.failure_kind import FailureKind
 
 log = logging.getLogger(__name__)
 
@@ -19,9 +20,16 @@ log = logging.getLogger(__name__)
 class FetchError(LightVoiceError):
     """A model could not be fetched; the message says from where, why, and what else can be done."""
 
+    def __init__(self, message: str, *, kind: FailureKind = FailureKind.UNREACHABLE) -> None:
+        self.kind = kind
+        super().__init__(message)
+
 
 class ChecksumError(FetchError):
     """A file is not the one that the hub promised; it was deleted."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, kind=FailureKind.OTHER_FILE)
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,7 @@ def _pinned(repository: Repository, file: RemoteFile, hub: Hub) -> RemoteFile:
             host=hub.host,
             reason=f"its {file.path} of {repository.repo} ({file.size_bytes} bytes, sha256 {stated[:12]}…) is not the published one "
             f"({pin.size_bytes} bytes, sha256 {pin.sha256[:12]}…) and is refused; use the other --source",
+            kind=FailureKind.OTHER_FILE,
         )
     return replace(file, sha256=pin.sha256)
 

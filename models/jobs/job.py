@@ -13,7 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from engine.errors import LightVoiceError
-from models.jobs.progress import JSON_MODE, VARIABLE, Progress, parse_progress, parse_result
+from models.jobs.failure_kind import FailureKind
+from models.jobs.progress import JSON_MODE, VARIABLE, Check, Progress, parse_check, parse_failure, parse_progress, parse_result
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +51,12 @@ class Job:
         self._lines: deque[str] = deque(maxlen=LOG_LINES)
         self._cancelled = False
         self._result: Path | None = None
+        self._failure: FailureKind | None = None
         self.state = JobState.RUNNING
         #: The last step reported; None before the first.
         self.progress: Progress | None = None
+        #: What the self-test found; None where there was none.
+        self.check: Check | None = None
         try:
             self._process = subprocess.Popen(
                 command,
@@ -80,6 +84,11 @@ class Job:
     def result(self) -> Path | None:
         """The bundle it made or changed, once the job is done."""
         return self._result if self.state is JobState.DONE else None
+
+    @property
+    def failure(self) -> FailureKind | None:
+        """Why it failed, as far as it said so; None for a job that did not fail."""
+        return (self._failure or FailureKind.OTHER) if self.state is JobState.FAILED else None
 
     @property
     def error(self) -> str | None:
@@ -128,11 +137,14 @@ class Job:
         self._over.set()
 
     def _take(self, line: str) -> None:
-        step, place = parse_progress(line), parse_result(line)
-        if step is not None:
+        if (step := parse_progress(line)) is not None:
             self.progress = step
-        elif place is not None:
+        elif (place := parse_result(line)) is not None:
             self._result = place
+        elif (check := parse_check(line)) is not None:
+            self.check = check
+        elif (kind := parse_failure(line)) is not None:
+            self._failure = kind
         else:
             with self._lock:
                 self._lines.append(line)

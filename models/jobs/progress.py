@@ -1,8 +1,9 @@
 """How far a command is, on stderr: in words for a person, as one line of JSON a step for the page.
 
 With ``LIGHTVOICE_PROGRESS=json`` in the environment a step is ``@progress {"text": "model.pt 412 / 936 MB", "fraction": 0.41,
-"eta_s": 65}`` and the place of what was made is ``@result {"path": "…"}``; :mod:`models.jobs.job` reads both. Without it a person
-reads lines, few enough to leave the log readable.
+"eta_s": 65}``, the place of what was made is ``@result {"path": "…"}``, what the self-test found ``@check {"passed": 6, "tested": 6}`` and
+why the command failed ``@failure {"kind": "disk"}``; :mod:`models.jobs.job` reads them. Without it a person reads lines, few enough to
+leave the log readable.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
+from models.jobs.failure_kind import FailureKind
+
 VARIABLE = "LIGHTVOICE_PROGRESS"
 JSON_MODE = "json"
-PROGRESS_MARK, RESULT_MARK = "@progress ", "@result "
+PROGRESS_MARK, RESULT_MARK, CHECK_MARK, FAILURE_MARK = "@progress ", "@result ", "@check ", "@failure "
 #: A person on a terminal sees a step twice a second, a log file one in five seconds.
 TERMINAL_PAUSE_S, LOG_PAUSE_S = 0.5, 5.0
 #: Machine-readable steps may come faster, but a download that reports every block shall not fill a pipe.
@@ -71,6 +74,29 @@ def report_result(path: Path) -> None:
         _write_line(f"{RESULT_MARK}{_json(Result(str(path.absolute())))}\n")
 
 
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """What the self-test found: of so many texts and segmentations, how many are as published."""
+
+    passed: Annotated[int, msgspec.Meta(ge=0)]
+    tested: Annotated[int, msgspec.Meta(ge=1)]
+
+
+class _Failure(msgspec.Struct, frozen=True):
+    kind: FailureKind
+
+
+def report_check(check: Check) -> None:
+    """Name what the self-test found, where a program reads it."""
+    if _for_programs():
+        _write_line(f"{CHECK_MARK}{_json(check)}\n")
+
+
+def report_failure(kind: FailureKind) -> None:
+    """Name why the command failed, where a program reads it; a person reads the error's own words."""
+    if _for_programs():
+        _write_line(f"{FAILURE_MARK}{_json(_Failure(kind))}\n")
+
+
 def parse_progress(line: str) -> Progress | None:
     """A line of stderr -> the step it reports; None for a line that is no well-formed step."""
     return _parsed(line, PROGRESS_MARK, Progress)
@@ -80,6 +106,17 @@ def parse_result(line: str) -> Path | None:
     """A line of stderr -> the place it names; None for any other line."""
     found = _parsed(line, RESULT_MARK, Result)
     return None if found is None else Path(found.path)
+
+
+def parse_check(line: str) -> Check | None:
+    """A line of stderr -> what the self-test found; None for any other line."""
+    return _parsed(line, CHECK_MARK, Check)
+
+
+def parse_failure(line: str) -> FailureKind | None:
+    """A line of stderr -> why the command failed; None for any other line."""
+    found = _parsed(line, FAILURE_MARK, _Failure)
+    return None if found is None else found.kind
 
 
 def _json(value: msgspec.Struct) -> str:
@@ -135,8 +172,9 @@ class ProgressWriter:
         return waited_s >= (TERMINAL_PAUSE_S if sys.stderr.isatty() else LOG_PAUSE_S)
 
     def _has_moved(self, step: Progress) -> bool:
-        if self._last is None or self._last.fraction is None or step.fraction is None:
-            return False
+        if self._last is None or step.fraction is None or self._last.fraction is None:
+            # What comes after a download is said at once, not after the last of its steps has been shown for a while.
+            return self._last is not None and step.fraction is not self._last.fraction
         return abs(step.fraction - self._last.fraction) >= JSON_STEP
 
     def _line(self, step: Progress) -> str:

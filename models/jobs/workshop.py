@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from engine.bundle import MANIFEST, Bundle
 from engine.errors import LightVoiceError, OptionError
-from models.fetch.catalog import CATALOG, CatalogModel, Source
+from engine.files.claimed_folder import claimed_folder
+from models.fetch.catalog import CATALOG, FAMILY, CatalogModel, Source, find_model
 from models.fetch.held import is_completed_by
 from models.jobs.command_line import check_arguments
 from models.jobs.job import GRACE_S, Job, JobState
@@ -21,8 +22,18 @@ from models.jobs.packages import Packages, installer, missing, program
 from models.quantize.recipe_names import RecipeName
 
 #: What the page's types are made of too.
-__all__ = ["BundleNameError", "CatalogModel", "Job", "RecipeName", "Workshop", "WorkshopClosedError"]
+__all__ = ["BundleKeptError", "BundleNameError", "CatalogModel", "Job", "RecipeName", "Workshop", "WorkshopClosedError"]
 
+#: What a job needs. One may turn out to need more (an official checkpoint needs torch to be imported), and then says so itself.
+NEEDED: Mapping[str, Packages] = {
+    "real": Packages.LIGHT,
+    "fetch": Packages.FULL,
+    "import": Packages.LIGHT,
+    "quantize": Packages.FULL,
+    "prune": Packages.FULL,
+}
+#: The edition that a person is offered first.
+REAL_EDITION = "int8"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -31,6 +42,13 @@ class BundleNameError(OptionError):
 
     def __init__(self, *, name: str, reason: str) -> None:
         super().__init__(f"a bundle cannot be called {name!r}: {reason}")
+
+
+class BundleKeptError(OptionError):
+    """A bundle that is not deleted."""
+
+    def __init__(self, *, name: str, reason: str) -> None:
+        super().__init__(f"{name} is not deleted: {reason}")
 
 
 class WorkshopClosedError(LightVoiceError):
@@ -71,21 +89,43 @@ class Workshop:
         """The recipes of :meth:`quantize`, the default first."""
         return tuple(RecipeName)
 
-    def missing(self) -> tuple[str, ...]:
-        """The packages that some jobs need and this install lacks."""
-        return missing(Packages.FULL)
-
     @property
     def installs(self) -> bool:
         """Whether a job installs what it needs and is missing, before it begins."""
         return installer(yes=True) is not None
 
-    def fetch(self, name: str, *, source: str | None = None) -> Job:
-        """Download a model of the catalog and make the bundle of it that it is an edition of, or complete that."""
+    @property
+    def real_model(self) -> CatalogModel:
+        """The model that is offered while the starter is open; it needs neither PyTorch nor a gigabyte."""
+        return find_model(FAMILY, edition=REAL_EDITION)
+
+    def missing(self, job: str) -> tuple[str, ...]:
+        """The packages that a job (``real``, ``fetch``, ``import``, ``quantize``, ``prune``) needs and this install lacks."""
+        return missing(NEEDED[job])
+
+    def fetch(self, name: str, *, source: str | None = None, check: bool = False) -> Job:
+        """Download a model of the catalog and make the bundle of it that it is an edition of, or complete that; ``check`` tries it on
+        the example recordings that come with it.
+        """
         model = CATALOG.get(name)  # the command says which names there are
         held = self._installed / (model.bundle if model else name)
         output = held if model and is_completed_by(held, model) else self._free(held.name if model else name)
-        return self.start("fetch", name, output=output, source=source)
+        return self.start("fetch", name, output=output, source=source, check=check)
+
+    def may_delete(self, bundle: Path) -> bool:
+        """Whether a bundle was installed here: neither the embedded one nor one that lies elsewhere."""
+        place = bundle.absolute()
+        return place.parent.resolve() == self._installed.resolve() and place.resolve() != self._embedded.resolve()
+
+    def delete(self, bundle: Path) -> None:
+        """Delete a bundle that was installed here; one that runs keeps its files open until it is done. BundleKeptError for any other."""
+        if not self.may_delete(bundle):
+            raise BundleKeptError(name=bundle.name, reason="it was not installed by this server, which deletes only what it installed")
+        if bundle.is_symlink():  # what somebody linked in here is theirs
+            bundle.unlink()
+            return
+        with claimed_folder(self._installed, ".deleted-") as temporary:
+            bundle.rename(temporary / "bundle")
 
     def import_folder(self, folder: str, *, name: str) -> Job:
         """Make a bundle of a folder of this machine."""

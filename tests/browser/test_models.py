@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,7 @@ def switch_to(page: Any, name: str) -> None:
 
 
 def job(page: Any, state: str, timeout_ms: int = JOB_MS) -> Any:
-    found = page.locator(f"#lv-job .lv-job[data-state={state}]")
+    found = page.locator(f".lv-job-slot .lv-job[data-state={state}]")
     expect(found).to_be_visible(timeout=timeout_ms)
     return found
 
@@ -160,10 +161,10 @@ def test_a_variant_made_from_the_page_appears_and_serves(open_page: Callable[...
     page.locator("#lv-quantize-clips input").fill("4")
     page.locator("#lv-quantize-run").click()
     expect(job(page, "running").locator("progress")).to_be_visible()
-    expect(page.locator("#lv-job progress[value]")).to_be_visible(timeout=JOB_MS)  # how far it is, clip by clip
+    expect(page.locator("#lv-job-quantize progress[value]")).to_be_visible(timeout=JOB_MS)  # how far it is, clip by clip
     page.reload()  # the state is the server's
     models_tab(page, "模型")
-    expect(page.locator("#lv-job")).to_contain_text("量化 own")
+    expect(page.locator("#lv-job-quantize")).to_contain_text("量化 own", timeout=PATIENCE_MS)
     job(page, "done")
     expect(page.locator('#lv-models [data-bundle="own"]')).to_contain_text("INT8-STATIC", timeout=PATIENCE_MS)
     assert "int8-static" in Bundle.load(installed / "own").variants
@@ -181,14 +182,14 @@ def test_a_second_job_is_refused_while_one_runs_and_cancel_leaves_no_half_bundle
     page.locator("#lv-quantize-run").click()
     job(page, "running")
     other = models_tab(open_page())
-    expect(other.locator("#lv-job .lv-job[data-state=running]")).to_be_visible(timeout=PATIENCE_MS)
+    job(other, "running")
     unfold(other, "lv-fetch")
     other.locator("#lv-fetch-run").click()
     expect(other.locator(".toast-body")).to_contain_text("one job runs at a time", timeout=PATIENCE_MS)
-    other.locator("#lv-job-cancel").click()
+    other.locator("#lv-job-quantize-cancel").click()
     for one in (page, other):
         job(one, "cancelled")
-        expect(one.locator("#lv-job-cancel")).to_be_hidden()
+        expect(one.locator("#lv-job-quantize-cancel")).to_be_hidden()
     assert not (installed / "starter-own").exists()
     assert [path.name for path in installed.iterdir() if path.name.startswith(".")] == []
     assert set(Bundle.load(STARTER).variants) == {"fp32", "int8"}
@@ -217,7 +218,7 @@ def test_a_hub_that_cannot_be_reached_is_answered_with_what_helps(open_page: Cal
     pick(page, "lv-fetch-model", "^sensevoice-small-onnx$")
     page.locator("#lv-fetch-run").click()
     failed = job(page, "failed")
-    for words in ("127.0.0.1:9", "HF_ENDPOINT", "镜像", "导入文件夹", "starter"):
+    for words in ("127.0.0.1:9", "HF_ENDPOINT", "镜像", "带入模型", "starter"):
         expect(failed).to_contain_text(words)
     page.get_by_role("tab", name="转写").click()  # and the page goes on
     expect(page.locator("#lv-transcript")).to_be_visible()
@@ -236,10 +237,56 @@ def test_a_folder_is_imported(open_page: Callable[..., Any], installed: Path, ra
     expect(page.locator('#lv-models [data-bundle="brought"]')).to_be_visible(timeout=PATIENCE_MS)
 
 
+def test_progress_stands_below_the_button_that_was_pressed(open_page: Callable[..., Any]) -> None:
+    page = models_tab(open_page())
+    unfold(page, "lv-import")
+    page.locator("#lv-import-folder :is(input, textarea)").fill("/no/such/folder")
+    page.locator("#lv-import-name :is(input, textarea)").fill("nothing")
+    button = page.locator("#lv-import-run")
+    button.click()
+    card = page.locator("#lv-job-import .lv-job[data-state=failed]")
+    expect(card).to_contain_text("/no/such/folder", timeout=JOB_MS)
+    below = card.bounding_box()["y"] - (button.bounding_box()["y"] + button.bounding_box()["height"])
+    assert 0 <= below < 60
+
+
+def test_a_zip_that_is_dropped_becomes_a_bundle_is_opened_from_its_card_and_deleted(
+    open_page: Callable[..., Any], installed: Path, random_bundle: Path, tmp_path: Path
+) -> None:
+    folder = random_bundle.parent / "sherpa"
+    dropped = tmp_path / "carried here.zip"
+    with zipfile.ZipFile(dropped, "w") as archive:
+        for name in ("model.int8.onnx", "tokens.txt"):
+            archive.write(folder / name, f"carried/{name}")
+    page = models_tab(open_page())
+    unfold(page, "lv-import")
+    expect(page.locator("#lv-import-hint")).to_contain_text("500 MB")
+    page.locator("#lv-import-files input[type=file]").set_input_files(str(dropped))
+    expect(job(page, "done")).to_contain_text(str(installed / "carried-here"))
+    page.locator("#lv-job-import-open").click()
+    expect(page.locator('#lv-models [data-bundle="carried-here"][data-open=true]')).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#lv-job-import-open")).to_be_hidden(timeout=PATIENCE_MS)
+    switch_to(page, "starter")
+    expect(page.locator("#lv-banner")).to_contain_text("LightVoice starter", timeout=PATIENCE_MS)
+    unfold(page, "lv-delete")
+    pick(page, "lv-delete-bundle", r"\(carried-here\)")
+    page.locator("#lv-delete-run").click()
+    expect(page.locator("#lv-delete-question")).to_contain_text(str(installed / "carried-here"))
+    page.locator("#lv-delete-keep").click()
+    expect(page.locator("#lv-delete-confirm")).to_be_hidden()
+    assert (installed / "carried-here").is_dir()
+    page.locator("#lv-delete-run").click()
+    page.locator("#lv-delete-confirm").click()
+    expect(page.locator('#lv-models [data-bundle="carried-here"]')).to_have_count(0, timeout=PATIENCE_MS)
+    assert not (installed / "carried-here").exists()
+    page.locator("#lv-delete-bundle input").click()
+    expect(page.get_by_role("option", name=re.compile(r"\(starter\)"))).to_have_count(0)
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_tab_fits_a_phone(open_page: Callable[..., Any], width: int) -> None:
     page = models_tab(open_page(width=width))
-    for accordion in ("lv-fetch", "lv-import", "lv-quantize"):
+    for accordion in ("lv-fetch", "lv-import", "lv-quantize", "lv-delete"):
         unfold(page, accordion)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from engine.bundle import BrokenBundle, Bundle
-from ui.models.state import StartedJob
+from ui.models.state import REAL, StartedJob
 from ui.text.quantities import percent, seconds
 from ui.text.texts import Texts
 from ui.widgets.render import render
@@ -17,6 +17,7 @@ _TEMPLATE = "models/cards"
 #: More figures than this of one bundle are left to its bundle.json.
 MOST_FIGURES = 24
 _DIGITS = 4
+_DOWNLOADS = ("fetch", REAL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +104,7 @@ def job_html(started: StartedJob | None, texts: Texts) -> str:
 
 
 def _ending(started: StartedJob, texts: Texts) -> Iterator[str]:
-    if started.kind == "fetch" and started.job.state == "cancelled":
+    if started.kind in _DOWNLOADS and started.job.state == "cancelled":
         yield texts("models.fetch_kept")
     if started.job.result is not None:
         yield texts("models.made", place=started.job.result)
@@ -111,5 +112,5 @@ def _ending(started: StartedJob, texts: Texts) -> Iterator[str]:
         yield texts("models.reopening_failed", reason=started.reopening_failed)
     if started.job.error is not None:
         yield started.job.error
-        if started.kind == "fetch":
+        if started.kind in _DOWNLOADS:
             yield texts("models.fetch_help")

@@ -1,4 +1,4 @@
-"""The forms of the Models tab: open a bundle, fetch a model, import a folder, make a variant."""
+"""The forms of the Models tab: open a bundle, fetch a model, bring one in files, make a variant; each with the place of its job."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from ui.models.job_slot import JobSlot, build_job_slot
 from ui.text.texts import label
 
 if TYPE_CHECKING:
@@ -33,15 +34,20 @@ class FetchForm:
     source: gr.Dropdown
     catalog: gr.HTML
     run: gr.Button
+    slot: JobSlot
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportForm:
-    """A folder of the server, and the name of its bundle."""
+    """Files that are sent here or a folder of the server, and the name of their bundle."""
 
+    hint: gr.HTML
+    files: gr.File
+    whole_folder: gr.UploadButton
     folder: gr.Textbox
     name: gr.Textbox
     run: gr.Button
+    slot: JobSlot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +61,7 @@ class QuantizeForm:
     amount: gr.Slider
     as_default: gr.Checkbox
     run: gr.Button
+    slot: JobSlot
 
 
 def build_switch_form() -> SwitchForm:
@@ -83,16 +90,24 @@ def build_fetch_form(models: Sequence[CatalogModel], sources: Sequence[str]) -> 
             elem_id="lv-fetch-source",
         )
         run = gr.Button(label("models.fetch"), elem_id="lv-fetch-run")
-    return FetchForm(model=model, source=source, catalog=catalog, run=run)
+    return FetchForm(model=model, source=source, catalog=catalog, run=run, slot=build_job_slot("fetch"))
 
 
 def build_import_form() -> ImportForm:
-    """Lay out the import of a folder."""
+    """Lay out the import of files and folders."""
     with gr.Accordion(label("models.import_title"), open=False, elem_id="lv-import"):
+        hint = gr.HTML(apply_default_css=False, elem_id="lv-import-hint")
+        files = gr.File(label=label("models.import_files"), file_count="multiple", height=140, elem_id="lv-import-files")
+        whole_folder = gr.UploadButton(
+            label("models.import_whole"),  # type: ignore[arg-type]  # translated in the browser, as a button's text is
+            file_count="directory",
+            size="sm",
+            elem_id="lv-import-whole",
+        )
         folder = gr.Textbox(label=label("models.import_folder"), info=label("models.import_info"), max_lines=1, elem_id="lv-import-folder")
         name = gr.Textbox(label=label("models.import_name"), info=label("models.import_name_info"), max_lines=1, elem_id="lv-import-name")
         run = gr.Button(label("models.import"), elem_id="lv-import-run")
-    return ImportForm(folder=folder, name=name, run=run)
+    return ImportForm(hint=hint, files=files, whole_folder=whole_folder, folder=folder, name=name, run=run, slot=build_job_slot("import"))
 
 
 def build_quantize_form(recipes: Sequence[RecipeName]) -> QuantizeForm:
@@ -143,7 +158,16 @@ def build_quantize_form(recipes: Sequence[RecipeName]) -> QuantizeForm:
             elem_id="lv-quantize-default",
         )
         run = gr.Button(label("models.quantize"), elem_id="lv-quantize-run")
-    return QuantizeForm(bundle=bundle, recipe=recipe, clips=clips, trials=trials, amount=amount, as_default=as_default, run=run)
+    return QuantizeForm(
+        bundle=bundle,
+        recipe=recipe,
+        clips=clips,
+        trials=trials,
+        amount=amount,
+        as_default=as_default,
+        run=run,
+        slot=build_job_slot("quantize"),
+    )
 
 
 def recipe_of(recipes: Sequence[RecipeName], name: str) -> RecipeName | None:

@@ -11,8 +11,10 @@ import gradio as gr
 
 from engine.bundle import Bundle
 from ui.http.access.managing import may_manage
+from ui.limits import Limits
 from ui.models.actions import ModelActions
-from ui.models.cards_html import cards_html, is_open, job_html
+from ui.models.cards_html import cards_html, is_open
+from ui.models.delete_form import DeleteForm, build_delete_form, deletable
 from ui.models.forms import (
     PRUNE,
     FetchForm,
@@ -25,7 +27,10 @@ from ui.models.forms import (
     build_switch_form,
     settings_of,
 )
-from ui.models.state import ModelState
+from ui.models.job_slot import JobSlot
+from ui.models.state import REAL, ModelState
+from ui.scheduling.server_folders import ServerFolders
+from ui.text.quantities import megabytes
 from ui.text.texts import Texts, label, texts_for
 from ui.widgets.banner import banner_html
 from ui.widgets.page_part import QUIET, PagePart
@@ -34,8 +39,11 @@ from ui.widgets.render import render
 if TYPE_CHECKING:
     from models.jobs.workshop import RecipeName, Workshop
 
+#: The jobs whose packages may be missing, for the notice; pruning needs what quantizing needs.
+_JOBS = (REAL, "fetch", "import", "quantize")
 
-def models_tab(*, models: ModelState, banner: gr.HTML) -> PagePart:
+
+def models_tab(*, models: ModelState, banner: gr.HTML, folders: ServerFolders, limits: Limits) -> PagePart:
     """Lay the tab out and wire it; the page's timer keeps it, and the ``banner`` above, fresh."""
     workshop = models.workshop
     catalog, hubs, recipes = (workshop.catalog, workshop.sources, workshop.recipes) if workshop else ((), (), ())
@@ -46,40 +54,59 @@ def models_tab(*, models: ModelState, banner: gr.HTML) -> PagePart:
             shown = gr.State(["", "", ""])
         with gr.Column(scale=2, min_width=280):
             notice = gr.HTML(elem_id="lv-models-notice", apply_default_css=False)
-            job = gr.HTML(elem_id="lv-job", apply_default_css=False)
-            cancel = gr.Button(label("models.cancel"), variant="stop", visible=False, elem_id="lv-job-cancel")
+            with gr.Column(visible=False, elem_id="lv-models-forms") as forms:
+                laid_out = _Forms(
+                    switching=build_switch_form(),
+                    fetching=build_fetch_form(catalog, hubs),
+                    importing=build_import_form(),
+                    quantizing=build_quantize_form(recipes),
+                    deleting=build_delete_form(),
+                    recipes=recipes,
+                )
             with gr.Accordion(label("models.log"), open=False, visible=False, elem_id="lv-job-log-card") as log_card:
                 log = gr.Textbox(show_label=False, lines=8, max_lines=8, interactive=False, elem_id="lv-job-log")
-            with gr.Column(visible=False, elem_id="lv-models-forms") as forms:
-                switching = build_switch_form()
-                fetching = build_fetch_form(catalog, hubs)
-                importing = build_import_form()
-                quantizing = build_quantize_form(recipes)
-    outputs = [shown, banner, cards, notice, forms, switching.bundle, quantizing.bundle, job, cancel, log_card, log]
+    lists = [cards, notice, forms, laid_out.switching.bundle, laid_out.quantizing.bundle, laid_out.deleting.card, laid_out.deleting.bundle]
+    jobs = [*(part for slot in laid_out.slots for part in slot.outputs), log_card, log]
+    outputs = [shown, banner, *lists, *jobs]
+    fetching, importing, quantizing = laid_out.fetching, laid_out.importing, laid_out.quantizing
 
     def greet(texts: Texts) -> list[Any]:
         named = [(texts(f"models.recipe.{name}"), name) for name in (*recipes, PRUNE)]
         sources = [(texts("models.source_auto"), ""), *((hub.label, hub.value) for hub in hubs)]
-        return [gr.Dropdown(choices=named), gr.Dropdown(choices=sources), render("models/cards", "catalog", catalog, texts)]
+        hint = render("models/cards", "hint", texts("models.import_hint", limit=megabytes(limits.upload_mb)))
+        return [gr.Dropdown(choices=named), gr.Dropdown(choices=sources), render("models/cards", "catalog", catalog, texts), hint]
 
-    update = partial(_changes, models, len(outputs))
-    _wire(ModelActions(models, update), shown, outputs, cancel, _Forms(switching, fetching, importing, quantizing, recipes))
-    greeted = [quantizing.recipe, fetching.source, fetching.catalog]
+    update = partial(_changes, models, laid_out.slots, len(outputs))
+    _wire(ModelActions(models, update, sent=folders.sent_models), shown, outputs, laid_out)
+    greeted = [quantizing.recipe, fetching.source, fetching.catalog, importing.hint]
     return PagePart(greeted=greeted, greet=greet, refreshed=outputs, read=[shown], refresh=update)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Forms:
     switching: SwitchForm
     fetching: FetchForm
     importing: ImportForm
     quantizing: QuantizeForm
+    deleting: DeleteForm
     recipes: Sequence[RecipeName]
 
+    @property
+    def slots(self) -> tuple[JobSlot, ...]:
+        """The places of jobs."""
+        return self.fetching.slot, self.importing.slot, self.quantizing.slot
 
-def _wire(actions: ModelActions, shown: gr.State, outputs: list[Any], cancel: gr.Button, forms: _Forms) -> None:
-    switching, fetching, importing, quantizing = forms.switching, forms.fetching, forms.importing, forms.quantizing
-    for button, action, inputs in (
+
+def _wire(actions: ModelActions, shown: gr.State, outputs: list[Any], forms: _Forms) -> None:
+    switching, fetching, importing, quantizing, deleting = (
+        forms.switching,
+        forms.fetching,
+        forms.importing,
+        forms.quantizing,
+        forms.deleting,
+    )
+    opening: list[tuple[gr.Button, Any, list[Any]]] = [(slot.open_it, actions.open_made, []) for slot in forms.slots]
+    pressed: list[tuple[gr.Button, Any, list[Any]]] = [
         (switching.run, actions.switch, [switching.bundle]),
         (fetching.run, actions.fetch, [fetching.model, fetching.source]),
         (importing.run, actions.bring, [importing.folder, importing.name]),
@@ -88,16 +115,25 @@ def _wire(actions: ModelActions, shown: gr.State, outputs: list[Any], cancel: gr
             actions.quantize,
             [quantizing.bundle, quantizing.recipe, quantizing.clips, quantizing.trials, quantizing.amount, quantizing.as_default],
         ),
-        (cancel, actions.cancel, []),
-    ):
+        *opening,
+    ]
+    for button, action, inputs in pressed:
         button.click(
             action,
             inputs=[shown, *inputs],
             outputs=outputs,
             api_visibility="private",
-            show_progress="hidden" if button is cancel else "minimal",
+            show_progress="minimal",
             show_progress_on=[button],
         )
+    hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    for slot in forms.slots:
+        slot.cancel.click(actions.cancel, inputs=[shown], outputs=outputs, **hidden)
+    for box in (importing.files, importing.whole_folder):
+        box.upload(actions.send, inputs=[shown, box, importing.name], outputs=[*outputs, box], **hidden)
+    deleting.ask.click(actions.ask_to_delete, inputs=[deleting.bundle], outputs=deleting.question_parts, **hidden)
+    deleting.confirm.click(actions.delete, inputs=[shown, deleting.asked], outputs=[*outputs, *deleting.question_parts], **hidden)
+    deleting.keep.click(lambda: ["", "", gr.Row(visible=False)], outputs=deleting.question_parts, **QUIET)
     quantizing.recipe.input(
         partial(settings_of, forms.recipes),
         inputs=quantizing.recipe,
@@ -106,7 +142,7 @@ def _wire(actions: ModelActions, shown: gr.State, outputs: list[Any], cancel: gr
     )
 
 
-def _changes(models: ModelState, count: int, request: gr.Request, shown: Sequence[str]) -> list[Any]:
+def _changes(models: ModelState, slots: Sequence[JobSlot], count: int, request: gr.Request, shown: Sequence[str]) -> list[Any]:
     """What changed since a page was last drawn, for its ``count`` outputs; lists that somebody may be choosing from stay otherwise."""
     texts = texts_for(request)
     allowed = may_manage(models.managers, request)
@@ -116,7 +152,7 @@ def _changes(models: ModelState, count: int, request: gr.Request, shown: Sequenc
     if not (bundle_changed or list_changed or job_changed):
         return [gr.skip()] * count
     banner = banner_html(opened, texts) if bundle_changed else gr.skip()
-    lists: list[Any] = [gr.skip()] * 5
+    lists: list[Any] = [gr.skip()] * 7
     if list_changed:
         choices = _choices(installed)
         chosen: dict[str, Any] = {"value": next((value for _, value in choices if is_open(_of(installed, value), opened)), None)}
@@ -127,13 +163,14 @@ def _changes(models: ModelState, count: int, request: gr.Request, shown: Sequenc
             gr.Column(visible=allowed),
             gr.Dropdown(choices=choices, **picked),
             gr.Dropdown(choices=choices, **picked),
+            *deletable([(name, folder) for name, folder in choices if models.may_delete(_of(installed, folder))]),
         ]
-    jobs: list[Any] = [gr.skip()] * 4
-    if job_changed:
+    jobs: list[Any] = [gr.skip()] * (count - 2 - len(lists))
+    if job_changed or bundle_changed:  # a bundle that is open is not offered to be opened
         started = models.started
-        runs = started is not None and started.runs
         log = "\n".join(started.job.log) if started else ""
-        jobs = [job_html(started, texts), gr.Button(visible=runs and allowed), gr.Accordion(visible=started is not None), log]
+        drawn = [part for slot in slots for part in slot.drawn(models, texts, allowed=allowed)]
+        jobs = [*drawn, gr.Accordion(visible=started is not None), log]
     return [now, banner, *lists, *jobs]
 
 
@@ -149,7 +186,7 @@ def _job_word(models: ModelState) -> str:
     started = models.started
     if started is None:
         return ""
-    return f"{id(started)} {started.job.state} {started.job.progress} {len(started.job.log)} {started.job.log[-1:]}"
+    return f"{id(started)} {started.runs} {started.job.state} {started.job.progress} {len(started.job.log)} {started.job.log[-1:]}"
 
 
 def _choices(installed: Sequence[object]) -> list[tuple[str, str]]:
@@ -162,9 +199,13 @@ def _of(installed: Sequence[object], folder: str) -> Bundle:
 
 def _notice_html(workshop: Workshop | None, allowed: bool, texts: Texts) -> str:
     """Why something cannot be done here, and what would help; nothing where everything can."""
-    missing = workshop.missing() if workshop else ()
     if not allowed:
         return render("models/cards", "notice", texts("models.not_allowed"))
-    if workshop is None or not missing:
+    missing = {} if workshop is None else {job: workshop.missing(job) for job in _JOBS}
+    if workshop is None or not any(missing.values()):
         return ""
-    return render("models/cards", "notice", texts("models.installs" if workshop.installs else "models.slim", packages=", ".join(missing)))
+    if workshop.installs:
+        packages = ", ".join(dict.fromkeys(name for names in missing.values() for name in names))
+        return render("models/cards", "notice", texts("models.installs", packages=packages))
+    lacking = [texts("models.lacks", job=texts(f"models.kind.{job}"), packages=", ".join(names)) for job, names in missing.items() if names]
+    return render("models/cards", "notice", texts("models.slim", jobs="; ".join(lacking)))

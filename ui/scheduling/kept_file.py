@@ -17,7 +17,7 @@ def keep_file(source: Path, target: Path) -> None:
 
     Raises AudioNotFoundError for one that is gone.
     """
-    target.parent.mkdir(parents=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)
     except FileNotFoundError as error:

@@ -26,3 +26,8 @@ class ServerFolders:
     def recordings(self) -> Path:
         """Recordings of the pages' queues, which are kept for as long as their page."""
         return self.root / "recordings"
+
+    @property
+    def sent_models(self) -> Path:
+        """Files of models that were sent to the Models tab, each deleted when its job is over."""
+        return self.root / "models"

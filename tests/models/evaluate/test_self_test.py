@@ -89,6 +89,7 @@ def test_the_known_answers_pass_in_every_variant(recordings: Path) -> None:
     assert [(row.variant, row.recording) for row in report.texts] == [(v, k.stem) for v in ("fp32", "int8") for k in KNOWN_TEXTS]
     assert engine.closed == 2
     assert report.to_markdown().startswith("### LightVoice self-test: passed (12 of 12)\n")
+    assert report.verdict == "self-test passed: 12 of 12 results of fp32, int8 are as published"
 
 
 def test_any_of_the_published_texts_will_do(recordings: Path) -> None:

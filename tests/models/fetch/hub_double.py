@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+#: No stalled connection outlives its test by more.
+STALL_S = 120
 LARGE_BYTES = 1000  # above it a file is said to be in large file storage, with its sha256
 
 
@@ -26,6 +28,9 @@ class HubDouble:
     wrong_sha256: dict[str, str] = field(default_factory=dict)
     #: repo/path -> after so many bytes the connection is cut, once
     cut_after: dict[str, int] = field(default_factory=dict)
+    #: repo/path -> after so many bytes nothing more comes, once, until ``going_on`` is set; then the connection is cut
+    stall_after: dict[str, int] = field(default_factory=dict)
+    going_on: threading.Event = field(default_factory=threading.Event)
     #: HTTP status for everything
     status: int | None = None
     #: a page that answers everything, as a network that wants a login first does
@@ -111,12 +116,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return
-        cut = self.hub.cut_after.pop(f"{repo}/{name}", None)
+        stall = self.hub.stall_after.pop(f"{repo}/{name}", None)
+        cut = self.hub.cut_after.pop(f"{repo}/{name}", None) if stall is None else stall
         if cut is None:
             self.wfile.write(body)
             return
         self.wfile.write(body[:cut])
         self.wfile.flush()
+        if stall is not None:
+            self.hub.going_on.wait(STALL_S)
         self.close_connection = True
 
     def _json(self, value: object) -> None:

@@ -20,6 +20,7 @@ from engine.bundle_roots import STARTER
 from models.fetch.catalog import BPE_MODEL, CATALOG, CHECKPOINT_PINS, CatalogModel, Origin, Pin, Source, UnknownModelError, find_model
 from models.fetch.fetch import downloads_folder, fetch
 from models.fetch.wanted import ChecksumError, FetchError
+from models.jobs.failure_kind import FailureKind, kind_of
 from tests.models.fetch.hub_double import HubDouble, serve_hub
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries' own
@@ -163,8 +164,11 @@ def test_a_failed_completion_leaves_the_bundle_as_it_was(hub: HubDouble, tmp_pat
 def test_a_hub_that_states_another_file_than_the_published_one_is_refused(hub: HubDouble, tmp_path: Path, source: Source) -> None:
     repo = find_model(FAMILY, edition="fp32").origins[source].asr.repo
     hub.files[repo]["model.pt"] = random.Random(9).randbytes(len(hub.files[repo]["model.pt"]) + 2000)
-    with pytest.raises(FetchError, match=r"its model\.pt of .* is not the published one .* and is refused; use the other --source"):
+    with pytest.raises(
+        FetchError, match=r"its model\.pt of .* is not the published one .* and is refused; use the other --source"
+    ) as error:
         run(tmp_path, "fp32", source)
+    assert kind_of(error.value) is FailureKind.OTHER_FILE
     assert not [path for method, path, _ in hub.asked if method == "GET" and path.startswith(repo)]
     assert not (tmp_path / "bundles" / FAMILY).exists()
 
@@ -185,18 +189,51 @@ def test_a_file_without_a_stated_sum_is_compared_with_the_published_one(hub: Hub
     assert not list((tmp_path / "downloads").rglob(BPE_MODEL))
 
 
-def test_a_slim_install_without_modelscopes_library_asks_hugging_face(
-    hub: HubDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.fixture
+def no_modelscope(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ModelScope's library is not installed."""
     for name in ("modelscope", "modelscope_hub"):
         for module in [one for one in sys.modules if one == name or one.startswith(f"{name}.")]:
             monkeypatch.delitem(sys.modules, module)
         monkeypatch.setitem(sys.modules, name, None)
         monkeypatch.setitem(sys.modules, f"{name}.errors", None)
-    with caplog.at_level("WARNING"):
-        ((asr, _, _),) = run(tmp_path, "int8").given
-    assert "huggingface" in asr.parts
-    assert "which is not installed" in caplog.text
+
+
+@pytest.mark.usefixtures("no_modelscope")
+def test_a_slim_install_without_modelscopes_library_asks_it_in_plain_http(hub: HubDouble, tmp_path: Path) -> None:
+    repo = find_model(FAMILY, edition="int8").origins[Source.MODELSCOPE].asr.repo
+    content = random.Random(4).randbytes(3_000_000)
+    hub.files[repo]["model_quant.onnx"] = content
+    hub.cut_after[f"{repo}/model_quant.onnx"] = 1_000_000
+    ((asr, _, _),) = run(tmp_path, "int8", Source.MODELSCOPE).given
+    assert "modelscope" in asr.parts and (asr / "model_quant.onnx").read_bytes() == content
+    starts = [first for method, path, first in hub.asked if path == f"{repo}/model_quant.onnx"]
+    assert starts == [0, 1_000_000]
+
+
+@pytest.mark.usefixtures("no_modelscope")
+@pytest.mark.parametrize(("status", "said"), [(403, "it refuses"), (404, "it has no"), (500, "answers HTTP 500")])
+def test_in_plain_http_too_a_hub_that_says_no_is_named(hub: HubDouble, tmp_path: Path, status: int, said: str) -> None:
+    hub.status = status
+    with pytest.raises(FetchError, match=said):
+        run(tmp_path, "int8", Source.MODELSCOPE)
+    hub.status, hub.page = None, b"<html>please log in</html>"
+    with pytest.raises(FetchError, match="cannot be had"):
+        run(tmp_path, "int8", Source.MODELSCOPE)
+
+
+@pytest.mark.usefixtures("no_modelscope")
+def test_in_plain_http_too_another_file_is_refused_and_a_dead_host_named(
+    hub: HubDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = find_model(FAMILY, edition="int8").origins[Source.MODELSCOPE].asr.repo
+    hub.wrong_sha256[f"{repo}/model_quant.onnx"] = "ab" * 32
+    with pytest.raises(ChecksumError, match="it was deleted, fetch again"):
+        run(tmp_path, "int8", Source.MODELSCOPE)
+    assert not list((tmp_path / "downloads").rglob("model_quant.onnx"))
+    monkeypatch.setenv("MODELSCOPE_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(FetchError, match=r"127\.0\.0\.1:9 .*cannot be had"):
+        run(tmp_path / "other", "int8", Source.MODELSCOPE)
 
 
 def test_editions_are_named_with_what_they_hold() -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from models.jobs.failure_kind import FailureKind
 from models.jobs.job import LINE_CHARACTERS, LOG_LINES, Job, JobStartError, JobState
-from models.jobs.progress import Progress
+from models.jobs.progress import Check, Progress
 from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -23,7 +24,8 @@ STAND_IN = """
 import os, signal, subprocess, sys
 sys.path.insert(0, os.getcwd())
 from pathlib import Path
-from models.jobs.progress import report, report_result
+from models.jobs.failure_kind import FailureKind
+from models.jobs.progress import Check, report, report_check, report_failure, report_result
 what, *rest = sys.argv[1:]
 if what == "arguments":
     print("\\n".join(rest))
@@ -31,7 +33,12 @@ elif what == "steps":
     report(0.25, "a quarter", eta_s=30)
     print("between")
     report(1.0, "done")
+    report_check(Check(passed=5, tested=6))
     report_result(Path("made/here"))
+elif what == "full":
+    report_failure(FailureKind.DISK)
+    print("no room", file=sys.stderr)
+    sys.exit(1)
 elif what == "fail":
     print("fetching")
     print("no such bundle: x; choose another", file=sys.stderr)
@@ -104,6 +111,14 @@ def test_progress_log_and_result_of_a_command_are_told_apart(start):
     assert job.progress == Progress(text="done", fraction=1.0)
     assert job.log == ("between",)
     assert job.result == ROOT / "made" / "here"
+    assert (job.check, job.failure) == (Check(passed=5, tested=6), None)
+
+
+def test_a_job_that_failed_says_why_as_far_as_it_knows(start):
+    full, failed = start("full"), start("fail")
+    assert full.wait(LIMIT_S) and failed.wait(LIMIT_S)
+    assert (full.failure, full.error) == (FailureKind.DISK, "no room")
+    assert failed.failure is FailureKind.OTHER
 
 
 def test_arguments_arrive_unchanged_and_no_shell_reads_them(start):

@@ -9,7 +9,20 @@ import threading
 import pytest
 
 from models.jobs import progress as progress_module
-from models.jobs.progress import Progress, ProgressWriter, parse_progress, parse_result, report, report_result
+from models.jobs.failure_kind import FailureKind
+from models.jobs.progress import (
+    Check,
+    Progress,
+    ProgressWriter,
+    parse_check,
+    parse_failure,
+    parse_progress,
+    parse_result,
+    report,
+    report_check,
+    report_failure,
+    report_result,
+)
 
 
 class Clock:
@@ -51,6 +64,25 @@ def test_a_step_is_one_line_that_can_be_read_back(for_programs, capsys):
 def test_a_share_outside_its_range_is_brought_back(for_programs, capsys):
     report(1.0000001, "done")
     assert parse_progress(capsys.readouterr().err) == Progress(text="done", fraction=1.0)
+
+
+def test_what_comes_after_a_download_is_told_at_once(for_programs, capsys):
+    report(1.0, "242 / 242 MB")
+    report(None, "making the bundle")
+    assert [parse_progress(line).text for line in capsys.readouterr().err.splitlines()] == ["242 / 242 MB", "making the bundle"]
+
+
+def test_a_check_and_a_failure_are_for_programs_alone(for_programs, capsys, monkeypatch):
+    report_check(Check(passed=5, tested=6))
+    report_failure(FailureKind.DISK)
+    check, failure = capsys.readouterr().err.splitlines()
+    assert parse_check(check) == Check(passed=5, tested=6) and parse_failure(failure) is FailureKind.DISK
+    assert parse_check(failure) is None and parse_failure(check) is None
+    assert parse_failure('@failure {"kind": "magic"}') is None and parse_check('@check {"passed": 1, "tested": 0}') is None
+    monkeypatch.delenv("LIGHTVOICE_PROGRESS")
+    report_check(Check(passed=5, tested=6))
+    report_failure(FailureKind.DISK)
+    assert capsys.readouterr().err == ""
 
 
 def test_the_place_of_a_result_is_for_programs_alone(for_programs, capsys, monkeypatch, tmp_path):

@@ -14,7 +14,7 @@ import pytest
 from engine.errors import OptionError
 from models.jobs.command_line import parser
 from models.jobs.job import JobState
-from models.jobs.workshop import BundleNameError, Workshop, WorkshopClosedError
+from models.jobs.workshop import NEEDED, BundleKeptError, BundleNameError, Workshop, WorkshopClosedError
 
 LIMIT_S = 30
 #: Stands in for `python -m models`: says what it was asked for.
@@ -131,11 +131,45 @@ def test_the_catalog_says_what_a_model_weighs_and_under_which_terms(workshop: Wo
         assert model.title and model.licence and model.bundle_mb >= model.download_mb > 100
 
 
-def test_what_a_slim_install_lacks_is_named(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    def find(name: str) -> object:
-        return None if name in ("torch", "onnx") else object()
+def test_what_a_slim_install_lacks_is_named_job_by_job(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(*names: str) -> None:
+        monkeypatch.setattr("models.jobs.packages.importlib.util.find_spec", lambda name: None if name in names else object())
 
-    monkeypatch.setattr("models.jobs.packages.importlib.util.find_spec", find)
-    assert workshop.missing() == ("torch", "onnx")
-    monkeypatch.setattr("models.jobs.packages.importlib.util.find_spec", lambda name: object())
-    assert workshop.missing() == ()
+    lacking("torch", "sentencepiece")
+    assert workshop.missing("real") == workshop.missing("import") == ()  # INT8 alone needs no PyTorch
+    assert workshop.missing("fetch") == ("torch", "sentencepiece")
+    lacking("onnx")
+    assert workshop.missing("real") == ("onnx",)
+    lacking()
+    assert all(workshop.missing(job) == () for job in NEEDED)
+
+
+def test_the_real_model_is_the_int8_edition_and_is_checked(workshop: Workshop, tmp_path: Path) -> None:
+    assert workshop.real_model.precisions == ("int8",) and workshop.real_model.download_mb < 250
+    assert all(page.startswith("https://") for page in workshop.real_model.pages)
+    target = f"--output={tmp_path / 'installed' / workshop.real_model.bundle}"
+    line = asked(workshop.fetch(workshop.real_model.name, check=True))
+    assert line == ["fetch", target, "--check", "--", workshop.real_model.name]
+    assert parser().parse_args(line).check
+
+
+def test_only_what_was_installed_here_is_deleted(workshop: Workshop, embedded: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+    installed = tmp_path / "installed"
+    mine, linked = installed / "mine", installed / "linked"
+    shutil.copytree(tiny_bundle, mine)
+    linked.symlink_to(tiny_bundle)
+    for other in (embedded, tiny_bundle, installed, tmp_path):
+        assert not workshop.may_delete(other)
+        with pytest.raises(BundleKeptError, match="is not deleted"):
+            workshop.delete(other)
+    workshop.delete(mine)
+    workshop.delete(linked)
+    assert list(installed.iterdir()) == [] and (tiny_bundle / "bundle.json").is_file()
+
+
+def test_the_embedded_bundle_is_kept_even_where_bundles_are_installed_beside_it(embedded: Path) -> None:
+    workshop = Workshop(roots=[embedded.parent], embedded=embedded, program=ECHO)
+    assert not workshop.may_delete(embedded)
+    (embedded.parent / "link").symlink_to(embedded)
+    assert not workshop.may_delete(embedded.parent / "link")
+    workshop.close()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from models.fetch.catalog import Source
@@ -22,7 +24,9 @@ class FakeStep:
 @dataclass(frozen=True)
 class FakeModel:
     name: str = "small"
+    bundle: str = "small"
     title: str = "A small model"
+    pages: tuple[str, ...] = ("https://hub.example/small",)
     licence: str = "its own"
     download_mb: int = 940
     bundle_mb: int = 1190
@@ -34,6 +38,8 @@ class FakeJob:
         self.progress: FakeStep | None = None
         self.log: tuple[str, ...] = ()
         self.error: str | None = None
+        self.failure: str | None = None
+        self.check: SimpleNamespace | None = None
         self.result: Path | None = None
         self._will_be = result
         self._over = threading.Event()
@@ -41,8 +47,9 @@ class FakeJob:
     def wait(self, timeout_s: float | None = None) -> bool:
         return self._over.wait(timeout_s)
 
-    def end(self, state: str = "done", *, error: str | None = None) -> None:
+    def end(self, state: str = "done", *, error: str | None = None, failure: str | None = None) -> None:
         self.result = self._will_be if state == "done" else None
+        self.failure = failure
         self.error, self.state = error, state
         self._over.set()
 
@@ -53,16 +60,27 @@ class FakeJob:
 class FakeWorkshop:
     """Records what it is asked for; a job runs until the test ends it."""
 
-    def __init__(self, roots: Sequence[Path] = (), missing: Sequence[str] = ()) -> None:
-        self.roots, self._missing = tuple(roots), tuple(missing)
+    def __init__(self, roots: Sequence[Path] = (), missing: Mapping[str, Sequence[str]] | None = None) -> None:
+        self.roots, self._missing = tuple(roots), dict(missing or {})
+        self.real_model = FakeModel()
+        #: Where the next download puts its bundle.
+        self.will_fetch: Path | None = None
+        self.deleted: list[Path] = []
         self.catalog, self.sources, self.recipes = (FakeModel(),), tuple(Source), tuple(RecipeName)
         self.asked: list[tuple[Any, ...]] = []
         self.jobs: list[FakeJob] = []
         self.refusal: Exception | None = None
         self.installs = False
 
-    def missing(self) -> tuple[str, ...]:
-        return self._missing
+    def missing(self, job: str) -> tuple[str, ...]:
+        return tuple(self._missing.get(job, ()))
+
+    def may_delete(self, bundle: Path) -> bool:
+        return bundle.parent in self.roots
+
+    def delete(self, bundle: Path) -> None:
+        self.deleted.append(bundle)
+        shutil.rmtree(bundle)
 
     def _job(self, *asked: Any, result: Path | None = None) -> FakeJob:
         if self.refusal is not None:
@@ -71,8 +89,8 @@ class FakeWorkshop:
         self.jobs.append(FakeJob(result))
         return self.jobs[-1]
 
-    def fetch(self, name: str, *, source: str | None = None) -> FakeJob:
-        return self._job("fetch", name, source)
+    def fetch(self, name: str, *, source: str | None = None, check: bool = False) -> FakeJob:
+        return self._job("fetch", name, source, *(["check"] if check else []), result=self.will_fetch)
 
     def import_folder(self, folder: str, *, name: str) -> FakeJob:
         return self._job("import", folder, name)

@@ -11,6 +11,7 @@ import pytest
 
 from engine.bundle import Bundle
 from tests.ui.models.fake_workshop import FakeWorkshop
+from tests.waiting import until
 from ui.http.access.managing import Managers
 from ui.models.actions import ModelActions
 from ui.models.state import ModelState
@@ -24,10 +25,10 @@ def workshop(tiny_bundle: Path) -> FakeWorkshop:
 
 
 @pytest.fixture
-def actions(workshop: FakeWorkshop, tiny_bundle: Path) -> ModelActions:
+def actions(workshop: FakeWorkshop, tiny_bundle: Path, tmp_path: Path) -> ModelActions:
     engine = SimpleNamespace(bundle=Bundle.load(tiny_bundle), address=None)
     models = ModelState(engine, workshop, managers=Managers.THIS_MACHINE)
-    return ModelActions(models, lambda request, shown: ["updated", *shown])
+    return ModelActions(models, lambda request, shown: ["updated", *shown], sent=tmp_path / "sent")
 
 
 @pytest.mark.parametrize(
@@ -71,3 +72,37 @@ def test_a_folder_that_is_no_installed_bundle_is_refused(actions: ModelActions, 
     with pytest.raises(gr.Error, match="no bundle"):
         actions.quantize([], folder, "dynamic", None, None, 0.1, False, REQUEST)
     assert workshop.asked == []
+
+
+def test_files_that_are_sent_are_imported_at_once_and_deleted_when_that_is_over(
+    actions: ModelActions, workshop: FakeWorkshop, tmp_path: Path
+) -> None:
+    archive = tmp_path / "sherpa-onnx sense voice.tar.bz2"
+    archive.write_bytes(b"an archive")
+    assert actions.send(["shown"], [str(archive)], " ", REQUEST) == ["updated", "shown", None]
+    ((kind, path, name),) = workshop.asked
+    assert (kind, name) == ("import", "sherpa-onnx-sense-voice")
+    assert Path(path).read_bytes() == b"an archive" and Path(path).is_relative_to(tmp_path / "sent")
+    workshop.jobs[0].end("failed", error="no model")
+    until(lambda: not list((tmp_path / "sent").iterdir()))
+
+
+def test_files_sent_while_a_job_runs_are_refused_and_not_kept(actions: ModelActions, workshop: FakeWorkshop, tmp_path: Path) -> None:
+    actions.fetch([], "small", "", REQUEST)
+    file = tmp_path / "model.onnx"
+    file.write_bytes(b"a graph")
+    with pytest.raises(gr.Error, match="one job runs at a time"):
+        actions.send([], [str(file)], "mine", REQUEST)
+    assert list((tmp_path / "sent").iterdir()) == []
+    assert actions.send(["shown"], None, "", REQUEST) == ["updated", "shown", None]  # the box was emptied
+    workshop.jobs[0].end()
+
+
+def test_what_is_to_be_deleted_is_asked_about_by_name_and_size(actions: ModelActions, tiny_bundle: Path) -> None:
+    asked, question, answer = actions.ask_to_delete(str(tiny_bundle), REQUEST)
+    assert asked == str(tiny_bundle) and "MB" in question and str(tiny_bundle) in question and answer.visible
+    with pytest.raises(gr.Error, match="is open; open another model first"):
+        actions.delete([], asked, REQUEST)
+    with pytest.raises(gr.Error, match="no bundle"):
+        actions.ask_to_delete("/etc", REQUEST)
+    assert actions.ask_to_delete(None, REQUEST)[0] == ""

@@ -101,7 +101,7 @@ def test_how_a_job_ended_is_said() -> None:
     assert "goes on from there" in job_html(job("cancelled"), ENGLISH)
     assert "goes on from there" not in job_html(job("cancelled", kind="quantize"), ENGLISH)
     failed = job_html(job("failed", error="huggingface.co: <no> route"), ENGLISH)
-    assert "&lt;no&gt; route" in failed and "HF_ENDPOINT" in failed and "starter" in failed and "Import a folder" in failed
+    assert "&lt;no&gt; route" in failed and "HF_ENDPOINT" in failed and "starter" in failed and "Bring a model" in failed
     assert "镜像" in job_html(job("failed", error="x"), CHINESE)
     assert "HF_ENDPOINT" not in job_html(job("failed", error="x", kind="quantize"), ENGLISH)
     assert "could not be opened anew: torn" in job_html(job("done", reopening_failed="torn"), ENGLISH)

@@ -14,7 +14,7 @@ from engine.bundle import BrokenBundle, Bundle
 from engine.errors import BundleTamperedError, GraphContractError
 from tests.ui.models.fake_workshop import FakeWorkshop
 from tests.waiting import until
-from ui.models.state import JobRunningError, ModelState, NoWorkshopError
+from ui.models.state import BundleOpenError, JobRunningError, ModelState, NoWorkshopError
 
 
 class SwitchingEngine:
@@ -174,3 +174,23 @@ def test_an_unexpected_error_while_reopening_is_reported_too(
     workshop.jobs[0].end()
     until(lambda: state.started is not None and state.started.reopening_failed is not None)
     assert "the server's log has it under" in str(state.started and state.started.reopening_failed)
+
+
+def test_a_bundle_that_was_made_here_is_deleted_and_the_open_one_never(
+    state: ModelState, workshop: FakeWorkshop, roots: Path, tiny_bundle: Path
+) -> None:
+    first, second = (Bundle.load(roots / name) for name in ("first", "second"))
+    assert (state.may_delete(first), state.may_delete(second)) == (False, True)
+    assert not state.may_delete(Bundle.load(tiny_bundle))  # it lies elsewhere
+    with pytest.raises(BundleOpenError, match="open another model first"):
+        state.delete(first)
+    state.delete(second)
+    assert workshop.deleted == [roots / "second"] and names(state) == ["first"]
+
+
+def test_nothing_is_deleted_while_a_job_runs(state: ModelState, workshop: FakeWorkshop, roots: Path) -> None:
+    state.start("quantize", "second", lambda workshop: workshop.quantize(roots / "second", recipe="mixed"))
+    with pytest.raises(JobRunningError):
+        state.delete(Bundle.load(roots / "second"))
+    assert workshop.deleted == []
+    workshop.jobs[0].end()
