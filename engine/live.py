@@ -16,6 +16,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from engine.audio.live_audio import LiveAudio
+from engine.audio.reading.reading_warnings import ReadingWarning
 from engine.options import DEFAULT_OPTIONS, TranscribeOptions
 from engine.runtime.bundle_slot import OpenBundle
 from engine.speech.detector import SpeechDetector
@@ -76,13 +77,15 @@ class StreamClock:
 class _Leased:
     """The sessions that one segment runs on, and what works with them."""
 
-    def __init__(self, opened: OpenBundle, options: TranscribeOptions) -> None:
-        self._stack = ExitStack()
+    def __init__(self, opened: OpenBundle, options: TranscribeOptions, before: _Leased | None) -> None:
+        """``before`` is the segment's before, whose search is used again on the same bundle."""
+        self.parts, self._stack = opened.parts, ExitStack()
         sessions = self._stack.enter_context(opened.pool.lease())
         try:
             self.bundle, self.precision = opened.parts.bundle.name, sessions.precision
             self.detector: SpeechDetector = opened.parts.detector(sessions)
-            self.recognizer = SpanRecognizer(opened.parts, sessions, options)
+            decoder = before.recognizer.decoder if before is not None and before.parts is self.parts else None
+            self.recognizer = SpanRecognizer(opened.parts, sessions, options, decoder=decoder)
         except BaseException:
             self._stack.close()
             raise
@@ -104,11 +107,14 @@ class LiveStream:
         self._current, self._options, self._clock_s = current, options, clock_s
         self._audio, self._speech, self._clock = LiveAudio(), SpeechStream(options.vad), StreamClock(clock_s)
         self._leased: _Leased | None = None
+        self._before: _Leased | None = None
         self._tried_at_ms = self._ended = 0
         self._rtf = 0.0  # of the last recognition
         self._features_s = self._vad_s = self._asr_s = 0.0
         #: The running segment's text so far; None in silence and until the first words of a segment.
         self.partial: Partial | None = None
+        #: What of the options has no effect on the bundle that the stream runs on.
+        self.warnings: tuple[ReadingWarning, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -160,13 +166,15 @@ class LiveStream:
         """Let the sessions go, whatever is still unsaid."""
         if self._leased is not None:
             self._leased.release()
-            self._leased = None
+            self._before, self._leased = self._leased, None
 
     @contextmanager
     def _sessions(self) -> Iterator[_Leased]:
         """Sessions for one block: those that the running segment began with; in silence, those in force now."""
         if self._leased is None:
-            self._leased = _Leased(self._current(), self._options)
+            self._leased = _Leased(self._current(), self._options, self._before)
+            self._before = None
+            self.warnings = self._leased.recognizer.warnings
         ended = self._ended
         try:
             yield self._leased
