@@ -14,7 +14,14 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
-from engine.errors import HotwordControlCharacterError, HotwordTooLongError, OptionChoiceError, OptionRangeError, TooManyHotwordsError
+from engine.errors import (
+    HotwordControlCharacterError,
+    HotwordTooLongError,
+    HotwordWeightError,
+    OptionChoiceError,
+    OptionRangeError,
+    TooManyHotwordsError,
+)
 from engine.formats import SUBTITLE_FORMATS
 from engine.option_fields import flag
 from engine.options import N_BEST, TranscribeOptions
@@ -55,7 +62,7 @@ FIELDS = {
 }
 #: The fields that are options of the transcription.
 OPTION_FIELDS = ("language", "itn", "ban_emo_unknown", "channel", "track", "hotwords", "homophones", "n_best")
-HOTWORD_ERRORS = (HotwordControlCharacterError, HotwordTooLongError, TooManyHotwordsError)
+HOTWORD_ERRORS = (HotwordControlCharacterError, HotwordTooLongError, HotwordWeightError, TooManyHotwordsError)
 GRANULARITY = "timestamp_granularities[]"
 #: ``include[]``, ``include[0]``, ``include`` and ``chunking_strategy[type]`` are ways to write one field.
 _INDEX = re.compile(r"\[[^\]]*\]")

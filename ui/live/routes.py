@@ -16,9 +16,10 @@ from starlette.concurrency import run_in_threadpool
 
 from engine.errors import LightVoiceError
 from engine.options import DEFAULT_OPTIONS, TranscribeOptions
+from engine.speech.decoding.hotwords import MOST_FILE_BYTES
 from engine.subtitles.options import SubtitleOptions
 from ui.live.sessions import LiveSession, LiveSessions, LiveUpdate, LostBlockError
-from ui.live.stage_html import failure_html, final_html, partial_html, status_html
+from ui.live.stage_html import failure_html, final_html, notes_html, partial_html, status_html
 from ui.text.failures import failure_of
 from ui.text.texts import Texts, preferred_language
 from ui.transcribe.exports import DOWNLOADS, MEDIA_TYPES, download
@@ -32,6 +33,7 @@ MOST_BYTES = 8_000_000
 MEDIA_TYPE = "application/octet-stream"
 
 Rate = Annotated[int, Query(ge=2_000, le=768_000)]
+TextBytes = Annotated[int, Query(ge=0, le=MOST_FILE_BYTES)]
 Choice = Annotated[str, Query(max_length=60)]
 
 
@@ -60,16 +62,23 @@ class _Routes:
         rate: Rate,
         language: Choice = "auto",
         itn: bool = True,
+        homophones: bool = False,
         ban: bool = False,
         pause: int = DEFAULT_OPTIONS.vad.max_end_silence_ms,
+        hotwords_bytes: TextBytes = 0,
     ) -> dict[str, object]:
-        """Take a block of 16-bit little-endian samples, mono; the first one, number 0, begins the stream with its options."""
-        samples, texts = await _samples(request), _texts(request)
+        """Take a block of 16-bit little-endian samples, mono; the first one, number 0, begins the stream with its options.
+
+        Before its samples lie ``hotwords_bytes`` of text, in UTF-8.
+        """
+        body, texts = await _body(request), _texts(request)
+        hotwords, samples = _divided(body, hotwords_bytes)
         try:
             if number:
                 session = self._session(stream_id)
             else:
-                options = TranscribeOptions.parse({"language": language, "itn": itn, "ban_emo_unknown": ban, "max_end_silence_ms": pause})
+                values = {"language": language, "itn": itn, "ban_emo_unknown": ban, "max_end_silence_ms": pause}
+                options = TranscribeOptions.parse({**values, "hotwords": hotwords, "homophones": homophones})
                 session = await run_in_threadpool(self._sessions.open, stream_id, options)
             return _update_json(await run_in_threadpool(session.add, number, samples, rate), texts)
         except LightVoiceError as error:
@@ -107,8 +116,8 @@ def _texts(request: Request) -> Texts:
     return Texts(preferred_language(request.headers.get("accept-language", "")))
 
 
-async def _samples(request: Request) -> np.ndarray:
-    """The body as int16 (n,); 415, 413 or 400 for what is no such block."""
+async def _body(request: Request) -> bytes:
+    """The body; 415 or 413 for what is no block."""
     if request.headers.get("content-type") != MEDIA_TYPE:
         raise HTTPException(415)
     body = bytearray()
@@ -116,9 +125,18 @@ async def _samples(request: Request) -> np.ndarray:
         body += piece
         if len(body) > MOST_BYTES:
             raise HTTPException(413)
-    if len(body) % 2:
+    return bytes(body)
+
+
+def _divided(body: bytes, text_bytes: int) -> tuple[str, np.ndarray]:
+    """A text, and behind it samples, int16 (n,); 400 where they are none."""
+    text, samples = body[:text_bytes], body[text_bytes:]
+    if len(text) < text_bytes or len(samples) % 2:
         raise HTTPException(400)
-    return np.frombuffer(bytes(body), "<i2")
+    try:
+        return text.decode(), np.frombuffer(samples, "<i2")
+    except UnicodeDecodeError as error:
+        raise HTTPException(400) from error
 
 
 def _update_json(update: LiveUpdate, texts: Texts) -> dict[str, object]:
@@ -127,6 +145,7 @@ def _update_json(update: LiveUpdate, texts: Texts) -> dict[str, object]:
     return {
         "segments": segments,
         "partial": partial_html(update.partial, texts),
+        "notes": notes_html(update.warnings, texts),
         "status": status_html(update.precision, update.partial, last, texts),
         "over": update.over,
         "full": update.full,

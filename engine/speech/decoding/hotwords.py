@@ -22,7 +22,7 @@ from engine.errors import (
     HotwordControlCharacterError,
     HotwordsFileError,
     HotwordTooLongError,
-    OptionRangeError,
+    HotwordWeightError,
     TooManyHotwordsError,
     first_line,
 )
@@ -56,7 +56,7 @@ class Hotword:
 def parse_hotwords(text: str) -> tuple[Hotword, ...]:
     """The hotwords of a text, each phrase once, with the weight it was given last.
 
-    Raises TooManyHotwordsError, HotwordTooLongError, HotwordControlCharacterError, and OptionRangeError for a weight.
+    Raises TooManyHotwordsError, HotwordTooLongError, HotwordControlCharacterError, and HotwordWeightError.
     """
     found: dict[str, Hotword] = {}
     count = 0
@@ -132,5 +132,5 @@ def _parse(entry: str, line: int) -> Hotword | None:
         raise HotwordTooLongError(line=line, length=len(phrase), most=LONGEST_HOTWORD)
     weight = float(found["marked"] or found["pointed"]) if found else DEFAULT_WEIGHT
     if not LOWEST_WEIGHT <= weight <= HIGHEST_WEIGHT:
-        raise OptionRangeError(name=f"the weight of {phrase}", value=weight, lowest=LOWEST_WEIGHT, highest=HIGHEST_WEIGHT)
+        raise HotwordWeightError(phrase=phrase, weight=weight, lowest=LOWEST_WEIGHT, highest=HIGHEST_WEIGHT)
     return Hotword(phrase, weight)
