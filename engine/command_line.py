@@ -11,7 +11,6 @@ from engine.options import DEFAULT_OPTIONS, N_BEST, TranscribeOptions
 from engine.speech.decoding.hotwords import Hotword, parse_hotwords, read_hotwords
 from engine.subtitles.options import SubtitleOptions
 
-
 #: Endings that no phrase has: a misspelt name of a file is no hotword.
 HOTWORD_FILES = (".txt", ".csv", ".tsv", ".lst")
 

@@ -74,7 +74,9 @@ def test_an_older_bundle_says_what_to_do(recording: Path, tmp_path: Path) -> Non
         (("--hotwords", "x" * 101), "has 101 characters, more than 100"),
     ],
 )
-def test_what_cannot_be_taken_is_said_before_anything_runs(bundle: Path, recording: Path, arguments: tuple[object, ...], words: str) -> None:
+def test_what_cannot_be_taken_is_said_before_anything_runs(
+    bundle: Path, recording: Path, arguments: tuple[object, ...], words: str
+) -> None:
     done = run(recording, "--bundle", bundle, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr

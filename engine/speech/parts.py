@@ -39,9 +39,7 @@ class Parts:
 
     def decoder(self, options: TranscribeOptions) -> BeamDecoder:
         """The beam search of one request; its hotwords' graph is built here, so keep it for all segments."""
-        return BeamDecoder(
-            self.vocabulary, options.hotwords, homophones=options.homophones, n_best=options.n_best, speller=self.speller
-        )
+        return BeamDecoder(self.vocabulary, options.hotwords, homophones=options.homophones, n_best=options.n_best, speller=self.speller)
 
 
 def _frontend(bundle: Bundle) -> Frontend:

@@ -38,9 +38,7 @@ def frames_of(span: SpeechSpan) -> slice:
 class SpanRecognizer:
     """Recognizes spans with the sessions of one lease; holds no state between them."""
 
-    def __init__(
-        self, parts: Parts, sessions: SessionSet, options: TranscribeOptions, *, decoder: BeamDecoder | None = None
-    ) -> None:
+    def __init__(self, parts: Parts, sessions: SessionSet, options: TranscribeOptions, *, decoder: BeamDecoder | None = None) -> None:
         """``decoder`` is what an earlier one of the same parts and options had, where there was one."""
         self._recognizer = Recognizer(sessions.asr, parts.vocabulary, parts.bundle)
         #: None where greedy decoding does, or nothing else is possible.

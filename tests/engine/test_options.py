@@ -222,11 +222,12 @@ def test_no_class_and_no_signature_declares_the_options_anew() -> None:
         ("engine/options.py", "TranscribeOptions"),
         ("engine/audio/read_options.py", "ReadOptions"),
         ("engine/transcript.py", "Segment"),  # the language and the channel of what was recognized
+        ("ui/live/routes.py", "BlockQuery"),  # a route's parameters
         ("ui/widgets/recording_form.py", "RecordingOptions"),  # the controls of both
     }
-    # Gradio makes an endpoint's parameters, and FastAPI a route's, of a signature.
+    # Gradio makes an endpoint's parameters of a signature.
     decoder = {("engine/speech/decoding/decoder.py", name) for name in ("__init__", "_hotword_scorers")}  # what the options lead to
-    endpoints = {("ui/api/endpoints.py", "transcribe"), ("ui/api/endpoints.py", "compare"), ("ui/live/routes.py", "block")}
+    endpoints = {("ui/api/endpoints.py", "transcribe"), ("ui/api/endpoints.py", "compare")}
     assert {key for key, names in taken.items() if len(names) > 1} == endpoints | decoder
 
 

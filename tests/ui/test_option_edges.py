@@ -93,7 +93,15 @@ def test_live() -> None:
     app = FastAPI()
     app.include_router(live_routes(LiveSessions(Asked(), max_duration_s=None)))
     text = str(CHOSEN["hotwords"]).encode()
-    query = {"rate": 16_000, "language": "ja", "itn": "false", "ban": "true", "pause": 500, "homophones": "true", "hotwords_bytes": len(text)}
+    query = {
+        "rate": 16_000,
+        "language": "ja",
+        "itn": "false",
+        "ban": "true",
+        "pause": 500,
+        "homophones": "true",
+        "hotwords_bytes": len(text),
+    }
     with TestClient(app) as client:
         block = {"content": text + b"\0\0" * 1600, "headers": {"content-type": "application/octet-stream"}}
         assert client.post(f"/live/{'a' * 32}/blocks/0", params=query, **block).json()["over"]

@@ -62,7 +62,7 @@ def add_endpoints(
     """
     answered = partial(_answered, slots, requests)
 
-    async def transcribe(
+    async def transcribe(  # noqa: PLR0913, PLR0917 - Gradio makes the endpoint of its signature
         audio: FileData,
         request: gr.Request,
         language: str = "auto",
@@ -97,7 +97,7 @@ def add_endpoints(
             path, _ = uploaded_file(audio)
             return [track.to_dict() for track in decoder.tracks(path)]
 
-    async def compare(
+    async def compare(  # noqa: PLR0913, PLR0917 - as above
         audio: FileData,
         request: gr.Request,
         language: str = "auto",

@@ -53,7 +53,8 @@ FIELDS = {
     "hotwords": "names and phrases to listen for, one a line or between commas, each with a weight if you like: 张三, 重庆火锅 3.0 "
     "(docs/hotwords.md); an extension",
     "homophones": "true also takes Chinese of the same sound for a Chinese hotword (default: false); an extension",
-    "n_best": f"readings of each segment in verbose_json, as alternatives with their probabilities, up to {N_BEST[1]} (default: 1); an extension",
+    "n_best": f"readings of each segment in verbose_json, as alternatives with their probabilities, up to {N_BEST[1]} (default: 1); an "
+    "extension",
     "prompt": "its words count as weak hotwords; what a prompt does beyond that has no effect",
     "temperature": "accepted without effect: the likeliest text is taken",
     "chunking_strategy": "accepted without effect: the VAD cuts the recording",

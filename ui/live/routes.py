@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import numpy as np
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from engine.errors import LightVoiceError
@@ -32,9 +33,23 @@ MOST_BYTES = 8_000_000
 #: Other pages can make a browser send forms here, but not this type.
 MEDIA_TYPE = "application/octet-stream"
 
-Rate = Annotated[int, Query(ge=2_000, le=768_000)]
-TextBytes = Annotated[int, Query(ge=0, le=MOST_FILE_BYTES)]
-Choice = Annotated[str, Query(max_length=60)]
+
+class BlockQuery(BaseModel):
+    """What a block's address says: its sample rate, and the options that the stream begins with."""
+
+    rate: int = Field(ge=2_000, le=768_000)
+    language: str = Field("auto", max_length=60)
+    itn: bool = True
+    homophones: bool = False
+    ban: bool = False
+    pause: int = DEFAULT_OPTIONS.vad.max_end_silence_ms
+    #: Text in UTF-8 before the samples: thousands of hotwords are too long for an address.
+    hotwords_bytes: int = Field(0, ge=0, le=MOST_FILE_BYTES)
+
+    def options(self) -> dict[str, object]:
+        """The options by the names that the engine knows them by."""
+        values = {"language": self.language, "itn": self.itn, "homophones": self.homophones}
+        return {**values, "ban_emo_unknown": self.ban, "max_end_silence_ms": self.pause}
 
 
 def live_routes(sessions: LiveSessions) -> APIRouter:
@@ -59,28 +74,21 @@ class _Routes:
         stream_id: str,
         number: int,
         request: Request,
-        rate: Rate,
-        language: Choice = "auto",
-        itn: bool = True,
-        homophones: bool = False,
-        ban: bool = False,
-        pause: int = DEFAULT_OPTIONS.vad.max_end_silence_ms,
-        hotwords_bytes: TextBytes = 0,
+        asked: Annotated[BlockQuery, Query()],
     ) -> dict[str, object]:
         """Take a block of 16-bit little-endian samples, mono; the first one, number 0, begins the stream with its options.
 
-        Before its samples lie ``hotwords_bytes`` of text, in UTF-8.
+        Its hotwords lie before its samples.
         """
         body, texts = await _body(request), _texts(request)
-        hotwords, samples = _divided(body, hotwords_bytes)
+        hotwords, samples = _divided(body, asked.hotwords_bytes)
         try:
             if number:
                 session = self._session(stream_id)
             else:
-                values = {"language": language, "itn": itn, "ban_emo_unknown": ban, "max_end_silence_ms": pause}
-                options = TranscribeOptions.parse({**values, "hotwords": hotwords, "homophones": homophones})
+                options = TranscribeOptions.parse({**asked.options(), "hotwords": hotwords})
                 session = await run_in_threadpool(self._sessions.open, stream_id, options)
-            return _update_json(await run_in_threadpool(session.add, number, samples, rate), texts)
+            return _update_json(await run_in_threadpool(session.add, number, samples, asked.rate), texts)
         except LightVoiceError as error:
             return {"over": True, "failure": failure_html(failure_of(error), texts)}
         except LostBlockError as error:

@@ -56,6 +56,4 @@ def _recognized(recognizer: SpanRecognizer, piece: PieceOf, content: bytes) -> R
         if segment is not None:
             segments.append(replace(segment, channel=piece.channel))
     asr_s = time.perf_counter() - began
-    return Recognized(
-        recording=piece.recording, number=piece.number, segments=tuple(segments), asr_s=asr_s, warnings=recognizer.warnings
-    )
+    return Recognized(recording=piece.recording, number=piece.number, segments=tuple(segments), asr_s=asr_s, warnings=recognizer.warnings)

@@ -62,7 +62,10 @@ class Results:
 
     def write_all(self, files: Sequence[Done], *, formats: Sequence[str], subtitles: SubtitleOptions | None = None) -> None:
         """JSONL, Parquet and one file a recording in each of ``formats``, in the order of the job."""
-        with self._folder.output_stream(JSONL) as lines, _parquet(self._folder, _schema(apart=self._apart, readings=self._readings)) as table:
+        with (
+            self._folder.output_stream(JSONL) as lines,
+            _parquet(self._folder, _schema(apart=self._apart, readings=self._readings)) as table,
+        ):
             group: list[dict[str, Any]] = []
             names = DistinctNames()
             for done in files:

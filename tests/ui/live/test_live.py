@@ -16,7 +16,7 @@ pytest.importorskip("gradio", reason="the page needs gradio")
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from engine.audio.reading.reading_warnings import ReadingWarning, WarningType
+from engine.audio.reading.reading_warnings import ReadingWarning
 from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 from engine.bundle import Bundle
 from engine.errors import SessionError, TooManyStreamsError
