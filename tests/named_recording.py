@@ -27,12 +27,12 @@ TOKEN_S, PAUSE_S, SPEECH_FROM_S, LENGTH_S = 0.12, 0.2, 0.5, 3.0
 _LOWEST_HZ, _HIGHEST_HZ = 20.0, 8_000.0
 
 
-def write_bundle(folder: Path, *, searches: bool = True) -> Path:
+def write_bundle(folder: Path, *, searches: bool = True, kind: str = "starter") -> Path:
     """A bundle that recognizes such recordings; without ``searches`` its graphs are as they were before hotwords."""
     write_tiny_bundle(folder, asr=asr_model(searches=searches, places=BANDS), vad=vad_model(place=SPEECH_BAND))
     write_cmvn(folder / "asr.mvn", dim=ASR_FEATURES, shift=SHIFT, scale=SCALE)
     write_cmvn(folder / "vad.mvn", dim=VAD_FEATURES, shift=SHIFT, scale=SCALE)
-    write_manifest(folder, name="tones")
+    write_manifest(folder, name="tones", kind=kind)
     return folder
 
 
