@@ -41,8 +41,8 @@ MESSAGES: Mapping[WarningType, str] = {
     ),
     WarningType.HOTWORDS_UNWRITABLE: "{count} of the hotwords cannot be written in this model's vocabulary and were left out: {phrases}",
 }
-#: The values that are text; all others are numbers.
-_TEXTS = {WarningType.HOTWORDS_LEFT_OUT: ("bundle",), WarningType.HOTWORDS_UNWRITABLE: ("phrases",)}
+#: The types with a text among their values, and which; all other values are numbers.
+TEXTS: Mapping[WarningType, tuple[str, ...]] = {WarningType.HOTWORDS_LEFT_OUT: ("bundle",), WarningType.HOTWORDS_UNWRITABLE: ("phrases",)}
 #: Characters of such a text.
 _MOST_CHARACTERS = 500
 
@@ -57,7 +57,7 @@ class ReadingWarning:
     def __post_init__(self) -> None:
         """ValueError where a value is missing or of another kind, which another process may have sent."""
         for name, value in self.values.items():
-            if isinstance(value, str) and (name not in _TEXTS.get(self.type, ()) or len(value) > _MOST_CHARACTERS):
+            if isinstance(value, str) and (name not in TEXTS.get(self.type, ()) or len(value) > _MOST_CHARACTERS):
                 raise ValueError(f"a warning {self.type.value} with a text as {name}")
         try:
             self.message  # noqa: B018 - made once, to see that it can be made
