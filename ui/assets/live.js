@@ -37,6 +37,7 @@
 
   function clear() {
     for (const name of ["notes", "segments", "partial", "status"]) place(name).innerHTML = "";
+    place("notes").source = "";
     place("earlier").hidden = place("tools").hidden = true;
     place("empty").hidden = false;
   }
