@@ -1,7 +1,7 @@
 """A recording that says a name not quite clearly, and a bundle that recognizes it: wrong as it is, right with the name as a hotword.
 
-The bundle's pieces are tones, each in a band of its own. Where 好 should sound, "s" is a little louder: the text is 你s, and 你好 with
-the hotword. All the time the blank's tone is there, and where somebody speaks another one, which the VAD graph hears.
+The bundle's pieces are tones, each in a band of its own. Where 好 begins, "s" is a little louder for a frame: the text is 你s好, and 你好
+with the hotword. All the time the blank's tone is there, and where somebody speaks another one, which the VAD graph hears.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from engine.audio.waveform import SAMPLE_RATE_HZ
 from engine.speech.features import FBANK_BINS, fbank
 from tests.tiny_graphs import ASR_FEATURES, PIECES, VAD_FEATURES, asr_model, vad_model, write_cmvn, write_manifest, write_tiny_bundle
 
-NAME, WRONG, RIGHT = "你好", "你s", "你好"
+NAME, WRONG, RIGHT = "你好", "你s好", "你好"
 #: The band of each piece, far enough from its neighbours, and that of speech.
 BANDS = tuple(range(8, 8 + 4 * len(PIECES), 4))
 SPEECH_BAND = 76
@@ -23,7 +23,9 @@ SPEECH_BAND = 76
 LEVEL, BLANK_LEVEL, UNCLEAR = 24.0, 20.0, 0.3
 #: Puts zero between the tones and the noise.
 SHIFT, SCALE = -16.0, 0.3
-TOKEN_S, PAUSE_S, SPEECH_FROM_S, LENGTH_S = 0.12, 0.2, 0.5, 3.0
+TOKEN_S, PAUSE_S, SPEECH_FROM_S, LENGTH_S = 0.18, 0.2, 0.5, 3.0
+#: As long as a frame: wherever frames begin, not more than one of them has more of "s".
+UNCLEAR_S = 0.06
 _LOWEST_HZ, _HIGHEST_HZ = 20.0, 8_000.0
 
 
@@ -43,7 +45,7 @@ def name_said() -> np.ndarray:
     _add(samples, SPEECH_BAND, LEVEL, from_s=SPEECH_FROM_S, for_s=1.0)
     first_s, second_s = SPEECH_FROM_S + PAUSE_S, SPEECH_FROM_S + 2 * PAUSE_S + TOKEN_S
     _add(samples, BANDS[PIECES.index("你")], LEVEL, from_s=first_s, for_s=TOKEN_S)
-    _add(samples, BANDS[PIECES.index("s")], LEVEL, from_s=second_s, for_s=TOKEN_S)
+    _add(samples, BANDS[PIECES.index("s")], LEVEL, from_s=second_s, for_s=UNCLEAR_S)
     _add(samples, BANDS[PIECES.index("好")], LEVEL - UNCLEAR, from_s=second_s, for_s=TOKEN_S)
     return samples.astype(np.float32)
 
