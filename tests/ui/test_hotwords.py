@@ -118,7 +118,8 @@ def test_an_older_bundle_is_named_with_the_remedy(older: RunningPage, recording:
 # ---- Gradio, Live ----------------------------------------------------------------------------------------------------
 
 
-def test_the_gradio_endpoints(tones: RunningPage, recording: Path) -> None:
+def test_the_gradio_endpoints(tones: RunningPage, recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tones.files))  # another page of this file may have been started last
     client = gradio_client.Client(tones.address, verbose=False)
     audio = gradio_client.handle_file(str(recording))
     assert client.predict(audio=audio, api_name="/transcribe")["text"] == WRONG
