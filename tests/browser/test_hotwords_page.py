@@ -116,7 +116,7 @@ MICROPHONE = """navigator.mediaDevices.getUserMedia = async () => {
 def test_live(page: Any, folder: Path) -> None:
     page.evaluate(MICROPHONE % base64.b64encode((folder / "name.wav").read_bytes()).decode())
     show(page, 1)
-    page.get_by_role("button", name="Options", exact=True).and_(page.locator(":visible")).click()
+    page.locator(".lv-options:visible > button").first.click()
     page.locator("#lv-live-hotwords textarea").fill(f"{NAME} 2.0\n王五")
     page.locator("#lv-live-start").click()
     expect(page.locator("#lv-live-segments .lv-text").first).to_have_text(RIGHT, timeout=PATIENCE_MS)
@@ -125,4 +125,5 @@ def test_live(page: Any, folder: Path) -> None:
     expect(page.locator("#lv-live-state[data-state=stopped]")).to_be_visible(timeout=PATIENCE_MS)
     page.reload()
     show(page, 1)
+    page.locator(".lv-options:visible > button").first.click()
     expect(page.locator("#lv-live-hotwords textarea")).to_have_value(f"{NAME} 2.0\n王五", timeout=PATIENCE_MS)
