@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from engine.audio.read_options import CHANNELS
 from engine.option_fields import flat_fields, parse_fields
-from engine.options import DEFAULT_OPTIONS, TranscribeOptions
+from engine.options import DEFAULT_OPTIONS, N_BEST, TranscribeOptions
+from engine.speech.decoding.hotwords import Hotword, parse_hotwords, read_hotwords
 from engine.subtitles.options import SubtitleOptions
+
+#: Endings that no phrase has: a misspelt name of a file is no hotword.
+HOTWORD_FILES = (".txt", ".csv", ".tsv", ".lst")
 
 
 def positive(text: str) -> int:
@@ -32,6 +37,16 @@ def add_transcribe_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--track", type=positive, metavar="N", help="audio track, from 1 (default: the one that the file marks)")
     parser.add_argument("--itn", action=argparse.BooleanOptionalAction, default=True, help="inverse text normalization")
     parser.add_argument("--ban-emo-unknown", action="store_true", help="never answer EMO_UNKNOWN: take the likeliest emotion")
+    parser.add_argument(
+        "--hotwords",
+        default="",
+        metavar="FILE|TEXT",
+        help="names and phrases to listen for, one a line or between commas, each with a weight if you like: '张三, 重庆火锅 3.0'",
+    )
+    parser.add_argument("--homophones", action="store_true", help="Chinese hotwords also by their sound: 章叁 becomes 张三")
+    parser.add_argument(
+        "--n-best", type=int, default=1, metavar="N", help=f"readings of each segment in the JSON, up to {N_BEST[1]} (default: %(default)s)"
+    )
     defaults = {**DEFAULT_OPTIONS.to_dict(), **flat_fields(SubtitleOptions())}
     for name, kind in (("speech_noise_threshold", float), ("max_end_silence_ms", int), ("max_segment_ms", int)):
         parser.add_argument(_flag(name), type=kind, default=defaults[name], help="VAD threshold (default: %(default)s)")
@@ -50,7 +65,25 @@ def _flag(name: str) -> str:
 
 def chosen_options(arguments: argparse.Namespace) -> TranscribeOptions:
     """What was chosen, ``--precision`` among it; OptionError for what is not on offer."""
-    return TranscribeOptions.parse(vars(arguments))
+    return TranscribeOptions.parse({**vars(arguments), "hotwords": named_hotwords(arguments.hotwords)})
+
+
+def named_hotwords(named: str) -> tuple[Hotword, ...]:
+    """The hotwords of a file, or of a text that is none; HotwordsFileError for the name of a file that is not there."""
+    if _names_a_file(named):
+        return read_hotwords(Path(named).expanduser())
+    return parse_hotwords(named)
+
+
+def _names_a_file(named: str) -> bool:
+    if "\n" in named:
+        return False
+    if named.startswith(("/", "./", "../", "~/")) or Path(named).suffix.lower() in HOTWORD_FILES:
+        return True
+    try:
+        return bool(named) and Path(named).is_file()
+    except OSError:  # longer than any file's name
+        return False
 
 
 def chosen_subtitles(arguments: argparse.Namespace) -> SubtitleOptions:

@@ -23,6 +23,7 @@
     │   ├── UnknownChannelError               none of auto, mix, left, right and split
     │   ├── OptionChoiceError                 a value that is none of those of its option
     │   ├── OptionRangeError                  a number outside its range
+    │   │   └── HotwordWeightError            that of a hotword
     │   ├── TooManyHotwordsError              more phrases than a request may have
     │   ├── HotwordTooLongError               a phrase that is no name any more
     │   ├── HotwordControlCharacterError      a control character in a phrase
@@ -263,6 +264,13 @@ class OptionRangeError(OptionError):
 
     def __init__(self, *, name: str, value: object, lowest: float, highest: float) -> None:
         super().__init__(f"{name} is {value!r}; it must lie between {lowest:g} and {highest:g}")
+
+
+class HotwordWeightError(OptionRangeError):
+    """A hotword's weight outside its range."""
+
+    def __init__(self, *, phrase: str, weight: float, lowest: float, highest: float) -> None:
+        super().__init__(name=f"the weight of {phrase}", value=weight, lowest=lowest, highest=highest)
 
 
 class TooManyHotwordsError(OptionError):

@@ -16,10 +16,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from engine.audio.live_audio import LiveAudio
+from engine.audio.reading.reading_warnings import ReadingWarning
 from engine.options import DEFAULT_OPTIONS, TranscribeOptions
 from engine.runtime.bundle_slot import OpenBundle
+from engine.speech.decoding.decoder import BeamDecoder
 from engine.speech.detector import SpeechDetector
 from engine.speech.frame_stream import NewFrames
+from engine.speech.parts import Parts
 from engine.speech.span_recognizer import SpanRecognizer
 from engine.speech.speech_stream import SpanFrames, SpeechStream
 from engine.transcript import Segment, Timing
@@ -76,13 +79,14 @@ class StreamClock:
 class _Leased:
     """The sessions that one segment runs on, and what works with them."""
 
-    def __init__(self, opened: OpenBundle, options: TranscribeOptions) -> None:
-        self._stack = ExitStack()
+    def __init__(self, opened: OpenBundle, options: TranscribeOptions, decoder: BeamDecoder | None) -> None:
+        """``decoder`` is that of the segment before, where it ran on the same bundle."""
+        self.parts, self._stack = opened.parts, ExitStack()
         sessions = self._stack.enter_context(opened.pool.lease())
         try:
             self.bundle, self.precision = opened.parts.bundle.name, sessions.precision
             self.detector: SpeechDetector = opened.parts.detector(sessions)
-            self.recognizer = SpanRecognizer(opened.parts, sessions, options)
+            self.recognizer = SpanRecognizer(opened.parts, sessions, options, decoder=decoder)
         except BaseException:
             self._stack.close()
             raise
@@ -104,11 +108,15 @@ class LiveStream:
         self._current, self._options, self._clock_s = current, options, clock_s
         self._audio, self._speech, self._clock = LiveAudio(), SpeechStream(options.vad), StreamClock(clock_s)
         self._leased: _Leased | None = None
+        #: Of the last segment, for the next one on the same bundle; not its recognizer, which would keep a session.
+        self._searched: tuple[Parts | None, BeamDecoder | None] = (None, None)
         self._tried_at_ms = self._ended = 0
         self._rtf = 0.0  # of the last recognition
         self._features_s = self._vad_s = self._asr_s = 0.0
         #: The running segment's text so far; None in silence and until the first words of a segment.
         self.partial: Partial | None = None
+        #: What of the options has no effect on the bundle that the stream runs on.
+        self.warnings: tuple[ReadingWarning, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -166,7 +174,10 @@ class LiveStream:
     def _sessions(self) -> Iterator[_Leased]:
         """Sessions for one block: those that the running segment began with; in silence, those in force now."""
         if self._leased is None:
-            self._leased = _Leased(self._current(), self._options)
+            opened = self._current()
+            parts, decoder = self._searched
+            self._leased = _Leased(opened, self._options, decoder if parts is opened.parts else None)
+            self._searched, self.warnings = (opened.parts, self._leased.recognizer.decoder), self._leased.recognizer.warnings
         ended = self._ended
         try:
             yield self._leased

@@ -7,6 +7,7 @@ from dataclasses import Field, fields, is_dataclass
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from engine.errors import OptionChoiceError, OptionRangeError
+from engine.speech.decoding.hotwords import Hotword, hotwords_text, parse_hotwords
 
 
 class DataclassInstance(Protocol):
@@ -41,7 +42,11 @@ def flat_fields(options: DataclassInstance) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for field in fields(options):
         value = getattr(options, field.name)
-        flat |= flat_fields(value) if is_dataclass(value) and not isinstance(value, type) else {field.name: value}
+        write = _WRITERS.get(str(field.type))
+        if write is not None:
+            flat[field.name] = write(value)
+        else:
+            flat |= flat_fields(value) if is_dataclass(value) and not isinstance(value, type) else {field.name: value}
     return flat
 
 
@@ -85,6 +90,12 @@ def _number(_: str, value: Any) -> Any:
         return value
 
 
+def _hotwords(_: str, value: Any) -> tuple[Hotword, ...]:
+    """Hotwords as they are, or their text."""
+    return value if isinstance(value, tuple) else parse_hotwords(str(value))
+
+
+_HOTWORDS = "tuple[Hotword, ...]"
 #: By the type of a field, as it is written.
 _READERS: dict[str, Callable[[str, Any], Any]] = {
     "bool": flag,
@@ -93,4 +104,7 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "int | None": _whole,
     "str": _text,
     "Channel": _text,
+    _HOTWORDS: _hotwords,
 }
+#: Likewise, what JSON takes of a value that it does not take itself.
+_WRITERS: dict[str, Callable[[Any], Any]] = {_HOTWORDS: hotwords_text}

@@ -148,7 +148,7 @@ class Engine(SpeechEngine):
                 total_s=total_s,
                 rtf=rtf,
             ),
-            warnings=(*recording.warnings, *untaught_warnings(segments, taught=opened.parts.bundle.languages)),
+            warnings=(*recording.warnings, *untaught_warnings(segments, taught=opened.parts.bundle.languages), *run.warnings),
             speech_track=run.speech_track,
         )
 

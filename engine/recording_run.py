@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.audio.reading.reading_warnings import ReadingWarning
 from engine.audio.waveform import Recording, Waveform
 from engine.options import DEFAULT_OPTIONS, TranscribeOptions
 from engine.runtime.session_pool import SessionSet
@@ -73,6 +74,11 @@ class RecordingRun:
         """Run both models once on a fbank (T, 80), whether or not there is speech in it."""
         self._detector.silence_between(frames, 0, len(frames))
         self._spans.recognize(frames, duration_ms=duration_ms)
+
+    @property
+    def warnings(self) -> tuple[ReadingWarning, ...]:
+        """What of the options had no effect."""
+        return self._spans.warnings
 
     @property
     def speech_track(self) -> Floats:

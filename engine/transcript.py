@@ -1,4 +1,4 @@
-"""The frozen results that leave the engine: Token, Segment, Timing, Transcript."""
+"""The frozen results that leave the engine: Token, Alternative, Segment, Timing, Transcript."""
 
 from __future__ import annotations
 
@@ -23,6 +23,14 @@ class Token:
     start_ms: int
     end_ms: int
     confidence: float
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """One reading of a segment with its share, in [0, 1], among those that were kept to the end."""
+
+    text: str
+    probability: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +58,8 @@ class Segment:
     channel: int | None = None
     #: All probabilities by family, e.g. ``{"emotion": {"HAPPY": 0.7, …}}``; shown on hover, compared between precisions.
     probabilities: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    #: Readings with their probabilities, the best first, which is the text; none where they were not asked for.
+    alternatives: tuple[Alternative, ...] = ()
 
     @property
     def speaker(self) -> str | None:
@@ -57,7 +67,11 @@ class Segment:
         return None if self.channel is None else f"Speaker {self.channel}"
 
     def to_dict(self) -> dict[str, Any]:
-        """The segment as the JSON contract writes it; ``channel`` and ``speaker`` where the channels were recognized apart."""
+        """The segment as the JSON contract writes it.
+
+        ``channel`` and ``speaker`` where the channels were recognized apart, ``alternatives`` where they were asked for.
+        """
+        readings = [{"text": one.text, "probability": round(one.probability, CONFIDENCE_DIGITS)} for one in self.alternatives]
         return {
             "start_ms": self.start_ms,
             "end_ms": self.end_ms,
@@ -68,6 +82,7 @@ class Segment:
             "event": self.event.value,
             "confidence": {family: round(share, CONFIDENCE_DIGITS) for family, share in asdict(self.confidence).items()},
             "tokens": [{**asdict(token), "confidence": round(token.confidence, CONFIDENCE_DIGITS)} for token in self.tokens],
+            **({"alternatives": readings} if readings else {}),
         }
 
 

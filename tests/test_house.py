@@ -237,7 +237,7 @@ def test_the_starter_bundle_stays_small():
 
 READMES = ("README.md", "README.zh-CN.md")
 #: Pages for those who use LightVoice; each stands in Chinese under docs/zh as well.
-GUIDES = ("command-line.md", "install.md", "models.md", "page.md", "programs.md", "server.md", "troubleshooting.md")
+GUIDES = ("command-line.md", "hotwords.md", "install.md", "models.md", "page.md", "programs.md", "server.md", "troubleshooting.md")
 PAIRS = (READMES, *((f"docs/{name}", f"docs/zh/{name}") for name in GUIDES))
 PAGES = tuple(name for pair in PAIRS for name in pair)
 MOST_README_LINES = 120

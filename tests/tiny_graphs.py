@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +41,19 @@ def _weight(name: str, values: np.ndarray) -> onnx.TensorProto:
     return numpy_helper.from_array(values, name)
 
 
-def asr_model(*, searches: bool = True) -> onnx.ModelProto:
+def asr_model(*, searches: bool = True, places: Sequence[int] = range(len(PIECES))) -> onnx.ModelProto:
     """speech (1, T, 560), language (1,), textnorm (1,) -> token_ids (1, T + 4), log_probs (1, T + 4), tag_probs (1, 4, K).
 
     With ``searches`` it also takes top_k (1,) and answers top_ids and top_log_probs (1, T + 4, top_k), which older graphs do not.
+    ``places`` are the features that the pieces are heard in.
     """
     size = len(PIECES)
     projection = np.zeros((ASR_FEATURES, size), np.float32)
-    projection[:size] = np.eye(size, dtype=np.float32) * 8
+    projection[list(places)] = np.eye(size, dtype=np.float32) * 8
     prompt = np.zeros((1, 4, ASR_FEATURES), np.float32)
     for position, piece in enumerate(("<|en|>", "<|EMO_UNKNOWN|>", "<|Speech|>", "<|woitn|>")):
-        prompt[0, position, PIECES.index(piece)] = 1.0
-    prompt[0, 1, PIECES.index("<|HAPPY|>")] = 0.9
+        prompt[0, position, places[PIECES.index(piece)]] = 1.0
+    prompt[0, 1, places[PIECES.index("<|HAPPY|>")]] = 0.9
     nodes = [
         helper.make_node("Concat", ["prompt", "speech"], ["x"], axis=1),
         helper.make_node("MatMul", ["x", "projection"], ["product"]),
@@ -104,10 +106,10 @@ def asr_model(*, searches: bool = True) -> onnx.ModelProto:
     return _model(nodes, inputs, outputs, weights, {"tag_token_ids": json.dumps(TAG_IDS), "max_frames": "1020"})
 
 
-def vad_model() -> onnx.ModelProto:
-    """speech (1, T, 400) -> probs (1, T, 2): silence where the first feature is low."""
+def vad_model(*, place: int = 0) -> onnx.ModelProto:
+    """speech (1, T, 400) -> probs (1, T, 2): silence where the first feature, or the one at ``place``, is low."""
     projection = np.zeros((VAD_FEATURES, 2), np.float32)
-    projection[0] = (-4.0, 4.0)
+    projection[place] = (-4.0, 4.0)
     nodes = [helper.make_node("MatMul", ["speech", "projection"], ["logits"]), helper.make_node("Softmax", ["logits"], ["probs"], axis=-1)]
     inputs = [helper.make_tensor_value_info("speech", TensorProto.FLOAT, [1, "T", VAD_FEATURES])]
     outputs = [helper.make_tensor_value_info("probs", TensorProto.FLOAT, [1, "T", 2])]
@@ -165,11 +167,11 @@ def write_manifest(folder: Path, **changes: Any) -> None:
     (folder / "bundle.json").write_text(json.dumps({**fields, **changes}, ensure_ascii=False), encoding="utf-8")
 
 
-def write_tiny_bundle(folder: Path) -> Path:
-    """Write a complete bundle with FP32 and INT8."""
+def write_tiny_bundle(folder: Path, *, asr: onnx.ModelProto | None = None, vad: onnx.ModelProto | None = None) -> Path:
+    """Write a complete bundle with FP32 and INT8; ``asr`` and ``vad`` in place of the graphs above."""
     folder.mkdir(parents=True)
-    onnx.save(asr_model(), str(folder / "asr.fp32.onnx"))
-    onnx.save(vad_model(), str(folder / "vad.fp32.onnx"))
+    onnx.save(asr or asr_model(), str(folder / "asr.fp32.onnx"))
+    onnx.save(vad or vad_model(), str(folder / "vad.fp32.onnx"))
     for model in ("asr", "vad"):
         quantized(folder / f"{model}.fp32.onnx", folder / f"{model}.int8.onnx")
     (folder / "tokens.txt").write_text("".join(f"{piece} {index}\n" for index, piece in enumerate(PIECES)), encoding="utf-8")

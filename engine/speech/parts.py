@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from engine.bundle import Bundle, Lfr
+from engine.options import TranscribeOptions
 from engine.runtime.session_pool import SessionSet
+from engine.speech.decoding.decoder import BeamDecoder
+from engine.speech.decoding.spelling import Speller
 from engine.speech.detector import SpeechDetector
 from engine.speech.features import FBANK_BINS, Cmvn, FrameStack, Frontend
 from engine.speech.vocabulary import Vocabulary
@@ -27,6 +31,15 @@ class Parts:
     def detector(self, sessions: SessionSet) -> SpeechDetector:
         """A speech detector on a lease's VAD session."""
         return SpeechDetector(sessions.vad, self.frontend, silence_ids=self.bundle.silence_ids)
+
+    @cached_property
+    def speller(self) -> Speller:
+        """What the vocabulary's tokens stand for; made for the first request with hotwords, for all of the bundle."""
+        return Speller(self.vocabulary)
+
+    def decoder(self, options: TranscribeOptions) -> BeamDecoder:
+        """The beam search of one request; its hotwords' graph is built here, so keep it for all segments."""
+        return BeamDecoder(self.vocabulary, options.hotwords, homophones=options.homophones, n_best=options.n_best, speller=self.speller)
 
 
 def _frontend(bundle: Bundle) -> Frontend:

@@ -17,25 +17,20 @@ from engine.bundle import ITN_BY_LIBRARY, Bundle
 from engine.errors import GraphContractError, UnknownLanguageError
 from engine.options import DEFAULT_OPTIONS, TranscribeOptions
 from engine.speech.ctc import Emission, collapse, frame_times_ms
-from engine.speech.decoding.decoder import Alternative, BeamDecoder
+from engine.speech.decoding.decoder import BeamDecoder
 from engine.speech.decoding.top_tokens import TOKENS_A_FRAME, TOP_K, TOP_OUTPUTS, TopTokens
 from engine.speech.detector import RunsGraph
 from engine.speech.features import FRAME_SHIFT_MS
 from engine.speech.itn.itn import apply_itn
 from engine.speech.vocabulary import Vocabulary
 from engine.tags import Emotion, Event, Language, TextNorm, likeliest_emotion
-from engine.transcript import TagConfidence, Token
+from engine.transcript import Alternative, TagConfidence, Token
 
 Floats = NDArray[np.float32]
 TagT = TypeVar("TagT", Language, Emotion, Event)
 
 PROMPT_POSITIONS = 4
 OUTPUTS = ("token_ids", "log_probs", "tag_probs")
-#: What to say where hotwords were asked for and the graph answers the best token alone (:attr:`Recognizer.searches`).
-NO_SEARCH = (
-    "{bundle} was made before hotwords existed and is decoded without them; make it again with "
-    "`python -m models export CHECKPOINT --output BUNDLE` or `python -m models import FOLDER --output BUNDLE`"
-)
 
 
 class AsrSession(RunsGraph, Protocol):

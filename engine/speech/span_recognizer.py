@@ -8,10 +8,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.audio.reading.reading_warnings import ReadingWarning
 from engine.errors import GraphContractError
 from engine.options import TranscribeOptions
 from engine.runtime.session_pool import SessionSet
 from engine.speech.batching import batches_by_length
+from engine.speech.decoding.decoder import BeamDecoder
+from engine.speech.decoding.hotword_warnings import left_out_warnings, unwritable_warnings
 from engine.speech.endpointing import SpeechSpan
 from engine.speech.features import FRAME_LENGTH_MS, FRAME_SHIFT_MS
 from engine.speech.parts import Parts
@@ -35,8 +38,18 @@ def frames_of(span: SpeechSpan) -> slice:
 class SpanRecognizer:
     """Recognizes spans with the sessions of one lease; holds no state between them."""
 
-    def __init__(self, parts: Parts, sessions: SessionSet, options: TranscribeOptions) -> None:
+    def __init__(self, parts: Parts, sessions: SessionSet, options: TranscribeOptions, *, decoder: BeamDecoder | None = None) -> None:
+        """``decoder`` is what an earlier one of the same parts and options had, where there was one."""
         self._recognizer = Recognizer(sessions.asr, parts.vocabulary, parts.bundle)
+        #: None where greedy decoding does, or nothing else is possible.
+        self.decoder: BeamDecoder | None = None
+        #: What of the options had no effect.
+        self.warnings: tuple[ReadingWarning, ...] = ()
+        if options.asks_for_search and self._recognizer.searches:
+            self.decoder = decoder or parts.decoder(options)
+            self.warnings = unwritable_warnings(self.decoder.unwritable)
+        elif options.asks_for_search:
+            self.warnings = left_out_warnings(parts.bundle.name)
         self._frontend, self._options = parts.frontend, options
         self._batches = "speech_lengths" in sessions.asr.input_names and not sessions.asr.on_cpu
         self._max_frames = int(sessions.asr.metadata.get("max_frames", "0"))
@@ -54,7 +67,7 @@ class SpanRecognizer:
         """The segment of a span and its fbank (T, 80); None where no speech is in it. Errors as those of :meth:`recognize`."""
         if not len(frames):
             return None
-        return _segment(span, self.recognize(frames, duration_ms=span.end_ms - span.start_ms))
+        return self._segment(span, self.recognize(frames, duration_ms=span.end_ms - span.start_ms))
 
     def segments(self, spans: Sequence[SpeechSpan], frames: Sequence[Floats]) -> list[Segment | None]:
         """As :meth:`segment`, for several spans in as few runs as their lengths allow."""
@@ -65,7 +78,7 @@ class SpanRecognizer:
             places = [with_frames[index] for index in batch]
             durations_ms = [spans[place].end_ms - spans[place].start_ms for place in places]
             for place, recognition in zip(places, self._recognize([features[place] for place in places], durations_ms), strict=True):
-                found[place] = _segment(spans[place], recognition)
+                found[place] = self._segment(spans[place], recognition)
         return found
 
     def _features(self, frames: Floats) -> Floats:
@@ -76,7 +89,10 @@ class SpanRecognizer:
         return features
 
     def _recognize(self, batch: Sequence[Floats], durations_ms: Sequence[int]) -> list[Recognition]:
-        return self._recognizer.recognize_batch(batch, self._options, durations_ms=durations_ms)
+        return self._recognizer.recognize_batch(batch, self._options, durations_ms=durations_ms, decoder=self.decoder)
+
+    def _segment(self, span: SpeechSpan, recognition: Recognition) -> Segment | None:
+        return _segment(span, recognition if self._options.n_best > 1 else replace(recognition, alternatives=()))
 
 
 def _segment(span: SpeechSpan, recognition: Recognition) -> Segment | None:
@@ -93,4 +109,5 @@ def _segment(span: SpeechSpan, recognition: Recognition) -> Segment | None:
         confidence=recognition.confidence,
         tokens=tokens,
         probabilities=recognition.probabilities,
+        alternatives=recognition.alternatives,
     )

@@ -46,9 +46,9 @@ class RunningPage:
 
 
 @contextmanager
-def running(files: Path, **options: Any) -> Iterator[RunningPage]:
-    """Serve a page over a fresh fake engine until the block ends; GRADIO_TEMP_DIR must name ``files``."""
-    engine = FakeEngine()
+def running(files: Path, *, engine: Any = None, **options: Any) -> Iterator[RunningPage]:
+    """Serve a page over an engine, a fresh fake one unless given, until the block ends; GRADIO_TEMP_DIR must name ``files``."""
+    engine = engine or FakeEngine()
     app = build_app(engine, files=files, decoder=InProcessDecoder(), **options)
     server = uvicorn.Server(
         uvicorn.Config(app, port=0, log_config=None, server_header=False, proxy_headers=False, timeout_graceful_shutdown=1)

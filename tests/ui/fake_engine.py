@@ -29,7 +29,7 @@ from engine.runtime.session_pool import ClosedSession, Closing, ToggleEffects, T
 from engine.runtime.speed import Speed
 from engine.speech_engine import OnSegment, Progress, SpeechEngine
 from engine.tags import Emotion, Event, Language
-from engine.transcript import Segment, TagConfidence, Timing, Token, Transcript
+from engine.transcript import Alternative, Segment, TagConfidence, Timing, Token, Transcript
 
 FRAME_MS = 10
 LOUD = 0.02
@@ -107,6 +107,11 @@ class InProcessDecoder(Decoder):
 
     def warm_up(self) -> None:
         """Nothing to start."""
+
+
+def _readings(text: str, count: int) -> tuple[Alternative, ...]:
+    """So many readings, the text first; none where no other is asked for."""
+    return tuple(Alternative(" ".join([text] + ["or"] * place), 0.6 / (place + 1)) for place in range(count if count > 1 else 0))
 
 
 def _whole(recording: Recording) -> Waveform:
@@ -328,4 +333,5 @@ class FakeEngine(SpeechEngine):
             confidence=TagConfidence(language=0.998, emotion=0.71, event=0.93),
             tokens=(Token(text="three", start_ms=span[0], end_ms=span[1], confidence=0.9),),
             probabilities={"emotion": others, "language": {"en": 0.998, "zh": 0.002}},
+            alternatives=_readings(WORDS[number % len(WORDS)], options.n_best),
         )

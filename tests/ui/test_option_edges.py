@@ -32,6 +32,7 @@ from ui.transcribe.form import form_options
 from ui.transcribe.form_options import CONTROLS, FormOptions
 
 CHOSEN = {"language": "ja", "itn": False, "ban_emo_unknown": True, "precision": "int8", "channel": "left", "track": 1}
+CHOSEN |= {"hotwords": "张三\n重庆火锅 3.0", "homophones": True, "n_best": 3}
 
 
 def chosen(*names: str) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def chosen(*names: str) -> dict[str, Any]:
 
 def test_the_openai_form(page: RunningPage, two_words: Path) -> None:
     assert set(OPTION_FIELDS) == set(FIELDS) & set(DEFAULT_OPTIONS.to_dict()) == set(CHOSEN) - {"precision"}
-    form = {**{name: str(value) for name, value in chosen(*OPTION_FIELDS).items()}, "model": "fake:int8"}
+    form = {**{name: str(value) for name, value in chosen(*OPTION_FIELDS).items()}, "model": "fake:int8", "response_format": "verbose_json"}
     with two_words.open("rb") as file:
         answer = httpx.post(f"{page.address}/v1/audio/transcriptions", files={"file": file}, data=form, timeout=60)
     assert answer.status_code == 200, answer.text
@@ -50,10 +51,10 @@ def test_the_openai_form(page: RunningPage, two_words: Path) -> None:
 def test_the_gradio_endpoints(page: RunningPage, two_words: Path) -> None:
     client = gradio_client.Client(page.address, verbose=False)
     audio = gradio_client.handle_file(str(two_words))
-    own = chosen("language", "itn", "precision", "channel", "track")
+    own = chosen("language", "itn", "precision", "channel", "track", "hotwords", "homophones", "n_best")
     client.predict(audio=audio, **own, api_name="/transcribe")
     assert page.engine.calls == [TranscribeOptions.parse(own)]
-    own = chosen("language", "itn", "channel", "track")
+    own = chosen("language", "itn", "channel", "track", "hotwords", "homophones")
     client.predict(audio=audio, **own, left="int8", right="fp32", api_name="/compare")
     assert page.engine.calls[1:] == [TranscribeOptions.parse({**own, "precision": name}) for name in ("int8", "fp32")]
     with pytest.raises(Exception, match="channel is 'split'; choose one of auto, mix, left, right"):
@@ -62,7 +63,7 @@ def test_the_gradio_endpoints(page: RunningPage, two_words: Path) -> None:
 
 
 def test_the_form_of_the_page() -> None:
-    own = chosen("language", "itn", "ban_emo_unknown", "channel")
+    own = chosen("language", "itn", "ban_emo_unknown", "channel", "hotwords", "homophones", "n_best")
     own |= {"vad_precision": "off", "max_end_silence_ms": 500, "speech_noise_threshold": 0.4}
     values = {**FormOptions().to_dict(), **own, "max_segment_s": 10}
     assert form_options([values[name] for name in CONTROLS]).transcribe == TranscribeOptions.parse({**own, "max_segment_ms": 10_000})
@@ -91,12 +92,22 @@ def test_live() -> None:
 
     app = FastAPI()
     app.include_router(live_routes(LiveSessions(Asked(), max_duration_s=None)))
-    query = {"rate": 16_000, "language": "ja", "itn": "false", "ban": "true", "pause": 500}
+    text = str(CHOSEN["hotwords"]).encode()
+    query = {
+        "rate": 16_000,
+        "language": "ja",
+        "itn": "false",
+        "ban": "true",
+        "pause": 500,
+        "homophones": "true",
+        "hotwords_bytes": len(text),
+    }
     with TestClient(app) as client:
-        block = {"content": b"\0\0" * 1600, "headers": {"content-type": "application/octet-stream"}}
+        block = {"content": text + b"\0\0" * 1600, "headers": {"content-type": "application/octet-stream"}}
         assert client.post(f"/live/{'a' * 32}/blocks/0", params=query, **block).json()["over"]
         refused = client.post(f"/live/{'b' * 32}/blocks/0", params={**query, "pause": 1}, **block).json()
-    assert asked == [TranscribeOptions.parse({**chosen("language", "itn", "ban_emo_unknown"), "max_end_silence_ms": 500})]
+    own = chosen("language", "itn", "ban_emo_unknown", "hotwords", "homophones")
+    assert asked == [TranscribeOptions.parse({**own, "max_end_silence_ms": 500})]
     assert "max_end_silence_ms is 1" in refused["failure"]
 
 
@@ -121,12 +132,12 @@ def test_the_compare_tab(compare: Callable[..., FakeEngine], two_words: Path) ->
     own = chosen(*OPTION_CONTROLS)
     engine = compare(two_words, *own.values())
     assert engine.calls == [TranscribeOptions.parse({**own, "precision": name}) for name in ("fp32", "int8")]
-    compare(two_words, "auto", True, "auto", None)  # an empty number is the default track
+    compare(two_words, "auto", True, "", False, "auto", None)  # an empty number is the default track
     assert engine.calls[-1].read == DEFAULT_OPTIONS.read
-    compare(two_words, "auto", True, "auto", 0)  # as the page sends it
+    compare(two_words, "auto", True, "", False, "auto", 0)  # as the page sends it
     assert engine.calls[-1].read == DEFAULT_OPTIONS.read
 
 
 def test_a_comparison_takes_no_channels_apart(compare: Callable[..., FakeEngine], two_words: Path) -> None:
     with pytest.raises((gr.Error, OptionChoiceError), match="split"):
-        compare(two_words, "auto", True, "split", None)
+        compare(two_words, "auto", True, "", False, "split", None)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from engine.audio.read_options import CHANNELS
+from engine.options import N_BEST
 from engine.subtitles.options import RANGES
 from ui.api.transcription_request import FIELDS, GRANULARITIES, RESPONSE_FORMATS
 from ui.widgets.render import render
@@ -21,6 +22,8 @@ _KINDS: dict[str, dict[str, Any]] = {
     "ban_emo_unknown": {"type": "boolean", "default": False},
     "channel": {"type": "string", "enum": list(CHANNELS), "default": "auto"},
     "track": {"type": "integer", "minimum": 1},
+    "homophones": {"type": "boolean", "default": False},
+    "n_best": {"type": "integer", "minimum": N_BEST[0], "maximum": N_BEST[1], "default": 1},
     "stream": {"type": "boolean", "default": False},
     "temperature": {"type": "number"},
     **{name: {"type": "integer", "minimum": lowest, "maximum": highest} for name, (lowest, highest) in RANGES.items()},

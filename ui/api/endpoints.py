@@ -62,7 +62,7 @@ def add_endpoints(
     """
     answered = partial(_answered, slots, requests)
 
-    async def transcribe(
+    async def transcribe(  # noqa: PLR0913, PLR0917 - Gradio makes the endpoint of its signature
         audio: FileData,
         request: gr.Request,
         language: str = "auto",
@@ -70,17 +70,20 @@ def add_endpoints(
         precision: str = "current",
         channel: str = "auto",
         track: int = 0,
+        hotwords: str = "",
+        homophones: bool = False,
+        n_best: int = 1,
     ) -> dict[str, Any]:
         """Transcribe one recording.
 
         ``audio`` is an uploaded file, ``language`` one of auto, zh, en, yue, ja, ko, ``channel`` one of auto, mix, left, right, split,
-        ``track`` a number that /tracks lists, 0 for the default track.
+        ``track`` a number that /tracks lists, 0 for the default track, ``hotwords`` phrases one a line (docs/hotwords.md), ``n_best`` how
+        many readings of each segment are answered.
         """
 
         def run(path: Path, name: str, cancel_check: CancelCheck) -> dict[str, Any]:
-            options = TranscribeOptions.parse(
-                {"language": language, "itn": itn, "precision": precision, "channel": channel, "track": track or None}
-            )
+            reading = {"language": language, "itn": itn, "precision": precision, "channel": channel, "track": track or None}
+            options = TranscribeOptions.parse({**reading, "hotwords": hotwords, "homophones": homophones, "n_best": n_best})
             recording = decoder.open(path, max_duration_s=limits.duration_s, cancel_check=cancel_check, read=options.read)
             transcript = engine.transcribe(recording, options, file=name, progress=lambda _fraction, _stage: cancel_check())
             runs.record(transcript, source="endpoint")
@@ -94,7 +97,7 @@ def add_endpoints(
             path, _ = uploaded_file(audio)
             return [track.to_dict() for track in decoder.tracks(path)]
 
-    async def compare(
+    async def compare(  # noqa: PLR0913, PLR0917 - as above
         audio: FileData,
         request: gr.Request,
         language: str = "auto",
@@ -103,11 +106,14 @@ def add_endpoints(
         right: str = "int8",
         channel: str = "auto",
         track: int = 0,
+        hotwords: str = "",
+        homophones: bool = False,
     ) -> dict[str, Any]:
-        """Run one recording in two precisions and say what differs; ``channel`` and ``track`` as /transcribe, without split."""
+        """Run one recording in two precisions and say what differs; the options as those of /transcribe, channels without split."""
 
         def run(path: Path, name: str, cancel_check: CancelCheck) -> dict[str, Any]:
-            options = comparison_options({"language": language, "itn": itn, "channel": channel, "track": track or None})
+            reading = {"language": language, "itn": itn, "channel": channel, "track": track or None}
+            options = comparison_options({**reading, "hotwords": hotwords, "homophones": homophones})
             waveform = decoder.load(path, max_duration_s=limits.duration_s, cancel_check=cancel_check, read=options.read)
             comparison = engine.compare(
                 waveform, options, left=left, right=right, file=name, progress=lambda _fraction, _stage: cancel_check()

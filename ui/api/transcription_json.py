@@ -15,6 +15,8 @@ from engine.transcript import Segment, Transcript
 
 MS_PER_S = 1000
 DIGITS = 4
+#: Of a segment in the JSON contract, what OpenAI's has not.
+_OWN_FIELDS = ("channel", "speaker", "language", "emotion", "event", "confidence", "alternatives")
 
 
 def model_id(transcript: Transcript) -> str:
@@ -76,7 +78,7 @@ def _segment(number: int, segment: Segment) -> dict[str, Any]:
         "avg_logprob": _mean_log_confidence(segment),
         "compression_ratio": _compression_ratio(segment.text),
         "no_speech_prob": probabilities.get("language", {}).get(Language.NOSPEECH.value, 0.0),
-        **{name: contract[name] for name in ("channel", "speaker", "language", "emotion", "event", "confidence") if name in contract},
+        **{name: contract[name] for name in _OWN_FIELDS if name in contract},
         "probabilities": probabilities,
     }
 

@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,10 +14,18 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
-from engine.errors import OptionChoiceError, OptionRangeError
+from engine.errors import (
+    HotwordControlCharacterError,
+    HotwordTooLongError,
+    HotwordWeightError,
+    OptionChoiceError,
+    OptionRangeError,
+    TooManyHotwordsError,
+)
 from engine.formats import SUBTITLE_FORMATS
 from engine.option_fields import flag
-from engine.options import TranscribeOptions
+from engine.options import N_BEST, TranscribeOptions
+from engine.speech.decoding.hotwords import MOST_HOTWORDS, Hotword, prompt_hotwords
 from engine.subtitles.options import SubtitleOptions
 from ui.api.errors import ApiError
 from ui.api.multipart_form import read_form, safe_name
@@ -42,14 +50,20 @@ FIELDS = {
     "channel for a speaker's (default: auto); an extension",
     "track": "number of the audio track, from 1, as POST /v1/audio/tracks lists them (default: the one that the file marks); an extension",
     "stream": "true answers with server-sent events, a transcript.text.delta for each segment, with json or text (default: false)",
-    "prompt": "accepted without effect: the model takes no prompt",
-    "temperature": "accepted without effect: decoding is greedy",
+    "hotwords": "names and phrases to listen for, one a line or between commas, each with a weight if you like: 张三, 重庆火锅 3.0 "
+    "(docs/hotwords.md); an extension",
+    "homophones": "true also takes Chinese of the same sound for a Chinese hotword (default: false); an extension",
+    "n_best": f"readings of each segment in verbose_json, as alternatives with their probabilities, up to {N_BEST[1]} (default: 1); an "
+    "extension",
+    "prompt": "its words count as weak hotwords; what a prompt does beyond that has no effect",
+    "temperature": "accepted without effect: the likeliest text is taken",
     "chunking_strategy": "accepted without effect: the VAD cuts the recording",
     "include[]": "accepted without effect: verbose_json has the confidence of each segment and its tags",
     "user": "accepted without effect: nobody is kept track of",
 }
 #: The fields that are options of the transcription.
-OPTION_FIELDS = ("language", "itn", "ban_emo_unknown", "channel", "track")
+OPTION_FIELDS = ("language", "itn", "ban_emo_unknown", "channel", "track", "hotwords", "homophones", "n_best")
+HOTWORD_ERRORS = (HotwordControlCharacterError, HotwordTooLongError, HotwordWeightError, TooManyHotwordsError)
 GRANULARITY = "timestamp_granularities[]"
 #: ``include[]``, ``include[0]``, ``include`` and ``chunking_strategy[type]`` are ways to write one field.
 _INDEX = re.compile(r"\[[^\]]*\]")
@@ -124,13 +138,29 @@ def _checked(form: FormData, path: Path) -> TranscriptionRequest:
     return TranscriptionRequest(
         path=path,
         model=_text(form, "model") or None,
-        options=TranscribeOptions.parse({name: _text(form, name) or None for name in OPTION_FIELDS}),
+        options=_options(form, response_format),
         response_format=response_format,
         granularities=asked or frozenset(("segment",)),
         stream=stream,
         ignored=tuple(dict.fromkeys(name for name in form if _plain(name) not in _PLAIN_FIELDS)),
         subtitles=subtitle_options(form),
     )
+
+
+def _options(form: FormData, response_format: str) -> TranscribeOptions:
+    try:
+        options = TranscribeOptions.parse({name: _text(form, name) or None for name in OPTION_FIELDS})
+    except HOTWORD_ERRORS as error:
+        raise ApiError(str(error), param="hotwords") from error
+    if options.n_best > 1 and response_format != "verbose_json":
+        raise ApiError(f"n_best needs response_format verbose_json, not {response_format}", param="n_best")
+    return replace(options, hotwords=_with_prompt(options.hotwords, _text(form, "prompt")))
+
+
+def _with_prompt(hotwords: tuple[Hotword, ...], prompt: str) -> tuple[Hotword, ...]:
+    """The hotwords, and behind them the prompt's words that are none of them, as far as there is room."""
+    named = {hotword.phrase for hotword in hotwords}
+    return (*hotwords, *(one for one in prompt_hotwords(prompt) if one.phrase not in named))[:MOST_HOTWORDS]
 
 
 def _plain(name: str) -> str:

@@ -36,17 +36,19 @@
   }
 
   function clear() {
-    for (const name of ["segments", "partial", "status"]) place(name).innerHTML = "";
+    for (const name of ["notes", "segments", "partial", "status"]) place(name).innerHTML = "";
+    place("notes").source = "";
     place("earlier").hidden = place("tools").hidden = true;
     place("empty").hidden = false;
   }
 
-  async function start(language, itn, ban, pause) {
+  async function start(language, itn, hotwords, homophones, ban, pause) {
     if (run) return;
     const bytes = crypto.getRandomValues(new Uint8Array(16));
     const mine = {
       id: Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(""),
-      options: new URLSearchParams({ language, itn, ban, pause }),
+      options: new URLSearchParams({ language, itn, homophones, ban, pause }),
+      hotwords: new TextEncoder().encode(hotwords ?? ""), // too long for an address: they go before the first block's samples
       number: 0, parts: [], samples: 0, sending: false, stopping: false,
     };
     run = mine;
@@ -134,8 +136,9 @@
     try {
       const least = () => (mine.stopping ? 1 : BLOCK_S * mine.context.sampleRate);
       while (run === mine && mine.samples >= least()) {
-        const query = `rate=${Math.round(mine.context.sampleRate)}&${mine.options}`;
-        const news = await post(mine, `blocks/${mine.number}?${query}`, block(mine));
+        const head = mine.number ? [] : [mine.hotwords], before = mine.number ? 0 : mine.hotwords.length;
+        const query = `rate=${Math.round(mine.context.sampleRate)}&${mine.options}&hotwords_bytes=${before}`;
+        const news = await post(mine, `blocks/${mine.number}?${query}`, new Blob([...head, block(mine)]));
         mine.number += 1;
         if (run !== mine) return;
         show(news);
@@ -184,6 +187,7 @@
     for (const html of news.segments ?? []) list.insertAdjacentHTML("beforeend", html);
     for (; list.childElementCount > MOST_SHOWN; list.firstElementChild.remove()) place("earlier").hidden = false;
     place("partial").innerHTML = news.partial ?? "";
+    if (place("notes").source !== news.notes) place("notes").innerHTML = place("notes").source = news.notes ?? "";
     place("empty").hidden = Boolean(list.childElementCount || news.partial);
     if (news.status) {
       const fresh = document.createElement("template");

@@ -191,6 +191,19 @@
     }
   }
 
+  /* Other readings of a segment, where they were asked for: one of them becomes the text, and may be put back as any edit. */
+  function readings(segment, open) {
+    const list = segment?.querySelector(".lv-readings");
+    if (list) list.open = open;
+    return list;
+  }
+  async function take(segment, reading) {
+    const index = segment.dataset.index, place = [...segment.querySelectorAll('[data-action="take"]')].indexOf(reading);
+    await save(segment, wordsOf(reading));
+    const list = readings(document.querySelector(`#lv-shown .lv-segment[data-index="${index}"]`), true);
+    list?.querySelectorAll('[data-action="take"]')[place]?.focus();
+  }
+
   async function copy(button) {
     const words = spans("#lv-shown .lv-text").map(wordsOf).filter(Boolean).join("\n");
     try {
@@ -228,9 +241,11 @@
   async function act(action, target) {
     const entry = target.closest("[data-entry]")?.dataset.entry, segment = target.closest(".lv-segment");
     if (action === "play") {
-      const selecting = target.closest(".lv-text") && window.getSelection().toString();
+      const text = target.closest(".lv-text"), selecting = text && window.getSelection().toString();
+      if (text) readings(segment, true);
       if (!selecting) play(Number(target.closest("[data-start]").dataset.start));
     } else if (action === "edit") edit(segment);
+    else if (action === "take") await take(segment, target.closest("button"));
     else if (action === "restore") await save(segment, null);
     else if (action === "copy") await copy(target.closest("button"));
     else if (action === "download") await download(target.closest("a"));
@@ -263,8 +278,8 @@
   window.addEventListener("pageshow", (event) => { if (event.persisted) look(); });
   // Files that were uploaded and that the server has not been told about yet.
   const uploaded = [];
-  const take = (files) => { uploaded.push(...(files ?? [])); };
+  const takeFiles = (files) => { uploaded.push(...(files ?? [])); };
   const taken = () => uploaded.splice(0);
-  window.lightvoiceQueue = { id: () => queueId, look, mark, cut, asChosen, take, taken };
+  window.lightvoiceQueue = { id: () => queueId, look, mark, cut, asChosen, take: takeFiles, taken };
   look();
 })();

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from engine.speech_engine import SpeechEngine
 
 #: The options of the panel, in the order of its controls.
-OPTION_CONTROLS = ("language", "itn", "channel", "track")
+OPTION_CONTROLS = ("language", "itn", "hotwords", "homophones", "channel", "track")
 #: How often a run that waits for a slot checks whether it was cancelled.
 CANCEL_CHECK_S = 0.2
 

@@ -78,7 +78,10 @@ def compare_tab(
         begun = button.click(actions.begin, outputs=[run, run_often, cancel], **QUIET)
         answered = begun.then(
             actions.comparer(rounds),
-            inputs=[recording.audio, left, right, reference, options.language, options.itn, channel, track],
+            inputs=[
+                *(recording.audio, left, right, reference),
+                *(options.language, options.itn, options.hotwords, options.homophones, channel, track),
+            ],
             outputs=[*results, last],
             api_visibility="private",
             concurrency_id=COMPARISONS,

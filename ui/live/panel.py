@@ -17,7 +17,7 @@ from ui.widgets.recording_form import build_recording_options, language_choices
 #: Where the browser keeps the options; see ui/transcribe/form.py.
 STORAGE_KEY = "lightvoice-live-options"
 #: The controls as :class:`FormOptions` names them, in their order.
-_REMEMBERED = ("language", "itn", "ban_emo_unknown", "max_end_silence_ms")
+_REMEMBERED = ("language", "itn", "hotwords", "homophones", "ban_emo_unknown", "max_end_silence_ms")
 
 
 def live_tab(blocks: gr.Blocks) -> PagePart:
@@ -45,7 +45,7 @@ def live_tab(blocks: gr.Blocks) -> PagePart:
                 )
         with gr.Column(scale=3, min_width=280):
             stage = gr.HTML(elem_id="lv-live", apply_default_css=False)
-    chosen = [options.language, options.itn, ban, pause]
+    chosen = [options.language, options.itn, options.hotwords, options.homophones, ban, pause]
     start.click(None, inputs=chosen, js="(...chosen) => { window.lightvoiceLive.start(...chosen); }", api_visibility="private")
     stop.click(None, js="() => { window.lightvoiceLive.stop(); }", api_visibility="private")
     _remember(chosen, memory, blocks)

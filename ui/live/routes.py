@@ -12,13 +12,15 @@ from urllib.parse import quote
 
 import numpy as np
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from engine.errors import LightVoiceError
 from engine.options import DEFAULT_OPTIONS, TranscribeOptions
+from engine.speech.decoding.hotwords import MOST_FILE_BYTES
 from engine.subtitles.options import SubtitleOptions
 from ui.live.sessions import LiveSession, LiveSessions, LiveUpdate, LostBlockError
-from ui.live.stage_html import failure_html, final_html, partial_html, status_html
+from ui.live.stage_html import failure_html, final_html, notes_html, partial_html, status_html
 from ui.text.failures import failure_of
 from ui.text.texts import Texts, preferred_language
 from ui.transcribe.exports import DOWNLOADS, MEDIA_TYPES, download
@@ -31,8 +33,23 @@ MOST_BYTES = 8_000_000
 #: Other pages can make a browser send forms here, but not this type.
 MEDIA_TYPE = "application/octet-stream"
 
-Rate = Annotated[int, Query(ge=2_000, le=768_000)]
-Choice = Annotated[str, Query(max_length=60)]
+
+class BlockQuery(BaseModel):
+    """What a block's address says: its sample rate, and the options that the stream begins with."""
+
+    rate: int = Field(ge=2_000, le=768_000)
+    language: str = Field("auto", max_length=60)
+    itn: bool = True
+    homophones: bool = False
+    ban: bool = False
+    pause: int = DEFAULT_OPTIONS.vad.max_end_silence_ms
+    #: Text in UTF-8 before the samples: thousands of hotwords are too long for an address.
+    hotwords_bytes: int = Field(0, ge=0, le=MOST_FILE_BYTES)
+
+    def options(self) -> dict[str, object]:
+        """The options by the names that the engine knows them by."""
+        values = {"language": self.language, "itn": self.itn, "homophones": self.homophones}
+        return {**values, "ban_emo_unknown": self.ban, "max_end_silence_ms": self.pause}
 
 
 def live_routes(sessions: LiveSessions) -> APIRouter:
@@ -57,21 +74,21 @@ class _Routes:
         stream_id: str,
         number: int,
         request: Request,
-        rate: Rate,
-        language: Choice = "auto",
-        itn: bool = True,
-        ban: bool = False,
-        pause: int = DEFAULT_OPTIONS.vad.max_end_silence_ms,
+        asked: Annotated[BlockQuery, Query()],
     ) -> dict[str, object]:
-        """Take a block of 16-bit little-endian samples, mono; the first one, number 0, begins the stream with its options."""
-        samples, texts = await _samples(request), _texts(request)
+        """Take a block of 16-bit little-endian samples, mono; the first one, number 0, begins the stream with its options.
+
+        Its hotwords lie before its samples.
+        """
+        body, texts = await _body(request), _texts(request)
+        hotwords, samples = _divided(body, asked.hotwords_bytes)
         try:
             if number:
                 session = self._session(stream_id)
             else:
-                options = TranscribeOptions.parse({"language": language, "itn": itn, "ban_emo_unknown": ban, "max_end_silence_ms": pause})
+                options = TranscribeOptions.parse({**asked.options(), "hotwords": hotwords})
                 session = await run_in_threadpool(self._sessions.open, stream_id, options)
-            return _update_json(await run_in_threadpool(session.add, number, samples, rate), texts)
+            return _update_json(await run_in_threadpool(session.add, number, samples, asked.rate), texts)
         except LightVoiceError as error:
             return {"over": True, "failure": failure_html(failure_of(error), texts)}
         except LostBlockError as error:
@@ -107,8 +124,8 @@ def _texts(request: Request) -> Texts:
     return Texts(preferred_language(request.headers.get("accept-language", "")))
 
 
-async def _samples(request: Request) -> np.ndarray:
-    """The body as int16 (n,); 415, 413 or 400 for what is no such block."""
+async def _body(request: Request) -> bytes:
+    """The body; 415 or 413 for what is no block."""
     if request.headers.get("content-type") != MEDIA_TYPE:
         raise HTTPException(415)
     body = bytearray()
@@ -116,9 +133,18 @@ async def _samples(request: Request) -> np.ndarray:
         body += piece
         if len(body) > MOST_BYTES:
             raise HTTPException(413)
-    if len(body) % 2:
+    return bytes(body)
+
+
+def _divided(body: bytes, text_bytes: int) -> tuple[str, np.ndarray]:
+    """A text, and behind it samples, int16 (n,); 400 where they are none."""
+    text, samples = body[:text_bytes], body[text_bytes:]
+    if len(text) < text_bytes or len(samples) % 2:
         raise HTTPException(400)
-    return np.frombuffer(bytes(body), "<i2")
+    try:
+        return text.decode(), np.frombuffer(samples, "<i2")
+    except UnicodeDecodeError as error:
+        raise HTTPException(400) from error
 
 
 def _update_json(update: LiveUpdate, texts: Texts) -> dict[str, object]:
@@ -127,6 +153,7 @@ def _update_json(update: LiveUpdate, texts: Texts) -> dict[str, object]:
     return {
         "segments": segments,
         "partial": partial_html(update.partial, texts),
+        "notes": notes_html(update.warnings, texts),
         "status": status_html(update.precision, update.partial, last, texts),
         "over": update.over,
         "full": update.full,

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.audio.reading.reading_warnings import ReadingWarning
 from engine.errors import TooManyStreamsError
 from engine.live import Final, Partial
 from engine.options import TranscribeOptions
@@ -56,6 +57,8 @@ class LiveUpdate:
     first_index: int = 0
     finals: tuple[Final, ...] = ()
     partial: Partial | None = None
+    #: What of the options has no effect.
+    warnings: tuple[ReadingWarning, ...] = ()
     precision: str
     over: bool = False
     #: The stream was as long as it may be.
@@ -120,6 +123,7 @@ class LiveSession:
             first_index=first,
             finals=tuple(self.finals[first:]),
             partial=None if self.over else self.stream.partial,
+            warnings=self.stream.warnings,
             precision=self.precision(),
             over=self.over,
             full=full,
@@ -152,6 +156,7 @@ class LiveSession:
             precision="+".join(dict.fromkeys(final.precision for final in finals)) or self.precision(),
             segments=tuple(final.segment for final in finals),
             timing=timing,
+            warnings=self.stream.warnings,
         )
 
 

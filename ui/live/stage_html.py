@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from engine.audio.reading.reading_warnings import ReadingWarning
 from engine.live import Final, Partial
 from ui.text.failures import Failure
 from ui.text.texts import Texts
@@ -31,6 +34,11 @@ def partial_html(partial: Partial | None, texts: Texts) -> str:
 def status_html(precision: str, partial: Partial | None, last: Final | None, texts: Texts) -> str:
     """The precision in force, and the delays of what came just now; the script keeps a delay until the next one."""
     return render(_TEMPLATE, "status", precision, partial, last, texts)
+
+
+def notes_html(warnings: Sequence[ReadingWarning], texts: Texts) -> str:
+    """What of the options has no effect on this stream."""
+    return render("widgets/transcript", "reading_notes", warnings, texts)
 
 
 def failure_html(failure: Failure, texts: Texts) -> str:

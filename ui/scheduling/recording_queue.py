@@ -52,9 +52,9 @@ class Result:
     edits: Mapping[int, str] = field(default_factory=dict)
 
     def edited(self) -> Transcript:
-        """The transcript with the person's words; where they changed something, the tokens no longer belong to it."""
+        """The transcript with the person's words; where they changed something, tokens and readings no longer belong to it."""
         segments = tuple(
-            replace(segment, text=self.edits[index], tokens=()) if index in self.edits else segment
+            replace(segment, text=self.edits[index], tokens=(), alternatives=()) if index in self.edits else segment
             for index, segment in enumerate(self.transcript.segments)
         )
         return replace(self.transcript, segments=segments)

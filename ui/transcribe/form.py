@@ -18,6 +18,7 @@ from ui.transcribe.form_options import (
     MAX_LINE_WIDTH,
     MAX_SEGMENT_S,
     MIN_CUE_MS,
+    READINGS,
     SPEECH_NOISE_THRESHOLD,
     UNSURE_BELOW_PERCENT,
     FormOptions,
@@ -101,8 +102,9 @@ def build_options(precisions: Sequence[str]) -> OptionControls:
     """Lay out the options, the rarer ones folded away."""
     defaults = FormOptions().to_dict()
     shared = build_recording_options("lv-transcribe")
-    controls: dict[str, Any] = {"language": shared.language, "itn": shared.itn}
+    controls: dict[str, Any] = {name: getattr(shared, name) for name in ("language", "itn", "hotwords", "homophones")}
     with shared.accordion:
+        controls["n_best"] = _slider("n_best", READINGS, defaults["n_best"])
         controls["ban_emo_unknown"] = gr.Checkbox(value=False, label=label("form.ban"), info=label("form.ban_info"), elem_id="lv-ban")
         controls["unsure_below_percent"] = _slider("unsure", UNSURE_BELOW_PERCENT, defaults["unsure_below_percent"])
     with gr.Accordion(label("form.advanced"), open=False, elem_classes="lv-options", elem_id="lv-advanced"):

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.audio.read_options import CHANNELS
+from engine.errors import OptionError
 from engine.option_fields import flat_fields, parse_fields
 from engine.options import VAD_AS_REQUEST, VAD_OFF, TranscribeOptions
+from engine.speech.decoding.hotwords import parse_hotwords
 from engine.subtitles.options import SubtitleOptions
 from engine.tags import LANGUAGE_CHOICES
 
@@ -19,6 +21,7 @@ END_SILENCE_MS = (200, 5000, 50)
 SPEECH_NOISE_THRESHOLD = (-0.5, 0.95, 0.05)
 MAX_SEGMENT_S = (2, 30, 1)
 UNSURE_BELOW_PERCENT = (0, 100, 5)
+READINGS = (1, 5, 1)
 MAX_LINE_WIDTH = (16, 84, 1)
 MAX_LINE_COUNT = (1, 3, 1)
 MIN_CUE_MS = (300, 3000, 100)
@@ -50,6 +53,9 @@ def _on_offer(precisions: Iterable[str]) -> dict[str, Callable[[Any], bool]]:
     return {
         "language": _one_of(LANGUAGE_CHOICES),
         "itn": _is_bool,
+        "hotwords": _are_hotwords,
+        "homophones": _is_bool,
+        "n_best": _within(READINGS),
         "ban_emo_unknown": _is_bool,
         "channel": _one_of(CHANNELS),
         "vad_precision": _one_of((VAD_AS_REQUEST, VAD_OFF, *precisions)),
@@ -77,6 +83,13 @@ def _one_of(known: Iterable[str]) -> Callable[[Any], bool]:
 
 def _is_bool(value: Any) -> bool:
     return isinstance(value, bool)
+
+
+def _are_hotwords(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and parse_hotwords(value) is not None
+    except OptionError:
+        return False
 
 
 def _within(bounds: tuple[float, float, float]) -> Callable[[Any], bool]:

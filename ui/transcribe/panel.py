@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from engine.errors import AudioNotFoundError
+from engine.errors import AudioNotFoundError, OptionError
 from ui.api.endpoints import uploaded_file
 from ui.scheduling.queue_runner import QueueRunner
 from ui.scheduling.recording_queue import RecordingQueue
@@ -124,8 +124,11 @@ def _wire_sources(sources: RecordingSources, *, recordings: QueueRunner, queue_i
 def _wire_options(options: OptionControls) -> None:
     """Every change goes into the browser's memory; the confidence below which words are marked also to the script, at once."""
 
-    def keep(*values: Any) -> dict[str, Any]:
-        return form_options(values).to_dict()
+    def keep(*values: Any) -> Any:
+        try:
+            return form_options(values).to_dict()
+        except OptionError:  # hotwords that are still being written; Transcribe says what is wrong with them
+            return gr.skip()
 
     # ``input`` is sent by a person only: what the memory itself puts into the controls is not kept again. The last one counts, or a
     # second change while the first is on its way would be forgotten.

@@ -36,6 +36,8 @@ class RecordingOptions:
     accordion: gr.Accordion
     language: gr.Dropdown
     itn: gr.Checkbox
+    hotwords: gr.Textbox
+    homophones: gr.Checkbox
 
 
 def language_choices(texts: Texts) -> list[tuple[str, str]]:
@@ -78,7 +80,7 @@ def build_recording_input(prefix: str) -> RecordingInput:
 
 
 def build_recording_options(prefix: str) -> RecordingOptions:
-    """Lay out language and ITN; ``prefix`` as above."""
+    """Lay out language, ITN and hotwords; ``prefix`` as above."""
     with gr.Accordion(label("form.options"), open=True, elem_classes="lv-options") as accordion:
         language = gr.Dropdown(
             choices=language_choices(Texts("en")),
@@ -89,7 +91,13 @@ def build_recording_options(prefix: str) -> RecordingOptions:
             elem_id=f"{prefix}-language",
         )
         itn = gr.Checkbox(value=True, label=label("form.itn"), info=label("form.itn_info"), elem_id=f"{prefix}-itn")
-    return RecordingOptions(accordion=accordion, language=language, itn=itn)
+        hotwords = gr.Textbox(
+            value="", label=label("form.hotwords"), info=label("form.hotwords_info"), lines=2, max_lines=8, elem_id=f"{prefix}-hotwords"
+        )
+        homophones = gr.Checkbox(
+            value=False, label=label("form.homophones"), info=label("form.homophones_info"), elem_id=f"{prefix}-homophones"
+        )
+    return RecordingOptions(accordion=accordion, language=language, itn=itn, hotwords=hotwords, homophones=homophones)
 
 
 def build_channel_choice(elem_id: str, channels: Sequence[str] = CHANNELS) -> gr.Dropdown:

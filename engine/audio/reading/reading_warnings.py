@@ -21,6 +21,8 @@ class WarningType(StrEnum):
     LEFT_OUT = "left_out"
     TIME_JUMP = "time_jump"
     NOT_TAUGHT = "not_taught"
+    HOTWORDS_LEFT_OUT = "hotwords_left_out"
+    HOTWORDS_UNWRITABLE = "hotwords_unwritable"
 
 
 #: The sentence of each type, and thereby the names of its values.
@@ -33,7 +35,16 @@ MESSAGES: Mapping[WarningType, str] = {
     WarningType.LEFT_OUT: "{bytes} bytes of it, from byte {from_byte} on, are no sound that can be read, and were left out",
     WarningType.TIME_JUMP: "its times jump by {jump_s} s at {at_s} s, which was not followed; what comes after may be placed too early",
     WarningType.NOT_TAUGHT: "{segments} of its segments are in a language that this model was not taught; their text means nothing",
+    WarningType.HOTWORDS_LEFT_OUT: (
+        "it was decoded without hotwords and other readings: {bundle} was made before they existed; make the bundle again with "
+        "`python -m models export CHECKPOINT --output BUNDLE` or `python -m models import FOLDER --output BUNDLE`"
+    ),
+    WarningType.HOTWORDS_UNWRITABLE: "{count} of the hotwords cannot be written in this model's vocabulary and were left out: {phrases}",
 }
+#: The types with a text among their values, and which; all other values are numbers.
+TEXTS: Mapping[WarningType, tuple[str, ...]] = {WarningType.HOTWORDS_LEFT_OUT: ("bundle",), WarningType.HOTWORDS_UNWRITABLE: ("phrases",)}
+#: Characters of such a text.
+_MOST_CHARACTERS = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +52,13 @@ class ReadingWarning:
     """One thing that a person should know about how a recording was read; ``values`` are what its message is made of."""
 
     type: WarningType
-    values: Mapping[str, float | int] = field(default_factory=dict)
+    values: Mapping[str, float | int | str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """ValueError where a value is missing, which another process may have left out."""
+        """ValueError where a value is missing or of another kind, which another process may have sent."""
+        for name, value in self.values.items():
+            if isinstance(value, str) and (name not in TEXTS.get(self.type, ()) or len(value) > _MOST_CHARACTERS):
+                raise ValueError(f"a warning {self.type.value} with a text as {name}")
         try:
             self.message  # noqa: B018 - made once, to see that it can be made
         except KeyError as error:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from engine.audio.containers import Probe
 from engine.audio.read_options import Channel, ReadOptions
-from engine.audio.reading.reading_warnings import ReadingWarning
+from engine.audio.reading.reading_warnings import TEXTS, ReadingWarning
 from engine.audio.resampling import SAMPLE_RATE_HZ
 from engine.audio.sandbox.messages import Kind, Request
 from engine.audio.sandbox.process import BYTES_PER_SAMPLE, DecodeProcess
@@ -181,7 +181,7 @@ class Decoder:
             if cancel_check is not None:
                 cancel_check()
             if kind is Kind.DONE:
-                warnings += content
+                warnings += (one for one in content if one.type not in TEXTS)  # a worker, which may have been taken over, tells no text
             elif kind is Kind.START_OVER:
                 skipped = given
             elif kind is Kind.BLOCK:

@@ -55,5 +55,6 @@ class Joiner:
             precision=self._job.precision,
             segments=tuple(sorted(segments, key=lambda one: (one.start_ms, one.end_ms, one.channel or 0))),
             timing=timing,
-            warnings=recording.warnings,
+            # Of the options every piece says the same.
+            warnings=(*recording.warnings, *(pieces[0].warnings if pieces else ())),
         )

@@ -45,6 +45,8 @@ class Recognized(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     number: int
     segments: tuple[Segment, ...]
     asr_s: float
+    #: What of the options had no effect.
+    warnings: tuple[ReadingWarning, ...] = ()
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True, tag=True):

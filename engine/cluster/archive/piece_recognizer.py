@@ -55,4 +55,5 @@ def _recognized(recognizer: SpanRecognizer, piece: PieceOf, content: bytes) -> R
         first = stop
         if segment is not None:
             segments.append(replace(segment, channel=piece.channel))
-    return Recognized(recording=piece.recording, number=piece.number, segments=tuple(segments), asr_s=time.perf_counter() - began)
+    asr_s = time.perf_counter() - began
+    return Recognized(recording=piece.recording, number=piece.number, segments=tuple(segments), asr_s=asr_s, warnings=recognizer.warnings)

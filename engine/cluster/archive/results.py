@@ -41,6 +41,7 @@ class Results:
     def __init__(self, folder: Folder, job: Job) -> None:
         self._folder, self._below = folder, f"transcripts/{job.fingerprint}"
         self._apart = job.options.read.channel is Channel.SPLIT
+        self._readings = job.options.n_best > 1
 
     def known(self) -> frozenset[str]:
         """The contents that are done."""
@@ -61,7 +62,10 @@ class Results:
 
     def write_all(self, files: Sequence[Done], *, formats: Sequence[str], subtitles: SubtitleOptions | None = None) -> None:
         """JSONL, Parquet and one file a recording in each of ``formats``, in the order of the job."""
-        with self._folder.output_stream(JSONL) as lines, _parquet(self._folder, apart=self._apart) as table:
+        with (
+            self._folder.output_stream(JSONL) as lines,
+            _parquet(self._folder, _schema(apart=self._apart, readings=self._readings)) as table,
+        ):
             group: list[dict[str, Any]] = []
             names = DistinctNames()
             for done in files:
@@ -91,7 +95,8 @@ def file_name(url: str) -> str:
     return "/".join(kept)
 
 
-def _schema(*, apart: bool) -> Any:
+def _schema(*, apart: bool, readings: bool) -> Any:
+    """The columns; ``apart``: segments say their channel, ``readings``: and what else they may be read as."""
     import pyarrow as pa
 
     confidence = pa.struct([(family, pa.float64()) for family in ("language", "emotion", "event")])
@@ -106,6 +111,7 @@ def _schema(*, apart: bool) -> Any:
             *tags,
             ("confidence", confidence),
             ("tokens", pa.list_(token)),
+            *([("alternatives", pa.list_(pa.struct([("text", pa.string()), ("probability", pa.float64())])))] if readings else []),
         ]
     )
     timing = pa.struct([(name, pa.float64()) for name in ("decode_s", "features_s", "vad_s", "asr_s", "total_s", "rtf")])
@@ -117,11 +123,10 @@ def _schema(*, apart: bool) -> Any:
 
 
 @contextmanager
-def _parquet(folder: Folder, *, apart: bool) -> Iterator[Callable[[Sequence[Mapping[str, Any]]], None]]:
-    """A Parquet file of the folder that takes rows of the JSON contract, group by group; ``apart``: segments say their channel."""
+def _parquet(folder: Folder, schema: Any) -> Iterator[Callable[[Sequence[Mapping[str, Any]]], None]]:
+    """A Parquet file of the folder that takes rows of the JSON contract, group by group."""
     import pyarrow as pa
     from pyarrow import parquet
 
-    schema = _schema(apart=apart)
     with folder.output_stream(PARQUET) as stream, parquet.ParquetWriter(stream, schema, compression="zstd") as writer:
         yield lambda rows: writer.write_table(pa.Table.from_pylist(list(rows), schema=schema))

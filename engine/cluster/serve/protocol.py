@@ -3,6 +3,7 @@
 ``GET engine``: ``{"bundle": bundle.json, "precisions": […]}``, the first one for requests that name none. ``POST transcribe?options=…``
 with a recording as the body answers one :class:`Answer` a line: progress, segments, and at the end the transcript or an error.
 ``options`` is a JSON object: those of :class:`TranscribeOptions`, the recording's name (``file``), and what the body is.
+Hotwords are too long for an address: ``hotwords_bytes`` of the body, before the recording, are their text in UTF-8.
 A recording is a file as it is, or the samples of one that is decoded already: float32, little-endian, 16 kHz, mono, or with
 ``columns`` a channel each that are recognized apart.
 """
@@ -30,6 +31,9 @@ from engine.wire import SentError, encoded, received_error
 
 DESCRIBE, TRANSCRIBE = "engine", "transcribe"
 MEDIA_TYPE = "application/x-ndjson"
+SAMPLE_BYTES = 4
+#: The option that travels in the body, and how many bytes of it.
+IN_BODY, IN_BODY_BYTES = "hotwords", "hotwords_bytes"
 
 
 class Answer(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -53,6 +57,14 @@ class Answer(msgspec.Struct, kw_only=True, omit_defaults=True):
         return received_error(sent, LightVoiceError) or ClusterError(failed)
 
 
+def split_options(options: TranscribeOptions) -> tuple[dict[str, Any], bytes]:
+    """Options as a request has them: those of its address, and the beginning of its body."""
+    values = options.to_dict()
+    text = values.pop(IN_BODY).encode()
+    text += b"\n" * (-len(text) % SAMPLE_BYTES)  # so that samples after it lie where processors want them
+    return (values | {IN_BODY_BYTES: len(text)} if text else values), text
+
+
 def error_line(error: Exception) -> str:
     """An error as the last line of an answer."""
     return Answer(error=SentError.of(error)).line()
@@ -73,18 +85,21 @@ def received(values: Mapping[str, Any], content: bytes, *, decoder: Decoder) -> 
 
     Raises what :meth:`engine.options.TranscribeOptions.parse` and opening a file raise.
     """
-    options, file, decode_s = TranscribeOptions.parse(values), str(values["file"]), float(values.get("decode_s", 0.0))
+    in_body = max(0, int(values.get(IN_BODY_BYTES, 0)))
+    own = {**values, IN_BODY: content[:in_body].decode()} if in_body else values
+    options, file, decode_s = TranscribeOptions.parse(own), str(values["file"]), float(values.get("decode_s", 0.0))
+    sound = memoryview(content)[in_body:]
     warnings, columns = received_warnings(values.get("warnings", ())), values.get("columns")
     with ExitStack() as lasting:
         recording: Recording
         if values.get("samples") and columns is not None:
-            apart = np.frombuffer(content, "<f4").reshape(-1, int(columns))
+            apart = np.frombuffer(sound, "<f4").reshape(-1, int(columns))
             recording = _apart(apart, name=file, decode_s=decode_s, warnings=warnings)
         elif values.get("samples"):
-            recording = Waveform(np.frombuffer(content, "<f4"), name=file, decode_s=decode_s, warnings=warnings)
+            recording = Waveform(np.frombuffer(sound, "<f4"), name=file, decode_s=decode_s, warnings=warnings)
         else:
             path = Path(lasting.enter_context(TemporaryDirectory(prefix="lightvoice-"))) / (Path(file).name or "recording")
-            path.write_bytes(content)
+            path.write_bytes(sound)
             recording = decoder.open(path)
         yield ReceivedRequest(recording=recording, options=options, file=file)
 

@@ -20,7 +20,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop
 
 from engine.audio.waveform import Recording, Waveform
 from engine.bundle import Bundle
-from engine.cluster.serve.protocol import DESCRIBE, TRANSCRIBE, Answer
+from engine.cluster.serve.protocol import DESCRIBE, TRANSCRIBE, Answer, split_options
 from engine.cluster.serve.sent_recording import SentRecording, sent_recording
 from engine.compare.compare import Comparison, Contender, Variant, compare_sides
 from engine.errors import EngineBusyError, EngineUnreachableError, NotOfferedError, OptionError, UnknownPrecisionError
@@ -138,10 +138,11 @@ class RemoteEngine(SpeechEngine):
             raise UnknownPrecisionError(precision=options.precision, known=(CURRENT, *self._precisions))
         began = time.perf_counter()
         with sent_recording(recording) as sent:
-            request = {**options.to_dict(), "precision": chosen, "file": file or sent.name, **sent.about}
+            values, head = split_options(options)
+            request = {**values, "precision": chosen, "file": file or sent.name, **sent.about}
             relay = _Relay(progress, on_segment)
             asked = f"{TRANSCRIBE}?options={quote(json.dumps(request))}"
-            answer = self._retried(lambda: self._run(asked, sent, relay))
+            answer = self._retried(lambda: self._run(asked, sent.after(head), relay))
         if answer.transcript is None:
             raise answer.received_error
         transcript = answer.transcript

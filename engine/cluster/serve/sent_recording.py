@@ -6,7 +6,8 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -27,6 +28,12 @@ class SentRecording:
     about: dict[str, Any]
     #: The body from its beginning, for one attempt.
     blocks: Callable[[], Iterator[bytes]]
+
+    def after(self, head: bytes) -> SentRecording:
+        """The same body behind these bytes."""
+        if not head:
+            return self
+        return replace(self, size_bytes=len(head) + self.size_bytes, blocks=lambda: chain([head], self.blocks()))
 
 
 @contextmanager

@@ -17,17 +17,10 @@ from engine.speech.decoding.scorer import Scorer
 from engine.speech.decoding.spelling import Speller
 from engine.speech.decoding.top_tokens import TopTokens
 from engine.speech.vocabulary import Vocabulary
+from engine.transcript import Alternative
 
 #: Of a phrase's weight, with homophones: what its sound earns, and what its own characters earn beside it.
 SOUND_SHARE = 0.75
-
-
-@dataclass(frozen=True)
-class Alternative:
-    """One reading of a segment with its share, in [0, 1], among those that were kept to the end."""
-
-    text: str
-    probability: float
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ openai = pytest.importorskip("openai")
 
 from engine.errors import SessionError  # noqa: E402 - after the skip
 from engine.options import TranscribeOptions  # noqa: E402
+from engine.speech.decoding.hotwords import Hotword  # noqa: E402
 from tests.ui.conftest import RunningPage  # noqa: E402
 from tests.waiting import WAIT_S, until  # noqa: E402
 
@@ -24,13 +25,13 @@ IGNORED = {
     "chunking_strategy": "auto",
     "include[]": "logprobs",
     "user": "somebody",
-    "prompt": "digits",
     "temperature": "0",
     "known_speaker_names[]": "bo",
     "stream_options": "{}",
     "vad_filter": "true",
-    "hotwords": "",
 }
+#: Fields that clients send empty, or that mean what they say.
+OTHERS = {"prompt": "digits", "hotwords": ""}
 
 
 @pytest.fixture
@@ -80,10 +81,10 @@ def test_a_gradio_client_names_a_language_as_it_likes(page: RunningPage, two_wor
 
 
 def test_fields_that_mean_nothing_here_are_accepted_and_the_unknown_ones_are_named(page: RunningPage, two_words: Path) -> None:
-    answer = posted(page, {"file": two_words.read_bytes()}, model="whisper-1", **IGNORED)
+    answer = posted(page, {"file": two_words.read_bytes()}, model="whisper-1", **IGNORED, **OTHERS)
     assert answer.json() == {"text": SPOKEN}
-    assert answer.headers["x-lightvoice-ignored"] == "known_speaker_names[], stream_options, vad_filter, hotwords"
-    assert page.engine.calls[-1] == TranscribeOptions()
+    assert answer.headers["x-lightvoice-ignored"] == "known_speaker_names[], stream_options, vad_filter"
+    assert page.engine.calls[-1] == TranscribeOptions(hotwords=(Hotword("digits", 0.5),))  # of the prompt
     assert "x-lightvoice-ignored" not in posted(page, {"file": two_words.read_bytes()}, prompt="x").headers
 
 

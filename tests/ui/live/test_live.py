@@ -16,6 +16,7 @@ pytest.importorskip("gradio", reason="the page needs gradio")
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from engine.audio.reading.reading_warnings import ReadingWarning
 from engine.audio.waveform import SAMPLE_RATE_HZ, load_audio
 from engine.bundle import Bundle
 from engine.errors import SessionError, TooManyStreamsError
@@ -44,6 +45,7 @@ class FakeStream:
 
     def __init__(self) -> None:
         self.blocks, self.closed, self.error, self.partial = 0, 0, None, None
+        self.warnings: tuple[ReadingWarning, ...] = ()
 
     @property
     def duration_s(self) -> float:

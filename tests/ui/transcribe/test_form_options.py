@@ -8,6 +8,7 @@ import pytest
 
 from engine.audio.read_options import Channel, ReadOptions
 from engine.options import TranscribeOptions
+from engine.speech.decoding.hotwords import Hotword
 from engine.speech.endpointing import VadOptions
 from engine.subtitles.options import RANGES, SubtitleOptions
 from ui.text.texts import Texts
@@ -20,6 +21,9 @@ PRECISIONS = ("fp32", "int8")
 KEPT = {
     "language": "ja",
     "itn": False,
+    "hotwords": "张三\n重庆火锅 3.0",
+    "homophones": True,
+    "n_best": 3,
     "ban_emo_unknown": True,
     "channel": "left",
     "vad_precision": "int8",
@@ -47,6 +51,9 @@ def test_what_was_kept_comes_back_and_reaches_the_engine() -> None:
     assert kept.transcribe == TranscribeOptions(
         language="ja",
         itn=False,
+        hotwords=(Hotword("张三"), Hotword("重庆火锅", 3.0)),
+        homophones=True,
+        n_best=3,
         ban_emo_unknown=True,
         vad_precision="int8",
         vad=VadOptions(max_end_silence_ms=500, speech_noise_threshold=0.4, max_segment_ms=10_000),
@@ -69,6 +76,9 @@ def test_what_cannot_be_read_is_the_default(values: object) -> None:
         ("speech_noise_threshold", "0.6"),
         ("max_segment_s", 61),
         ("max_line_count", 9),
+        ("hotwords", "张三 99.0"),
+        ("hotwords", ["张三"]),
+        ("n_best", 9),
     ],
 )
 def test_one_bad_value_does_not_cost_the_others(name: str, value: Any) -> None:

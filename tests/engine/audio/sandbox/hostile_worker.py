@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.audio.reading.reading_warnings import ReadingWarning, WarningType
 from engine.audio.sandbox import worker as decode_worker
 
 ONE_SECOND = np.zeros(16_000, np.float32)
@@ -58,19 +59,25 @@ def flood(replies: Any) -> None:
         replies.take(ONE_SECOND)
 
 
+def preach(replies: Any) -> Any:
+    replies.take(ONE_SECOND)
+    return (ReadingWarning(type=WarningType.HOTWORDS_LEFT_OUT, values={"bundle": "buy now"}),)
+
+
 def stumble(_: Any) -> None:
     raise LookupError("a bug")
 
 
-DEEDS: dict[str, Callable[[Any], None]] = {deed.__name__: deed for deed in (crash, hang, spin, dribble, eat, babble, lie, flood, stumble)}
+DEEDS: dict[str, Callable[[Any], None]] = {
+    deed.__name__: deed for deed in (crash, hang, spin, dribble, eat, babble, lie, flood, preach, stumble)
+}
 
 
 def decode(path: Any, replies: Any, *, max_duration_s: float, read: Any, columns: int) -> Any:
     deed = DEEDS.get(path.stem)
     if deed is None:
         return really(path, replies, max_duration_s=max_duration_s, read=read, columns=columns)
-    deed(replies)
-    return ()
+    return deed(replies) or ()
 
 
 if __name__ == "__main__":

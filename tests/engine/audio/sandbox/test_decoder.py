@@ -94,6 +94,11 @@ def test_the_samples_are_those_of_this_process(decoder: Decoder) -> None:
     assert len(workers()) == 1
 
 
+def test_no_text_of_a_worker_comes_out(hostile: Decoder, named) -> None:
+    loaded = hostile.load(named("preach"))
+    assert (len(loaded.samples), loaded.warnings) == (SAMPLE_RATE_HZ, ())
+
+
 def test_a_recording_of_many_blocks_arrives_whole(decoder: Decoder, tmp_path: Path) -> None:
     path = tmp_path / "ten minutes.wav"
     samples = np.sin(np.arange(600 * SAMPLE_RATE_HZ, dtype=np.float32) * 0.1) * 0.5

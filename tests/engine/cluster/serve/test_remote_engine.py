@@ -34,6 +34,7 @@ from engine.errors import (
     UnknownPrecisionError,
 )
 from engine.options import VAD_OFF, TranscribeOptions
+from engine.speech.decoding.hotwords import Hotword
 from engine.speech.endpointing import VadOptions
 from tests.engine.cluster.conftest import spoken
 from tests.reading import DECODER
@@ -131,6 +132,16 @@ def test_a_language_goes_to_the_cluster_as_our_code(served, remote):
     remote.transcribe(DECODER.open(DIGITS), TranscribeOptions(language="粤语"))
     assert [asked["language"] for asked in served.asked] == ["en", "yue"]
     assert remote.transcribe(DECODER.open(DIGITS), TranscribeOptions(language="EN")).segments
+
+
+def test_thousands_of_hotwords_go_to_the_cluster(served, remote, engine):
+    """In the body: an address has no room for them."""
+    options = TranscribeOptions(hotwords=tuple(Hotword(f"name number {number}", 0.2) for number in range(3_000)), n_best=2)
+    here = engine.transcribe(DECODER.open(DIGITS), options)
+    for recording in (DECODER.open(DIGITS), load_audio(DIGITS)):
+        there = remote.transcribe(recording, options)
+        assert (there.segments, there.warnings) == (here.segments, here.warnings)
+    assert all("hotwords" not in asked and asked["hotwords_bytes"] > 60_000 for asked in served.asked)
 
 
 def test_a_decoded_recording_loses_nothing_on_its_way(served, remote, engine):

@@ -1,0 +1,187 @@
+"""What hotwords do: recall, false insertions an hour, the error rate of everything else, and time, by the length of the list.
+
+    python -m benchmarks.hotwords DATA [--bundle FOLDER] [--precision fp32] [--counts 10,100,1000] [--recordings 200] [--rounds 3]
+    python -m benchmarks.hotwords DATA --vocabulary bundle/tokens.txt      # synthetic frames in another vocabulary
+
+Of each list a tenth is spoken in the recordings that are set aside for tests: rare words of their texts. The others are words of the
+remaining texts. Every transcript is made greedily and with each list, in turns; time is that of recognition (network and decoding).
+With ``--vocabulary`` no network runs: frames are made up for the same texts, and time is that of decoding alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.command_line import figures_parser, markdown_table, print_bar, write_figures
+from benchmarks.hotword_scores import HotwordList, Occurrences, Score, list_of
+from benchmarks.synthetic_frames import FRAME_S, SyntheticNetwork
+from engine.audio.reading.reading_warnings import WarningType
+from engine.audio.waveform import load_audio
+from engine.bundle import Bundle
+from engine.bundle_roots import STARTER
+from engine.compare.error_rate import normalize_text
+from engine.options import TranscribeOptions
+from engine.pipeline import Engine
+from engine.speech.decoding.decoder import BeamDecoder
+from engine.speech.decoding.spelling import Speller
+from engine.speech.vocabulary import Vocabulary
+from models.evaluate.datasets import Purpose, Recording, purpose_of, read_recordings, select, starter_recordings
+
+COUNTS = "10,100,1000"
+#: The bars: at this many words CER of the rest may rise by so many points, and time by so much.
+BAR_COUNT, MOST_POINTS, MOST_RATIO = 100, 0.2, 1.15
+
+
+@dataclass(frozen=True)
+class Said:
+    """One recording's text, and what makes a transcript of it with a list of hotwords: -> (text, seconds that it took)."""
+
+    reference: str
+    audio_s: float
+    recognize: Callable[[HotwordList | None], tuple[str, float]]
+
+
+def scores(said: Sequence[Said], lists: Sequence[HotwordList], *, rounds: int) -> list[tuple[Score, Score]]:
+    """For each list the scores without it and with it; the first round's transcripts count, the times are those of every round."""
+    found = [(Score(), Score()) for _ in lists]
+    for number in range(rounds):
+        greedy_s, spent_s = 0.0, [0.0] * len(lists)
+        for one in said:
+            plain, took_s = one.recognize(None)
+            greedy_s += took_s
+            for place, own in enumerate(lists):
+                text, took_s = one.recognize(own)
+                spent_s[place] += took_s
+                if number == 0:
+                    listed = Occurrences(own.phrases)
+                    for score, transcript in zip(found[place], (plain, text), strict=True):
+                        score.add(listed, one.reference, transcript, audio_s=one.audio_s)
+        for (without, with_them), own_s in zip(found, spent_s, strict=True):
+            without.spent_s.append(greedy_s)
+            with_them.spent_s.append(own_s)
+    return found
+
+
+def figures(own: HotwordList, without: Score, with_them: Score) -> dict[str, Any]:
+    """One list's figures."""
+    ratios = [after / max(before, 1e-9) for before, after in zip(without.spent_s, with_them.spent_s, strict=True)]
+    return {
+        "hotwords": len(own.phrases),
+        "spoken": with_them.spoken,
+        "recall": {"greedy": without.recall, "hotwords": with_them.recall},
+        "inserted_an_hour": {"greedy": without.inserted_an_hour, "hotwords": with_them.inserted_an_hour},
+        "rest_cer": {"greedy": without.rest_cer, "hotwords": with_them.rest_cer},
+        "time_ratio": statistics.median(ratios),
+        "seconds_an_hour": 3600 * statistics.median(with_them.spent_s) / max(with_them.audio_s, 1e-9),
+        "audio_s": with_them.audio_s,
+    }
+
+
+def by_engine(engine: Engine, recordings: Sequence[Recording], precision: str) -> list[Said]:
+    """Recordings that an engine recognizes; SystemExit where its bundle cannot search."""
+
+    def one(recording: Recording) -> Said:
+        waveform = load_audio(recording.path)
+
+        def recognize(own: HotwordList | None) -> tuple[str, float]:
+            options = TranscribeOptions(precision=precision, itn=False, hotwords=own.hotwords if own else ())
+            transcript = engine.transcribe(waveform, options)
+            for warning in transcript.warnings:
+                if warning.type is WarningType.HOTWORDS_LEFT_OUT:
+                    raise SystemExit(warning.message)
+            return transcript.text, transcript.timing.asr_s
+
+        return Said(recording.text or "", waveform.duration_s, recognize)
+
+    return [one(recording) for recording in recordings]
+
+
+def by_vocabulary(vocabulary: Vocabulary, texts: Sequence[str]) -> list[Said]:
+    """Texts as synthetic frames in a vocabulary, those that it can write."""
+    network, speller = SyntheticNetwork(vocabulary), Speller(vocabulary)
+    decoders: dict[HotwordList | None, BeamDecoder] = {}
+    said = []
+    for text in texts:
+        token_ids = network.token_ids(normalize_text(text))
+        if not token_ids:
+            continue
+        top = network.frames(token_ids)
+
+        def recognize(own: HotwordList | None, top: Any = top) -> tuple[str, float]:
+            if own is not None and own not in decoders:
+                decoders[own] = BeamDecoder(vocabulary, own.hotwords, speller=speller)
+            began_s = time.perf_counter()
+            emissions = top.greedy() if own is None else decoders[own].decode(top).emissions
+            return vocabulary.text(one.token_id for one in emissions), time.perf_counter() - began_s
+
+        said.append(Said(text, len(top) * FRAME_S, recognize))
+    return said
+
+
+def _material(arguments: argparse.Namespace, bundle: Bundle) -> tuple[list[Recording], list[str]]:
+    """The recordings that are tested, and the texts of the others."""
+    if bundle.kind == "starter":
+        shared = starter_recordings(arguments.data)
+        known = [recording for recordings in shared.values() for recording in recordings]
+    else:
+        known = read_recordings(arguments.data)
+    texts = [one for one in known if one.text and one.language[:2] in bundle.languages]
+    tested = select(texts, Purpose.TEST, limit=arguments.recordings)
+    return tested, [one.text or "" for one in texts if purpose_of(one) is not Purpose.TEST]
+
+
+def _row(found: dict[str, Any]) -> list[str]:
+    recall, inserted, cer = found["recall"], found["inserted_an_hour"], found["rest_cer"]
+    return [
+        str(found["hotwords"]),
+        str(found["spoken"]),
+        f"{recall['greedy']:.3f} → {recall['hotwords']:.3f}",
+        f"{inserted['greedy']:.2f} → {inserted['hotwords']:.2f}",
+        f"{cer['greedy']:.4f} → {cer['hotwords']:.4f}",
+        f"{found['time_ratio']:.3f}",
+        f"{found['seconds_an_hour']:.1f}",
+    ]
+
+
+def main() -> None:
+    """Measure, print, and write JSON where asked."""
+    parser = figures_parser("hotwords", __doc__)
+    parser.add_argument("data", type=Path, help="folder of recordings with labels.tsv, or of such folders")
+    parser.add_argument("--bundle", type=Path, default=STARTER)
+    parser.add_argument("--precision", default="fp32")
+    parser.add_argument("--counts", default=COUNTS, help="lengths of the lists (default: %(default)s)")
+    parser.add_argument("--recordings", type=int, default=200, help="most recordings (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--vocabulary", type=Path, help="tokens.txt of a bundle: synthetic frames in place of a network")
+    arguments = parser.parse_args()
+    bundle = Bundle.load(arguments.bundle)
+    recordings, others = _material(arguments, bundle)
+    references = [recording.text or "" for recording in recordings]
+    lists = [list_of(int(count), references, others) for count in arguments.counts.split(",")]
+    if arguments.vocabulary is not None:
+        said = by_vocabulary(Vocabulary.load(arguments.vocabulary), references)
+        found = scores(said, lists, rounds=arguments.rounds)
+    else:
+        with closing(Engine(bundle)) as engine:
+            found = scores(by_engine(engine, recordings, arguments.precision), lists, rounds=arguments.rounds)
+    measured = [figures(own, *pair) for own, pair in zip(lists, found, strict=True)]
+    titles = ["hotwords", "spoken", "recall", "inserted an hour", "CER of the rest", "time / greedy", "s an hour"]
+    print(markdown_table(titles, [_row(one) for one in measured]))
+    for one in measured:
+        if one["hotwords"] == BAR_COUNT:
+            points = 100 * (one["rest_cer"]["hotwords"] - one["rest_cer"]["greedy"])
+            print_bar(f"CER of the rest at {BAR_COUNT} words, points", points, MOST_POINTS)
+            if arguments.vocabulary is None:
+                print_bar(f"time at {BAR_COUNT} words, with / without", one["time_ratio"], MOST_RATIO)
+    write_figures(arguments.json, measured)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""Hotwords in real Chromium: a name that comes out wrong comes out right, in Transcribe and in Live, and the browser keeps the list."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import run_server
+from tests.browser.steps import PATIENCE_MS, rows_in, run, show, transcribed
+from tests.named_recording import NAME, RIGHT, WRONG, write_bundle, write_recording
+
+sync_api = pytest.importorskip("playwright.sync_api")
+expect = sync_api.expect
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hotwords")
+    write_bundle(folder / "bundle")
+    write_recording(folder / "name.wav")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path) -> Iterator[str]:
+    with run_server(folder / "files", "--bundle", str(folder / "bundle")) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Iterator[Any]:
+    context = browser.new_context(locale="en-US", permissions=["microphone"])
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    page.goto(address)
+    page.locator("#lv-transcript .lv-empty").wait_for()
+    yield page
+    context.close()
+
+
+def text_of(page: Any) -> Any:
+    return page.locator("#lv-shown .lv-segment .lv-text")
+
+
+def test_a_name_comes_out_right_and_the_list_is_kept(page: Any, folder: Path) -> None:
+    transcribed(page, folder / "name.wav")
+    expect(text_of(page)).to_have_text(WRONG)
+    expect(page.locator(".lv-readings")).to_have_count(0)
+    page.locator("#lv-transcribe-hotwords textarea").fill(f"{NAME} 2.0\n王五")
+    page.locator("#lv-n-best input[type=number]").fill("2")
+    page.locator("#lv-n-best input[type=number]").blur()
+    transcribed_again(page, folder)
+    expect(text_of(page)).to_have_text(RIGHT)
+    expect(page.locator("#lv-shown .lv-reading-notes")).to_contain_text("王五")
+    page.reload()
+    expect(page.locator("#lv-transcribe-hotwords textarea")).to_have_value(f"{NAME} 2.0\n王五", timeout=PATIENCE_MS)
+
+
+def transcribed_again(page: Any, folder: Path) -> None:
+    """The recording once more, with the options as they are now."""
+    page.locator("#lv-transcribe-audio input[type=file]").set_input_files([str(folder / "name.wav")])
+    expect(page.locator(".lv-row")).to_have_count(2, timeout=PATIENCE_MS)
+    run(page)
+    expect(rows_in(page, "done")).to_have_count(2, timeout=PATIENCE_MS)
+    page.locator(".lv-row-name").last.click()
+    expect(page.locator("#lv-shown .lv-readings")).to_have_count(1, timeout=PATIENCE_MS)
+
+
+def test_a_click_on_a_word_shows_other_readings_and_one_of_them_becomes_the_text(page: Any, folder: Path) -> None:
+    page.locator("#lv-n-best input[type=number]").fill("2")
+    page.locator("#lv-n-best input[type=number]").blur()
+    transcribed(page, folder / "name.wav")
+    readings = page.locator(".lv-readings button")
+    expect(readings.first).to_be_hidden()
+    page.locator("#lv-shown .lv-word").first.click()
+    expect(readings).to_have_text([WRONG, RIGHT])
+    readings.last.click()
+    expect(text_of(page)).to_have_text(RIGHT)
+    expect(readings.last).to_be_focused()
+    page.locator('[data-action="restore"]').click()
+    expect(text_of(page)).to_have_text(WRONG)
+    page.locator(".lv-readings summary").focus()
+    page.keyboard.press("Enter")  # without a mouse
+    expect(readings.last).to_be_visible()
+
+
+def test_a_weight_out_of_range_is_said(page: Any, folder: Path) -> None:
+    page.locator("#lv-transcribe-hotwords textarea").fill(f"{NAME} 99.0")
+    page.locator("#lv-transcribe-audio input[type=file]").set_input_files([str(folder / "name.wav")])
+    expect(page.locator(".lv-row")).to_have_count(1, timeout=PATIENCE_MS)
+    run(page)
+    expect(page.get_by_text(re.compile("it must lie between 0.1 and 10"))).to_be_visible(timeout=PATIENCE_MS)
+    page.locator("#lv-transcribe-hotwords textarea").fill(NAME)
+    run(page)
+    expect(text_of(page)).to_have_text(RIGHT, timeout=PATIENCE_MS)
+
+
+#: In place of the microphone: the recording over and over, without the browser's noise suppression, which takes tones for noise.
+MICROPHONE = """navigator.mediaDevices.getUserMedia = async () => {
+  const context = new AudioContext();
+  await context.resume();
+  const content = Uint8Array.from(atob("%s"), (character) => character.charCodeAt(0));
+  const source = new AudioBufferSourceNode(context, { buffer: await context.decodeAudioData(content.buffer), loop: true });
+  const target = context.createMediaStreamDestination();
+  source.connect(target);
+  source.start();
+  return target.stream;
+};"""
+
+
+def test_live(page: Any, folder: Path) -> None:
+    page.evaluate(MICROPHONE % base64.b64encode((folder / "name.wav").read_bytes()).decode())
+    show(page, 1)
+    page.locator(".lv-options:visible > button").first.click()
+    page.locator("#lv-live-hotwords textarea").fill(f"{NAME} 2.0\n王五")
+    page.locator("#lv-live-start").click()
+    expect(page.locator("#lv-live-segments .lv-text").first).to_have_text(RIGHT, timeout=PATIENCE_MS)
+    expect(page.locator("#lv-live-notes")).to_contain_text("王五")
+    page.locator("#lv-live-stop").click()
+    expect(page.locator("#lv-live-state[data-state=stopped]")).to_be_visible(timeout=PATIENCE_MS)
