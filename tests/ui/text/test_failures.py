@@ -30,6 +30,7 @@ WITH_REASON = [
     errors.OptionChoiceError(name="itn", value="perhaps", known=("true", "false")),
     errors.OptionRangeError(name="max_segment_ms", value=-1, lowest=1000, highest=30_000),
     errors.TooManyHotwordsError(count=100_000, most=10_000),
+    errors.HotwordWeightError(phrase="Ada", weight=20.0, lowest=0.0, highest=10.0),
     errors.HotwordTooLongError(line=2, length=400, most=100),
     errors.HotwordControlCharacterError(line=2, code="U+0007"),
     errors.HotwordsFileError(path="names.txt", reason="it is empty"),
