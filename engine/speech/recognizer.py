@@ -31,11 +31,6 @@ TagT = TypeVar("TagT", Language, Emotion, Event)
 
 PROMPT_POSITIONS = 4
 OUTPUTS = ("token_ids", "log_probs", "tag_probs")
-#: What to say where hotwords were asked for and the graph answers the best token alone (:attr:`Recognizer.searches`).
-NO_SEARCH = (
-    "{bundle} was made before hotwords existed and is decoded without them; make it again with "
-    "`python -m models export CHECKPOINT --output BUNDLE` or `python -m models import FOLDER --output BUNDLE`"
-)
 
 
 class AsrSession(RunsGraph, Protocol):
