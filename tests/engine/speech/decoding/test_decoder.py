@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from engine.speech.decoding.decoder import BeamDecoder
 from engine.speech.decoding.hotwords import Hotword
 from engine.speech.decoding.top_tokens import TopTokens
 from engine.speech.vocabulary import Vocabulary
+from tests.engine.speech.decoding.likely_frames import likely_frames
 
 PIECES = (
     "<blank>",
@@ -40,14 +42,7 @@ PIECES = (
 VOCABULARY = Vocabulary(PIECES)
 
 
-def heard(*frames: dict[str, float]) -> TopTokens:
-    """Frames with the given probabilities, a nearly certain blank behind each."""
-    table = np.full((2 * len(frames), len(PIECES)), 1e-7)
-    for index, probabilities in enumerate(frames):
-        for piece, probability in probabilities.items():
-            table[2 * index, PIECES.index(piece)] = probability
-        table[2 * index + 1, 0] = 0.999
-    return TopTokens.of_logits(np.log(table / table.sum(axis=1, keepdims=True)))
+frames_with = partial(likely_frames, PIECES)
 
 
 ZHANG_SAN = ({"我": 0.9}, {"叫": 0.9}, {"章": 0.7, "张": 0.25}, {"山": 0.6, "三": 0.3, "叁": 0.05})
@@ -58,37 +53,37 @@ def text_of(decoder: BeamDecoder, top: TopTokens) -> str:
 
 
 def test_a_name_comes_out_right_with_the_hotword() -> None:
-    assert text_of(BeamDecoder(VOCABULARY), heard(*ZHANG_SAN)) == "我叫章山"
-    assert text_of(BeamDecoder(VOCABULARY, [Hotword("张三")]), heard(*ZHANG_SAN)) == "我叫张三"
+    assert text_of(BeamDecoder(VOCABULARY), frames_with(*ZHANG_SAN)) == "我叫章山"
+    assert text_of(BeamDecoder(VOCABULARY, [Hotword("张三")]), frames_with(*ZHANG_SAN)) == "我叫张三"
 
 
 def test_a_clear_reading_is_not_overruled_by_any_weight() -> None:
-    clear = heard({"我": 0.99}, {"叫": 0.99}, {"章": 0.9999, "张": 1e-5}, {"山": 0.9999, "三": 1e-5})
+    clear = frames_with({"我": 0.99}, {"叫": 0.99}, {"章": 0.9999, "张": 1e-5}, {"山": 0.9999, "三": 1e-5})
     assert text_of(BeamDecoder(VOCABULARY, [Hotword("张三")]), clear) == "我叫章山"
     assert text_of(BeamDecoder(VOCABULARY, [Hotword("张三", 10.0)]), clear) == "我叫章山"
 
 
 def test_half_a_name_earns_nothing() -> None:
     """张 alone would be less likely than 章: its bonus is taken back when 三 does not come."""
-    top = heard({"章": 0.7, "张": 0.25}, {"楼": 0.99})
+    top = frames_with({"章": 0.7, "张": 0.25}, {"楼": 0.99})
     assert text_of(BeamDecoder(VOCABULARY, [Hotword("张三", 3.0)]), top) == "章楼"
 
 
 @pytest.mark.parametrize("phrase", ["Johnson", "JOHNSON", "ｊｏｈｎｓｏｎ"])
 def test_every_segmentation_of_an_english_name_matches(phrase: str) -> None:
-    top = heard({"▁hi": 0.9}, {"▁jon": 0.6, "▁john": 0.3}, {"son": 0.9})
+    top = frames_with({"▁hi": 0.9}, {"▁jon": 0.6, "▁john": 0.3}, {"son": 0.9})
     assert text_of(BeamDecoder(VOCABULARY), top) == "hi jonson"
     assert text_of(BeamDecoder(VOCABULARY, [Hotword(phrase)]), top) == "hi johnson"
 
 
 def test_a_number_matches_in_words_and_in_digits() -> None:
     decoder = BeamDecoder(VOCABULARY, [Hotword("3号楼")])
-    assert text_of(decoder, heard({"山": 0.6, "三": 0.3}, {"号": 0.9}, {"楼": 0.9})) == "三号楼"
-    assert text_of(decoder, heard({"山": 0.6, "▁3": 0.3}, {"号": 0.9}, {"楼": 0.9})) == "3号楼"
+    assert text_of(decoder, frames_with({"山": 0.6, "三": 0.3}, {"号": 0.9}, {"楼": 0.9})) == "三号楼"
+    assert text_of(decoder, frames_with({"山": 0.6, "▁3": 0.3}, {"号": 0.9}, {"楼": 0.9})) == "3号楼"
 
 
 def test_tokens_keep_times_and_confidences() -> None:
-    found = BeamDecoder(VOCABULARY, [Hotword("张三")]).decode(heard(*ZHANG_SAN)).emissions
+    found = BeamDecoder(VOCABULARY, [Hotword("张三")]).decode(frames_with(*ZHANG_SAN)).emissions
     assert [emission.start_frame for emission in found] == [0, 2, 4, 6]
     assert [emission.end_frame for emission in found] == [1, 3, 5, 7]
     assert [emission.confidence for emission in found] == pytest.approx([0.9 / 0.9, 1.0, 0.25 / 0.95, 0.3 / 0.95], abs=1e-3)
@@ -97,20 +92,20 @@ def test_tokens_keep_times_and_confidences() -> None:
 def test_what_cannot_be_written_is_named_and_the_rest_works() -> None:
     decoder = BeamDecoder(VOCABULARY, [Hotword("王五"), Hotword("张三"), Hotword("…")])
     assert decoder.unwritable == ("王五", "…")
-    assert text_of(decoder, heard(*ZHANG_SAN)) == "我叫张三"
+    assert text_of(decoder, frames_with(*ZHANG_SAN)) == "我叫张三"
 
 
 def test_alternatives_with_their_probabilities() -> None:
-    found = BeamDecoder(VOCABULARY, n_best=4).decode(heard(*ZHANG_SAN)).alternatives
+    found = BeamDecoder(VOCABULARY, n_best=4).decode(frames_with(*ZHANG_SAN)).alternatives
     assert [one.text for one in found][:2] == ["我叫章山", "我叫章三"]
     shares = [one.probability for one in found]
     assert shares == sorted(shares, reverse=True) and 0.4 < shares[0] < 0.6 and sum(shares) <= 1 + 1e-9
-    (only,) = BeamDecoder(VOCABULARY).decode(heard(*ZHANG_SAN)).alternatives
+    (only,) = BeamDecoder(VOCABULARY).decode(frames_with(*ZHANG_SAN)).alternatives
     assert only.text == "我叫章山"
 
 
 def test_readings_of_one_text_are_one_alternative() -> None:
-    top = heard({"▁jon": 0.9}, {"son": 0.5, "▁s": 0.4}, {"on": 0.9})
+    top = frames_with({"▁jon": 0.9}, {"son": 0.5, "▁s": 0.4}, {"on": 0.9})
     texts = [one.text for one in BeamDecoder(VOCABULARY, n_best=6).decode(top).alternatives]
     assert len(texts) == len(set(texts))
 
@@ -145,8 +140,8 @@ HOMOPHONES = ({"我": 0.9}, {"叫": 0.9}, {"章": 0.6, "张": 0.01}, {"叁": 0.5
 
 def test_homophones_become_the_name_where_that_is_asked_for() -> None:
     pytest.importorskip("pypinyin")
-    assert text_of(BeamDecoder(VOCABULARY, [Hotword("张三")]), heard(*HOMOPHONES)) == "我叫章叁"
-    decoded = BeamDecoder(VOCABULARY, [Hotword("张三")], homophones=True).decode(heard(*HOMOPHONES))
+    assert text_of(BeamDecoder(VOCABULARY, [Hotword("张三")]), frames_with(*HOMOPHONES)) == "我叫章叁"
+    decoded = BeamDecoder(VOCABULARY, [Hotword("张三")], homophones=True).decode(frames_with(*HOMOPHONES))
     assert VOCABULARY.text(emission.token_id for emission in decoded.emissions) == "我叫张三"
     assert [emission.start_frame for emission in decoded.emissions] == [0, 2, 4, 6]
     assert decoded.alternatives[0].text == "我叫张三"
@@ -155,15 +150,15 @@ def test_homophones_become_the_name_where_that_is_asked_for() -> None:
 def test_another_sound_is_left_alone() -> None:
     pytest.importorskip("pypinyin")
     decoder = BeamDecoder(VOCABULARY, [Hotword("张三")], homophones=True)
-    assert text_of(decoder, heard({"章": 0.9}, {"号": 0.9})) == "章号"
+    assert text_of(decoder, frames_with({"章": 0.9}, {"号": 0.9})) == "章号"
 
 
 def test_a_phrase_is_found_as_its_words_are_read() -> None:
     """重 alone is read zhong; 重庆 is chong qing."""
     pytest.importorskip("pypinyin")
-    assert text_of(BeamDecoder(VOCABULARY, [Hotword("重庆")], homophones=True), heard({"崇": 0.9}, {"庆": 0.9})) == "重庆"
+    assert text_of(BeamDecoder(VOCABULARY, [Hotword("重庆")], homophones=True), frames_with({"崇": 0.9}, {"庆": 0.9})) == "重庆"
 
 
 def test_one_character_has_too_many_homophones() -> None:
     pytest.importorskip("pypinyin")
-    assert text_of(BeamDecoder(VOCABULARY, [Hotword("三")], homophones=True), heard({"叁": 0.9})) == "叁"
+    assert text_of(BeamDecoder(VOCABULARY, [Hotword("三")], homophones=True), frames_with({"叁": 0.9})) == "叁"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from engine.speech.decoding.language_model_scorer import UNKNOWN_LETTER, PieceSc
 from engine.speech.decoding.spelling import Speller
 from engine.speech.decoding.top_tokens import TopTokens
 from engine.speech.vocabulary import Vocabulary
+from tests.engine.speech.decoding.likely_frames import likely_frames
 
 UNITS = ("<s>", "</s>", "<unk>", "recognize", "speech", "wreck", "a", "nice", "beach", "语", "音")
 SHARES = (1e-6, 0.1, 0.01, 0.05, 0.1, 0.01, 0.3, 0.05, 0.05, 0.1, 0.1)
@@ -102,13 +104,7 @@ PIECES = ("<blank>", "▁recognize", "▁re", "cognize", "▁speech", "▁wreck"
 VOCABULARY = Vocabulary(PIECES)
 
 
-def heard(*frames: dict[str, float]) -> TopTokens:
-    table = np.full((2 * len(frames), len(PIECES)), 1e-7)
-    for index, probabilities in enumerate(frames):
-        for piece, probability in probabilities.items():
-            table[2 * index, PIECES.index(piece)] = probability
-        table[2 * index + 1, 0] = 0.999
-    return TopTokens.of_logits(np.log(table / table.sum(axis=1, keepdims=True)))
+frames_with = partial(likely_frames, PIECES)
 
 
 def text_of(top: TopTokens, *, weight: float = 1.0) -> str:
@@ -117,9 +113,9 @@ def text_of(top: TopTokens, *, weight: float = 1.0) -> str:
 
 
 def test_the_likelier_words_win_where_the_network_is_in_doubt() -> None:
-    assert text_of(heard({"▁recognize": 0.9}, {"▁bea": 0.5, "▁speech": 0.4}, {"ch": 0.5, "<blank>": 0.4})) == "recognize speech"
-    assert text_of(heard({"雨": 0.6, "语": 0.4}, {"音": 0.9})) == "语音"
-    assert text_of(heard({"▁recognize": 0.9}, {"▁bea": 0.999, "▁speech": 0.0005}, {"ch": 0.99})) == "recognize beach"
+    assert text_of(frames_with({"▁recognize": 0.9}, {"▁bea": 0.5, "▁speech": 0.4}, {"ch": 0.5, "<blank>": 0.4})) == "recognize speech"
+    assert text_of(frames_with({"雨": 0.6, "语": 0.4}, {"音": 0.9})) == "语音"
+    assert text_of(frames_with({"▁recognize": 0.9}, {"▁bea": 0.999, "▁speech": 0.0005}, {"ch": 0.99})) == "recognize beach"
 
 
 @pytest.mark.parametrize("pieces", [("▁recognize", "▁speech"), ("▁re", "cognize", "▁speech"), ("语", "音"), ("▁语", "音")])
