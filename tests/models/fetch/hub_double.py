@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 #: No stalled connection outlives its test by more.
 STALL_S = 120
+SENT_AT_ONCE = 1 << 20
 LARGE_BYTES = 1000  # above it a file is said to be in large file storage, with its sha256
 
 
@@ -38,6 +40,9 @@ class HubDouble:
     #: (method, path, first byte asked for) of every request for a file
     asked: list[tuple[str, str, int]] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    #: no file is sent faster; the seconds that sending took
+    mb_per_s: float | None = None
+    sending_s: float = 0.0
 
     def sha256(self, repo: str, name: str) -> str:
         return self.wrong_sha256.get(f"{repo}/{name}") or hashlib.sha256(self.files[repo][name]).hexdigest()
@@ -119,13 +124,22 @@ class _Handler(BaseHTTPRequestHandler):
         stall = self.hub.stall_after.pop(f"{repo}/{name}", None)
         cut = self.hub.cut_after.pop(f"{repo}/{name}", None) if stall is None else stall
         if cut is None:
-            self.wfile.write(body)
+            self._send(body)
             return
         self.wfile.write(body[:cut])
         self.wfile.flush()
         if stall is not None:
             self.hub.going_on.wait(STALL_S)
         self.close_connection = True
+
+    def _send(self, body: bytes) -> None:
+        began = time.perf_counter()
+        for first in range(0, len(body), SENT_AT_ONCE):
+            self.wfile.write(body[first : first + SENT_AT_ONCE])
+            if self.hub.mb_per_s is not None:
+                due = began + (first + SENT_AT_ONCE) / 1e6 / self.hub.mb_per_s
+                self.hub.going_on.wait(max(0.0, due - time.perf_counter()))
+        self.hub.sending_s += time.perf_counter() - began
 
     def _json(self, value: object) -> None:
         self._answer(200, json.dumps(value).encode())
