@@ -22,7 +22,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import psutil
 from playwright.sync_api import expect, sync_playwright
@@ -49,6 +49,7 @@ class ProcessTree:
         self._thread.start()
 
     def close(self) -> None:
+        """No more looks."""
         self._ended.set()
         self._thread.join()
 
@@ -71,10 +72,10 @@ def served(python: str, files: Path, hub: HubDouble) -> Iterator[tuple[str, int]
     own = {"GRADIO_TEMP_DIR": str(files / "gradio"), "LIGHTVOICE_BUNDLES": str(files / "bundles")}
     command = [python, "app.py", "--port", "0"]
     process = subprocess.Popen(command, cwd=ROOT, env=os.environ | homes | hubs | own, stderr=subprocess.PIPE, text=True)  # noqa: S603
-    assert process.stderr is not None
+    lines = cast("IO[str]", process.stderr)
     try:
-        address = next(found.group() for line in process.stderr if (found := re.search(r"http://[\w.:]+", line)))
-        threading.Thread(target=process.stderr.read, daemon=True).start()
+        address = next(found.group() for line in lines if (found := re.search(r"http://[\w.:]+", line)))
+        threading.Thread(target=lines.read, daemon=True).start()
         yield address, process.pid
     finally:
         process.terminate()
@@ -101,6 +102,7 @@ def press(address: str, recording: Path, chromium: str) -> dict[str, float]:
 
 
 def measure(options: argparse.Namespace) -> dict[str, float]:
+    """One press on a fresh server: seconds, MB downloaded, and peak memory."""
     origin = CATALOG["sensevoice-small-int8"].origins[Source.HUGGINGFACE]
     vad = {"model.onnx": "model.onnx", "am.mvn": "am.mvn", "config.yaml": "config.yaml"}
     repositories = {
@@ -122,6 +124,7 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
 
 
 def main() -> None:
+    """See the module."""
     parser = figures_parser("real_model", __doc__)
     parser.add_argument("work", type=Path)
     parser.add_argument("--vad", type=Path, required=True, metavar="FOLDER", help="model.onnx, am.mvn and config.yaml of FSMN-VAD")
