@@ -72,6 +72,17 @@ class VadSettings(msgspec.Struct, frozen=True):
     sil_pdf_ids: Annotated[tuple[int, ...], msgspec.Meta(min_length=1)] = (0,)
 
 
+class LanguageModelFile(msgspec.Struct, frozen=True):
+    """A language model that every segment is decoded with, and how: see :mod:`engine.speech.decoding.language_model_scorer`."""
+
+    file: str
+    #: How much its log-probabilities count, and what is added for each unit.
+    weight: Annotated[float, msgspec.Meta(gt=0)]
+    unit_bonus: float
+    #: Readings that the search keeps.
+    beam: Positive
+
+
 class FileEntry(msgspec.Struct, frozen=True):
     """What a file of the bundle must be."""
 
@@ -101,6 +112,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     variants: Annotated[dict[str, ModelFiles], msgspec.Meta(min_length=1)]
     tokens: str
     cmvn: ModelFiles
+    language_model: LanguageModelFile | None = None
     vad: VadSettings = VadSettings()
     parameters: dict[str, int] = {}
     metrics: dict[str, Any] = {}
@@ -114,7 +126,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
         if not self.title:
             msgspec.structs.force_setattr(self, "title", self.name)
         graphs = [name for files in self.variants.values() for name in (files.asr, files.vad)]
-        used = [self.tokens, self.cmvn.asr, self.cmvn.vad, *graphs]
+        used = [self.tokens, self.cmvn.asr, self.cmvn.vad, *graphs, *([self.language_model.file] if self.language_model else [])]
         for name in (*self.files, *used):
             if name in ("", ".", "..") or Path(name).name != name or "\\" in name or "\0" in name:
                 raise ValueError(f"it names {name!r}, which is not a plain file name")

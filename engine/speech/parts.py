@@ -8,7 +8,11 @@ from functools import cached_property
 from engine.bundle import Bundle, Lfr
 from engine.options import TranscribeOptions
 from engine.runtime.session_pool import SessionSet
+from engine.speech.decoding.beam_search import BEAM
 from engine.speech.decoding.decoder import BeamDecoder
+from engine.speech.decoding.language_model import LanguageModel
+from engine.speech.decoding.language_model_scorer import scorer_of
+from engine.speech.decoding.scorer import Scorer
 from engine.speech.decoding.spelling import Speller
 from engine.speech.detector import SpeechDetector
 from engine.speech.features import FBANK_BINS, Cmvn, FrameStack, Frontend
@@ -33,13 +37,31 @@ class Parts:
         return SpeechDetector(sessions.vad, self.frontend, silence_ids=self.bundle.silence_ids)
 
     @cached_property
+    def language_model(self) -> Scorer | None:
+        """The bundle's language model as a scorer of the beam search, read for the first segment; None where the bundle has none."""
+        own = self.bundle.language_model
+        if own is None:
+            return None
+        model = LanguageModel.load(self.bundle.path(own.file))
+        return scorer_of(model, self.vocabulary, speller=self.speller, weight=own.weight, unit_bonus=own.unit_bonus)
+
+    @cached_property
     def speller(self) -> Speller:
         """What the vocabulary's tokens stand for; made for the first request with hotwords, for all of the bundle."""
         return Speller(self.vocabulary)
 
     def decoder(self, options: TranscribeOptions) -> BeamDecoder:
         """The beam search of one request; its hotwords' graph is built here, so keep it for all segments."""
-        return BeamDecoder(self.vocabulary, options.hotwords, homophones=options.homophones, n_best=options.n_best, speller=self.speller)
+        own = self.bundle.language_model
+        return BeamDecoder(
+            self.vocabulary,
+            options.hotwords,
+            homophones=options.homophones,
+            n_best=options.n_best,
+            beam=own.beam if own else BEAM,
+            scorers=[self.language_model] if self.language_model else (),
+            speller=self.speller,
+        )
 
 
 def _frontend(bundle: Bundle) -> Frontend:

@@ -45,7 +45,8 @@ class SpanRecognizer:
         self.decoder: BeamDecoder | None = None
         #: What of the options had no effect.
         self.warnings: tuple[ReadingWarning, ...] = ()
-        if options.asks_for_search and self._recognizer.searches:
+        searches = options.asks_for_search or parts.bundle.language_model is not None
+        if searches and self._recognizer.searches:
             self.decoder = decoder or parts.decoder(options)
             self.warnings = unwritable_warnings(self.decoder.unwritable)
         elif options.asks_for_search:

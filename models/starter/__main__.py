@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     export = steps.add_parser("export", help="write the bundle")
     export.add_argument("--output", type=Path, default=HERE / "bundle", help="bundle folder (default: the embedded one)")
     export.add_argument("--vad", type=Path, help="folder of the official FSMN-VAD, model.onnx and am.mvn (default: the one trained here)")
+    export.add_argument("--language-model", type=Path, help="what the step of that name wrote (default: none, greedy decoding)")
     evaluate = steps.add_parser("evaluate", help="error rates of a bundle on the held-out speakers")
     evaluate.add_argument("--bundle", type=Path, default=HERE / "bundle")
     evaluate.add_argument("--data", type=Path, required=True)
@@ -149,7 +150,7 @@ def _language_model(arguments: argparse.Namespace, _: Config) -> None:
 def _export(arguments: argparse.Namespace, config: Config) -> None:
     from models.starter.export import export
 
-    export(arguments.work, arguments.output, config, vad=arguments.vad)
+    export(arguments.work, arguments.output, config, vad=arguments.vad, language_model=arguments.language_model)
 
 
 def _evaluate(arguments: argparse.Namespace, config: Config) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import onnx
 import torch
 
 from engine.bundle import ITN_BY_LIBRARY
+from engine.speech.decoding.language_model import PIECES, LanguageModel
 from engine.speech.features import FBANK_BINS, Cmvn
 from engine.tags import TAG_POSITIONS, piece_of
 from models.bundle.cmvn import write_cmvn
@@ -32,6 +34,7 @@ from models.starter.train_asr import network_config
 log = logging.getLogger(__name__)
 #: What the makers of Whisper and of FSMN-VAD ask for; it goes into the bundle.
 NOTICE = Path(__file__).with_name("NOTICE.md")
+LANGUAGE_MODEL = "language-model.npz"
 LFR = {"asr": {"m": 7, "n": 6}, "vad": {"m": 5, "n": 1}}
 
 
@@ -85,6 +88,12 @@ def _describe(asr: SenseVoice, vad: FsmnVad, config: dict[str, Any]) -> dict[str
     }
 
 
+def _check_units(path: Path, pieces: Sequence[str]) -> None:
+    model = LanguageModel.load(path)
+    if model.kind == PIECES and not any(model.unit_id(piece) is not None for piece in pieces):
+        raise CorpusError(f"{path} knows none of this vocabulary's pieces; make it anew with `language-model`")
+
+
 def halve(path: Path) -> None:
     """Store the weights of an FP32 graph in 16 bits, in place; ExportError if the graph then says something else."""
     rng = np.random.default_rng(0)
@@ -99,10 +108,13 @@ def halve(path: Path) -> None:
             raise ExportError(f"{path.name} answers otherwise with its weights in 16 bits; they were not rounded before the export")
 
 
-def export(work: Path, output: Path, config: dict[str, Any], *, vad: Path | None = None) -> None:
+def export(
+    work: Path, output: Path, config: dict[str, Any], *, vad: Path | None = None, language_model: Path | None = None
+) -> None:
     """Write the bundle to ``output``; nothing there changes until every file is made and checked.
 
-    ``vad`` is the folder of the official FSMN-VAD; without it the one trained here is taken.
+    ``vad`` is the folder of the official FSMN-VAD; without it the one trained here is taken. ``language_model`` is what the step of that
+    name wrote; without it the bundle decodes greedily. CorpusError for one of another vocabulary.
     """
     store = FeatureStore(work)
     asr = load_asr(work, config, vocab_size=len(store.pieces))
@@ -123,7 +135,12 @@ def export(work: Path, output: Path, config: dict[str, Any], *, vad: Path | None
         dynamic.quantize(folder / "asr.fp32.onnx", folder / "asr.int8.onnx", external=True)
         dynamic.quantize(folder / "vad.fp32.onnx", folder / "vad.int8.onnx", external=False)
         halve(folder / "asr.fp32.onnx")
-        write_manifest(folder, _describe(asr, detector, config))
+        described = _describe(asr, detector, config)
+        if language_model is not None:
+            _check_units(language_model, store.pieces)
+            shutil.copyfile(language_model, folder / LANGUAGE_MODEL)
+            described["language_model"] = {"file": LANGUAGE_MODEL, **config["language_model"]}
+        write_manifest(folder, described)
         if output.exists():
             shutil.rmtree(output)
         shutil.copytree(folder, output)

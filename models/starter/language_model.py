@@ -61,6 +61,7 @@ def texts_of(items: Iterable[Item], files: Iterable[Path]) -> tuple[list[tuple[s
 def train(
     texts: Iterable[tuple[str, int]],
     *,
+    fragments: Iterable[tuple[str, int]] = (),
     order: int = 3,
     cutoffs: Sequence[int] = (1, 1, 2, 2),
     min_count: int = 2,
@@ -70,16 +71,19 @@ def train(
 ) -> LanguageModel:
     """A model of texts, each given with how often it counts, in the units of ``kind`` that ``encode`` makes of them (None: left out).
 
+    ``fragments`` are pieces of texts, given likewise: nothing is learnt of how sentences begin and end.
     N-grams seen less often than ``cutoffs`` says for their order are left out, and texts that are ``held_out``, in whatever spelling. Units
     seen less often than ``min_count`` become unknown.
     """
     kept_out = {tuple(units_of_text(text)) for text in held_out}
     chosen = [(text, times) for text, times in texts if tuple(units_of_text(text)) not in kept_out]
-    sentences = [(units, times) for text, times in chosen if (units := encode(text))]
+    sentences = [([START, *units, STOP], times) for text, times in chosen if (units := encode(text))]
+    sentences += [(list(units), times) for text, times in fragments if (units := encode(text))]
     counts: Counter[str] = Counter()
     for units, times in sentences:
         for unit in units:
             counts[unit] += times
+    del counts[START], counts[STOP]
     known = [unit for unit, count in counts.most_common(MOST_UNITS - 3) if count >= min_count]
     units = [START, STOP, UNKNOWN, *known]
     ids = {unit: index for index, unit in enumerate(units)}
@@ -90,13 +94,9 @@ def train(
 
 def _counted(sentences: Sequence[tuple[Sequence[str], int]], ids: Mapping[str, int], order: int) -> list[tuple[Keys, Floats]]:
     """For each order the distinct n-grams, sorted, and how often each occurs."""
-    lengths = np.array([len(units) + 2 for units, _ in sentences], np.int64)
+    lengths = np.array([len(units) for units, _ in sentences], np.int64)
     unknown = ids[UNKNOWN]
-    stream = np.fromiter(
-        (index for units, _ in sentences for index in (ids[START], *(ids.get(unit, unknown) for unit in units), ids[STOP])),
-        np.uint64,
-        count=int(lengths.sum()),
-    )
+    stream = np.fromiter((ids.get(unit, unknown) for units, _ in sentences for unit in units), np.uint64, count=int(lengths.sum()))
     sentence = np.repeat(np.arange(len(sentences)), lengths)
     times = np.array([times for _, times in sentences], np.float64)[sentence]
     found = []
@@ -133,11 +133,11 @@ def _kneser_ney(windows: Sequence[tuple[Keys, Floats]], size: int) -> list[Float
 
 
 def _continuations(keys: Keys, counts: Floats, longer: Keys, order: int) -> Floats:
-    """How many different units come before each n-gram; for one that begins a sentence, how often it occurs."""
+    """How many different units come before each n-gram, at least one; for one that begins a sentence, how often it occurs."""
     mask = np.uint64((1 << UNIT_BITS * order) - 1)
     before = np.bincount(np.searchsorted(keys, longer & mask), minlength=len(keys)).astype(np.float64)
     begins = keys >> np.uint64(UNIT_BITS * (order - 1)) == 0  # the id of START
-    return np.asarray(np.where(begins, counts, before), np.float64)
+    return np.asarray(np.where(begins, counts, np.maximum(before, 1)), np.float64)
 
 
 def _discounts(counts: Floats) -> Floats:

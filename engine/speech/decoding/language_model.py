@@ -12,7 +12,7 @@ from __future__ import annotations
 import zipfile
 from bisect import bisect_left
 from collections.abc import Sequence
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ START, STOP, UNKNOWN = "<s>", "</s>", "<unk>"
 PIECES, WORDS = "pieces", "words"
 UNIT_BITS = 16
 MOST_UNITS = 1 << UNIT_BITS
+#: N-grams whose probability is kept for the next time, some 10 MB.
+REMEMBERED = 1 << 15
 _LAST_CHARACTER = "\U0010ffff"
 
 Ids = tuple[int, ...]
@@ -70,8 +72,8 @@ class LanguageModel:
         self._ids = {unit: index for index, unit in enumerate(units)}
         self._keys, self._log_probs, self._backoffs = keys, log_probs, backoffs
         self.start, self.stop, self.unknown = (self._ids[unit] for unit in (START, STOP, UNKNOWN))
-        self.log_prob = cache(self._log_prob)
-        self.best_with_prefix = cache(self._best_with_prefix)
+        self.log_prob = lru_cache(REMEMBERED)(self._log_prob)
+        self.best_with_prefix = lru_cache(REMEMBERED)(self._best_with_prefix)
 
     @classmethod
     def load(cls, path: str | Path) -> LanguageModel:
