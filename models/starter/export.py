@@ -108,9 +108,7 @@ def halve(path: Path) -> None:
             raise ExportError(f"{path.name} answers otherwise with its weights in 16 bits; they were not rounded before the export")
 
 
-def export(
-    work: Path, output: Path, config: dict[str, Any], *, vad: Path | None = None, language_model: Path | None = None
-) -> None:
+def export(work: Path, output: Path, config: dict[str, Any], *, vad: Path | None = None, language_model: Path | None = None) -> None:
     """Write the bundle to ``output``; nothing there changes until every file is made and checked.
 
     ``vad`` is the folder of the official FSMN-VAD; without it the one trained here is taken. ``language_model`` is what the step of that
