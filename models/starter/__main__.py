@@ -57,10 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
     steps.add_parser("align", help="find the words in the recordings with the network trained so far; later epochs join them anew")
     _add_language_model(steps)
-    export = steps.add_parser("export", help="write the bundle")
-    export.add_argument("--output", type=Path, default=HERE / "bundle", help="bundle folder (default: the embedded one)")
-    export.add_argument("--vad", type=Path, help="folder of the official FSMN-VAD, model.onnx and am.mvn (default: the one trained here)")
-    export.add_argument("--language-model", type=Path, help="what the step of that name wrote (default: none, greedy decoding)")
+    _add_export(steps)
     evaluate = steps.add_parser("evaluate", help="error rates of a bundle on the held-out speakers")
     evaluate.add_argument("--bundle", type=Path, default=HERE / "bundle")
     evaluate.add_argument("--data", type=Path, required=True)
@@ -68,6 +65,13 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--json", type=Path, help="write the figures here")
     evaluate.add_argument("--card", type=Path, help="put the table of figures, and the log of the training, into this model card")
     return parser
+
+
+def _add_export(steps: Any) -> None:
+    export = steps.add_parser("export", help="write the bundle")
+    export.add_argument("--output", type=Path, default=HERE / "bundle", help="bundle folder (default: the embedded one)")
+    export.add_argument("--vad", type=Path, help="folder of the official FSMN-VAD, model.onnx and am.mvn (default: the one trained here)")
+    export.add_argument("--language-model", type=Path, help="what the step of that name wrote (default: none, greedy decoding)")
 
 
 def _add_language_model(steps: Any) -> None:
