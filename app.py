@@ -48,9 +48,8 @@ def _engine_options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(add_help=False)
     options.add_argument(
         "--bundle",
-        default="starter",
         help="name of an installed bundle, or its folder; sensevoice-small and sensevoice-small:fp32 are fetched first where they are "
-        "missing (default: %(default)s)",
+        "missing (default: sensevoice-small where it is installed, else the embedded starter)",
     )
     options.add_argument("--yes", action="store_true", help="agree to what --bundle fetches where no terminal can ask")
     options.add_argument("--precision", help="fp32, int8 or another variant of the bundle (default: fp32; int8 with --slim)")
@@ -120,10 +119,11 @@ def build_engine(arguments: argparse.Namespace) -> SpeechEngine:
         from engine.cluster.serve.remote_engine import RemoteEngine
 
         return RemoteEngine(arguments.engine, precision=arguments.precision)
-    from models.fetch.on_demand import bundle_on_demand
+    from models.fetch.on_demand import bundle_on_demand, usual_bundle
 
     roots = bundle_roots()
-    name, asked = bundle_on_demand(arguments.bundle, precision=arguments.precision, roots=roots, agree=_agree(arguments), yes=arguments.yes)
+    wanted = arguments.bundle or usual_bundle(roots)
+    name, asked = bundle_on_demand(wanted, precision=arguments.precision, roots=roots, agree=_agree(arguments), yes=arguments.yes)
     bundle = Bundle.load(resolve_bundle(name, roots))
     precision = asked or carried_over(Precision.INT8 if arguments.slim else Precision.FP32, bundle.variants)
     return Engine(bundle, precision=precision, device=arguments.device, threads=arguments.threads)

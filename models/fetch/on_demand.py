@@ -16,6 +16,8 @@ from engine.errors import OptionError
 from models.fetch.catalog import CATALOG, FAMILY, CatalogModel, find_model
 from models.jobs.packages import ROOT, program
 
+#: The embedded bundle, which needs no download.
+STARTER = "starter"
 #: What the family's name alone stands for.
 USUAL_EDITION = "int8"
 #: Standard output belongs to transcripts: the command's goes where its progress goes.
@@ -49,6 +51,12 @@ class Offer:
             f"{self.model.bundle}: {lack}. It can be fetched now: {self.model.download_mb} MB from {hubs}, under the {self.model.licence}; "
             f"it takes {self.model.bundle_mb} MB in {self.output}."
         )
+
+
+def usual_bundle(roots: Sequence[Path]) -> str:
+    """What is opened where nobody named a bundle: the real model once it is installed, else the starter."""
+    held = _held(FAMILY, roots)
+    return STARTER if held is None or held.is_random else FAMILY
 
 
 def named_model(asked: str) -> CatalogModel | None:

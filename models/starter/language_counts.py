@@ -1,8 +1,8 @@
 """What the language model learns beside the training's texts, out of Debian packages that may be shared.
 
-English sentences: WordNet and fortune's sayings (:mod:`models.starter.sentence_sources`), and the dictionary GCIDE. English words and pairs of
-words with how often they occur: the word predictions of the on-screen keyboard Onboard. Mandarin pairs of words likewise: libpinyin's
-bigrams, from 50 million words of text. A package that is not there is named in the error; licences are in this folder's README.
+English sentences: WordNet and fortune's sayings (:mod:`models.starter.sentence_sources`), and the dictionary GCIDE. English words and
+pairs of words with how often they occur: the word predictions of the on-screen keyboard Onboard. Mandarin pairs of words likewise:
+libpinyin's bigrams, from 50 million words of text. A package that is not there is named in the error; licences are in this folder's README.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _numbers(value: bytes) -> tuple[int, ...]:
 def _table(path: Path) -> Iterator[tuple[bytes, bytes]]:
     """The keys and values of a Berkeley DB file, as ``db_dump`` (Debian's package db-util) writes them: a line of hexadecimal each."""
     try:
-        dumped = subprocess.run(["db_dump", str(path)], capture_output=True, check=True, text=True).stdout  # noqa: S603, S607
+        dumped = subprocess.run(["db_dump", str(path)], capture_output=True, check=True, text=True).stdout
     except FileNotFoundError:
         raise CorpusError(f"db_dump, which reads {path.name}, is not there; install Debian's package db-util") from None
     except subprocess.CalledProcessError as error:

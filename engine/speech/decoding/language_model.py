@@ -2,8 +2,9 @@
 
 Its units are the pieces of one bundle's vocabulary, or words and Chinese characters: words in plain form, single characters of Han and
 kana, and digits, as the symbols of :mod:`engine.speech.decoding.spelling` with words joined. The file is a compressed ``.npz``: ``kind``
-(which of the two), ``units`` (UTF-8, one a line), and for each order n ``keys_n`` (uint64, sorted: the ids of the n
-units, 16 bits each, the last unit lowest), ``log_probs_n`` and ``backoffs_n`` (float16, natural logarithms), as an ARPA file has them.
+(which of the two), ``units`` (UTF-8, one a line), and for each order n what an ARPA file has, in two bytes an n-gram: ``keys_n``
+(8, count) uint8, the difference of each key to the one before, byte by byte from the lowest (a key is the ids of the n units, 16 bits each,
+the last unit lowest; keys are sorted), ``log_probs_n`` uint8 and ``backoffs_n`` int8, tenths of natural logarithms, the former negated.
 Training: models/starter/language_model.py.
 """
 
@@ -23,6 +24,8 @@ from engine.errors import BundleFileMissingError, BundleFormatError
 from engine.speech.decoding.spelling import BEGIN, END, symbols_of
 
 FORMAT = 1
+#: How finely logarithms are kept, and the bytes of a key.
+STEP, KEY_BYTES = 0.1, 8
 START, STOP, UNKNOWN = "<s>", "</s>", "<unk>"
 PIECES, WORDS = "pieces", "words"
 UNIT_BITS = 16
@@ -49,6 +52,17 @@ def units_of_text(text: str) -> list[str]:
         else:
             word += symbol
     return units
+
+
+def _joined(planes: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """The keys of their differences' bytes (8, count)."""
+    differences = np.ascontiguousarray(planes.T).view("<u8").reshape(-1)
+    return np.cumsum(differences, dtype=np.uint64)
+
+
+def _steps(logarithms: NDArray[np.floating], kind: type[np.integer[Any]]) -> NDArray[Any]:
+    limits = np.iinfo(kind)
+    return np.asarray(np.clip(np.round(logarithms.astype(np.float64) / STEP), limits.min, limits.max), kind)
 
 
 def _bytes(text: str) -> NDArray[np.uint8]:
@@ -84,7 +98,9 @@ class LanguageModel:
                 found, kind = int(values["format"]), values["kind"].tobytes().decode()
                 orders = range(1, int(values["order"]) + 1)
                 units = values["units"].tobytes().decode().split("\n")
-                keys, log_probs, backoffs = ([values[f"{kind}_{order}"] for order in orders] for kind in ("keys", "log_probs", "backoffs"))
+                keys = [_joined(values[f"keys_{order}"]) for order in orders]
+                log_probs = [values[f"log_probs_{order}"] * np.float32(-STEP) for order in orders]
+                backoffs = [values[f"backoffs_{order}"] * np.float32(STEP) for order in orders]
         except FileNotFoundError:
             raise BundleFileMissingError(path=path) from None
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
@@ -101,12 +117,11 @@ class LanguageModel:
 
     def save(self, path: str | Path) -> None:
         """Write the file that :meth:`load` reads."""
-        tables: dict[str, Any] = {
-            f"{kind}_{order}": table
-            for kind, own in (("keys", self._keys), ("log_probs", self._log_probs), ("backoffs", self._backoffs))
-            for order, table in enumerate(own, start=1)
-        }
-        tables |= {"format": np.array(FORMAT), "kind": _bytes(self.kind), "order": np.array(self.order)}
+        tables: dict[str, Any] = {"format": np.array(FORMAT), "kind": _bytes(self.kind), "order": np.array(self.order)}
+        for order, (keys, log_probs, backoffs) in enumerate(zip(self._keys, self._log_probs, self._backoffs, strict=True), start=1):
+            tables[f"keys_{order}"] = np.diff(keys, prepend=np.uint64(0)).astype("<u8").view(np.uint8).reshape(-1, KEY_BYTES).T
+            tables[f"log_probs_{order}"] = _steps(-log_probs, np.uint8)
+            tables[f"backoffs_{order}"] = _steps(backoffs, np.int8)
         tables["units"] = _bytes("\n".join(self._ids))
         np.savez_compressed(path, **tables)
 

@@ -16,7 +16,7 @@ import pytest
 from engine.bundle import MANIFEST
 from models.fetch import on_demand
 from models.fetch.catalog import UnknownModelError
-from models.fetch.on_demand import NotFetchedError, bundle_on_demand, named_model, offer_for
+from models.fetch.on_demand import NotFetchedError, bundle_on_demand, named_model, offer_for, usual_bundle
 
 ROOT = Path(__file__).resolve().parents[3]
 NAME = "sensevoice-small"
@@ -75,6 +75,17 @@ def test_the_name_alone_is_int8_and_another_edition_is_named_behind_a_colon() ->
     assert named_model("starter") is None and named_model("C:\\bundles\\mine") is None
     with pytest.raises(UnknownModelError, match=r"no edition 'int4' in the catalog; there are .*int8"):
         named_model(f"{NAME}:int4")
+
+
+def test_the_real_model_is_opened_unasked_once_it_is_installed(roots: list[Path], tiny_bundle: Path) -> None:
+    assert usual_bundle(roots) == "starter"
+    folder = install(roots[2] / NAME, tiny_bundle, "int8")
+    assert usual_bundle(roots) == NAME
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    (folder / MANIFEST).write_text(json.dumps(manifest | {"weights": "random"}), encoding="utf-8")
+    assert usual_bundle(roots) == "starter"  # weights that nobody trained
+    (folder / MANIFEST).write_text("{", encoding="utf-8")
+    assert usual_bundle(roots) == "starter"
 
 
 def test_the_offer_says_what_how_much_from_where_and_under_which_licence(roots: list[Path]) -> None:
