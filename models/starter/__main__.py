@@ -146,7 +146,7 @@ def _language_model(arguments: argparse.Namespace, _: Config) -> None:
     texts, held_out = texts_of(store.items, arguments.text)
     encode = piece_encoder(store.pieces, (arguments.work / "english.bpe").read_bytes())
     cutoffs = (1, 1, arguments.cutoff, arguments.cutoff)
-    model = train(texts, order=len(cutoffs), cutoffs=cutoffs, min_count=1, held_out=held_out, encode=encode, kind=PIECES)
+    model = train(texts, cutoffs=cutoffs, min_count=1, held_out=held_out, encode=encode, kind=PIECES)
     model.save(arguments.output)
     log.info("%d texts, %d n-grams, %.1f MB in %s", len(texts), len(model), arguments.output.stat().st_size / 1e6, arguments.output)
 

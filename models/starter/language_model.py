@@ -1,6 +1,8 @@
-"""Texts → the n-gram model of engine/speech/decoding/language_model.py: interpolated modified Kneser-Ney, pruned by count.
+"""Texts → the n-gram model of engine/speech/decoding/language_model.py: interpolated modified Kneser-Ney, pruned.
 
-Chen and Goodman 1999 (https://doi.org/10.1006/csla.1999.0128). N-grams are packed into 64-bit numbers, and counted by sorting.
+Chen and Goodman 1999 (https://doi.org/10.1006/csla.1999.0128). N-grams are packed into 64-bit numbers, and counted by sorting. Pruned by
+count, and by weighted difference (Seymore and Rosenfeld 1996, "Scalable backoff language models"): an n-gram goes whose count, times the
+logarithm of its probability over what its shorter one would give, is small.
 """
 
 from __future__ import annotations
@@ -62,8 +64,8 @@ def train(
     texts: Iterable[tuple[str, int]],
     *,
     fragments: Iterable[tuple[str, int]] = (),
-    order: int = 3,
-    cutoffs: Sequence[int] = (1, 1, 2, 2),
+    cutoffs: Sequence[int] = (1, 1, 2),
+    least_gain: float = 0.0,
     min_count: int = 2,
     held_out: Iterable[str] = (),
     encode: Callable[[str], Sequence[str] | None] = units_of_text,
@@ -72,8 +74,9 @@ def train(
     """A model of texts, each given with how often it counts, in the units of ``kind`` that ``encode`` makes of them (None: left out).
 
     ``fragments`` are pieces of texts, given likewise: nothing is learnt of how sentences begin and end.
-    N-grams seen less often than ``cutoffs`` says for their order are left out, and texts that are ``held_out``, in whatever spelling. Units
-    seen less often than ``min_count`` become unknown.
+    There is an order for each of ``cutoffs``; n-grams seen less often than it says are left out, and those of three and more units whose
+    weighted difference is below ``least_gain`` nats; and texts that are ``held_out``, in whatever spelling. Units seen less often than
+    ``min_count`` become unknown.
     """
     kept_out = {tuple(units_of_text(text)) for text in held_out}
     chosen = [(text, times) for text, times in texts if tuple(units_of_text(text)) not in kept_out]
@@ -87,9 +90,10 @@ def train(
     known = [unit for unit, count in counts.most_common(MOST_UNITS - 3) if count >= min_count]
     units = [START, STOP, UNKNOWN, *known]
     ids = {unit: index for index, unit in enumerate(units)}
-    windows = _counted(sentences, ids, order)
-    tables = _kneser_ney(windows, len(units))
-    return _pruned(units, windows, tables, cutoffs, kind)
+    windows = _counted(sentences, ids, len(cutoffs))
+    tables, gains = _kneser_ney(windows, len(units))
+    kept = _worth_keeping(windows, gains, cutoffs, least_gain)
+    return _pruned(units, [keys for keys, _ in windows], tables, kept, kind)
 
 
 def _counted(sentences: Sequence[tuple[Sequence[str], int]], ids: Mapping[str, int], order: int) -> list[tuple[Keys, Floats]]:
@@ -111,9 +115,10 @@ def _counted(sentences: Sequence[tuple[Sequence[str], int]], ids: Mapping[str, i
     return found
 
 
-def _kneser_ney(windows: Sequence[tuple[Keys, Floats]], size: int) -> list[Floats]:
-    """The interpolated probability of each n-gram's last unit after the others, by order."""
+def _kneser_ney(windows: Sequence[tuple[Keys, Floats]], size: int) -> tuple[list[Floats], list[Floats]]:
+    """The interpolated probability of each n-gram's last unit after the others, by order, and its weighted difference in nats."""
     tables: list[Floats] = []
+    gains: list[Floats] = []
     for order, (keys, counts) in enumerate(windows, start=1):
         adjusted = counts if order == len(windows) else _continuations(keys, counts, windows[order][0], order)
         if order == 1:
@@ -129,7 +134,22 @@ def _kneser_ney(windows: Sequence[tuple[Keys, Floats]], size: int) -> list[Float
             below = windows[order - 2][0]
             lower = tables[-1][np.searchsorted(below, keys & np.uint64((1 << UNIT_BITS * (order - 1)) - 1))]
         tables.append(np.maximum(adjusted - taken, 0.0) / total + left_over * lower)
-    return tables
+        gains.append(counts * np.log(tables[-1] / np.maximum(left_over * lower, 1e-12)))
+    return tables, gains
+
+
+def _worth_keeping(
+    windows: Sequence[tuple[Keys, Floats]], gains: Sequence[Floats], cutoffs: Sequence[int], least_gain: float
+) -> list[NDArray[np.bool_]]:
+    """Which n-grams stay, by order; what a longer one that stays begins with stays as well."""
+    kept = [counts >= cutoff for (_, counts), cutoff in zip(windows, cutoffs, strict=True)]
+    kept[0][:] = True
+    for order in range(len(windows), 2, -1):
+        kept[order - 1] &= gains[order - 1] >= least_gain
+        if order < len(windows):
+            longer = windows[order][0][kept[order]] >> _BITS
+            kept[order - 1][np.searchsorted(windows[order - 1][0], np.unique(longer))] = True
+    return kept
 
 
 def _continuations(keys: Keys, counts: Floats, longer: Keys, order: int) -> Floats:
@@ -155,14 +175,13 @@ def _groups(contexts: Keys) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _pruned(
-    units: Sequence[str], windows: Sequence[tuple[Keys, Floats]], tables: Sequence[Floats], cutoffs: Sequence[int], kind: str
+    units: Sequence[str], windows: Sequence[Keys], tables: Sequence[Floats], stay: Sequence[NDArray[np.bool_]], kind: str
 ) -> LanguageModel:
-    """Leave out rare n-grams, and let each context give to its shorter one what the n-grams left do not take."""
+    """Leave out n-grams, and let each context give to its shorter one what the n-grams left do not take."""
     keys: list[Keys] = []
     shares: list[Floats] = []
     backoffs: list[Floats] = []
-    for order, ((all_keys, counts), table) in enumerate(zip(windows, tables, strict=True), start=1):
-        kept = counts >= cutoffs[order - 1] if order > 1 else np.ones(len(all_keys), bool)
+    for order, (all_keys, table, kept) in enumerate(zip(windows, tables, stay, strict=True), start=1):
         keys.append(all_keys[kept])
         shares.append(table[kept])
         backoffs.append(np.ones(int(kept.sum())))

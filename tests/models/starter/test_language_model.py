@@ -86,7 +86,32 @@ def test_a_model_of_the_starters_pieces() -> None:
     encode = piece_encoder(pieces, english_model)
     assert "".join(encode("the cat") or ()).replace("▁", " ").strip() == "the cat"
     assert encode("天气") == ["天", "气"] and encode("龘") is None
-    model = train([*TEXTS, ("龘", 5)], order=4, encode=encode, min_count=1, kind=PIECES)
+    model = train([*TEXTS, ("龘", 5)], cutoffs=(1, 1, 2, 2), encode=encode, min_count=1, kind=PIECES)
     assert model.kind == PIECES and model.order == 4 and model.unit_id("龘") is None
     ids = tuple(model.unit_id(unit) or 0 for unit in "今天天")
     assert math.exp(model.log_prob(ids, model.unit_id("气") or 0)) > 0.3
+
+
+def test_what_its_shorter_one_says_as_well_is_left_out_and_the_rest_still_adds_up() -> None:
+    texts = [(f"{one} {two} {three}", 1) for one in "abcd" for two in "efgh" for three in "ijkl"] + [("a e z", 40)]
+    whole, pruned = train(texts, cutoffs=(1, 1, 1)), train(texts, cutoffs=(1, 1, 1), least_gain=4.0)
+    assert len(pruned) < len(whole)
+    history = tuple(pruned.unit_id(unit) or 0 for unit in ("a", "e"))
+    assert math.exp(pruned.log_prob(history, pruned.unit_id("z") or 0)) > 0.7  # what is told apart stays
+    assert sum(math.exp(pruned.log_prob(history, pruned.unit_id(unit) or 0)) for unit in vocabulary_of(pruned)) == pytest.approx(
+        1, abs=0.02
+    )
+
+
+def test_fragments_say_nothing_of_how_a_sentence_begins_and_ends() -> None:
+    plain = train(TEXTS, min_count=1)
+    model = train(TEXTS, fragments=[("the mat the mat", 9), ("zebra crossing", 5)], min_count=1)
+    assert model.unit_id("zebra") is not None and plain.unit_id("zebra") is None
+    start, stop, mat, the = ("<s>", "</s>", "mat", "the")
+
+    def log_prob(of: LanguageModel, before: str, unit: str) -> float:
+        return of.log_prob((of.unit_id(before) or 0,), of.unit_id(unit) or 0)
+
+    assert log_prob(model, start, "zebra") < math.log(0.05)
+    assert log_prob(model, mat, the) > log_prob(plain, mat, the)
+    assert log_prob(model, mat, stop) < log_prob(plain, mat, stop)

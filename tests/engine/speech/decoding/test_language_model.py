@@ -71,7 +71,9 @@ def test_the_file_keeps_everything(tmp_path: Path) -> None:
     again = LanguageModel.load(tmp_path / "lm.npz")
     assert again.order == 2 and len(again) == len(words_model()) == 13
     for text in ("recognize speech", "a nice beach", "语音", "unheard of"):
-        assert again.score(text) == pytest.approx(words_model().score(text), abs=0.05 * 2 * len(units_of_text(text)) + 0.1)  # kept in tenths
+        assert again.score(text) == pytest.approx(
+            words_model().score(text), abs=0.05 * 2 * len(units_of_text(text)) + 0.1
+        )  # kept in tenths
 
 
 def as_bytes(text: str) -> np.ndarray:
