@@ -75,9 +75,9 @@ def _add_export(steps: Any) -> None:
 
 
 def _add_language_model(steps: Any) -> None:
-    words = steps.add_parser("language-model", help="an n-gram model of pieces from the training texts, for the beam search")
+    words = steps.add_parser("language-model", help="an n-gram model of pieces, from the training's texts and Debian packages")
     words.add_argument("--text", type=Path, action="append", default=[], help="more texts, one a line; repeatable")
-    words.add_argument("--cutoff", type=int, default=2, help="three and four in a row seen less often are left out (default: %(default)s)")
+    words.add_argument("--no-packages", action="store_true", help="from the training's texts and --text alone")
     words.add_argument("--output", type=Path, required=True)
 
 
@@ -137,16 +137,23 @@ def _align(arguments: argparse.Namespace, config: Config) -> None:
     align(trainer.learner, trainer.maker, sources=list(config["train_asr"]["splice_shares"]))
 
 
-def _language_model(arguments: argparse.Namespace, _: Config) -> None:
+def _language_model(arguments: argparse.Namespace, config: Config) -> None:
     from engine.speech.decoding.language_model import PIECES
+    from models.starter.language_counts import english_sentences, english_words, mandarin_pairs
     from models.starter.language_model import piece_encoder, texts_of, train
     from models.starter.prepare import FeatureStore
 
     store = FeatureStore(arguments.work)
     texts, held_out = texts_of(store.items, arguments.text)
     encode = piece_encoder(store.pieces, (arguments.work / "english.bpe").read_bytes())
-    cutoffs = (1, 1, arguments.cutoff, arguments.cutoff)
-    model = train(texts, cutoffs=cutoffs, min_count=1, held_out=held_out, encode=encode, kind=PIECES)
+    settings = config["n_grams"]
+    fragments: list[tuple[str, int]] = []
+    if not arguments.no_packages:
+        texts += [(text, 1) for text in english_sentences()]
+        fragments += english_words(one_in=settings["onboard_one_in"])
+        fragments += mandarin_pairs(one_in=settings["libpinyin_one_in"])
+    pruning = {"cutoffs": settings["cutoffs"], "least_gain": settings["least_gain"]}
+    model = train(texts, fragments=fragments, min_count=1, held_out=held_out, encode=encode, kind=PIECES, **pruning)
     model.save(arguments.output)
     log.info("%d texts, %d n-grams, %.1f MB in %s", len(texts), len(model), arguments.output.stat().st_size / 1e6, arguments.output)
 
