@@ -21,7 +21,7 @@ from engine.bundle import Bundle
 from engine.options import VAD_OFF, TranscribeOptions
 from engine.pipeline import Engine
 from engine.runtime.cores import default_threads
-from engine.runtime.fifo_lock import FifoLock
+from engine.runtime.core_slots import CoreSlots
 from engine.runtime.session_pool import open_session
 from models.benchmark.machine import this_machine
 
@@ -43,7 +43,7 @@ def measure(bundle: Path, audio: Path, *, precision: str, callers: int, threads:
         engine.transcribe(waveform, TranscribeOptions(vad_precision=VAD_OFF))
 
     for way, at_once in WAYS.items():
-        opener = open_session if at_once is None else partial(open_session, lock=FifoLock(at_once))
+        opener = open_session if at_once is None else partial(open_session, slots=CoreSlots(at_once))
         engines[way] = Engine(loaded, precision=precision, threads=threads, opener=opener)
         transcribe(engines[way])
     for _ in range(rounds):
