@@ -20,8 +20,8 @@ from engine.audio.waveform import Waveform, load_audio
 from engine.bundle import Bundle
 from engine.options import VAD_OFF, TranscribeOptions
 from engine.pipeline import Engine
-from engine.runtime.cores import default_threads
 from engine.runtime.core_slots import CoreSlots
+from engine.runtime.cores import default_threads
 from engine.runtime.session_pool import open_session
 from models.benchmark.machine import this_machine
 

@@ -89,7 +89,7 @@ class Session:
     one copy of the weights. After ``close`` it may not be run again.
     """
 
-    def __init__(  # noqa: PLR0913 - what there is to know of a session, keyword-only
+    def __init__(
         self,
         inner: Any,
         *,

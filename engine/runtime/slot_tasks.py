@@ -52,7 +52,7 @@ class SlotTasks:
         wait([one for one in self._open if not one.cancel()])
 
     def _begin(self, future: Future[Value], work: Callable[[], Value], number: int) -> None:
-        """A slot is granted: hand it to a thread. Where the system has none to give the task has failed, and the slot is free for others."""
+        """A slot is granted: hand it to a thread. Where the system has none the task has failed, and the slot is free for others."""
         once = threading.Lock()
         try:
             self._threads.submit(self._run, once, future, work, number)

@@ -71,7 +71,7 @@ def test_cancelling_begins_nothing_more_and_waits_for_what_has_begun() -> None:
     begun.wait(WAIT_S)
     cancelling = threading.Thread(target=tasks.cancel, daemon=True)
     cancelling.start()
-    until(lambda: futures[5].cancelled())
+    until(futures[5].cancelled)
     assert cancelling.is_alive()
     go_on.set()
     cancelling.join(WAIT_S)
