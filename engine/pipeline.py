@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -56,6 +56,7 @@ class Engine(SpeechEngine):
         self._cores = PlannedCores(threads=threads)
         opener = opener or partial(open_session, slots=self._cores.slots)
         precision = precision or carried_over(Precision.FP32, bundle.variants)
+        self._device = device
         self._slot = BundleSlot(bundle, precision=precision, device=device, threads=threads, opener=opener)
         self._meter = ResourceMeter()
         self._last_rtf: float | None = None
@@ -90,6 +91,12 @@ class Engine(SpeechEngine):
     def threads(self) -> int:
         """Threads of each session."""
         return self._slot.current.pool.threads
+
+    @property
+    def recordings_at_once(self) -> int:
+        """As many as run side by side, and one more, which is read and searched meanwhile; on a GPU one, whose spans share batches."""
+        runs = self._cores.plan.runs if self._device == "cpu" else 1
+        return runs + 1 if runs > 1 else 1
 
     @property
     def core_plan(self) -> CorePlan:
@@ -227,8 +234,10 @@ class Engine(SpeechEngine):
         return self._speeds.read(self.bundle.name)
 
     def resources(self) -> dict[str, Any]:
-        """CPU, memory, threads, open sessions, last RTF, GPU."""
-        return self._meter.read(self._slot.sessions(), last_rtf=self._last_rtf)
+        """CPU, memory, threads, open sessions, last RTF, GPU, and how the processor is divided."""
+        slots = self._cores.slots
+        cores = {**asdict(self._cores.plan), "running": slots.running(), "waiting": slots.waiting()}
+        return {**self._meter.read(self._slot.sessions(), last_rtf=self._last_rtf), "cores": cores}
 
     @property
     def is_open(self) -> bool:
