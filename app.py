@@ -319,7 +319,7 @@ class _Batch:
 def _chosen_track(file: str, tracks: Sequence[Track], chosen: int | None) -> list[str]:
     """Which of several audio tracks was read, where nobody chose one."""
     read = next((track for track in tracks if track.default), None)
-    if chosen is not None or read is None or len(tracks) < 2:
+    if chosen is not None or read is None or len(tracks) <= 1:
         return []
     said = f"{len(tracks)} audio tracks, of which {read.description!r} was read; --track N reads another, --list-tracks lists them"
     return [f"{printable(file)}: {said}"]

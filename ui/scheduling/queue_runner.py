@@ -1,8 +1,8 @@
 """Runs the recordings of every page's queue on the engine, a few queue slots a page, so that nobody waits behind a hundred files.
 
-A page has as many runs at a time as keep the cores busy, and asks for a slot for each like any other caller. Runs of a page that was closed, or that has not
-asked for its queue for a while (connection lost), are cancelled; a reload finds its queue again by its id, which only that page
-knows.
+A page has as many runs at a time as keep the cores busy, and asks for a slot for each like any other caller. Runs of a page that was
+closed, or that has not asked for its queue for a while (connection lost), are cancelled; a reload finds its queue again by its id,
+which only that page knows.
 """
 
 from __future__ import annotations

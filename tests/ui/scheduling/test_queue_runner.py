@@ -56,7 +56,7 @@ def runner(engine: FakeEngine, clock: Clock, tmp_path: Path) -> Iterator[QueueRu
 
 
 def idle(runner: QueueRunner) -> bool:
-    return all(page.ticket is None for page in runner._pages.values())
+    return all(not page.tickets for page in runner._pages.values())
 
 
 def states(queue: RecordingQueue) -> list[str]:
