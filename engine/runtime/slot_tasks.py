@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
@@ -33,6 +33,9 @@ class SlotTasks:
     def __init__(self, slots: CoreSlots, threads: ThreadPoolExecutor) -> None:
         self._slots, self._threads = slots, threads
         self._open: list[Future[Any]] = []
+        #: How many of its slots are held, by tasks that run and by those that are about to.
+        self._holding = 0
+        self._left = threading.Condition()
 
     @property
     def side_by_side(self) -> int:
@@ -49,17 +52,22 @@ class SlotTasks:
     def cancel(self) -> None:
         """Begin nothing more, and wait for what has begun: afterwards none of the tasks runs."""
         self._slots.withdraw_all(self)
-        wait([one for one in self._open if not one.cancel()])
+        for future in self._open:
+            future.cancel()
+        with self._left:
+            self._left.wait_for(lambda: not self._holding)
 
     def _begin(self, future: Future[Value], work: Callable[[], Value], number: int) -> None:
         """A slot is granted: hand it to a thread. Where the system has none the task has failed, and the slot is free for others."""
         once = threading.Lock()
+        with self._left:
+            self._holding += 1
         try:
             self._threads.submit(self._run, once, future, work, number)
         except RuntimeError as error:
             # The task stays in the threads' queue, where one of them may come upon it later.
             if once.acquire(blocking=False):
-                self._slots.leave(number)
+                self._leave(number)
                 if future.set_running_or_notify_cancel():
                     future.set_exception(error)
 
@@ -67,14 +75,20 @@ class SlotTasks:
         if not once.acquire(blocking=False):
             return
         if not future.set_running_or_notify_cancel():
-            self._slots.leave(number)
+            self._leave(number)
             return
         try:
             with self._slots.taken(number):
                 value = work()
         except BaseException as error:  # noqa: BLE001 - whatever it is, whoever waits for the future gets it
-            self._slots.leave(number)
+            self._leave(number)
             future.set_exception(error)
         else:
-            self._slots.leave(number)
+            self._leave(number)
             future.set_result(value)
+
+    def _leave(self, number: int) -> None:
+        self._slots.leave(number)
+        with self._left:
+            self._holding -= 1
+            self._left.notify_all()
