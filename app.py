@@ -12,12 +12,12 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from engine.audio.piped import as_file, check_once, is_piped
-from engine.audio.sandbox.decoder import DecodeLimits, Decoder
+from engine.audio.sandbox.decoder import MOST_WORKERS, DecodeLimits, Decoder
 from engine.audio.tracks import Track
 from engine.bundle import Bundle, find_bundles, resolve_bundle
 from engine.bundle_roots import STARTER, bundle_roots
@@ -25,6 +25,7 @@ from engine.command_line import add_transcribe_options, chosen_options, chosen_s
 from engine.errors import AudioError, LightVoiceError, OptionError, OutputError, UnknownFormatError, first_line
 from engine.files.batch_journal import BatchJournal, result_paths
 from engine.files.file_names import printable
+from engine.files.in_order import StillWanted, UnwantedError, in_order
 from engine.formats import FORMATS, render
 from engine.options import TranscribeOptions
 from engine.pipeline import Engine
@@ -151,7 +152,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             ssl_certfile=arguments.ssl_certfile,
             ssl_keyfile=arguments.ssl_keyfile,
             ssl_self_signed=arguments.ssl_self_signed,
-            limits=_limits(arguments),
+            limits=_limits(engine, arguments),
             credentials=credentials,
             show_text=arguments.log_transcripts,
             managing=managing,
@@ -162,12 +163,13 @@ def _serve(arguments: argparse.Namespace) -> int:
     return ALL_ANSWERED
 
 
-def _limits(arguments: argparse.Namespace) -> Limits:
+def _limits(engine: SpeechEngine, arguments: argparse.Namespace) -> Limits:
     """What the server takes on. A cluster says itself when it is busy; this process has only to pass on what it is asked."""
     from ui.limits import Limits
 
-    runs = CLUSTER_RUNS if arguments.engine else Limits.concurrent_runs
-    return Limits(upload_mb=arguments.max_upload_mb, duration_s=float(arguments.max_duration_s), concurrent_runs=runs)
+    at_once = engine.recordings_at_once
+    runs = CLUSTER_RUNS if arguments.engine else max(Limits.concurrent_runs, at_once)
+    return Limits(upload_mb=arguments.max_upload_mb, duration_s=float(arguments.max_duration_s), concurrent_runs=runs, runs_a_page=at_once)
 
 
 @contextmanager
@@ -220,12 +222,17 @@ def _transcribe(arguments: argparse.Namespace) -> int:
     if folder is None and arguments.format != "json" and len(arguments.files) > 1:
         raise OptionError(f"{len(arguments.files)} files as {arguments.format} need --output-dir; only json takes several to stdout")
     targets = None if folder is None else result_paths(folder, arguments.files, arguments.format)
-    with closing(build_engine(arguments)) as engine, closing(Decoder(limits=DecodeLimits(duration_s=arguments.max_duration_s))) as decoder:
+    with closing(build_engine(arguments)) as engine, closing(_decoder(engine, arguments)) as decoder:
         batch = _Batch(engine, decoder, arguments, options)
         if folder is None or targets is None:
             return batch.run([(file, None) for file in arguments.files])
         batch.journal = BatchJournal(folder, settings=_settings(engine, arguments, options))
         return batch.run(_unfinished(batch.journal, arguments, targets))
+
+
+def _decoder(engine: SpeechEngine, arguments: argparse.Namespace) -> Decoder:
+    at_once = max(MOST_WORKERS, engine.recordings_at_once)
+    return Decoder(limits=DecodeLimits(duration_s=arguments.max_duration_s), at_once=at_once)
 
 
 def _settings(engine: SpeechEngine, arguments: argparse.Namespace, options: TranscribeOptions) -> dict[str, Any]:
@@ -249,6 +256,16 @@ def _unfinished(journal: BatchJournal, arguments: argparse.Namespace, targets: S
 
 
 @dataclass
+class _Outcome:
+    """What a file gave: text for its reader, and notes for whoever watches."""
+
+    to_stdout: bool
+    text: str = ""
+    notes: list[str] = field(default_factory=list)
+    failed: bool = False
+
+
+@dataclass
 class _Batch:
     """The files of one command: what transcribes them, and where their results go."""
 
@@ -264,39 +281,48 @@ class _Batch:
         self.decoder.warm_up()  # beside what opens the models
         # Opened now: a graph that cannot be opened is no file's fault.
         self.engine.warm_up()
-        answered = [self._transcribe(file, target) for file, target in work]
+        answered = [self._tell(outcome) for outcome in in_order(work, self._transcribe, at_once=self.engine.recordings_at_once)]
         return ALL_ANSWERED if all(answered) else SOME_FAILED
 
-    def _transcribe(self, file: str, target: Path | None) -> bool:
+    def _transcribe(self, work: tuple[str, Path | None], still_wanted: StillWanted) -> _Outcome:
+        """One file, beside others; its result lies in the folder when it is there, whichever ends first."""
+        file, target = work
+        outcome = _Outcome(to_stdout=target is None)
         try:
             with as_file(file) as path:
                 recording = self.decoder.open(path, read=self.options.read)
-                transcript = self.engine.transcribe(recording, self.options, file=printable(file))
-                _say_track(file, recording.tracks, self.arguments.track)
-                for warning in transcript.warnings:
-                    print(f"{printable(file)}: warning: {warning.message}", file=sys.stderr)
-                text = render(transcript, self.arguments.format, subtitles=chosen_subtitles(self.arguments))
-                if target is None or self.journal is None:
-                    _write(text)
-                else:
-                    self.journal.write(path, target, text)
-                    print(f"{printable(file)} -> {printable(str(target))}", file=sys.stderr)
-        except (OutputError, BrokenPipeError):
+                name = printable(file)
+                transcript = self.engine.transcribe(recording, self.options, file=name, progress=lambda *_: still_wanted())
+                outcome.notes += _chosen_track(file, recording.tracks, self.arguments.track)
+                outcome.notes += [f"{name}: warning: {warning.message}" for warning in transcript.warnings]
+                outcome.text = render(transcript, self.arguments.format, subtitles=chosen_subtitles(self.arguments))
+                if target is not None and self.journal is not None:
+                    self.journal.write(path, target, outcome.text)
+                    outcome.notes.append(f"{name} -> {printable(str(target))}")
+        except (OutputError, UnwantedError):
             raise  # no recording's fault
         except Exception as error:  # noqa: BLE001 - whatever one file does to us, it is said of that file, and the rest go on
             failure = _failure(file, error)
-            if self.arguments.format == "json" and target is None:
-                _write(json.dumps({"file": printable(file), **failure}, ensure_ascii=False) + "\n")
-            return False
-        return True
+            outcome.failed = True
+            outcome.text = json.dumps({"file": printable(file), **failure}, ensure_ascii=False) + "\n"
+            outcome.to_stdout &= self.arguments.format == "json"
+        return outcome
+
+    def _tell(self, outcome: _Outcome) -> bool:
+        for note in outcome.notes:
+            print(note, file=sys.stderr)
+        if outcome.to_stdout:
+            _write(outcome.text)
+        return not outcome.failed
 
 
-def _say_track(file: str, tracks: Sequence[Track], chosen: int | None) -> None:
+def _chosen_track(file: str, tracks: Sequence[Track], chosen: int | None) -> list[str]:
     """Which of several audio tracks was read, where nobody chose one."""
     read = next((track for track in tracks if track.default), None)
-    if chosen is None and read is not None and len(tracks) > 1:
-        said = f"{len(tracks)} audio tracks, of which {read.description!r} was read; --track N reads another, --list-tracks lists them"
-        print(f"{printable(file)}: {said}", file=sys.stderr)
+    if chosen is not None or read is None or len(tracks) <= 1:
+        return []
+    said = f"{len(tracks)} audio tracks, of which {read.description!r} was read; --track N reads another, --list-tracks lists them"
+    return [f"{printable(file)}: {said}"]
 
 
 def _failure(file: str, error: Exception) -> dict[str, Any]:

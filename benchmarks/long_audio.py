@@ -4,7 +4,7 @@
 
 One process transcribes ten seconds, two minutes, the long file and the two minutes again. Growth of memory is that of the most the
 process ever held, from after the ten seconds to after the long file. Features and VAD are timed twice: on the wall clock while the
-long file runs, and in processor time, which a busy machine changes less, on the two minutes.
+long file runs, beside the segments before them that are being recognized, and in processor time on the two minutes, alone.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from models.benchmark.process_meter import peak_rss_mb
 WARM_S, SHORT_S = 10, 120
 #: Figure, the limit it must not exceed, and what it says.
 BARS = (
-    ("growth_mb", 300.0, "peak RSS over that of ten seconds, MB"),
+    ("growth_mb", 120.0, "peak RSS over that of ten seconds, MB"),
     ("first_segment_s", 3.0, "first segment after, s"),
     ("rtf_ratio", 1.10, "RTF over that of two minutes"),
-    ("vad_rtf", 0.003, "features and VAD: RTF"),
+    ("vad_processor_rtf", 0.003, "features and VAD: RTF in processor time"),
 )
 
 
@@ -84,6 +84,7 @@ def measure(bundle: Path, *, data: Path, precision: str, minutes: float, threads
         "rss_peak_mb": after_mb,
         "growth_mb": after_mb - before_mb,
         "first_segment_s": run.first_segment_s,
+        "audio_s_per_s": 1 / timing.rtf,
         "rtf": timing.rtf,
         "rtf_short": sum(short) / len(short),
         "rtf_ratio": timing.rtf / (sum(short) / len(short)),

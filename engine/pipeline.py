@@ -1,8 +1,8 @@
 """Engine: one bundle, its sessions, and the way of a recording through them. Orchestration only.
 
 A request keeps one lease on its precision's sessions from its first block to its last segment (:mod:`engine.recording_run`).
-Segments are recognized one at a time: dynamic INT8 has one activation scale per tensor, and a loud neighbour in a
-batch would cost accuracy, while a CPU gains nothing from it.
+A graph run takes one segment: dynamic INT8 has one activation scale per tensor, and a loud neighbour in a
+batch would cost accuracy, while a CPU gains nothing from it. Several runs compute side by side (:mod:`engine.runtime.core_plan`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,8 @@ from engine.live import LiveStream
 from engine.options import DEFAULT_OPTIONS, TranscribeOptions
 from engine.recording_run import OnSegment, Progress, RecordingRun, no_progress
 from engine.runtime.bundle_slot import BundleSlot, OpenBundle, SwitchReport
-from engine.runtime.fifo_lock import FifoLock
+from engine.runtime.core_plan import CorePlan
+from engine.runtime.planned_cores import PlannedCores
 from engine.runtime.resources import ResourceMeter
 from engine.runtime.session_pool import OpenSession, Precision, SessionSet, ToggleEffects, ToggleReport, carried_over, open_session
 from engine.runtime.speed import Speed, SpeedLog
@@ -51,9 +52,11 @@ class Engine(SpeechEngine):
         threads: int | None = None,
         opener: OpenSession | None = None,
     ) -> None:
-        # One processor, whatever is open on it: the sessions of all bundles and precisions take turns with each other.
-        opener = opener or partial(open_session, lock=FifoLock())
+        # One processor, whatever is open on it: the sessions of all bundles and precisions share its slots.
+        self._cores = PlannedCores(threads=threads)
+        opener = opener or partial(open_session, slots=self._cores.slots)
         precision = precision or carried_over(Precision.FP32, bundle.variants)
+        self._device = device
         self._slot = BundleSlot(bundle, precision=precision, device=device, threads=threads, opener=opener)
         self._meter = ResourceMeter()
         self._last_rtf: float | None = None
@@ -89,6 +92,17 @@ class Engine(SpeechEngine):
         """Threads of each session."""
         return self._slot.current.pool.threads
 
+    @property
+    def recordings_at_once(self) -> int:
+        """As many as run side by side, and one more, which is read and searched meanwhile; on a GPU one, whose spans share batches."""
+        runs = self._cores.plan.runs if self._device == "cpu" else 1
+        return runs + 1 if runs > 1 else 1
+
+    @property
+    def core_plan(self) -> CorePlan:
+        """How the processor is divided among the runs."""
+        return self._cores.plan
+
     def transcribe(
         self,
         recording: Recording,
@@ -119,13 +133,14 @@ class Engine(SpeechEngine):
         """One recording on one bundle, whatever takes its place meanwhile."""
         started = time.perf_counter()
         options.check(opened.parts.bundle.variants)
+        self._cores.refresh()
         precision = opened.pool.resolve(options.precision)
         # A Waveform was decoded before this call; its share is counted all the same.
         outside_s = recording.decode_s if isinstance(recording, Waveform) else 0.0
         if not opened.pool.is_open(precision):
             progress(0.0, "open")  # at full size this takes seconds
         with opened.pool.lease(precision) as leased, opened.pool.with_vad(leased, options.vad_precision) as sessions:
-            run = RecordingRun(opened.parts, sessions, options, progress=progress, on_segment=on_segment)
+            run = RecordingRun(opened.parts, sessions, options, progress=progress, on_segment=on_segment, workers=self._cores.workers)
             segments = run.segments(recording)
         total_s = time.perf_counter() - started + outside_s
         rtf = total_s / recording.duration_s
@@ -219,8 +234,10 @@ class Engine(SpeechEngine):
         return self._speeds.read(self.bundle.name)
 
     def resources(self) -> dict[str, Any]:
-        """CPU, memory, threads, open sessions, last RTF, GPU."""
-        return self._meter.read(self._slot.sessions(), last_rtf=self._last_rtf)
+        """CPU, memory, threads, open sessions, last RTF, GPU, and how the processor is divided."""
+        slots = self._cores.slots
+        cores = {**asdict(self._cores.plan), "running": slots.running(), "waiting": slots.waiting()}
+        return {**self._meter.read(self._slot.sessions(), last_rtf=self._last_rtf), "cores": cores}
 
     @property
     def is_open(self) -> bool:

@@ -1,8 +1,9 @@
 """One recording's way through one session set: block by block, so that an hour costs no more memory than a minute.
 
-Each block is decoded, becomes frames, is searched for speech, and the spans that end in it are recognized before the next block is
-read. The first segment comes after the first half minute, whatever the length of the recording. Channels that are kept apart go
-this way side by side, and their segments are passed on in the order of their times.
+Each block is decoded, becomes frames, and is searched for speech. The spans that end in it are recognized side by side
+(:mod:`engine.segment_queue`) while the next block is read, which waits where they cannot keep up. The first one has every core to
+itself, and its segment comes after the first half minute, whatever the length of the recording. Channels that are kept apart go this
+way together, and their segments are passed on in the order of their times.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ from numpy.typing import NDArray
 from engine.audio.reading.reading_warnings import ReadingWarning
 from engine.audio.waveform import Recording, Waveform
 from engine.options import DEFAULT_OPTIONS, TranscribeOptions
+from engine.runtime.core_slots import CoreSlots
 from engine.runtime.session_pool import SessionSet
+from engine.runtime.slot_tasks import SlotWorkers
+from engine.runtime.stop_signal import StopSignal
+from engine.segment_queue import SegmentQueue
 from engine.speech.channel_speech import ChannelSpeech, StageClock, channels_of, samples_of
 from engine.speech.parts import Parts
 from engine.speech.span_recognizer import SpanRecognizer
@@ -31,6 +36,8 @@ OnSegment = Callable[[Segment], None]
 
 #: Spans that wait for each other on a GPU: a few minutes of audio, from which batches of like lengths can be made.
 GATHERED_SPANS = 48
+#: How often a run that waits for its segments asks whether it is still wanted.
+CANCEL_CHECK_S = 0.1
 
 
 def no_progress(fraction: float, stage: str) -> None:
@@ -41,7 +48,8 @@ def no_progress(fraction: float, stage: str) -> None:
 class RecordingRun:
     """One request's run, with its clock; what ``progress`` or ``on_segment`` raises ends it.
 
-    ``on_segment`` gets each segment as soon as it is recognized, in the thread that recognizes.
+    ``on_segment`` gets each segment as soon as it is recognized and everything before it is; in the thread of the run, as ``progress``.
+    ``workers`` recognize beside that thread; without them the run has one of its own.
     """
 
     def __init__(
@@ -52,13 +60,19 @@ class RecordingRun:
         *,
         progress: Progress | None = None,
         on_segment: OnSegment | None = None,
+        workers: SlotWorkers | None = None,
     ) -> None:
         self._detector = parts.detector(sessions)
-        self._spans = SpanRecognizer(parts, sessions, options)
+        stop = StopSignal()
+        self._spans = SpanRecognizer(parts, sessions, options, stop=stop)
+        # A device takes one run of a recording after another, whatever the processor's slots are.
+        own = workers if workers is not None and sessions.asr.on_cpu else SlotWorkers(CoreSlots())
+        self._queue = SegmentQueue(self._spans, own.tasks(), stop)
         self._options, self._progress, self._on_segment = options, progress or no_progress, on_segment
         self._clock = StageClock()
         self._channels: list[ChannelSpeech] = []
         self._fraction = 0.0
+        self._expected_ms: int | None = None
         self._waiting: list[tuple[ChannelSpeech, SpanFrames]] = []
         self._began = False
         #: Recognized, but another channel may still bring something that was said before.
@@ -89,63 +103,86 @@ class RecordingRun:
     def segments(self, recording: Recording) -> tuple[Segment, ...]:
         """Read the recording and recognize every span in it, in the order of their times; spans without speech are left out."""
         self._channels = channels_of(recording, self._options)
-        expected_ms = _expected_ms(recording)
+        self._expected_ms = _expected_ms(recording)
         self._progress(0.0, "decode")
-        with closing(recording.blocks()) as blocks:  # a run that fails lets go of its decoder at once
-            for block in blocks:
-                for channel, samples in samples_of(self._channels, block):
-                    self._add(channel, samples, expected_ms)
-        for channel in self._channels:
-            with self._clock.stage("vad"):
-                spoken = channel.speech.finish(self._detector, duration_ms=channel.frames.duration_ms)
-            self._recognize(channel, spoken, expected_ms, last=channel is self._channels[-1])
+        try:
+            with closing(recording.blocks()) as blocks:  # a run that fails lets go of its decoder at once
+                for block in blocks:
+                    for channel, samples in samples_of(self._channels, block):
+                        self._add(channel, samples)
+            for channel in self._channels:
+                with self._clock.stage("vad"):
+                    spoken = channel.speech.finish(self._detector, duration_ms=channel.frames.duration_ms)
+                self._recognize(channel, spoken, last=channel is self._channels[-1])
+            self._settle(most=0)
+        finally:
+            self._queue.close()
         self._release(None)
         self._progress(1.0, "asr")
         return tuple(self._found)
 
-    def _add(self, channel: ChannelSpeech, samples: Floats, expected_ms: int | None) -> None:
-        """Take a channel's next samples, and recognize what they bring to an end."""
+    def _add(self, channel: ChannelSpeech, samples: Floats) -> None:
+        """Take a channel's next samples, and have what they bring to an end recognized."""
         at_ms = channel.frames.duration_ms
-        self._step(at_ms, expected_ms, "features")
+        self._step(at_ms, "features")
         with self._clock.stage("features"):
             new = channel.frames.add(samples)
-        self._step(at_ms, expected_ms, "vad")
+        self._pass_on()
+        self._step(at_ms, "vad")
         with self._clock.stage("vad"):
             spoken = channel.speech.add(new, self._detector)
-        self._recognize(channel, spoken, expected_ms)
+        self._recognize(channel, spoken)
 
-    def _step(self, at_ms: int, expected_ms: int | None, stage: str) -> None:
+    def _step(self, at_ms: int, stage: str) -> None:
         """Report how far the run is; never less than before, should the header have promised too little."""
-        if expected_ms:
-            self._fraction = max(self._fraction, min(at_ms / expected_ms, 1.0))
+        if self._expected_ms:
+            self._fraction = max(self._fraction, min(at_ms / self._expected_ms, 1.0))
         self._progress(self._fraction, stage)
 
-    def _recognize(self, channel: ChannelSpeech, spoken: list[SpanFrames], expected_ms: int | None, *, last: bool = False) -> None:
-        """Recognize what was spoken; where batches pay, spans wait for others, but the first ones and the last."""
-        new = [(channel, one) for one in spoken]
-        if not self._spans.batches:
-            for one in new:
-                self._hold([one], expected_ms)
-                if len(self._channels) == 1:
-                    self._release(None)
-        else:
-            self._waiting += new
-            if self._waiting and (last or not self._began or len(self._waiting) >= GATHERED_SPANS):
-                waiting, self._waiting, self._began = self._waiting, [], True
-                self._hold(waiting, expected_ms)
+    def _recognize(self, channel: ChannelSpeech, spoken: list[SpanFrames], *, last: bool = False) -> None:
+        """Recognize what was spoken: side by side, or where batches pay with others of its length."""
+        if self._spans.batches:
+            self._gather([(channel, one) for one in spoken], last=last)
+            return
+        for one in spoken:
+            self._step(one.span.start_ms, "asr")
+            self._queue.add(channel, one)
+            if not self._began:
+                self._began = True
+                self._settle(most=0)
+        self._settle(most=self._queue.most)
+
+    def _settle(self, *, most: int) -> None:
+        """Pass on what is complete, and wait while more than ``most`` spans are not."""
+        self._pass_on()
+        while len(self._queue) > most:
+            with self._clock.stage("asr"):
+                self._queue.wait(CANCEL_CHECK_S)
+            self._progress(self._fraction, "asr")
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        self._held += self._queue.take()
         self._release(self._earliest_ms())
 
-    def _hold(self, spoken: list[tuple[ChannelSpeech, SpanFrames]], expected_ms: int | None) -> None:
-        self._step(spoken[0][1].span.start_ms, expected_ms, "asr")
-        with self._clock.stage("asr"):
-            segments = self._spans.segments([one.span for _, one in spoken], [one.frames for _, one in spoken])
-        self._held += [replace(segment, channel=channel.number) for (channel, _), segment in zip(spoken, segments, strict=True) if segment]
+    def _gather(self, new: list[tuple[ChannelSpeech, SpanFrames]], *, last: bool) -> None:
+        """Let spans wait for others, but the first ones and the last."""
+        self._waiting += new
+        if self._waiting and (last or not self._began or len(self._waiting) >= GATHERED_SPANS):
+            spoken, self._waiting, self._began = self._waiting, [], True
+            self._step(spoken[0][1].span.start_ms, "asr")
+            with self._clock.stage("asr"):
+                segments = self._spans.segments([one.span for _, one in spoken], [one.frames for _, one in spoken])
+            self._held += [replace(one, channel=channel.number) for (channel, _), one in zip(spoken, segments, strict=True) if one]
+        self._release(self._earliest_ms())
 
     def _earliest_ms(self) -> int | None:
         """No segment that is still to come begins before this; None where they come in order anyway."""
         if len(self._channels) == 1:
             return None
-        return min([channel.speech.earliest_ms for channel in self._channels] + [one.span.start_ms for _, one in self._waiting])
+        queued = self._queue.earliest_ms
+        waiting = [one.span.start_ms for _, one in self._waiting] + ([] if queued is None else [queued])
+        return min([channel.speech.earliest_ms for channel in self._channels] + waiting)
 
     def _release(self, before_ms: int | None) -> None:
         """Pass on what is held and begins before a time, None for all."""

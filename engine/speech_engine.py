@@ -56,6 +56,10 @@ class SpeechEngine(Protocol):
     def is_open(self) -> bool:
         """Whether the models are loaded."""
 
+    @property
+    def recordings_at_once(self) -> int:
+        """How many recordings to give it at the same time, so that it always has work."""
+
     def transcribe(
         self,
         recording: Recording,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 from starlette.applications import Starlette
 
-from engine.audio.sandbox.decoder import DecodeLimits, Decoder
+from engine.audio.sandbox.decoder import MOST_WORKERS, DecodeLimits, Decoder
 from engine.errors import OptionError
 from engine.files.claimed_folder import claimed_folder
 from ui.command_line import DEFAULT_HOST, DEFAULT_PORT
@@ -162,7 +162,8 @@ def serve(  # noqa: PLR0913 - the command line's options, keyword-only
 def _decoder(limits: Limits, *, slim: bool) -> Decoder:
     """What reads a server's recordings."""
     duration_s = DecodeLimits.duration_s if limits.duration_s is None else limits.duration_s
-    return Decoder(limits=DecodeLimits(duration_s=duration_s, idle_s=SLIM_IDLE_S if slim else DecodeLimits.idle_s))
+    idle_s = SLIM_IDLE_S if slim else DecodeLimits.idle_s
+    return Decoder(limits=DecodeLimits(duration_s=duration_s, idle_s=idle_s), at_once=max(MOST_WORKERS, limits.concurrent_runs))
 
 
 def _own_certificate(host: str, *, given: str | Path | None) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from engine.runtime.core_plan import CorePlan
 from engine.runtime.resources import ResourceMeter, total_memory_mb
 from engine.runtime.session import cpu_flags
 from engine.runtime.session_pool import Precision
@@ -19,6 +20,8 @@ _ENGLISH = {
     "small_memory": "{memory_mb} MB of memory are few for FP32",
     "enough_memory": "{memory_mb} MB of memory hold either precision",
     "gpu": "a GPU is present ({gpu}); INT8 is a CPU precision and would be slower on it",
+    "cores": "{runs} runs compute side by side on {threads} threads; one that is alone takes them all",
+    "one_core": "one core: runs follow each other",
 }
 
 
@@ -44,8 +47,11 @@ class Advice:
         return f"{self.precision.value}: " + "; ".join(str(reason) for reason in self.reasons)
 
 
-def advise(*, flags: frozenset[str] | None = None, memory_mb: float | None = None, gpu: str | None = None) -> Advice:
+def advise(
+    *, flags: frozenset[str] | None = None, memory_mb: float | None = None, gpu: str | None = None, plan: CorePlan | None = None
+) -> Advice:
     """Advice for this machine, or for one described by the arguments."""
+    plan = plan or CorePlan.of()
     if flags is None:
         flags = cpu_flags()
         if gpu is None:
@@ -61,6 +67,7 @@ def advise(*, flags: frozenset[str] | None = None, memory_mb: float | None = Non
         reasons = [Reason("unknown_processor", {})]
     small = memory < SMALL_MEMORY_MB
     reasons.append(Reason("small_memory" if small else "enough_memory", {"memory_mb": memory}))
+    reasons.append(Reason("cores", {"runs": plan.runs, "threads": plan.threads}) if plan.runs > 1 else Reason("one_core", {}))
     if gpu is not None and not small:
         return Advice(Precision.FP32, (Reason("gpu", {"gpu": gpu}), *reasons))
     return Advice(Precision.INT8 if fast or small or not flags else Precision.FP32, tuple(reasons))

@@ -1,4 +1,4 @@
-"""How many cores a model may compute on: physical ones, within this process's affinity and its control group's quota."""
+"""What a model may compute with: physical cores within this process's affinity and its control group's quota, and memory."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
+
+from engine.files.sizes import BYTES_PER_MB
 
 SYSTEM = Path("/")
 
@@ -45,14 +47,25 @@ def quota_cores(root: Path = SYSTEM) -> float | None:
     return min(quotas, default=None)
 
 
-def _quotas_of_version_2(root: Path) -> Iterable[float | None]:
-    """Every quota from the root of the tree down to this process's own group; within a container the root is its own group."""
+def memory_limit_mb(root: Path = SYSTEM) -> float:
+    """The machine's memory in MB, or what the control group grants of it."""
+    limits = [int(text) for text in (_read(folder / "memory.max") for folder in _groups_of_version_2(root)) if text.isdigit()]
+    return min([psutil.virtual_memory().total, *limits]) / BYTES_PER_MB
+
+
+def _groups_of_version_2(root: Path) -> Iterable[Path]:
+    """The folders from this process's own group up to the root of the tree; within a container the root is its own group."""
     top = root / "sys/fs/cgroup"
     own = next((line.partition("::")[2].strip("/") for line in _read(root / "proc/self/cgroup").splitlines() if line.startswith("0::")), "")
     folder = top / own
     while folder.is_relative_to(top):
-        yield _ratio(*_read(folder / "cpu.max").split()[:2])
+        yield folder
         folder = folder.parent
+
+
+def _quotas_of_version_2(root: Path) -> Iterable[float | None]:
+    for folder in _groups_of_version_2(root):
+        yield _ratio(*_read(folder / "cpu.max").split()[:2])
 
 
 def _quota_of_version_1(root: Path) -> float | None:

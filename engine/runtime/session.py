@@ -11,7 +11,7 @@ import logging
 import platform
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,11 @@ from numpy.typing import NDArray
 from engine import SILENT
 from engine.errors import GraphContractError, NotQuantizedError, ProviderUnavailableError, SessionError
 from engine.files.sizes import BYTES_PER_MB
+from engine.runtime.core_slots import CoreSlots
 from engine.runtime.cores import default_threads
-from engine.runtime.fifo_lock import FifoLock
+from engine.runtime.graph_run import run_in_pool, run_on_device
 from engine.runtime.onnx_operators import count_products
+from engine.runtime.stop_signal import RunStoppedError, StopSignal
 
 log = logging.getLogger(__name__)
 
@@ -83,15 +85,25 @@ def saturates_in_int8() -> bool:
 class Session:
     """One open graph.
 
-    ``run`` may be called from several threads at once; with ``lock`` they run one after another. After ``close`` it may not be
-    run again.
+    ``run`` may be called from several threads at once; with ``slots`` as many of them compute as there are slots. All of them share
+    one copy of the weights. After ``close`` it may not be run again.
     """
 
-    def __init__(self, inner: Any, *, path: Path, model: str, precision: str, mb: float, lock: FifoLock | None = None) -> None:
+    def __init__(
+        self,
+        inner: Any,
+        *,
+        path: Path,
+        model: str,
+        precision: str,
+        mb: float,
+        threads: int = 1,
+        slots: CoreSlots | None = None,
+    ) -> None:
         self._inner = inner
-        self.path, self.model, self.precision, self.mb = path, model, precision, mb
+        self.path, self.model, self.precision, self.mb, self.threads = path, model, precision, mb, threads
         self.provider: str = inner.get_providers()[0]
-        self._lock: AbstractContextManager[None] = nullcontext() if lock is None or not self.on_cpu else lock
+        self._slots = slots if self.on_cpu else None
         self.input_names: tuple[str, ...] = tuple(entry.name for entry in inner.get_inputs())
         self.output_names: tuple[str, ...] = tuple(entry.name for entry in inner.get_outputs())
         self.metadata: dict[str, str] = dict(inner.get_modelmeta().custom_metadata_map)
@@ -106,12 +118,12 @@ class Session:
         device: str = "cpu",
         threads: int | None = None,
         require_integer: bool = False,
-        lock: FifoLock | None = None,
+        slots: CoreSlots | None = None,
     ) -> Session:
         """Open a graph on a device; with ``require_integer`` refuse one whose weight products are in float.
 
-        ``int8`` itself keeps none in float; another INT8 recipe may keep as many as its metadata states. Sessions that share a
-        ``lock`` share the processor's cores; one on a GPU takes none.
+        ``int8`` itself keeps none in float; another INT8 recipe may keep as many as its metadata states. Sessions that share
+        ``slots`` share the processor's cores; one on a GPU takes none.
 
         Raises NotQuantizedError, ProviderUnavailableError, GraphContractError.
         """
@@ -125,11 +137,12 @@ class Session:
         _warn_of_reports()
         release_memory()  # memory that something else left free would be reused and hide what this session takes
         before = rss_mb()
-        inner = _open(path, providers=providers, threads=threads or default_threads())
+        threads = threads or default_threads()
+        inner = _open(path, providers=providers, threads=threads)
         if device == "cuda" and inner.get_providers()[0] != "CUDAExecutionProvider":
             # On a machine without a GPU onnxruntime-gpu lists CUDA, raises nothing and runs on the CPU.
             raise ProviderUnavailableError(device=device, reason="ONNX Runtime fell back to the CPU: no usable GPU, CUDA 13 or cuDNN 9")
-        session = cls(inner, path=path, model=model, precision=precision, mb=rss_mb() - before, lock=lock)
+        session = cls(inner, path=path, model=model, precision=precision, mb=rss_mb() - before, threads=threads, slots=slots)
         # Its weights are resident at the latest when it has run once, whatever the measurement missed.
         session.mb = max(session.mb, session.file_mb)
         return session
@@ -145,19 +158,35 @@ class Session:
         data = self.path.with_name(self.path.name + ".data")
         return sum(file.stat().st_size for file in (self.path, data) if file.exists()) / BYTES_PER_MB
 
-    def run(self, output_names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        """Run the graph: named inputs to a list of outputs, in the order asked for."""
+    def run(
+        self, output_names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]], *, stop: StopSignal | None = None
+    ) -> list[NDArray[Any]]:
+        """Run the graph: named inputs to a list of outputs, in the order asked for. RunStoppedError where ``stop`` ended it."""
         inner = self._inner
         if inner is None:
             raise SessionError(f"{self.path.name} was closed; ask the pool for a new lease")
+        names = list(self.output_names if output_names is None else output_names)
         try:
-            with self._lock:
-                names = list(self.output_names if output_names is None else output_names)
-                results = inner.run(names, dict(feeds)) if self.on_cpu else _run_bound(inner, names, feeds)
+            with nullcontext(0) if self._slots is None else self._slots.held() as slot:
+                # The first run takes the calling thread and what is idle of the pool, the next ones a thread of the pool each. A slot
+                # beyond the pool, where the plan has grown since the session was opened, is a thread of its own.
+                pooled = 0 < slot < self.threads
+                options = _run_options() if pooled or stop is not None else None
+                with nullcontext() if stop is None else stop.ending(lambda: setattr(options, "terminate", True)):
+                    results = self._run(inner, names, feeds, options=options, pooled=pooled)
         except _runtime_errors() as error:
+            if stop is not None and stop.stopped:
+                raise RunStoppedError from error
             reason = " ".join(str(error).split())[:300]
             raise GraphContractError(path=self.path, reason=f"it cannot be run ({reason})") from error
         return [np.asarray(result) for result in results]
+
+    def _run(self, inner: Any, names: Sequence[str], feeds: Mapping[str, NDArray[Any]], *, options: Any, pooled: bool) -> list[Any]:
+        if not self.on_cpu:
+            return run_on_device(inner, names, feeds, options)
+        if pooled:
+            return run_in_pool(inner, names, feeds, options)
+        return list(inner.run(names, dict(feeds)) if options is None else inner.run(names, dict(feeds), options))
 
     def metadata_ids(self, name: str) -> tuple[int, ...]:
         """A JSON list of whole numbers in the graph's metadata; GraphContractError if it is not there."""
@@ -170,17 +199,6 @@ class Session:
     def close(self) -> None:
         """Drop the graph; the memory is handed back by :func:`release_memory`."""
         self._inner = None
-
-
-def _run_bound(inner: Any, output_names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-    """Run a graph on a device: each input goes there once, the outputs stay there until all are complete and come back together."""
-    binding = inner.io_binding()
-    for name, value in feeds.items():
-        binding.bind_cpu_input(name, np.ascontiguousarray(value))
-    for name in output_names:
-        binding.bind_output(name, inner.get_providers()[0].removesuffix("ExecutionProvider").lower())
-    inner.run_with_iobinding(binding)
-    return list(binding.copy_outputs_to_cpu())
 
 
 def _providers(device: str, precision: str) -> list[Any]:
@@ -208,6 +226,12 @@ def _warn_of_reports() -> None:
     """Warn once where ONNX Runtime sends reports because it was imported before ``engine`` (engine/runtime/telemetry.py)."""
     if not SILENT:
         log.warning("onnxruntime was imported before engine and may send reports; import engine first, or set ORT_DISABLE_TELEMETRY=1")
+
+
+def _run_options() -> Any:
+    import onnxruntime  # noqa: PLC0415 - as below
+
+    return onnxruntime.RunOptions()
 
 
 @functools.cache

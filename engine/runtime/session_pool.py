@@ -17,8 +17,8 @@ from typing import Protocol
 from engine.bundle import Bundle
 from engine.errors import UnknownPrecisionError
 from engine.options import CURRENT, VAD_AS_REQUEST, VAD_OFF
-from engine.runtime.cores import default_threads
-from engine.runtime.fifo_lock import FifoLock
+from engine.runtime.core_plan import CorePlan
+from engine.runtime.core_slots import CoreSlots
 from engine.runtime.session import Session, release_memory, rss_mb
 
 log = logging.getLogger(__name__)
@@ -104,10 +104,10 @@ class _Entry:
         self.leases = 0
 
 
-def open_session(bundle: Bundle, *, model: str, precision: str, device: str, threads: int, lock: FifoLock | None = None) -> Session:
+def open_session(bundle: Bundle, *, model: str, precision: str, device: str, threads: int, slots: CoreSlots | None = None) -> Session:
     """Open one graph of a bundle, verified as it is opened; INT8 variants must really multiply in integers.
 
-    ``lock`` as in :meth:`Session.open`.
+    ``slots`` as in :meth:`Session.open`.
     """
     files = bundle.variant(precision)
     name = files.asr if model == "asr" else files.vad
@@ -117,7 +117,7 @@ def open_session(bundle: Bundle, *, model: str, precision: str, device: str, thr
     shared = precision != Precision.INT8 and full is not None and name in (full.asr, full.vad)
     integer = precision.startswith(Precision.INT8) and not shared
     return Session.open(
-        bundle.path(name), model=model, precision=precision, device=device, threads=threads, require_integer=integer, lock=lock
+        bundle.path(name), model=model, precision=precision, device=device, threads=threads, require_integer=integer, slots=slots
     )
 
 
@@ -142,7 +142,8 @@ class SessionPool:
     ) -> None:
         if precision not in bundle.variants:
             raise UnknownPrecisionError.of(precision, bundle.variants)
-        self.bundle, self.device, self.threads = bundle, device, threads or default_threads()
+        self._plan = CorePlan.of(threads=threads)
+        self.bundle, self.device, self.threads = bundle, device, self._plan.threads
         self._open = opener
         self._lightweight = precision == Precision.INT8
         starts_full = precision if precision != Precision.INT8 else Precision.FP32
@@ -226,7 +227,7 @@ class SessionPool:
         self._close_idle()
 
     def _open_model(self, model: str, precision: str) -> Session:
-        return self._open(self.bundle, model=model, precision=precision, device=self.device, threads=self.threads)
+        return self._open(self.bundle, model=model, precision=precision, device=self.device, threads=self._plan.model_threads(model))
 
     def _open_set(self, precision: str) -> SessionSet:
         opened: list[Session] = []

@@ -12,6 +12,8 @@ from engine.audio.reading.reading_warnings import ReadingWarning
 from engine.errors import GraphContractError
 from engine.options import TranscribeOptions
 from engine.runtime.session_pool import SessionSet
+from engine.runtime.stop_signal import StopSignal
+from engine.runtime.stoppable_session import StoppableSession
 from engine.speech.batching import batches_by_length
 from engine.speech.decoding.decoder import BeamDecoder
 from engine.speech.decoding.hotword_warnings import left_out_warnings, unwritable_warnings
@@ -36,11 +38,20 @@ def frames_of(span: SpeechSpan) -> slice:
 
 
 class SpanRecognizer:
-    """Recognizes spans with the sessions of one lease; holds no state between them."""
+    """Recognizes spans with the sessions of one lease; holds no state between them, so that several threads may use one."""
 
-    def __init__(self, parts: Parts, sessions: SessionSet, options: TranscribeOptions, *, decoder: BeamDecoder | None = None) -> None:
-        """``decoder`` is what an earlier one of the same parts and options had, where there was one."""
-        self._recognizer = Recognizer(sessions.asr, parts.vocabulary, parts.bundle)
+    def __init__(
+        self,
+        parts: Parts,
+        sessions: SessionSet,
+        options: TranscribeOptions,
+        *,
+        decoder: BeamDecoder | None = None,
+        stop: StopSignal | None = None,
+    ) -> None:
+        """``decoder`` is what an earlier one of the same parts and options had, where there was one; ``stop`` ends what runs."""
+        asr = sessions.asr if stop is None else StoppableSession(sessions.asr, stop)
+        self._recognizer = Recognizer(asr, parts.vocabulary, parts.bundle)
         #: None where greedy decoding does, or nothing else is possible.
         self.decoder: BeamDecoder | None = None
         #: What of the options had no effect.

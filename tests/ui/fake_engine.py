@@ -126,6 +126,7 @@ class FakeEngine(SpeechEngine):
     address: str | None = None
     bundle = fake_bundle()
     lightweight = False
+    recordings_at_once = 1
     toggle_effects: ToggleEffects | None = None
 
     def __init__(self) -> None:
@@ -299,6 +300,7 @@ class FakeEngine(SpeechEngine):
             "sessions": sessions if self._last_rtf else [],
             "last_rtf": self._last_rtf,
             "gpu": None,
+            "cores": {"cores": 2, "threads": 2, "runs": 2, "decided_by": "cores", "running": 1, "waiting": 3},
         }
 
     def _loudness(self, waveform: Waveform) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""Runs the recordings of every page's queue on the engine, one queue slot a page, so that nobody waits behind a hundred files.
+"""Runs the recordings of every page's queue on the engine, a few queue slots a page, so that nobody waits behind a hundred files.
 
-A page has one run at a time, for which it asks for a slot like any other caller. Runs of a page that was closed, or that has not
-asked for its queue for a while (connection lost), are cancelled; a reload finds its queue again by its id, which only that page
-knows.
+A page has as many runs at a time as keep the cores busy, and asks for a slot for each like any other caller. Runs of a page that was
+closed, or that has not asked for its queue for a while (connection lost), are cancelled; a reload finds its queue again by its id,
+which only that page knows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,8 +49,8 @@ class _StoppedError(Exception):
 class _Page:
     queue: RecordingQueue
     seen_at_s: float
-    #: The slot that the page waits for or holds; None while nothing of it waits.
-    ticket: Ticket | None = None
+    #: The slots that the page waits for or holds.
+    tickets: set[Ticket] = field(default_factory=set)
 
 
 class QueueRunner:
@@ -124,14 +124,16 @@ class QueueRunner:
         unwanted = []
         with self._lock:
             for queue_id, page in self._pages.items():
-                wants = any(entry.state is EntryState.WAITING for entry in page.queue.entries())
-                if page.ticket is None and wants:
+                wanted = sum(entry.state is EntryState.WAITING for entry in page.queue.entries())
+                asked = [ticket for ticket in page.tickets if not ticket.done()]
+                for _ in range(min(wanted - len(asked), self._limits.runs_a_page - len(page.tickets))):
                     # Admitted when it was submitted: the next of its recordings is not refused.
-                    page.ticket = ticket = self._slots.ask(queue_id, bounded=False)
+                    ticket = self._slots.ask(queue_id, bounded=False)
+                    page.tickets.add(ticket)
                     ticket.add_done_callback(partial(self._begin, page))
-                elif page.ticket is not None and not page.ticket.done() and not wants:
-                    unwanted.append(page.ticket)
-                    page.ticket = None
+                for ticket in asked[wanted:]:
+                    unwanted.append(ticket)
+                    page.tickets.discard(ticket)
         for ticket in unwanted:
             self._slots.leave(ticket)
 
@@ -146,8 +148,7 @@ class QueueRunner:
         try:
             threading.Thread(target=self._work, args=(page, ticket), name="lightvoice-queue", daemon=True).start()
         except RuntimeError as error:  # the system has no thread to give: all that waits fails, and the slot is free for others
-            if page.ticket is ticket:  # without the lock, which the caller that asked for the slot may hold
-                page.ticket = None
+            page.tickets.discard(ticket)  # without the lock, which the caller that asked for the slot may hold
             while (entry := page.queue.begin()) is not None:
                 page.queue.fail(entry.id, failure_of(error))
             self._slots.leave(ticket)
@@ -161,8 +162,7 @@ class QueueRunner:
                 self._run(page, entry)
         finally:
             with self._lock:
-                if page.ticket is ticket:
-                    page.ticket = None
+                page.tickets.discard(ticket)
             self._slots.leave(ticket)
             self.wake()
 
@@ -211,7 +211,7 @@ class QueueRunner:
         self.stop_unseen()
         now_s = self._clock_s()
         with self._lock:
-            lost = [page for page in self._pages.values() if page.ticket is None and now_s - page.seen_at_s > KEPT_UNSEEN_S]
+            lost = [page for page in self._pages.values() if not page.tickets and now_s - page.seen_at_s > KEPT_UNSEEN_S]
             for page in lost:
                 del self._pages[page.queue.id]
         for page in lost:

@@ -32,7 +32,7 @@ from engine.files.file_names import printable
 
 Floats = NDArray[np.float32]
 
-#: Recordings that are read at the same time; another one waits.
+#: Recordings that are read at the same time unless told; another one waits.
 MOST_WORKERS = 4
 #: Then a worker is replaced: what a library forgets to free must not become the next file's lack of memory.
 REQUESTS_PER_WORKER = 1000
@@ -62,11 +62,16 @@ class Decoder:
     """Decodes in worker processes; safe to use from many threads."""
 
     def __init__(
-        self, *, limits: DecodeLimits | None = None, command: Sequence[str] = (sys.executable, "-m", "engine.audio.sandbox.worker")
+        self,
+        *,
+        limits: DecodeLimits | None = None,
+        at_once: int = MOST_WORKERS,
+        command: Sequence[str] = (sys.executable, "-m", "engine.audio.sandbox.worker"),
     ) -> None:
+        """``at_once`` recordings are read at the same time."""
         self.limits = limits or DecodeLimits()
         self._command = (*command, str(self.limits.idle_s), str(self.limits.memory_mb))
-        self._places = threading.BoundedSemaphore(MOST_WORKERS)
+        self._places = threading.BoundedSemaphore(at_once)
         self._lock = threading.Lock()
         self._idle: list[DecodeProcess] = []
         self._closed = False

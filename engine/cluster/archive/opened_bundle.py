@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from engine.cluster.archive.notes import Undone
 from engine.cluster.job import Job
 from engine.errors import LightVoiceError
+from engine.runtime.core_slots import CoreSlots
 from engine.runtime.session import Session
 from engine.runtime.session_pool import open_session
 from engine.speech.parts import Parts
@@ -25,12 +26,16 @@ class OpenModels:
     sessions: Mapping[str, Session]
 
 
-def open_models(job: Job, *models: str) -> OpenModels | Undone:
-    """Open ``asr`` or ``vad`` or both of the job on this machine; Undone with the reason where that cannot be."""
+def open_models(job: Job, *models: str, slots: CoreSlots | None = None) -> OpenModels | Undone:
+    """Open ``asr`` or ``vad`` or both of the job on this machine; Undone with the reason where that cannot be.
+
+    ``slots`` as for :meth:`engine.runtime.session.Session.open`.
+    """
     try:
         bundle = job.open_bundle()
         sessions = {
-            model: open_session(bundle, model=model, precision=job.precision, device=job.device, threads=job.threads) for model in models
+            model: open_session(bundle, model=model, precision=job.precision, device=job.device, threads=job.threads, slots=slots)
+            for model in models
         }
         return OpenModels(Parts.load(bundle), sessions)
     except (LightVoiceError, OSError) as error:

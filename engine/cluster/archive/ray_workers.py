@@ -89,14 +89,20 @@ class RayWorkers:
         context.enable_progress_bars, context.target_max_block_size = False, BLOCK_BYTES
         context.max_errored_blocks = -1  # recordings of a lost block are missing afterwards, and done in the next round
         finders = ray.data.ActorPoolStrategy(size=min(self.count, len(groups)))
-        recognizers = ray.data.ActorPoolStrategy(size=self.count)
+        # With several threads a recognizer works on as many segments side by side, on one copy of the weights.
+        recognizers = ray.data.ActorPoolStrategy(size=max(1, self.count // job.threads))
         placed: dict[str, Any] = {"num_cpus": 0.5, "label_selector": faultless_only(nodes)}
         retried = {"max_restarts": -1, "max_task_retries": TASK_RETRIES}
         dataset = ray.data.from_items(list(groups), override_num_blocks=len(groups)).map_batches(
             self._finder, fn_constructor_args=(job, known), batch_size=1, compute=finders, **placed, **retried
         )
         dataset = dataset.map(
-            self._recognizer, fn_constructor_args=(job,), compute=recognizers, num_gpus=self._gpus or None, **placed, **retried
+            self._recognizer,
+            fn_constructor_args=(job,),
+            compute=recognizers,
+            num_gpus=self._gpus or None,
+            **{**placed, "num_cpus": 0.5 * min(job.threads, self.count)},
+            **retried,
         )
         for values in dataset.iter_rows():
             yield Row.of(values)

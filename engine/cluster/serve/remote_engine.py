@@ -123,6 +123,11 @@ class RemoteEngine(SpeechEngine):
         """Always: a replica takes requests when its models are loaded."""
         return True
 
+    @property
+    def recordings_at_once(self) -> int:
+        """One: how many replicas there are is the cluster's own affair."""
+        return 1
+
     def transcribe(
         self,
         recording: Recording,

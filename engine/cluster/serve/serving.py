@@ -31,8 +31,8 @@ from engine.pipeline import Engine
 log = logging.getLogger(__name__)
 
 PRECISIONS = ("fp32", "int8")
-#: Runs that a replica takes at a time: the next one has been received when the first ends.
-RUNS_A_REPLICA = 2
+#: Runs that a replica takes at a time beside one a thread: the next one has been received when one of them ends.
+RUNS_BESIDE = 1
 #: Runs that may wait at the front for each precision; more are asked to come back.
 MOST_WAITING = 64
 #: Times that a run is begun, on one replica after another.
@@ -156,7 +156,8 @@ def app(arguments: Mapping[str, Any]) -> Any:
     """The application for ``serve run`` and for a RayService.
 
     Arguments, all optional: ``bundle`` (starter), ``precisions`` ("fp32,int8", the first is the default), ``device`` (cpu),
-    ``threads`` (1), ``cpus`` (as threads) and ``gpus`` (0) of each replica, ``min_replicas`` (1), ``max_replicas`` (4).
+    ``threads`` (1, and as many runs side by side), ``cpus`` (as threads) and ``gpus`` (0) of each replica, ``min_replicas`` (1),
+    ``max_replicas`` (4).
     Raises BundleError and UnknownPrecisionError before anything is started.
     """
     from ray import serve
@@ -166,18 +167,19 @@ def app(arguments: Mapping[str, Any]) -> Any:
     precisions = [one.strip() for one in str(arguments.get("precisions", ",".join(PRECISIONS))).split(",")]
     variants = {precision: bundle.variant(precision) for precision in precisions}
     threads, device = int(arguments.get("threads", 1)), str(arguments.get("device", "cpu"))
+    runs = threads + RUNS_BESIDE
     placement = {"num_cpus": float(arguments.get("cpus", threads)), "num_gpus": float(arguments.get("gpus", 0))}
     scaling = {
         "min_replicas": int(arguments.get("min_replicas", 1)),
         "max_replicas": int(arguments.get("max_replicas", 4)),
-        "target_ongoing_requests": RUNS_A_REPLICA,
+        "target_ongoing_requests": runs,
     }
     replicas = {
         precision: serve.deployment(Replica, name=precision)
         .options(
             autoscaling_config=scaling,
             ray_actor_options=placement,
-            max_ongoing_requests=RUNS_A_REPLICA,
+            max_ongoing_requests=runs,
             max_queued_requests=MOST_WAITING,
         )
         .bind(name, precision, device, threads)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import engine.runtime.resources as resources_module
+from engine.bundle import Bundle
+from engine.pipeline import Engine
 from engine.runtime.advisor import advise
+from engine.runtime.core_plan import CorePlan
 from engine.runtime.resources import ResourceMeter
 from engine.runtime.session_pool import Precision
 
@@ -57,11 +61,24 @@ def test_the_gpu_is_read_or_absent_and_not_asked_every_time(monkeypatch: pytest.
     ],
 )
 def test_advice_follows_the_machine(flags: set[str], memory_mb: float, gpu: str | None, precision: str, codes: list[str]) -> None:
-    advice = advise(flags=frozenset(flags), memory_mb=memory_mb, gpu=gpu)
+    advice = advise(flags=frozenset(flags), memory_mb=memory_mb, gpu=gpu, plan=CorePlan.of(cores=4, memory_mb=16_000))
     assert advice.precision is Precision(precision)
-    assert [reason.code for reason in advice.reasons] == codes
+    assert [reason.code for reason in advice.reasons] == [*codes, "cores"]
     assert str(advice).startswith(f"{precision}: ")
     assert "{" not in str(advice)
+
+
+@pytest.mark.parametrize(("cores", "said"), [(1, "one core"), (8, "8 runs compute side by side on 8 threads")])
+def test_advice_says_how_the_cores_are_divided(cores: int, said: str) -> None:
+    assert said in str(advise(flags=frozenset(), memory_mb=16_000, plan=CorePlan.of(cores=cores, memory_mb=16_000)))
+
+
+def test_the_engine_says_how_its_cores_are_divided(tiny_bundle: Path) -> None:
+    engine = Engine(Bundle.load(tiny_bundle), threads=3)
+    expected = {"cores": 3, "threads": 3, "runs": 3, "decided_by": "asked", "running": 0, "waiting": 0}
+    assert engine.resources()["cores"] == expected
+    assert (engine.threads, engine.core_plan.runs, engine.recordings_at_once) == (3, 3, 4)
+    assert Engine(Bundle.load(tiny_bundle), threads=1).recordings_at_once == 1
 
 
 def test_this_machine_gets_an_answer() -> None:

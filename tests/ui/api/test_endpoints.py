@@ -59,7 +59,7 @@ def test_compare_answers_with_both_sides(client: gradio_client.Client, two_words
 
 def test_lightweight_mode_and_resources(client: gradio_client.Client, page: RunningPage) -> None:
     before = client.predict(api_name="/resources")
-    assert set(before) == {"cpu_percent", "rss_mb", "threads", "sessions", "last_rtf", "gpu"}
+    assert set(before) == {"cpu_percent", "rss_mb", "threads", "sessions", "last_rtf", "gpu", "cores"}
     report = client.predict(True, api_name="/set_lightweight")
     assert report == {"precision": "int8", "freed_mb": 110.0, "rss_mb": 210.0}
     assert page.engine.lightweight

@@ -56,7 +56,7 @@ def runner(engine: FakeEngine, clock: Clock, tmp_path: Path) -> Iterator[QueueRu
 
 
 def idle(runner: QueueRunner) -> bool:
-    return all(page.ticket is None for page in runner._pages.values())
+    return all(not page.tickets for page in runner._pages.values())
 
 
 def states(queue: RecordingQueue) -> list[str]:
@@ -72,6 +72,31 @@ def test_a_hundred_recordings_are_all_transcribed(runner: QueueRunner, two_words
     assert states(queue) == ["done"] * 100
     assert [entry.result.transcript.file for entry in queue.entries()] == [f"{number}.wav" for number in range(100)]
     until(lambda: idle(runner))  # no thread stays behind
+
+
+def test_a_page_has_as_many_runs_as_the_limits_say_and_leaves_the_rest_to_others(
+    engine: FakeEngine, two_words: Path, tmp_path: Path
+) -> None:
+    slots = RunSlots(3)
+    runner = QueueRunner(engine, InProcessDecoder(), slots=slots, folder=tmp_path / "queues", limits=Limits(runs_a_page=2))
+    engine.hold.clear()
+    queue, other = runner.open(ONE), runner.open(TWO)
+    for number in range(5):
+        queue.add(two_words, f"{number}.wav")
+    other.add(two_words, "other.wav")
+    runner.submit(queue, TranscribeOptions())
+    until(lambda: states(queue) == ["running"] * 2 + ["waiting"] * 3)
+    runner.wake()
+    assert (slots.running(), slots.waiting()) == (2, 0)
+    runner.submit(other, TranscribeOptions())
+    until(lambda: states(other) == ["running"])
+    for entry in queue.entries()[3:]:
+        queue.cancel(entry.id)
+    runner.wake()
+    engine.hold.set()
+    until(lambda: not queue.active and not other.active and idle(runner))
+    assert states(queue) == ["done"] * 3 + ["cancelled"] * 2
+    assert (slots.running(), slots.waiting()) == (0, 0)
 
 
 def test_a_machine_without_a_thread_to_spare_fails_what_waits_and_keeps_no_place(

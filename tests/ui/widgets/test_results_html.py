@@ -190,7 +190,7 @@ def test_resources_show_sessions_and_a_gpu_where_there_is_one() -> None:
     engine._last_rtf = 0.0123
     full = engine.resources() | {"gpu": {"name": "H200", "used_mb": 512.0, "total_mb": 140_000.0}}
     shown = Reader(resources_html(full, ENGLISH)).text
-    for word in ("0.0123", "320 MB", "ASR", "FP32", "CPU", "512 MB / 140.0 GB"):
+    for word in ("1 / 2 · 3 wait", "0.0123", "320 MB", "ASR", "FP32", "CPU", "512 MB / 140.0 GB"):
         assert word in shown
 
 
