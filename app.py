@@ -33,11 +33,12 @@ from engine.runtime.session_pool import Precision, carried_over
 from engine.speech_engine import SpeechEngine
 
 if TYPE_CHECKING:
+    from ui.history.options import HistoryOptions
     from ui.http.access.managing import Managing
     from ui.limits import Limits
 
 #: Options whose value may be the name of a command.
-VALUED = ("--bundle", "--precision", "--host", "--auth", "--api-keys", "--engine")
+VALUED = ("--bundle", "--precision", "--host", "--auth", "--api-keys", "--engine", "--history-folder")
 #: Runs that the page and the API have on a cluster at the same time.
 CLUSTER_RUNS = 64
 COMMANDS = ("serve", "transcribe", "bundles")
@@ -157,9 +158,19 @@ def _serve(arguments: argparse.Namespace) -> int:
             managing=managing,
             slim=arguments.slim,
             reach=reach,
+            history=_history(arguments),
             on_ready=ready,
         )
     return ALL_ANSWERED
+
+
+def _history(arguments: argparse.Namespace) -> HistoryOptions | None:
+    """Where the page's transcripts are kept; None for nowhere."""
+    from ui.history.options import HistoryOptions, history_folder
+
+    if arguments.no_history:
+        return None
+    return HistoryOptions(folder=arguments.history_folder or history_folder(), days=arguments.history_days)
 
 
 def _limits(arguments: argparse.Namespace) -> Limits:
