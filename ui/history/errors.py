@@ -48,7 +48,9 @@ class HistoryUnavailableError(HistoryError):
     """The database cannot be opened or used at all."""
 
     def __init__(self, *, path: Path, reason: str) -> None:
-        super().__init__(f"the history in {path} cannot be used ({reason}); name another folder with --history-folder, or --no-history")
+        super().__init__(
+            f"the history in {path.name} cannot be used ({reason}); name another folder with --history-folder, or --no-history"
+        )
 
 
 class HistoryContentError(HistoryError):

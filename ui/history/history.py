@@ -114,10 +114,10 @@ class History:
     def delete(self, owner: str, transcript_id: str | None = None) -> int:
         """Delete one transcript of the owner, or all, with their recordings: -> how many. Raises HistoryError."""
         with self._changed:  # what is on its way goes too
+            self._changed.wait_for(lambda: self._writing is None, timeout=CLOSE_WITHIN_S)
             for one in [one for one, waiting in self._waiting.items() if waiting.owner == owner and transcript_id in (None, one)]:
                 del self._waiting[one]
                 self._failures.pop(one, None)
-            self._changed.wait_for(lambda: self._writing is None, timeout=CLOSE_WITHIN_S)
         return self._delete([one for one in self.store.ids(owner) if transcript_id in (None, one)])
 
     def forget(self) -> None:

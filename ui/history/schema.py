@@ -9,8 +9,6 @@ from pathlib import Path
 from engine.files.sizes import BYTES_PER_MB
 from ui.history.errors import HistoryNewerError
 
-#: Who finds the database held by somebody else waits so long.
-BUSY_S = 2.0
 #: A database up to this size is looked through when it is opened; of a larger one damage shows when it is met.
 CHECKED_BYTES = 64 * BYTES_PER_MB
 
@@ -53,8 +51,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 VERSION = len(MIGRATIONS)
 
 
-def open_database(file: Path, *, most_mb: int) -> sqlite3.Connection:
+def open_database(file: Path, *, most_mb: int, busy_s: float) -> sqlite3.Connection:
     """The database, made if need be, readable by this user alone, in the present format, at most ``most_mb`` large.
+
+    A call that finds it held by another program waits ``busy_s``.
 
     Raises OSError, sqlite3.Error (SQLITE_CORRUPT or SQLITE_NOTADB for a damaged file) and HistoryNewerError.
     """
@@ -62,7 +62,7 @@ def open_database(file: Path, *, most_mb: int) -> sqlite3.Connection:
     # Made here, for SQLite would let others read it; its companions (-wal, -shm) get the same rights.
     os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
     file.chmod(0o600)
-    connection = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(file, timeout=busy_s, isolation_level=None, check_same_thread=False)
     try:
         _set_up(connection, most_mb=most_mb)
         if file.stat().st_size <= CHECKED_BYTES:

@@ -26,12 +26,15 @@ from ui.history.errors import (
     HistoryLockedError,
     HistoryUnavailableError,
 )
-from ui.history.schema import BUSY_S, open_database
+from ui.history.schema import open_database
 from ui.history.search import conditions, searchable
 
 _log = logging.getLogger(__name__)
 
 FILE = "history.sqlite"
+#: A call that finds the database held by another program waits so long for it, and a call that follows within this time does not wait
+#: again; our own calls wait for each other.
+BUSY_S, OWN_S = 2.0, 30.0
 _ASIDE = f"{FILE}.damaged-"
 #: Transcripts that one answer lists.
 PAGE_ROWS = 50
@@ -72,8 +75,9 @@ class KeptTranscript:
 class HistoryStore:
     """The database ``history.sqlite`` in ``folder``, at most ``most_mb`` large."""
 
-    def __init__(self, folder: Path, *, most_mb: int, clock_s: Callable[[], float] = time.time) -> None:
-        self._folder, self._most_mb, self._clock_s = folder, most_mb, clock_s
+    def __init__(self, folder: Path, *, most_mb: int, busy_s: float = BUSY_S, clock_s: Callable[[], float] = time.time) -> None:
+        self._folder, self._most_mb, self._busy_s, self._clock_s = folder, most_mb, busy_s, clock_s
+        self._held_until_s = 0.0
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
@@ -201,17 +205,20 @@ class HistoryStore:
     @contextmanager
     def _using(self) -> Iterator[sqlite3.Connection]:
         """The open database, for this thread alone; what goes wrong with it leaves as a HistoryError."""
-        if not self._lock.acquire(timeout=BUSY_S):
+        if not self._lock.acquire(timeout=OWN_S):
             raise HistoryLockedError
         try:
+            if time.monotonic() < self._held_until_s:
+                raise HistoryLockedError
             if self._connection is None:
-                self._connection = open_database(self.file, most_mb=self._most_mb)
+                self._connection = open_database(self.file, most_mb=self._most_mb, busy_s=self._busy_s)
             yield self._connection
         except sqlite3.Error as error:
             raise self._translated(error) from error
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise HistoryFullError from error
+            _log.warning("the history in %s cannot be used: %s", self._folder, error)
             raise HistoryUnavailableError(path=self._folder, reason=error.strerror or type(error).__name__) from error
         finally:
             self._lock.release()
@@ -221,9 +228,11 @@ class HistoryStore:
         if code in _DAMAGED:
             return self._put_aside()
         if code in _HELD:
+            self._held_until_s = time.monotonic() + self._busy_s
             return HistoryLockedError()
         if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and shutil.disk_usage(self._folder).free < _LEAST_FREE_BYTES):
             return HistoryFullError()
+        _log.warning("the history in %s cannot be used: %s", self._folder, error)
         self._close()  # a file that was replaced or a disk that is gone is looked for anew
         return HistoryUnavailableError(path=self._folder, reason=str(error))
 
