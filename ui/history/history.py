@@ -59,7 +59,9 @@ class History:
         self._changed = threading.Condition()
         self._waiting: dict[str, Waiting] = {}
         self._failures: dict[str, Failure] = {}
-        self._writing: str | None = None
+        #: What is being written, and whether it was deleted meanwhile.
+        self._writing: Waiting | None = None
+        self._is_unwanted = False
         self._retry_at_s = 0.0
         self._closing = False
         self._thread: threading.Thread | None = None
@@ -114,10 +116,12 @@ class History:
     def delete(self, owner: str, transcript_id: str | None = None) -> int:
         """Delete one transcript of the owner, or all, with their recordings: -> how many. Raises HistoryError."""
         with self._changed:  # what is on its way goes too
-            self._changed.wait_for(lambda: self._writing is None, timeout=CLOSE_WITHIN_S)
-            for one in [one for one, waiting in self._waiting.items() if waiting.owner == owner and transcript_id in (None, one)]:
-                del self._waiting[one]
-                self._failures.pop(one, None)
+            for one in [one for one in self._waiting.values() if one.owner == owner and transcript_id in (None, one.id)]:
+                del self._waiting[one.id]
+                self._failures.pop(one.id, None)
+            if self._writing is not None and self._writing.owner == owner and transcript_id in (None, self._writing.id):
+                self._is_unwanted = True
+                self._failures.pop(self._writing.id, None)
         return self._delete([one for one in self.store.ids(owner) if transcript_id in (None, one)])
 
     def forget(self) -> None:
@@ -157,7 +161,8 @@ class History:
 
     def _is_open(self, transcript_id: str) -> bool:
         """Whether it is neither written nor has failed once."""
-        return (transcript_id in self._waiting or transcript_id == self._writing) and transcript_id not in self._failures
+        writing = self._writing is not None and self._writing.id == transcript_id
+        return (writing or transcript_id in self._waiting) and transcript_id not in self._failures
 
     def _start_writing(self) -> None:
         if self._thread is None and not self._closing:
@@ -168,8 +173,8 @@ class History:
         while (waiting := self._next()) is not None:
             failure = self._written(waiting)
             with self._changed:
-                self._writing = None
-                if failure is None:
+                self._writing, is_unwanted, self._is_unwanted = None, self._is_unwanted, False
+                if is_unwanted or failure is None:
                     self._failures.pop(waiting.id, None)
                 else:
                     self._failures[waiting.id] = failure
@@ -177,6 +182,8 @@ class History:
                     self._waiting[waiting.id] = replace(later, is_new=later.is_new or waiting.is_new)
                     self._retry_at_s = time.monotonic() + RETRY_S
                 self._changed.notify_all()
+            if is_unwanted:
+                self._remove(waiting.id)
 
     def _next(self) -> Waiting | None:
         """The next transcript to write, its place in the line given up; None when the server stops and nothing can be written any more."""
@@ -186,11 +193,18 @@ class History:
                 pause_s = self._retry_at_s - time.monotonic()
                 chosen = fresh or (next(iter(self._waiting), None) if pause_s <= 0 else None)
                 if chosen is not None:
-                    self._writing = chosen
-                    return self._waiting.pop(chosen)
+                    self._writing = self._waiting.pop(chosen)
+                    return self._writing
                 if self._closing:
                     return None
                 self._changed.wait(timeout=max(pause_s, 0.01) if self._waiting else None)
+
+    def _remove(self, transcript_id: str) -> None:
+        """Delete what was deleted while it was being written."""
+        try:
+            self._delete([transcript_id])
+        except (HistoryError, OSError) as error:
+            _log.warning("a transcript that was deleted while it was written is still there: %s", error)
 
     def _written(self, waiting: Waiting) -> Failure | None:
         try:
