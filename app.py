@@ -1,4 +1,4 @@
-"""LightVoice's command line: ``serve`` (default) · ``transcribe`` · ``bundles``.
+"""LightVoice's command line: ``serve`` (default) · ``transcribe`` · ``watch`` · ``bundles``.
 
 Builds an Engine and hands it to the page or to the loop over files. Results go to stdout and nothing else does.
 """
@@ -8,11 +8,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -32,16 +34,19 @@ from engine.pipeline import Engine
 from engine.runtime.session import DEVICES
 from engine.runtime.session_pool import Precision, carried_over
 from engine.speech_engine import SpeechEngine
+from engine.watch.arrivals import SETTLE_S
+from engine.watch.watcher import Watcher, WatchOptions
 
 if TYPE_CHECKING:
+    from ui.history.options import HistoryOptions
     from ui.http.access.managing import Managing
     from ui.limits import Limits
 
 #: Options whose value may be the name of a command.
-VALUED = ("--bundle", "--precision", "--host", "--auth", "--api-keys", "--engine")
+VALUED = ("--bundle", "--precision", "--host", "--auth", "--api-keys", "--engine", "--history-folder", "--output")
 #: Runs that the page and the API have on a cluster at the same time.
 CLUSTER_RUNS = 64
-COMMANDS = ("serve", "transcribe", "bundles")
+COMMANDS = ("serve", "transcribe", "watch", "bundles")
 ALL_ANSWERED, SOME_FAILED, NOTHING_RUN = 0, 1, 2
 
 
@@ -81,6 +86,25 @@ def _parser() -> argparse.ArgumentParser:
     add_transcribe_options(transcribe)
     transcribe.add_argument("--list-tracks", action="store_true", help="list the files' audio tracks, an object a line, and do no more")
     transcribe.add_argument(
+        "--max-duration-s", type=float, default=DecodeLimits.duration_s, help="refuse longer recordings (default: %(default)s s)"
+    )
+    watch = commands.add_parser("watch", parents=[shared], help="transcribe what arrives in a folder, each recording once, until stopped")
+    watch.add_argument("folder", type=Path, metavar="FOLDER", help="folder whose recordings are transcribed, those of its subfolders too")
+    watch.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="results, in the same subfolders; may be the folder itself"
+    )
+    watch.add_argument("--format", default="json", metavar="|".join(FORMATS), help="output (default: %(default)s)")
+    watch.add_argument("--once", action="store_true", help="do what is there, and end")
+    watch.add_argument("--redo", action="store_true", help="do again what is done, and what has failed")
+    watch.add_argument(
+        "--settle-s",
+        type=float,
+        default=SETTLE_S,
+        metavar="S",
+        help="a file is complete when it has not changed for so long (default: %(default)s s)",
+    )
+    add_transcribe_options(watch)
+    watch.add_argument(
         "--max-duration-s", type=float, default=DecodeLimits.duration_s, help="refuse longer recordings (default: %(default)s s)"
     )
     commands.add_parser("bundles", help="list the installed bundles")
@@ -158,9 +182,19 @@ def _serve(arguments: argparse.Namespace) -> int:
             managing=managing,
             slim=arguments.slim,
             reach=reach,
+            history=_history(arguments),
             on_ready=ready,
         )
     return ALL_ANSWERED
+
+
+def _history(arguments: argparse.Namespace) -> HistoryOptions | None:
+    """Where the page's transcripts are kept; None for nowhere."""
+    from ui.history.options import HistoryOptions, history_folder
+
+    if arguments.no_history:
+        return None
+    return HistoryOptions(folder=arguments.history_folder or history_folder(), days=arguments.history_days)
 
 
 def _limits(engine: SpeechEngine, arguments: argparse.Namespace) -> Limits:
@@ -233,6 +267,32 @@ def _transcribe(arguments: argparse.Namespace) -> int:
 def _decoder(engine: SpeechEngine, arguments: argparse.Namespace) -> Decoder:
     at_once = max(MOST_WORKERS, engine.recordings_at_once)
     return Decoder(limits=DecodeLimits(duration_s=arguments.max_duration_s), at_once=at_once)
+
+
+def _watch(arguments: argparse.Namespace) -> int:
+    """Watch a folder until SIGINT or SIGTERM, or, with --once, until all of it is done."""
+    if arguments.format not in FORMATS:
+        raise UnknownFormatError(output_format=arguments.format, known=FORMATS)
+    options = WatchOptions(
+        folder=arguments.folder,
+        output=arguments.output,
+        output_format=arguments.format,
+        transcribe=chosen_options(arguments),
+        subtitles=chosen_subtitles(arguments),
+        once=arguments.once,
+        redo=arguments.redo,
+        settle_s=arguments.settle_s,
+    )
+    asked_to_stop: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _frame: asked_to_stop.append(number))
+    with closing(build_engine(arguments)) as engine, closing(_decoder(engine, arguments)) as decoder:
+        decoder.warm_up()
+        engine.warm_up()
+        say = partial(print, file=sys.stderr, flush=True)
+        watcher = Watcher(engine, decoder, options, say=say, is_stopping=lambda: bool(asked_to_stop))
+        watcher.run()
+    return SOME_FAILED if arguments.once and watcher.failed else ALL_ANSWERED
 
 
 def _settings(engine: SpeechEngine, arguments: argparse.Namespace, options: TranscribeOptions) -> dict[str, Any]:
@@ -357,6 +417,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if chosen.command == "bundles":
             return _list_bundles()
+        if chosen.command == "watch":
+            return _watch(chosen)
         return _transcribe(chosen) if chosen.command == "transcribe" else _serve(chosen)
     except OutputError as error:  # the results before it are there; the next one would have no room either
         print(error, file=sys.stderr)

@@ -3,6 +3,7 @@
 #
 #   ./run.sh [OPTIONS]                 serve the page on http://127.0.0.1:7860
 #   ./run.sh transcribe FILE…          write transcripts to standard output, and nothing else there
+#   ./run.sh watch FOLDER --output DIR transcribe what arrives in a folder, each recording once
 #   ./run.sh --bundle sensevoice-small serve the real model; what is not here yet is fetched first (242 MB)
 #   ./run.sh models COMMAND …          the workshop: fetch, export, quantize, evaluate, benchmark; `./run.sh models --help`
 #   ./run.sh cluster COMMAND …         more than one machine, on Ray: transcribe an archive, serve the engine; `./run.sh cluster --help`

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from engine.command_line import positive
+from ui.history.options import HistoryOptions
 
 DEFAULT_HOST, DEFAULT_PORT, HIGHEST_PORT = "127.0.0.1", 7860, 65_535
 
@@ -46,6 +47,17 @@ def add_serve_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--max-upload-mb", type=positive, default=500, metavar="MB", help="largest upload (default: %(default)s)")
     parser.add_argument("--max-duration-s", type=positive, default=14_400, metavar="S", help="longest recording (default: %(default)s)")
+    parser.add_argument(
+        "--history-days",
+        type=positive,
+        default=HistoryOptions.days,
+        metavar="N",
+        help="days after which transcripts and recordings of the History tab are forgotten (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--history-folder", type=Path, metavar="DIR", help="where the history lies (default: lightvoice/history in the user's data folder)"
+    )
+    parser.add_argument("--no-history", action="store_true", help="keep no transcript beyond its page")
     parser.add_argument("--log-json", action="store_true", help="write the log as JSON, an object a line")
     parser.add_argument("--log-transcripts", action="store_true", help="write recognized text into the log, which otherwise holds none")
 

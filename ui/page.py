@@ -10,6 +10,7 @@ import gradio as gr
 
 from ui.api.endpoint_blocks import EndpointBlocks
 from ui.compare.panel import COMPARISONS, compare_tab
+from ui.history.panel import history_tab
 from ui.limits import Limits
 from ui.live.panel import live_tab
 from ui.models.panel import models_tab
@@ -86,6 +87,7 @@ def build_page(  # noqa: PLR0913 - what the tabs use, keyword-only
                     queue_id=queue_id,
                 ),
                 models_tab(models=models, banner=banner, folders=folders, limits=limits),
+                *([] if recordings.history is None else [history_tab()]),
             ]
         resources = build_resource_panel(state)
         name = PagePart(greeted=[header], greet=lambda texts: [header_html(texts, engine.address)])

@@ -22,6 +22,7 @@ from engine.audio.sandbox.decoder import MOST_WORKERS, DecodeLimits, Decoder
 from engine.errors import OptionError
 from engine.files.claimed_folder import claimed_folder
 from ui.command_line import DEFAULT_HOST, DEFAULT_PORT
+from ui.history.options import HistoryOptions
 from ui.http.access.credentials import AUTH_VARIABLE, Credentials
 from ui.http.callers import is_loopback
 from ui.http.lean_gradio import without_stubs
@@ -61,6 +62,7 @@ def build_app(  # noqa: PLR0913 - the command line's options, keyword-only
     credentials: Credentials | None = None,
     show_text: bool = False,
     reach: Reach | None = None,
+    history: HistoryOptions | None = None,
 ) -> Starlette:
     """The web application: the page at ``/``, behind the middleware, and ``/healthz``, ``/readyz`` and ``/metrics``.
 
@@ -93,6 +95,7 @@ def build_app(  # noqa: PLR0913 - the command line's options, keyword-only
         credentials=credentials,
         show_text=show_text,
         reach=reach,
+        history=history,
     )
 
 
@@ -110,6 +113,7 @@ def serve(  # noqa: PLR0913 - the command line's options, keyword-only
     credentials: Credentials | None = None,
     show_text: bool = False,
     reach: Reach | None = None,
+    history: HistoryOptions | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the page until SIGINT or SIGTERM; the engine stays open and belongs to the caller.
@@ -138,6 +142,7 @@ def serve(  # noqa: PLR0913 - the command line's options, keyword-only
             credentials=credentials,
             show_text=show_text,
             reach=reach,
+            history=history,
         )
         _warn_without_password(host, credentials or Credentials())
         config = uvicorn.Config(

@@ -8,8 +8,8 @@ import gradio as gr
 
 _FOLDER = Path(__file__).parent / "assets"
 
-STYLE_SHEETS = (_FOLDER / "page.css", _FOLDER / "queue.css", _FOLDER / "live.css")
-SCRIPTS = (_FOLDER / "page.js", _FOLDER / "queue.js", _FOLDER / "live.js")
+STYLE_SHEETS = (_FOLDER / "page.css", _FOLDER / "queue.css", _FOLDER / "live.css", _FOLDER / "history.css")
+SCRIPTS = (_FOLDER / "page.js", _FOLDER / "queue.js", _FOLDER / "live.js", _FOLDER / "history.js")
 FAVICON = _FOLDER / "favicon.svg"
 
 #: Deep teal; 700 on white and 400 on the darkest neutral pass WCAG AA for text.

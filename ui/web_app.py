@@ -15,6 +15,9 @@ from fastapi import FastAPI
 from engine.audio.sandbox.decoder import Decoder
 from ui.api.endpoints import add_endpoints
 from ui.api.http_api import ANYTHING_ELSE, http_api
+from ui.history.history import History
+from ui.history.options import HistoryOptions
+from ui.history.routes import history_routes
 from ui.http.access.credentials import Credentials
 from ui.http.access.managing import Managing
 from ui.http.forwarded import GradioAddress
@@ -58,6 +61,7 @@ def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
     credentials: Credentials,
     show_text: bool,
     reach: Reach,
+    history: HistoryOptions | None,
 ) -> FastAPI:
     """The page at ``/``, the API, what the page's scripts ask, and ``GET /healthz``; arguments as those of ``ui.serve.build_app``."""
     managing = managing or Managing()
@@ -73,11 +77,12 @@ def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
             "ready": ("1 once the models are loaded.", lambda: float(health.is_loaded())),
         }
     )
+    kept = None if history is None else History(history)
     runs = RunLog(count=metrics.count_run, show_text=show_text)
-    live = LiveSessions(engine, max_duration_s=limits.duration_s, slots=RunSlots(limits.concurrent_live), runs=runs)
+    live = LiveSessions(engine, max_duration_s=limits.duration_s, slots=RunSlots(limits.concurrent_live), runs=runs, history=kept)
     folders = ServerFolders(files)
     models = ModelState(engine, managing.workshop, managers=managing.managers(host))
-    recordings = QueueRunner(engine, decoder, slots=slots, folder=folders.recordings, limits=limits, runs=runs)
+    recordings = QueueRunner(engine, decoder, slots=slots, folder=folders.recordings, limits=limits, runs=runs, history=kept)
     state.add_queue(recordings.length)
 
     storage = Storage(files, most_mb=limits.stored_mb)
@@ -91,9 +96,13 @@ def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         sweeping = asyncio.create_task(sweep_on_schedule(sweep))
+        forgetting = asyncio.create_task(_forget_on_schedule(kept))
         yield
         sweeping.cancel()
+        forgetting.cancel()
         live.close()  # whoever still speaks holds the models open
+        if kept is not None:
+            await asyncio.to_thread(kept.close)
 
     async def build() -> FastAPI:
         # ui/api/docs.py has its own documentation: FastAPI's asks another machine
@@ -111,7 +120,8 @@ def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
             runs=runs,
             requests=folders.requests,
         )
-        for router in (queue_routes(recordings), live_routes(live), api):
+        own = [] if kept is None else [history_routes(kept, recordings)]
+        for router in (queue_routes(recordings), live_routes(live), *own, api):
             app.include_router(router)
             routes += [route for route in router.routes if getattr(route, "path", None) != ANYTHING_ELSE]
         page = build_page(
@@ -145,6 +155,13 @@ def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
 
     # Gradio opens an event loop for every lock that it makes outside of one, and never closes it: make them inside of one.
     return asyncio.run(build())
+
+
+async def _forget_on_schedule(history: History | None) -> None:
+    """Forget what is too old when the server starts, and then again and again, whether anybody asks or not."""
+    if history is not None:
+        await asyncio.to_thread(history.forget)
+        await sweep_on_schedule(history.forget)
 
 
 def _mount(blocks: gr.Blocks, app: FastAPI, limits: Limits, *, host: str, port: int) -> None:

@@ -23,13 +23,13 @@ class DistinctNames:
             return (name if most_bytes is None else shortened(name, most_bytes - len(suffix))) + suffix
 
         distinct, number = kept(""), 1
-        while (key := _key(distinct)) in self._taken:
+        while (key := name_key(distinct)) in self._taken:
             number += 1
             distinct = kept(f"-{number}")
         self._taken.add(key)
         return distinct
 
 
-def _key(name: str) -> str:
+def name_key(name: str) -> str:
     """The same for two names that some disk does not distinguish; composed again at the end, because folding case may decompose letters."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

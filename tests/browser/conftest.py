@@ -81,7 +81,13 @@ def quiet_wav(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_server(files: Path, *arguments: str, **variables: str) -> Iterator[str]:
     """``app.py`` as a person starts it, with these arguments and environment variables: its address."""
     # Of the bundles that this machine or an earlier test has installed, none.
-    environment = {**os.environ, "GRADIO_TEMP_DIR": str(files), "LIGHTVOICE_BUNDLES": str(files / "bundles"), **variables}
+    environment = {
+        **os.environ,
+        "GRADIO_TEMP_DIR": str(files),
+        "LIGHTVOICE_BUNDLES": str(files / "bundles"),
+        "XDG_DATA_HOME": str(files / "data"),
+        **variables,
+    }
     command = [sys.executable, "app.py", "--port", "0", *arguments]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     said: list[str] = []

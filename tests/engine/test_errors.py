@@ -19,6 +19,7 @@ for module in (
     "models.bundle.disk",
     "models.fetch.fetch",
     "ui.api.errors",
+    "ui.history.errors",
     "ui.models.state",
     "ui.scheduling.run_slots",
 ):

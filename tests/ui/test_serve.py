@@ -57,6 +57,10 @@ def test_gradio_collects_no_statistics_and_keeps_no_history(page: RunningPage) -
     assert config["footer_links"] == []
 
 
+def test_an_open_page_holds_no_connection_of_the_six_that_a_browser_has(page: RunningPage) -> None:
+    assert httpx.get(f"{page.address}/config").json()["connect_heartbeat"] is False
+
+
 def test_the_servers_own_files_cannot_be_fetched(page: RunningPage) -> None:
     for path in ("/etc/hostname", str(ROOT / "app.py"), str(ROOT / "models" / "starter"), str(page.files / ".." / "x")):
         answer = httpx.get(f"{page.address}/gradio_api/file={path}")

@@ -1,11 +1,17 @@
-"""The page's Blocks, in which an endpoint's arguments may be left out: without Gradio's own client a program must give all of them."""
+"""The page's Blocks, in which an endpoint's arguments may be left out, and whose open pages hold no connection.
+
+Without Gradio's own client a program must otherwise give all arguments of an endpoint.
+"""
 
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+
+if TYPE_CHECKING:
+    from gradio.data_classes import BlocksConfigDict
 
 
 class EndpointBlocks(gr.Blocks):
@@ -13,6 +19,16 @@ class EndpointBlocks(gr.Blocks):
 
     An endpoint can thereby get an option more without an error for programs that were written before.
     """
+
+    def get_config_file(self) -> BlocksConfigDict:
+        """Gradio's, without the stream that tells it when a page is closed: browsers have six connections to one server.
+
+        With that stream the seventh tab of a browser waits for ever. What a page keeps on the server goes when many others have come
+        (``_SESSIONS_KEPT`` in ui/web_app.py).
+        """
+        config = super().get_config_file()
+        config["connect_heartbeat"] = False
+        return config
 
     def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
         """Fill in what is missing, then check as Gradio does."""

@@ -22,6 +22,7 @@ OPEN_ROOTS = frozenset(
         "docs",
         "openapi.json",
         "recordings",
+        "history",
         "live",
         "healthz",
         "readyz",

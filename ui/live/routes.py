@@ -7,6 +7,7 @@ ten seconds, eight and a half arrived.)
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 from urllib.parse import quote
 
@@ -19,6 +20,8 @@ from engine.errors import LightVoiceError
 from engine.options import DEFAULT_OPTIONS, TranscribeOptions
 from engine.speech.decoding.hotwords import MOST_FILE_BYTES
 from engine.subtitles.options import SubtitleOptions
+from ui.history.history_html import not_kept_html
+from ui.history.owners import Owner
 from ui.live.sessions import LiveSession, LiveSessions, LiveUpdate, LostBlockError
 from ui.live.stage_html import failure_html, final_html, notes_html, partial_html, status_html
 from ui.text.failures import failure_of
@@ -73,6 +76,7 @@ class _Routes:
         self,
         stream_id: str,
         number: int,
+        owner: Owner,
         request: Request,
         asked: Annotated[BlockQuery, Query()],
     ) -> dict[str, object]:
@@ -87,7 +91,7 @@ class _Routes:
                 session = self._session(stream_id)
             else:
                 options = TranscribeOptions.parse({**asked.options(), "hotwords": hotwords})
-                session = await run_in_threadpool(self._sessions.open, stream_id, options)
+                session = await run_in_threadpool(partial(self._sessions.open, stream_id, options, owner=owner))
             return _update_json(await run_in_threadpool(session.add, number, samples, asked.rate), texts)
         except LightVoiceError as error:
             return {"over": True, "failure": failure_html(failure_of(error), texts)}
@@ -98,7 +102,10 @@ class _Routes:
 
     def end(self, stream_id: str, request: Request) -> dict[str, object]:
         """The person has stopped: the last segments."""
-        return _update_json(self._session(stream_id).finish(), _texts(request))
+        session, texts = self._session(stream_id), _texts(request)
+        answer = _update_json(session.finish(), texts)
+        failure = None if session.kept is None else session.kept.failure()
+        return {**answer, "notes": f"{answer['notes']}{not_kept_html(failure, texts)}"}
 
     def leave(self, stream_id: str) -> None:
         """The page is gone, or another stream takes this one's place."""

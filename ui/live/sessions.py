@@ -23,6 +23,8 @@ from engine.errors import TooManyStreamsError
 from engine.live import Final, Partial
 from engine.options import TranscribeOptions
 from engine.transcript import Transcript
+from ui.history.history import History
+from ui.live.kept_stream import KeptStream
 from ui.scheduling.run_slots import RunSlots
 from ui.status.run_log import RunLog
 from ui.text.failures import Failure, failure_of
@@ -79,11 +81,14 @@ class LiveSession:
     name: str = ""
     #: Told once, when the stream is over and something was said in it.
     runs: RunLog | None = None
+    #: Where the transcript is kept when the stream is over; None for nowhere.
+    kept: KeptStream | None = None
     finals: list[Final] = field(default_factory=list)
     seen_at_s: float = 0.0
     over: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _next: int = 0
+    _is_released: bool = False
     _update: LiveUpdate | None = None
 
     def add(self, number: int, samples: np.ndarray, sample_rate_hz: int) -> LiveUpdate:
@@ -95,6 +100,8 @@ class LiveSession:
                 raise LostBlockError(expected=self._next, got=number)
             self._next += 1
             full = self.max_duration_s is not None and self.stream.duration_s >= self.max_duration_s
+            if self.kept is not None and not (full or self.over):
+                self.kept.add(samples, sample_rate_hz)
             self._update = self._end(full=full) if full else self._step(lambda: self.stream.add(samples, sample_rate_hz))
             return self._update
 
@@ -138,9 +145,15 @@ class LiveSession:
 
     def _release(self) -> None:
         self.stream.close()
-        runs, self.runs = self.runs, None
-        if runs is not None and self.finals:
-            runs.record(self._transcript(), source="live")
+        if self._is_released:
+            return
+        self._is_released = True
+        if self.finals and self.runs is not None:
+            self.runs.record(self._transcript(), source="live")
+        if self.kept is not None and self.finals:
+            self.kept.keep(self._transcript())
+        elif self.kept is not None:
+            self.kept.discard()
 
     def transcript(self) -> Transcript:
         """What has been said so far."""
@@ -170,16 +183,18 @@ class LiveSessions:
         max_duration_s: float | None,
         slots: RunSlots | None = None,
         runs: RunLog | None = None,
+        history: History | None = None,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine, self._max_duration_s, self._runs, self._clock_s = engine, max_duration_s, runs, clock_s
+        self._history = history
         self._slots = slots or RunSlots(1)
         self._lock = threading.Lock()
         self._sessions: dict[str, LiveSession] = {}
         self._sweeper: threading.Timer | None = None
 
-    def open(self, stream_id: str, options: TranscribeOptions) -> LiveSession:
-        """The stream with this id, begun if need be; ValueError for an id that no page of ours makes.
+    def open(self, stream_id: str, options: TranscribeOptions, *, owner: str | None = None) -> LiveSession:
+        """The stream with this id, begun if need be, kept for ``owner``; ValueError for an id that no page of ours makes.
 
         Raises TooManyStreamsError.
         """
@@ -200,6 +215,7 @@ class LiveSessions:
                     slots=self._slots,
                     name=stream_id,
                     runs=self._runs,
+                    kept=None if self._history is None or owner is None else KeptStream(self._history, owner),
                 )
                 self._sessions[stream_id] = session
                 self._sweep_later()

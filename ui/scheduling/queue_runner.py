@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from engine.audio.sandbox.decoder import Decoder
 from engine.options import TranscribeOptions
+from ui.history.history import History
 from ui.limits import Limits
 from ui.scheduling.recording_queue import Entry, EntryState, RecordingQueue, Result
 from ui.scheduling.run_slots import LineFullError, RunSlots, Ticket
@@ -51,6 +52,9 @@ class _Page:
     seen_at_s: float
     #: The slots that the page waits for or holds.
     tickets: set[Ticket] = field(default_factory=set)
+    #: Whose history its transcripts go to, and what of each was handed to it last; an edit makes another result.
+    owner: str | None = None
+    kept: dict[str, Result] = field(default_factory=dict)
 
 
 class QueueRunner:
@@ -65,11 +69,12 @@ class QueueRunner:
         folder: Path,
         limits: Limits,
         runs: RunLog | None = None,
+        history: History | None = None,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine, self._decoder, self._slots, self._folder, self._limits = engine, decoder, slots, folder, limits
         self._runs = runs or RunLog()
-        self._clock_s = clock_s
+        self.history, self._clock_s = history, clock_s
         self._lock = threading.Lock()
         self._pages: dict[str, _Page] = {}
 
@@ -93,12 +98,49 @@ class QueueRunner:
             page.seen_at_s = self._clock_s()
             return page.queue
 
+    def belongs_to(self, queue_id: str, owner: str) -> None:
+        """Note whose page this is, and hand its transcripts to their history: new ones, and those that were changed since."""
+        with self._lock:
+            page = self._pages.get(queue_id)
+            if page is not None:
+                page.owner = owner
+        if page is not None:
+            self._keep(page)
+
+    def restore(self, queue_id: str, owner: str, entry_id: str, *, name: str, result: Result, sound: Path | None) -> Entry:
+        """Put a transcript of the history back into a page's queue; ValueError as :meth:`open`."""
+        queue = self.open(queue_id)
+        entry = queue.restore(entry_id, name, result, sound=sound)
+        with self._lock:
+            page = self._pages[queue_id]
+            page.owner = owner
+            if entry.result is not None:
+                page.kept.setdefault(entry_id, entry.result)
+        return entry
+
+    def _keep(self, page: _Page) -> None:
+        """Hand every result that the history has not seen yet to it; at once, for it writes in a thread of its own."""
+        if self.history is None:
+            return
+        with self._lock:
+            owner, before = page.owner, page.kept
+            if owner is None:  # the page's script says whose it is, with its first question
+                return
+            done = {entry.id: (entry, entry.result) for entry in page.queue.entries() if entry.result is not None}
+            page.kept = {entry_id: result for entry_id, (_, result) in done.items()}
+            for entry_id, (entry, result) in done.items():
+                if before.get(entry_id) is not result:
+                    kind = "microphone" if entry.spoken else "file"
+                    self.history.keep(owner, entry_id, kind=kind, name=entry.name, result=result, is_new=entry_id not in before)
+
     def leave(self, queue_id: str) -> None:
         """The page is going: unless it comes back at once, as a reload does, what it wanted is stopped."""
         with self._lock:
             page = self._pages.get(queue_id)
             if page is not None:
                 page.seen_at_s = min(page.seen_at_s, self._clock_s() - STOPPED_UNSEEN_S + LEFT_S)
+        if page is not None:
+            self._keep(page)
         timer = threading.Timer(LEFT_S + 1, self.stop_unseen)
         timer.daemon = True
         timer.start()
@@ -189,6 +231,7 @@ class QueueRunner:
             )
             self._runs.record(transcript, source="page")
             queue.finish(entry.id, Result(transcript=transcript, peaks=column_peaks(copy.peaks()), playback=copy.close()))
+            self._keep(page)
         except _StoppedError:
             _log.info("a run was cancelled")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is said in the entry's row (failure_of logs it) and the next one runs
@@ -215,4 +258,5 @@ class QueueRunner:
             for page in lost:
                 del self._pages[page.queue.id]
         for page in lost:
+            self._keep(page)
             page.queue.delete_files()

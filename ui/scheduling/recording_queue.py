@@ -145,6 +145,28 @@ class RecordingQueue:
                 self._selected = entry_id
         return entry
 
+    def restore(self, entry_id: str, name: str, result: Result, *, sound: Path | None = None) -> Entry:
+        """Take a finished recording in under its own id, and show it; one that is here already is shown as it is.
+
+        ``sound``, where there is one, is linked into the queue's folder: what happens to it elsewhere no longer matters here.
+        """
+        with self._lock:
+            if entry_id not in self._entries:
+                playback = self._folder / entry_id / "playback.flac"
+                if sound is not None:
+                    keep_file(sound, playback)
+                self._entries[entry_id] = Entry(
+                    id=entry_id,
+                    name=name,
+                    path=playback,
+                    duration_s=result.transcript.duration_s,
+                    state=EntryState.DONE,
+                    progress=1.0,
+                    result=replace(result, playback=None if sound is None else playback),
+                )
+            self._selected = entry_id
+            return self._entries[entry_id]
+
     def select(self, entry_id: str) -> None:
         """Show this entry's transcript; nothing for one that is gone."""
         with self._lock:

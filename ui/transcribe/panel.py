@@ -41,7 +41,7 @@ _SPOKEN: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden
 
 def transcribe_tab(blocks: gr.Blocks, *, engine: SpeechEngine, recordings: QueueRunner, queue_id: gr.Textbox) -> PagePart:
     """Lay the tab out and wire it; ``queue_id`` is what ``build_queue_id`` made."""
-    with gr.Tab(label("tab.transcribe"), id="transcribe"), gr.Row(elem_classes="lv-columns"):
+    with gr.Tab(label("tab.transcribe"), id="transcribe", elem_id="lv-tab-transcribe"), gr.Row(elem_classes="lv-columns"):
         with gr.Column(scale=2, min_width=280):
             sources = build_sources()
             run = gr.Button(label("form.run"), variant="primary", elem_id="lv-transcribe-run")

@@ -14,6 +14,8 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
 from engine.subtitles.options import SubtitleOptions
+from ui.history.history_html import not_kept_html
+from ui.history.owners import Owner
 from ui.scheduling.queue_runner import QueueRunner
 from ui.scheduling.recording_queue import RecordingQueue, Result
 from ui.text.texts import Texts, preferred_language
@@ -67,16 +69,19 @@ class _Routes:
     def __init__(self, runner: QueueRunner) -> None:
         self._runner = runner
 
-    def state(self, queue_id: str, request: Request) -> dict[str, object]:
+    def state(self, queue_id: str, owner: Owner, request: Request) -> dict[str, object]:
         """Every row, and which transcript is to be shown; an unknown queue is an empty one."""
+        self._runner.belongs_to(queue_id, owner)
         queue, texts = self._runner.find(queue_id), _texts(request)
         if queue is None:
             return {"active": False, "head": "", "rows": [], "shown": None}
         entries, shown = queue.entries(), queue.selected
         rows = [{"id": entry.id, "html": row_html(entry, texts, selected=shown is not None and entry.id == shown.id)} for entry in entries]
+        history, ids = self._runner.history, [entry.id for entry in entries]
+        note = "" if history is None else not_kept_html(history.failure(ids), texts)
         return {
-            "active": queue.active,
-            "head": head_html(entries, f"{PREFIX}/{queue_id}/all.zip", texts),
+            "active": queue.active or (history is not None and history.is_waiting(ids)),
+            "head": head_html(entries, f"{PREFIX}/{queue_id}/all.zip", texts) + note,
             "rows": rows,
             "shown": shown and {"id": shown.id, "revision": f"{shown.revision}-{len(shown.recognized)}"},
         }

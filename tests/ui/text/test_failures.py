@@ -9,6 +9,15 @@ import pytest
 from engine import errors
 from engine.audio.sandbox.decoder import Decoder
 from engine.errors import LightVoiceError
+from ui.history.errors import (
+    HistoryContentError,
+    HistoryDamagedError,
+    HistoryFullError,
+    HistoryGoneError,
+    HistoryLockedError,
+    HistoryNewerError,
+    HistoryUnavailableError,
+)
 from ui.scheduling.run_slots import LineFullError, StoppingError
 from ui.text.failures import failure_of, title_of
 from ui.text.texts import Texts, read_locale
@@ -38,6 +47,13 @@ WITH_REASON = [
     errors.BundleTamperedError(path="asr.int8.onnx", expected="9 bytes", got="8 bytes"),
     errors.ProviderUnavailableError(device="cuda", reason="there is none"),
     errors.NotQuantizedError(path="asr.int8.onnx", integer=0, floating=80),
+    HistoryLockedError(),
+    HistoryFullError(),
+    HistoryDamagedError(aside="history.sqlite.damaged-20261128T130000000000"),
+    HistoryNewerError(version=9, known=2),
+    HistoryUnavailableError(path=Path("/uploads/history"), reason="Permission denied"),
+    HistoryContentError(name="talk.wav"),
+    HistoryGoneError(),
     LineFullError(waiting=64, wait_s=40),
     StoppingError(),
 ]

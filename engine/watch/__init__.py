@@ -1,0 +1,1 @@
+"""A folder that is watched: what arrives in it is transcribed, once."""

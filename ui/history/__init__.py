@@ -1,0 +1,1 @@
+"""The History tab: transcripts that outlive their page, kept in SQLite for whom they belong to."""
