@@ -188,7 +188,9 @@ class QueueRunner:
                 on_segment=lambda segment: queue.add_segment(entry.id, segment),
             )
             self._runs.record(transcript, source="page")
-            queue.finish(entry.id, Result(transcript=transcript, peaks=column_peaks(copy.peaks()), playback=copy.close()))
+            result = Result(transcript=transcript, peaks=column_peaks(copy.peaks()), playback=copy.close())
+            result.words.prepare()  # seconds for hours of speech, which nobody waits for who selects it
+            queue.finish(entry.id, result)
         except _StoppedError:
             _log.info("a run was cancelled")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is said in the entry's row (failure_of logs it) and the next one runs
