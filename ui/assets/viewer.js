@@ -2,7 +2,7 @@
 // The data comes from ui/transcribe/viewer_data.py; the frame around it from ui/transcribe/templates/result.html.
 (() => {
   const parts = window.lightvoiceParts, { clock } = parts;
-  const LIT_EARLIER_MS = 20, LINE_CHARACTERS = 48, LINE_PX = 27, HEAD_PX = 66, ROW_PX = 34, GAP_PX = 10;
+  const LIT_EARLIER_MS = 20, LINE_CHARACTERS = 48, LINE_PX = 27, HEAD_PX = 66, ROW_PX = 34, GAP_PX = 10, TIP_PX = 240;
   const place = (name) => document.getElementById(`lv-${name}`);
   let unsureBelow = 50;
 
@@ -34,7 +34,19 @@
         segments: () => this.segments, show: (at) => this.show(at, { centred: true }), text: (at) => this.list?.element(at)?.querySelector(".lv-text > span"),
       });
       this.wire();
+      this.fit();
       this.changed(null);
+    }
+
+    /* How much of the window the bars above take: the stage sticks below one, and the list ends where the window ends. */
+    fit() {
+      const bar = document.getElementById("lv-light-bar"), stage = place("stage");
+      this.sized = new ResizeObserver(() => {
+        const sticks = bar && getComputedStyle(bar).position === "sticky";
+        this.section.style.setProperty("--lv-bar-height", `${sticks ? bar.offsetHeight : 0}px`);
+        this.section.style.setProperty("--lv-stage-height", `${stage.offsetHeight}px`);
+      });
+      for (const one of [bar, stage]) if (one) this.sized.observe(one);
     }
 
     get segments() { return this.history.segments; }
@@ -72,7 +84,13 @@
       const read = () => { if (this.playback.playing) place("follow").checked = false; }; // who scrolls reads elsewhere
       for (const name of ["wheel", "touchmove"]) place("list-box")?.addEventListener(name, read, { passive: true });
       place("list-box")?.addEventListener("scroll", () => requestAnimationFrame(() => this.finder.mark()), { passive: true });
+      for (const name of ["pointerover", "focusin"]) place("list-box")?.addEventListener(name, (event) => this.turnTip(event.target.closest(".lv-tags")));
       place("follow").addEventListener("change", () => this.follow());
+    }
+
+    /* The probabilities of tags open upwards where the list ends below them. */
+    turnTip(tags) {
+      if (tags) tags.classList.toggle("lv-tip-up", tags.getBoundingClientRect().bottom + TIP_PX > place("list-box").getBoundingClientRect().bottom);
     }
 
     act(action, target, from) {
@@ -212,6 +230,7 @@
 
     close() {
       this.playback.close();
+      this.sized.disconnect();
       for (const list of [this.list, this.table]) list?.close();
       this.closed = true;
     }
