@@ -13,7 +13,7 @@ from engine.transcript import Segment, TagConfidence, Timing, Token, Transcript
 
 #: A segment and the pause behind it; words of it begin one every so often.
 SEGMENT_MS, PAUSE_MS, WORD_MS = 3_600, 400, 360
-_ENGLISH = "so the next thing on our list is what people asked for most a page that keeps up with hours of speech".split()
+_ENGLISH = "so the next thing on our list is what people asked for most a page that keeps up with hours of speech"
 _MANDARIN = "接下来我们谈谈大家最想要的功能就是几个小时的录音也能顺畅地显示和编辑"
 _EMOTIONS = (Emotion.NEUTRAL, Emotion.NEUTRAL, Emotion.HAPPY, Emotion.EMO_UNKNOWN, Emotion.SAD)
 
@@ -32,7 +32,7 @@ def made_transcript(duration_s: float, *, language: Language = Language.EN, chan
 def _segment(number: int, language: Language, channel: int | None) -> Segment:
     start_ms = number * (SEGMENT_MS + PAUSE_MS)
     mandarin = language is Language.ZH
-    source = list(_MANDARIN) if mandarin else _ENGLISH
+    source = list(_MANDARIN) if mandarin else _ENGLISH.split()
     words = [source[(number * 3 + place) % len(source)] for place in range(SEGMENT_MS // WORD_MS)]
     words[0] = "段" if mandarin else f"part{number}"
     tokens = tuple(

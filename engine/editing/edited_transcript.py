@@ -22,10 +22,7 @@ def edited_transcript(transcript: Transcript, edits: Edits | None, words: Recogn
     if edits is None:
         return transcript
     names = dict(edits.speakers)
-    made = [
-        transcript.segments[one] if isinstance(one, int) else _edited_segment(one, transcript, words)
-        for one in edits.segments
-    ]
+    made = [transcript.segments[one] if isinstance(one, int) else _edited_segment(one, transcript, words) for one in edits.segments]
     return replace(transcript, segments=tuple(_named(one, names) for one in made))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,8 +70,10 @@ def test_wherever_the_list_is_scrolled_its_segments_join_without_a_gap(viewers: 
         page.wait_for_function(
             """() => {
                 const box = document.getElementById('lv-list-box').getBoundingClientRect();
-                const all = [...document.querySelectorAll('#lv-list .lv-segment')].map((one) => [Number(one.dataset.index), one.getBoundingClientRect()]);
-                const joined = all.every(([index, {top}], at) => !at || (index === all[at - 1][0] + 1 && Math.abs(top - all[at - 1][1].bottom - 10) < 1.5));
+                const drawn = [...document.querySelectorAll('#lv-list .lv-segment')];
+                const all = drawn.map((one) => [Number(one.dataset.index), one.getBoundingClientRect()]);
+                const follows = ([index, {top}], [before, {bottom}]) => index === before + 1 && Math.abs(top - bottom - 10) < 1.5;
+                const joined = all.every((one, at) => !at || follows(one, all[at - 1]));
                 return joined && all[0][1].top <= box.top && all.at(-1)[1].bottom >= box.bottom;
             }"""
         )
@@ -223,6 +224,8 @@ def test_the_chinese_page_marks_each_character_and_speaks_chinese(viewers: Viewe
     find = page.get_by_role("searchbox", name="在文本中查找")
     find.fill("接下来")
     expect(page.locator("#lv-find-count")).to_have_text(re.compile(r"第 1 个，共 \d+ 个"))
-    page.evaluate("(ms) => { const player = document.getElementById('lv-player'); player.currentTime = ms / 1000; player.play(); }", 40 * STEP_MS)
+    page.evaluate(
+        "(ms) => { const player = document.getElementById('lv-player'); player.currentTime = ms / 1000; player.play(); }", 40 * STEP_MS
+    )
     expect(item(page, 41).locator(".lv-word.lv-spoken")).to_have_count(1, timeout=PATIENCE_MS)
     expect(item(page, 41).locator(".lv-play")).to_have_accessible_name(re.compile("暂停片段 41"))

@@ -81,14 +81,16 @@
       if (button) button.disabled = this.operations.next(this.segments, this.selected) < 0;
     },
 
+    /* What became of the last change; that it is not saved stays in sight until it is. */
     told(kind) {
-      if (this.closed) return;
-      if (kind === "saved" && place("viewer-said").dataset.kind !== "unsaved") return; // nobody doubted it
+      if (this.closed || (kind === "saved" && !this.unsaved)) return;
+      this.unsaved = kind === "unsaved";
       if (kind === "replaced") window.lightvoiceViewer.again(kind);
       else this.tell(kind, { lasting: kind !== "saved" });
     },
 
     tell(name, values = {}) {
+      if (this.unsaved && !values.lasting) return;
       const line = place("viewer-said");
       line.dataset.kind = name;
       line.textContent = this.say(name, values);

@@ -276,22 +276,31 @@ class RecordingQueue:
     def edit(self, entry_id: str, edits: Edits, *, seen: str) -> Entry | None:
         """Put a person's changes in place of the ones before. None if there is no such transcript.
 
-        ``seen`` is the entry's :attr:`Entry.version` that they were made on: OldEditError for any other. ValueError for edits that do not fit.
+        ``seen`` is the entry's :attr:`Entry.version` that they were made on: OldEditError for any other. ValueError for edits that do not
+        fit the transcript.
         """
+        seen_entry = self._seen(entry_id, seen)
+        if seen_entry is None:
+            return None
+        transcript, words = seen_entry[1].transcript, seen_entry[1].words
+        checked = checked_edits(edits, transcript, words)  # not under the lock: hours have thousands of segments
+        with self._lock:
+            now = self._seen(entry_id, seen)
+            if now is None:
+                return None
+            entry, result = now
+            kept = None if checked.is_empty(transcript) else checked
+            self._entries[entry_id] = replace(entry, result=replace(result, edits=kept, edit_count=result.edit_count + 1))
+            return self._entries[entry_id]
+
+    def _seen(self, entry_id: str, version: str) -> tuple[Entry, Result] | None:
+        """An entry with its transcript; None if there is none, OldEditError if it is at another version."""
         entry = self.find(entry_id)
         if entry is None or entry.result is None:
             return None
-        checked = checked_edits(edits, entry.result.transcript, entry.result.words)
-        with self._lock:
-            entry = self._entries.get(entry_id)
-            if entry is None or entry.result is None:
-                return None
-            if entry.version != seen:
-                raise OldEditError(f"the transcript is at {entry.version}, and the edit was made on {seen}")
-            kept = None if checked.is_empty(entry.result.transcript) else checked
-            entry = replace(entry, result=replace(entry.result, edits=kept, edit_count=entry.result.edit_count + 1))
-            self._entries[entry_id] = entry
-            return entry
+        if entry.version != version:
+            raise OldEditError(f"the transcript is at {entry.version}, and the edit was made on {version}")
+        return entry, entry.result
 
     def delete_files(self) -> None:
         """Delete everything that the queue holds on disk."""

@@ -6,6 +6,7 @@ The segments are not in it: the viewer (ui/assets/viewer.js) asks for them (``vi
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from engine.speech.endpointing import FRAME_MS
 from engine.tags import Emotion, Event, Language
@@ -18,7 +19,7 @@ from ui.widgets.timeline import timeline_html
 
 _MS_PER_S = 1000
 #: What a person may choose from, and how fast the recording may be played.
-_TAGS = dict(zip(FAMILIES, (Language, Emotion, Event), strict=True))
+_TAGS: Mapping[str, tuple[Language | Emotion | Event, ...]] = {"language": (*Language,), "emotion": (*Emotion,), "event": (*Event,)}
 _SPEEDS = (0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 3)
 #: The languages that texts are marked with, for fonts and voices (BCP 47).
 _SPOKEN = {"zh": "zh-CN", "yue": "yue", "ja": "ja", "ko": "ko", "en": "en"}
@@ -33,10 +34,7 @@ def result_html(entry: Entry, result: Result, address: str, texts: Texts) -> str
 
 def viewer_words(texts: Texts) -> str:
     """Every word that the viewer may need, as JSON: its texts, the names and emoji of the tags, the languages of texts."""
-    tags = {
-        family: {tag.value: {"name": texts.tag(tag.value), "emoji": EMOJI[tag]} for tag in tags}  # type: ignore[index]
-        for family, tags in _TAGS.items()
-    }
+    tags = {family: {tag.value: {"name": texts.tag(tag.value), "emoji": EMOJI[tag]} for tag in tags} for family, tags in _TAGS.items()}
     families = {family: texts(f"family.{family}") for family in FAMILIES}
     said = {name: texts.unfilled(f"segment.{name}") for name in texts.names("segment")}
     said |= {name: texts.unfilled(f"viewer.{name}") for name in texts.names("viewer")}

@@ -44,7 +44,13 @@ def _segment(segment: Segment, index: int, words: RecognizedWords) -> dict[str, 
         "channel": segment.channel,
         "likeliest": dict(_likeliest(segment)),
         "words": [
-            [places[one.first], places[one.last], one.start_ms, one.end_ms, None if one.confidence is None else round(one.confidence, _DIGITS)]
+            [
+                places[one.first],
+                places[one.last],
+                one.start_ms,
+                one.end_ms,
+                None if one.confidence is None else round(one.confidence, _DIGITS),
+            ]
             for one in words.of(index)
         ],
     }

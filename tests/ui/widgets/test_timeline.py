@@ -12,7 +12,17 @@ import pytest
 from engine.options import TranscribeOptions
 from tests.ui.fake_engine import FakeEngine
 from ui.text.texts import Texts
-from ui.widgets.timeline import COLUMNS, HEIGHT, column_peaks, envelope_path, lanes_html, probability_path, segments_path, timeline_html, uncovered
+from ui.widgets.timeline import (
+    COLUMNS,
+    HEIGHT,
+    column_peaks,
+    envelope_path,
+    lanes_html,
+    probability_path,
+    segments_path,
+    timeline_html,
+    uncovered,
+)
 
 TEXTS = Texts("en")
 
