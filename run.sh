@@ -41,7 +41,7 @@ requirements_of() {
 
 # One module of each package that the install of this kind must have brought.
 modules_of() {
-    local page="gradio onnxruntime soundfile psutil numpy soxr av kaldi_native_fbank jieba budoux pypinyin cryptography rapidfuzz msgspec tenacity jinja2"
+    local page="gradio onnxruntime soundfile psutil numpy soxr av kaldi_native_fbank jieba budoux pypinyin docx cryptography rapidfuzz msgspec tenacity jinja2"
     case $1 in
         slim) echo "$page" ;;
         light) echo "onnx modelscope_hub huggingface_hub httpx2 yaml jiwer" ;;

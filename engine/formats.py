@@ -1,8 +1,10 @@
-"""Transcript → txt, srt, vtt, json."""
+"""Transcript → txt, srt, vtt, json, csv. What is no text, docx, is written by :mod:`engine.documents`."""
 
 from __future__ import annotations
 
+import csv
 import html
+import io
 import json
 from collections.abc import Callable, Iterable
 
@@ -30,6 +32,29 @@ def to_json(transcript: Transcript) -> str:
 def to_txt(transcript: Transcript) -> str:
     """One line a segment, who speaks in front where that is known; nothing for silence."""
     return "".join(f"{label_of(segment.speaker)}{_one_line(segment.text)}\n" for segment in transcript.segments if segment.text)
+
+
+#: The columns of a CSV file; a segment without a speaker leaves that cell empty.
+CSV_COLUMNS = ("start_s", "end_s", "speaker", "language", "emotion", "event", "text")
+#: Spreadsheets compute a cell that begins so; an apostrophe in front makes it text
+#: (https://owasp.org/www-community/attacks/CSV_Injection).
+_FORMULA = ("=", "+", "-", "@")
+
+
+def to_csv(transcript: Transcript) -> str:
+    """Comma-separated values (RFC 4180) with a heading: a row a segment, times in seconds."""
+    written = io.StringIO()
+    rows = csv.writer(written, lineterminator="\r\n")
+    rows.writerow(CSV_COLUMNS)
+    for one in transcript.segments:
+        times = (f"{one.start_ms / 1000:.3f}", f"{one.end_ms / 1000:.3f}")
+        rows.writerow((*times, _cell(one.speaker or ""), one.language.value, one.emotion.value, one.event.value, _cell(one.text)))
+    return written.getvalue()
+
+
+def _cell(text: str) -> str:
+    line = " ".join(text.split())
+    return f"'{line}" if line.startswith(_FORMULA) else line
 
 
 def to_srt(transcript: Transcript, options: SubtitleOptions | None = None) -> str:
@@ -60,7 +85,7 @@ def _voice(speaker: str | None) -> str:
     return "" if speaker is None else f"<v {html.escape(_one_line(speaker))}>"
 
 
-_WRITERS: dict[str, Callable[[Transcript], str]] = {"json": to_json, "txt": to_txt}
+_WRITERS: dict[str, Callable[[Transcript], str]] = {"json": to_json, "txt": to_txt, "csv": to_csv}
 _SUBTITLES: dict[str, Callable[[Transcript, SubtitleOptions | None], str]] = {"srt": to_srt, "vtt": to_vtt}
 
 #: The formats a transcript can be written in, and those of them that have times and lines.

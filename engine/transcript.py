@@ -56,6 +56,8 @@ class Segment:
     tokens: tuple[Token, ...] = ()
     #: The channel that it was spoken in, counting from 1, where every channel was recognized on its own.
     channel: int | None = None
+    #: The name that a person gave the channel's speaker.
+    speaker_name: str | None = None
     #: All probabilities by family, e.g. ``{"emotion": {"HAPPY": 0.7, …}}``; shown on hover, compared between precisions.
     probabilities: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     #: Readings with their probabilities, the best first, which is the text; none where they were not asked for.
@@ -63,8 +65,8 @@ class Segment:
 
     @property
     def speaker(self) -> str | None:
-        """The speaker's label: one speaker a channel; None where the channels were not recognized apart."""
-        return None if self.channel is None else f"Speaker {self.channel}"
+        """The speaker's name or label: one speaker a channel; None where the channels were not recognized apart."""
+        return None if self.channel is None else self.speaker_name or f"Speaker {self.channel}"
 
     def to_dict(self) -> dict[str, Any]:
         """The segment as the JSON contract writes it.

@@ -50,7 +50,7 @@ def read_vtt(text: str) -> list[ReadCue]:
     cues = []
     for times, *lines in rest:
         assert lines and all(lines)
-        for line in (re.sub(r"^<v [^<>&\n]+>", "", lines[0]), *lines[1:]):
+        for line in (re.sub(r"^<v (?:[^<>&\n]|&(?:amp|lt|gt);)+>", "", lines[0]), *lines[1:]):
             assert "-->" not in line
             assert not re.search(r"<|&(?!amp;|lt;|gt;)", line), line
         cues.append(ReadCue(*_times(times, _VTT_TIMES), html.unescape("\n".join(lines))))

@@ -71,7 +71,7 @@ def build_app(  # noqa: PLR0913 - the command line's options, keyword-only
     workshop and says who may use it. ``slim`` is the page that does without Gradio: only what is served is imported.
     ``credentials`` are who may come in (None: everybody); ``show_text`` puts recognized text into the log; ``reach`` says below
     which path a proxy shows the page, and which other sites may use ``/v1``.
-    ``app.state.slots`` holds the queue slots.
+    ``app.state.slots`` holds the queue slots, ``app.state.recordings`` the queues of the full page.
     """
     limits, credentials, reach = limits or Limits(), credentials or Credentials(), reach or Reach()
     decoder = decoder or _decoder(limits, slim=slim)

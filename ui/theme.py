@@ -8,8 +8,23 @@ import gradio as gr
 
 _FOLDER = Path(__file__).parent / "assets"
 
-STYLE_SHEETS = (_FOLDER / "page.css", _FOLDER / "queue.css", _FOLDER / "live.css", _FOLDER / "history.css")
-SCRIPTS = (_FOLDER / "page.js", _FOLDER / "queue.js", _FOLDER / "live.js", _FOLDER / "history.js")
+STYLE_SHEETS = tuple(_FOLDER / f"{name}.css" for name in ("page", "queue", "viewer", "live", "history"))
+#: The transcript's viewer: its parts first.
+_VIEWER = (
+    "edit_operations",
+    "edit_history",
+    "virtual_list",
+    "segment_view",
+    "playback",
+    "timeline",
+    "end_strip",
+    "segment_tools",
+    "find_in_text",
+    "viewer",
+    "viewer_edits",
+    "viewer_keys",
+)
+SCRIPTS = tuple(_FOLDER / f"{name}.js" for name in ("page", *_VIEWER, "queue", "live", "history"))
 FAVICON = _FOLDER / "favicon.svg"
 
 #: Deep teal; 700 on white and 400 on the darkest neutral pass WCAG AA for text.

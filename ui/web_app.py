@@ -150,7 +150,7 @@ def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
         app.add_middleware(GradioGuard, files=files, examples=EXAMPLES_FOLDER)
         app.add_middleware(StorageGuard, storage=storage, most_upload_bytes=limits.upload_bytes)
         add_middleware_layers(app, credentials=credentials, metrics=metrics, reach=reach)
-        app.state.slots = slots
+        app.state.slots, app.state.recordings = slots, recordings
         return app
 
     # Gradio opens an event loop for every lock that it makes outside of one, and never closes it: make them inside of one.

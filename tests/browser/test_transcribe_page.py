@@ -92,7 +92,7 @@ def test_a_hundred_files_scroll_and_one_zip_takes_them_all(open_page: Callable[.
     name, content = downloaded(page, "zip")
     assert name == "transcripts.zip"
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        assert len(archive.namelist()) == 400
+        assert len(archive.namelist()) == 600
         assert json.loads(archive.read("clip 99.json"))["segments"] == []
 
 
@@ -272,12 +272,12 @@ def test_escape_leaves_the_words_and_a_download_waits_for_an_edit(open_page: Cal
     def note(download: Any) -> None:
         downloads.append(download)
 
-    page.route("**/segments/*", hold)
+    page.route("**/edits?*", hold)
     page.on("download", note)
     first.locator('[data-action="edit"]').click()
     page.locator("textarea.lv-text-field").fill("in the last moment")
     with page.expect_download() as download:
-        with page.expect_request("**/segments/*"):
+        with page.expect_request("**/edits?*"):
             page.locator("#lv-download-txt").click()
         refreshed(page, rounds=1)
         assert downloads == []

@@ -1,7 +1,9 @@
-"""txt, srt, vtt, json: valid and escaped. How subtitles are cut: tests/engine/subtitles."""
+"""txt, srt, vtt, json, csv: valid and escaped. How subtitles are cut: tests/engine/subtitles."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from dataclasses import replace
@@ -9,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from engine.errors import UnknownFormatError
-from engine.formats import FORMATS, SUBTITLE_FORMATS, render
+from engine.formats import CSV_COLUMNS, FORMATS, SUBTITLE_FORMATS, render
 from engine.subtitles.options import SubtitleOptions
 from engine.transcript import TagConfidence
 from tests.subtitles import read_vtt
@@ -44,6 +46,16 @@ def test_vtt() -> None:
 
 def test_txt_is_a_line_a_segment() -> None:
     assert render(transcript(segment(0, 500, "one"), segment(600, 900, "two")), "txt") == "one\ntwo\n"
+
+
+def test_csv_is_a_row_a_segment_that_no_spreadsheet_computes() -> None:
+    said = transcript(segment(320, 1810, 'a "b", c\nd', speaker="@Ann"), segment(3_661_007, 3_662_000, "=1+1"))
+    header, *rows = csv.reader(io.StringIO(render(said, "csv"), newline=""))
+    assert tuple(header) == CSV_COLUMNS
+    assert rows == [
+        ["0.320", "1.810", "'@Ann", "en", "NEUTRAL", "Speech", 'a "b", c d'],
+        ["3661.007", "3662.000", "", "en", "NEUTRAL", "Speech", "'=1+1"],
+    ]
 
 
 @pytest.mark.parametrize(("output_format", "text"), [("txt", ""), ("srt", ""), ("vtt", "WEBVTT\n")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,9 @@ from engine.pipeline import Engine
 from engine.speech.decoding.hotwords import Hotword
 from tests.named_recording import NAME, RIGHT, WRONG, name_said, write_bundle, write_recording
 from tests.ui.conftest import RunningPage, running
-from tests.ui.html_reader import Reader
 from tests.waiting import WAIT_S
-from ui.text.texts import Texts
-from ui.widgets.transcript_html import segment_html
+from ui.scheduling.recording_queue import Result
+from ui.transcribe.viewer_data import recognized_json
 
 
 @pytest.fixture(scope="module")
@@ -172,15 +172,12 @@ def test_a_block_without_the_text_it_promises_is_refused(tones: RunningPage, len
 # ---- what the page shows ---------------------------------------------------------------------------------------------
 
 
-def test_other_readings_stand_below_their_segment(tones: RunningPage) -> None:
+def test_other_readings_go_with_their_segment_to_the_viewer(tones: RunningPage) -> None:
     from engine.audio.waveform import Waveform
 
-    waveform, texts = Waveform(np.asarray(name_said())), Texts("en")
-    [segment] = tones.engine.transcribe(waveform, TranscribeOptions(n_best=2)).segments
-    html = segment_html(0, segment, texts)
-    assert html.count('data-action="take"') == 2
-    assert "Readings: 2" in Reader(html).text
-    assert RIGHT in Reader(html).text
-    assert 'data-action="take"' in segment_html(0, segment, texts, edit="something else")
-    [plain] = tones.engine.transcribe(waveform).segments
-    assert "lv-readings" not in segment_html(0, plain, texts)
+    waveform = Waveform(np.asarray(name_said()))
+    for n_best, count in ((2, 2), (1, 0)):
+        made = tones.engine.transcribe(waveform, TranscribeOptions(n_best=n_best))
+        [sent] = json.loads(recognized_json(Result(transcript=made, peaks=np.zeros(4, np.float32))))
+        assert len(sent.get("readings", [])) == count
+        assert count == 0 or RIGHT in [text for text, _ in sent["readings"]]

@@ -118,7 +118,7 @@ class _Routes:
             raise HTTPException(404)
         name, content = download(session.transcript(), output_format, subtitles=subtitles)
         headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
-        return Response(content, media_type=f"{MEDIA_TYPES[output_format]}; charset=utf-8", headers=headers)
+        return Response(content, media_type=MEDIA_TYPES[output_format], headers=headers)
 
     def _session(self, stream_id: str) -> LiveSession:
         session = self._sessions.find(stream_id)

@@ -230,7 +230,9 @@ class QueueRunner:
                 on_segment=lambda segment: queue.add_segment(entry.id, segment),
             )
             self._runs.record(transcript, source="page")
-            queue.finish(entry.id, Result(transcript=transcript, peaks=column_peaks(copy.peaks()), playback=copy.close()))
+            result = Result(transcript=transcript, peaks=column_peaks(copy.peaks()), playback=copy.close())
+            result.words.prepare()  # seconds for hours of speech, which nobody waits for who selects it
+            queue.finish(entry.id, result)
             self._keep(page)
         except _StoppedError:
             _log.info("a run was cancelled")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +19,9 @@ import numpy as np
 
 from engine.audio.containers import Probe
 from engine.audio.tracks import Track
+from engine.editing.edited_transcript import edited_transcript
+from engine.editing.edits import Edits, checked_edits
+from engine.editing.recognized_words import RecognizedWords
 from engine.options import TranscribeOptions
 from engine.transcript import Segment, Transcript
 from ui.scheduling.kept_file import keep_file
@@ -48,16 +51,24 @@ class Result:
     peaks: np.ndarray
     #: A copy that every browser plays and whose times are the transcript's; None where it could not be written.
     playback: Path | None = None
-    #: Segment index -> the text that replaces the recognized one.
-    edits: Mapping[int, str] = field(default_factory=dict)
+    #: What the person made of the segments; None where nothing is changed.
+    edits: Edits | None = None
+    #: Rises with each change, so that a page which has not seen the last one cannot write over it.
+    edit_count: int = 0
+    #: The transcript's words, worked out once; made from the transcript unless given.
+    words: RecognizedWords = field(default_factory=lambda: RecognizedWords(()), compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.words) != len(self.transcript.segments):
+            object.__setattr__(self, "words", RecognizedWords(self.transcript.segments))
 
     def edited(self) -> Transcript:
-        """The transcript with the person's words; where they changed something, tokens and readings no longer belong to it."""
-        segments = tuple(
-            replace(segment, text=self.edits[index], tokens=(), alternatives=()) if index in self.edits else segment
-            for index, segment in enumerate(self.transcript.segments)
-        )
-        return replace(self.transcript, segments=segments)
+        """The transcript with the person's changes."""
+        return edited_transcript(self.transcript, self.edits, self.words)
+
+
+class OldEditError(ValueError):
+    """An edit of a transcript that another run or another page has changed meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +93,11 @@ class Entry:
     recognized: tuple[Segment, ...] = ()
     result: Result | None = None
     failure: Failure | None = None
+
+    @property
+    def version(self) -> str:
+        """Which run's transcript with how many changes this is: an edit must name the one that it was made on."""
+        return f"{self.revision}-{self.result.edit_count if self.result else 0}"
 
 
 class RecordingQueue:
@@ -279,18 +295,34 @@ class RecordingQueue:
             if self.is_running(entry_id):
                 self._put(entry_id, state=EntryState.FAILED, failure=failure)
 
-    def edit(self, entry_id: str, index: int, text: str | None) -> Entry | None:
-        """Write a person's text over a segment, on one line; None puts the recognized one back. None if there is no such segment."""
+    def edit(self, entry_id: str, edits: Edits, *, seen: str) -> Entry | None:
+        """Put a person's changes in place of the ones before. None if there is no such transcript.
+
+        ``seen`` is the entry's :attr:`Entry.version` that they were made on: OldEditError for any other. ValueError for edits that do not
+        fit the transcript.
+        """
+        seen_entry = self._seen(entry_id, seen)
+        if seen_entry is None:
+            return None
+        transcript, words = seen_entry[1].transcript, seen_entry[1].words
+        checked = checked_edits(edits, transcript, words)  # not under the lock: hours have thousands of segments
         with self._lock:
-            entry = self._entries.get(entry_id)
-            if entry is None or entry.result is None or not 0 <= index < len(entry.result.transcript.segments):
+            now = self._seen(entry_id, seen)
+            if now is None:
                 return None
-            edits = {number: words for number, words in entry.result.edits.items() if number != index}
-            if text is not None and (line := " ".join(text.split())) != entry.result.transcript.segments[index].text:
-                edits[index] = line
-            entry = replace(entry, result=replace(entry.result, edits=edits))
-            self._entries[entry_id] = entry
-            return entry
+            entry, result = now
+            kept = None if checked.is_empty(transcript) else checked
+            self._entries[entry_id] = replace(entry, result=replace(result, edits=kept, edit_count=result.edit_count + 1))
+            return self._entries[entry_id]
+
+    def _seen(self, entry_id: str, version: str) -> tuple[Entry, Result] | None:
+        """An entry with its transcript; None if there is none, OldEditError if it is at another version."""
+        entry = self.find(entry_id)
+        if entry is None or entry.result is None:
+            return None
+        if entry.version != version:
+            raise OldEditError(f"the transcript is at {entry.version}, and the edit was made on {version}")
+        return entry, entry.result
 
     def delete_files(self) -> None:
         """Delete everything that the queue holds on disk."""

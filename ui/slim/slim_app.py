@@ -37,7 +37,7 @@ from ui.status.metrics import Metrics
 from ui.status.run_log import RunLog
 from ui.text.failures import failure_of
 from ui.text.texts import Texts, preferred_language
-from ui.transcribe.exports import DOWNLOADS, download, file_stem
+from ui.transcribe.exports import TEXT_DOWNLOADS, download, file_stem
 from ui.widgets.subtitle_fields import subtitle_options
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class _SlimPage:
         )
         release_memory()
         self._runs.record(transcript, source="slim")
-        files = {output_format: download(transcript, output_format, subtitles=subtitles) for output_format in DOWNLOADS}
+        files = {output_format: download(transcript, output_format, subtitles=subtitles) for output_format in TEXT_DOWNLOADS}
         return {
             "html": transcript_html(transcript, texts),
             "downloads": {name: {"name": file, "text": content.decode("utf-8")} for name, (file, content) in files.items()},

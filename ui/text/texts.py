@@ -43,6 +43,14 @@ class Texts:
     def __contains__(self, key: str) -> bool:
         return key in self._words
 
+    def names(self, table: str) -> list[str]:
+        """The names of a table's texts."""
+        return [key.removeprefix(f"{table}.") for key in self._words if key.startswith(f"{table}.")]
+
+    def unfilled(self, key: str) -> str:
+        """The text for a key as it stands, its ``{names}`` for a script to fill."""
+        return self._words[key]
+
     def tag(self, value: str) -> str:
         """The name of a tag; a value this page does not know yet is shown as the bundle writes it."""
         key = f"tag.{value}"

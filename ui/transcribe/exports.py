@@ -7,19 +7,27 @@ import re
 import zipfile
 from collections.abc import Iterable
 
+from engine.documents import written
 from engine.files.distinct_names import DistinctNames
 from engine.files.file_names import printable, shortened
-from engine.formats import FORMATS, render
 from engine.subtitles.options import SubtitleOptions
 from engine.transcript import Transcript
 
 #: Downloads in the order that people reach for them.
-DOWNLOADS = ("txt", "srt", "vtt", "json")
+TEXT_DOWNLOADS = ("txt", "srt", "vtt", "json", "csv")
+DOWNLOADS = (*TEXT_DOWNLOADS, "docx")
 LONGEST_STEM, LONGEST_STEM_BYTES = 100, 200
 #: What Windows, macOS or Linux do not allow in a file's name, and control characters.
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-MEDIA_TYPES = {"txt": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt", "json": "application/json"}
+MEDIA_TYPES = {
+    "txt": "text/plain; charset=utf-8",
+    "srt": "application/x-subrip; charset=utf-8",
+    "vtt": "text/vtt; charset=utf-8",
+    "json": "application/json; charset=utf-8",
+    "csv": "text/csv; charset=utf-8",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+}
 
 
 def file_stem(name: str) -> str:
@@ -32,7 +40,7 @@ def file_stem(name: str) -> str:
 
 def download(transcript: Transcript, output_format: str, *, subtitles: SubtitleOptions | None = None) -> tuple[str, bytes]:
     """The name and the bytes of a download; UnknownFormatError for a format that is not written."""
-    return f"{file_stem(transcript.file)}.{output_format}", render(transcript, output_format, subtitles=subtitles).encode("utf-8")
+    return f"{file_stem(transcript.file)}.{output_format}", written(transcript, output_format, subtitles=subtitles)
 
 
 def zip_of_all(transcripts: Iterable[Transcript], *, subtitles: SubtitleOptions | None = None) -> bytes:
@@ -42,6 +50,6 @@ def zip_of_all(transcripts: Iterable[Transcript], *, subtitles: SubtitleOptions 
     with zipfile.ZipFile(packed, "w", compression=zipfile.ZIP_DEFLATED) as archive:
         for transcript in transcripts:
             stem = names.take(file_stem(transcript.file))
-            for output_format in FORMATS:
-                archive.writestr(f"{stem}.{output_format}", render(transcript, output_format, subtitles=subtitles))
+            for output_format in DOWNLOADS:
+                archive.writestr(f"{stem}.{output_format}", written(transcript, output_format, subtitles=subtitles))
     return packed.getvalue()

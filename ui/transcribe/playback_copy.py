@@ -14,6 +14,10 @@ _log = logging.getLogger(__name__)
 
 #: Loudest moments are kept for every millisecond: 14 MB an hour, finer than any column of a drawing.
 PEAK_SAMPLES = SAMPLE_RATE_HZ // 1000
+#: The longest stretch that is drawn in detail, and the columns that it is drawn in.
+LONGEST_WINDOW_MS = 120_000
+WINDOW_COLUMNS = 600
+_LOUDEST_COLUMN = 255
 
 
 class PlaybackCopy:
@@ -63,3 +67,21 @@ class PlaybackCopy:
     def _fail(self, error: Exception) -> None:
         self._failed = True
         _log.warning("no playback for a recording: %s", error)
+
+
+def window_peaks(playback: Path, start_ms: int, end_ms: int) -> list[int] | None:
+    """The loudest sample of each column between two times, 0 to 255; fewer columns where the sound ends. None for a copy that is gone."""
+    try:
+        with soundfile.SoundFile(playback) as sound:
+            samples_a_ms = sound.samplerate / 1000
+            sound.seek(min(round(start_ms * samples_a_ms), sound.frames))
+            samples = sound.read(round((end_ms - start_ms) * samples_a_ms), dtype="int16")
+    except (OSError, soundfile.LibsndfileError) as error:
+        _log.warning("no waveform of %s: %s", playback, error)
+        return None
+    columns = round(WINDOW_COLUMNS * len(samples) / ((end_ms - start_ms) * samples_a_ms))
+    if not columns:
+        return []
+    starts = np.linspace(0, len(samples), columns, endpoint=False).astype(np.int64)
+    loudest = np.maximum.reduceat(np.abs(samples.astype(np.int32)), starts)
+    return [min(_LOUDEST_COLUMN, int(peak)) for peak in loudest >> 7]

@@ -1,4 +1,4 @@
-"""What the page's script asks of its queue: rows and transcripts as HTML, edits, sound and downloads.
+"""What the page's scripts ask of a queue: rows and results as HTML, segments as JSON, edits, sound and downloads.
 
 A queue's id is its key: 32 random hexadecimal digits that only the page which made them knows.
 """
@@ -8,34 +8,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 from urllib.parse import quote
+from weakref import WeakKeyDictionary
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, Field
 
+from engine.editing.edits import Edits
+from engine.editing.recognized_words import RecognizedWords
 from engine.subtitles.options import SubtitleOptions
+from engine.wire import decoded
 from ui.history.history_html import not_kept_html
 from ui.history.owners import Owner
 from ui.scheduling.queue_runner import QueueRunner
-from ui.scheduling.recording_queue import RecordingQueue, Result
+from ui.scheduling.recording_queue import OldEditError, RecordingQueue, Result
 from ui.text.texts import Texts, preferred_language
 from ui.transcribe.exports import DOWNLOADS, MEDIA_TYPES, download, zip_of_all
+from ui.transcribe.playback_copy import LONGEST_WINDOW_MS, window_peaks
 from ui.transcribe.queue_html import head_html, pending_html, row_html
 from ui.transcribe.result_html import result_html
+from ui.transcribe.viewer_data import recognized_json, viewer_json
 from ui.widgets.subtitle_fields import asked_subtitles
-from ui.widgets.transcript_html import segment_html, segment_row_html
 
 #: Relative to the page, so that a proxy may put the page under any path.
 PREFIX = "recordings"
-LONGEST_EDIT = 20_000
+#: The edits of a transcript of a day, every segment of it changed, are smaller.
+MOST_EDIT_BYTES = 16_000_000
 #: How the subtitles of a download are cut, from its query.
 Subtitles = Annotated[SubtitleOptions, Depends(asked_subtitles)]
-
-
-class Edit(BaseModel):
-    """A person's text for one segment; None puts the recognized one back."""
-
-    text: str | None = Field(max_length=LONGEST_EDIT)
 
 
 def queue_routes(runner: QueueRunner) -> APIRouter:
@@ -46,13 +46,15 @@ def queue_routes(runner: QueueRunner) -> APIRouter:
         "": answers.state,
         "/all.zip": answers.all_transcripts,
         "/{entry_id}/result": answers.result,
+        "/{entry_id}/segments": answers.segments,
         "/{entry_id}/audio": answers.audio,
+        "/{entry_id}/peaks": answers.peaks,
         "/{entry_id}.{output_format}": answers.one_transcript,
     }
     done: dict[str, Callable[..., Any]] = {
         "/cancel-all": answers.cancel_all,
         "/leave": answers.leave,
-        "/{entry_id}/segments/{index}": answers.edit,
+        "/{entry_id}/edits": answers.edit,
         "/{entry_id}/track/{number}": answers.choose_track,
         "/{entry_id}/{action}": answers.act,
     }
@@ -68,6 +70,8 @@ class _Routes:
 
     def __init__(self, runner: QueueRunner) -> None:
         self._runner = runner
+        #: What was sent of a transcript, for as long as its words are kept.
+        self._recognized: WeakKeyDictionary[RecognizedWords, str] = WeakKeyDictionary()
 
     def state(self, queue_id: str, owner: Owner, request: Request) -> dict[str, object]:
         """Every row, and which transcript is to be shown; an unknown queue is an empty one."""
@@ -125,16 +129,46 @@ class _Routes:
             raise HTTPException(404)
         return FileResponse(playback, media_type="audio/flac")
 
-    def edit(self, queue_id: str, entry_id: str, index: int, words: Edit, request: Request) -> dict[str, str]:
-        """Write over one segment's text; the answer is the segment as it is now shown."""
-        entry = self._queue(queue_id).edit(entry_id, index, words.text)
+    def segments(self, queue_id: str, entry_id: str) -> Response:
+        """Every segment with its words, and the person's changes, as JSON."""
+        entry = self._queue(queue_id).find(entry_id)
         if entry is None or entry.result is None:
             raise HTTPException(404)
-        segment, texts, edit = entry.result.transcript.segments[index], _texts(request), entry.result.edits.get(index)
-        return {
-            "segment": segment_html(index, segment, texts, edit=edit),
-            "row": segment_row_html(index, segment, texts, edit=edit),
-        }
+        recognized = self._recognized.get(entry.result.words)
+        if recognized is None:
+            recognized = self._recognized[entry.result.words] = recognized_json(entry.result)
+        content = viewer_json(entry, entry.result, recognized)
+        return Response(content, media_type="application/json", headers={"cache-control": "no-store"})
+
+    def peaks(self, queue_id: str, entry_id: str, start_ms: Annotated[int, Query(ge=0)], end_ms: int) -> list[int]:
+        """The waveform between two times, for the strip in which ends are moved: the loudest of each column, 0 to 255."""
+        playback = self._result(queue_id, entry_id).playback
+        if not 0 < end_ms - start_ms <= LONGEST_WINDOW_MS:
+            raise HTTPException(422, f"a window has 1 to {LONGEST_WINDOW_MS} ms")
+        found = None if playback is None else window_peaks(playback, start_ms, end_ms)
+        if found is None:
+            raise HTTPException(404)
+        return found
+
+    async def edit(self, queue_id: str, entry_id: str, seen: str, request: Request) -> dict[str, str]:
+        """Take all of a person's changes to a transcript; 409 where it is no longer the one that they were made on (``seen``)."""
+        body = bytearray()
+        async for piece in request.stream():
+            body += piece
+            if len(body) > MOST_EDIT_BYTES:
+                raise HTTPException(413)
+        return {"version": await run_in_threadpool(self._edit, queue_id, entry_id, seen, bytes(body))}
+
+    def _edit(self, queue_id: str, entry_id: str, seen: str, body: bytes) -> str:
+        try:
+            entry = self._queue(queue_id).edit(entry_id, decoded(body, Edits), seen=seen)
+        except OldEditError as error:
+            raise HTTPException(409, str(error)) from error
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from error
+        if entry is None:
+            raise HTTPException(404)
+        return entry.version
 
     def one_transcript(self, queue_id: str, entry_id: str, output_format: str, subtitles: Subtitles) -> Response:
         """One transcript, with the person's words, as a download."""
@@ -142,7 +176,7 @@ class _Routes:
         if output_format not in DOWNLOADS:
             raise HTTPException(404)
         name, content = download(transcript, output_format, subtitles=subtitles)
-        return _attachment(name, content, f"{MEDIA_TYPES[output_format]}; charset=utf-8")
+        return _attachment(name, content, MEDIA_TYPES[output_format])
 
     def all_transcripts(self, queue_id: str, subtitles: Subtitles) -> Response:
         """Every transcript of the queue in every format, as one zip."""

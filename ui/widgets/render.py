@@ -15,7 +15,6 @@ from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 from markupsafe import Markup
 
-from engine.speech.words import placed_words
 from ui.text.quantities import clock, megabytes, percent, rtf, seconds, signed_percent
 from ui.widgets.tag_chips import FAMILIES, chip_of, tags_of
 
@@ -28,7 +27,6 @@ _FUNCTIONS = {
     "clock": clock,
     "megabytes": megabytes,
     "percent": percent,
-    "placed_words": placed_words,
     "rtf": rtf,
     "seconds": seconds,
     "signed_percent": signed_percent,

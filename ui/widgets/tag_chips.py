@@ -83,13 +83,13 @@ def tags_of(segment: Segment, texts: Texts) -> SegmentTags:
         value, confidence = getattr(segment, family).value, getattr(segment.confidence, family)
         chips.append(chip_of(family, value, texts, confidence=confidence))
         spoken.append(f"{chips[-1].name} {percent(confidence)}")
-        ranked = _likeliest(value, confidence, segment.probabilities.get(family, {}))
+        ranked = likeliest(value, confidence, segment.probabilities.get(family, {}))
         rows = [(texts.tag(name), f"{probability * 100:.1f}", percent(probability)) for name, probability in ranked]
         tips.append((texts(f"family.{family}"), rows))
     return SegmentTags(", ".join(spoken), chips, tips)
 
 
-def _likeliest(value: str, confidence: float, probabilities: Mapping[str, float]) -> list[tuple[str, float]]:
+def likeliest(value: str, confidence: float, probabilities: Mapping[str, float]) -> list[tuple[str, float]]:
     """The chosen tag of a family and its likeliest rivals, the likeliest first; what is as good as impossible is left out."""
     known = {**probabilities, value: confidence}
     worth_showing = [(name, probability) for name, probability in known.items() if name == value or probability >= RIVAL_SHOWN_FROM]

@@ -40,9 +40,9 @@ def timeline_html(
     """
     if duration_ms <= 0 or samples.size == 0:
         return Markup()
-    lane = _Lane(segments=_boxes(segments, duration_ms), speech_path=probability_path(probabilities, frame_ms, duration_ms))
     name = texts("timeline.aria", duration=seconds(duration_ms / 1000), segments=len(segments))
-    return render("widgets/timeline", "timeline", name, envelope_path(samples), lane, _ticks(duration_ms), _SIZE, texts)
+    paths = (segments_path(segments, duration_ms), envelope_path(samples), probability_path(probabilities, frame_ms, duration_ms))
+    return render("widgets/timeline", "timeline", name, *paths, _ticks(duration_ms), _SIZE, texts)
 
 
 def lanes_html(samples: np.ndarray, duration_ms: float, lanes: tuple[Lane, Lane], frame_ms: float, texts: Texts) -> Markup:
@@ -70,6 +70,12 @@ class _Lane:
     speech_path: str
     name: str = ""
     only: Sequence[tuple[str, str, str]] = ()
+
+
+def segments_path(segments: Sequence[Segment], duration_ms: float) -> str:
+    """The SVG path of all segments' boxes, as one element: hours have thousands. ui/assets/timeline.js draws edited ones alike."""
+    boxes = [_box(one.start_ms, one.end_ms, duration_ms, at_least=1) for one in segments]
+    return "".join(f"M{left},0h{width}v{HEIGHT}h-{width}z" for left, width, _ in boxes)
 
 
 def _boxes(segments: Sequence[Segment], duration_ms: float) -> list[tuple[str, str, str]]:

@@ -9,10 +9,11 @@ import pytest
 
 from engine.audio.containers import probe
 from engine.audio.waveform import load_audio
+from engine.editing.edits import EditedSegment, Edits
 from engine.errors import AudioNotFoundError
 from engine.options import TranscribeOptions
 from tests.ui.fake_engine import FakeEngine
-from ui.scheduling.recording_queue import Entry, EntryState, RecordingQueue, Result
+from ui.scheduling.recording_queue import Entry, EntryState, OldEditError, RecordingQueue, Result
 from ui.text.failures import failure_of
 
 
@@ -104,13 +105,13 @@ def test_pressing_again_after_all_is_done_adds_a_run_and_keeps_the_first(queue: 
     entry = queue.add(two_words, "a.wav")
     queue.submit(TranscribeOptions())
     finish(queue, two_words)
-    queue.edit(entry.id, 0, "my words")
+    edits = said(queue, entry.id, 0, "my words")
     (second,) = queue.submit(TranscribeOptions(language="en"))
     assert states(queue) == ["done", "waiting"]
     assert (second.name, second.options.language) == ("a.wav", "en")
     assert queue.selected.id == second.id
     first = queue.find(entry.id)
-    assert first.result.edits == {0: "my words"}
+    assert first.result.edits == edits
     assert first.options.language == "auto"
 
 
@@ -121,20 +122,52 @@ def test_nothing_is_submitted_from_an_empty_or_busy_queue(queue: RecordingQueue,
     assert queue.submit(TranscribeOptions()) == ()
 
 
+def said(queue: RecordingQueue, entry_id: str, index: int, text: str) -> Edits:
+    """Write other words over one segment: -> the edits that are now kept."""
+    entry = queue.find(entry_id)
+    segments = entry.result.transcript.segments
+    changed = segments[index]
+    edited = EditedSegment(
+        start_ms=changed.start_ms,
+        end_ms=changed.end_ms,
+        text=text,
+        language=changed.language,
+        emotion=changed.emotion,
+        event=changed.event,
+        pieces=((index, 0, len(entry.result.words.of(index))),),
+    )
+    sent = Edits(segments=tuple(edited if place == index else place for place in range(len(segments))))
+    return queue.edit(entry_id, sent, seen=entry.version).result.edits
+
+
 def test_an_edit_is_what_is_exported_and_can_be_put_back(queue: RecordingQueue, two_words: Path) -> None:
     entry = queue.add(two_words, "a.wav")
     queue.submit(TranscribeOptions())
     finish(queue, two_words)
     recognized = queue.find(entry.id).result.transcript
-    edited = queue.edit(entry.id, 1, "  one\nline <b> ").result.edited()
+    said(queue, entry.id, 1, "  one\nline <b> ")
+    edited = queue.find(entry.id).result.edited()
     assert [segment.text for segment in edited.segments] == [recognized.segments[0].text, "one line <b>"]
     assert edited.segments[1].tokens == ()
     assert edited.segments[0] == recognized.segments[0]
-    assert queue.edit(entry.id, 1, None).result.edited() == recognized
-    assert queue.edit(entry.id, 1, recognized.segments[1].text).result.edits == {}
-    for index in (-1, 2):
-        assert queue.edit(entry.id, index, "no such segment") is None
-    assert queue.edit("nobody", 0, "no such entry") is None
+    now = queue.edit(entry.id, Edits(segments=(0, 1)), seen=queue.find(entry.id).version)
+    assert (now.result.edits, now.result.edit_count) == (None, 2)
+    assert now.result.edited() == recognized
+    assert queue.edit("nobody", Edits(segments=()), seen="0-0") is None
+    with pytest.raises(ValueError, match="below 2"):
+        queue.edit(entry.id, Edits(segments=(2,)), seen=now.version)
+
+
+def test_an_edit_made_on_another_version_is_not_taken_whether_it_fits_or_not(queue: RecordingQueue, two_words: Path) -> None:
+    entry = queue.add(two_words, "a.wav")
+    queue.submit(TranscribeOptions())
+    finish(queue, two_words)
+    seen = queue.find(entry.id).version
+    kept = said(queue, entry.id, 0, "first")
+    for late in (Edits(segments=(0,)), Edits(segments=(99,))):
+        with pytest.raises(OldEditError):
+            queue.edit(entry.id, late, seen=seen)
+    assert queue.find(entry.id).result.edits == kept
 
 
 def test_the_revision_rises_with_states_but_not_with_progress_or_edits(queue: RecordingQueue, two_words: Path) -> None:
@@ -146,8 +179,9 @@ def test_the_revision_rises_with_states_but_not_with_progress_or_edits(queue: Re
     queue.finish(entry.id, result_of(two_words))
     done = queue.find(entry.id)
     assert done.revision > running.revision > entry.revision
-    queue.edit(entry.id, 0, "words")
+    said(queue, entry.id, 0, "words")
     assert queue.find(entry.id).revision == done.revision
+    assert queue.find(entry.id).version != done.version
 
 
 def test_segments_of_a_running_recording_are_kept_until_the_result_holds_them(queue: RecordingQueue, two_words: Path) -> None:

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from engine.audio.waveform import load_audio
-from engine.formats import FORMATS, render
+from engine.documents import DOCUMENT_FORMATS
+from engine.formats import CSV_COLUMNS, FORMATS, render
 from engine.subtitles.options import SubtitleOptions
 from engine.transcript import Transcript
 from tests.subtitles import read_srt, read_vtt
 from tests.ui.fake_engine import FakeEngine
-from ui.transcribe.exports import DOWNLOADS, MEDIA_TYPES, download, file_stem, zip_of_all
+from ui.transcribe.exports import DOWNLOADS, MEDIA_TYPES, TEXT_DOWNLOADS, download, file_stem, zip_of_all
 
 
 @pytest.fixture
@@ -25,7 +26,8 @@ def transcript(two_words: Path) -> Transcript:
 
 
 def test_every_format_is_offered_as_the_engine_renders_it(transcript: Transcript) -> None:
-    assert set(DOWNLOADS) == set(FORMATS) == set(MEDIA_TYPES)
+    assert set(TEXT_DOWNLOADS) == set(FORMATS)
+    assert set(DOWNLOADS) == {*FORMATS, *DOCUMENT_FORMATS} == set(MEDIA_TYPES)
     for name in FORMATS:
         file_name, content = download(transcript, name)
         assert file_name == f"my talk.{name}"
@@ -40,6 +42,8 @@ def test_an_empty_transcript_is_a_valid_file(transcript: Transcript, name: str) 
         assert json.loads(content)["segments"] == []
     elif name == "vtt":
         assert read_vtt(content) == []
+    elif name == "csv":
+        assert content == ",".join(CSV_COLUMNS) + "\r\n"
     else:
         assert content == ""
 
@@ -95,7 +99,7 @@ def test_the_zip_holds_every_transcript_in_every_format_under_a_name_of_its_own(
         inside = archive.namelist()
         files = {json.loads(archive.read(name))["file"]: name for name in inside if name.endswith(".json")}
     stems = ["a", "A-2", "a-3", "a-4", "b"]
-    assert inside == [f"{stem}.{output_format}" for stem in stems for output_format in FORMATS]
+    assert inside == [f"{stem}.{output_format}" for stem in stems for output_format in DOWNLOADS]
     assert files == {name: f"{stem}.json" for name, stem in zip(names, stems, strict=True)}
 
 

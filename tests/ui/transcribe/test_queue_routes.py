@@ -9,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
-import pytest
+import docx
+import httpx
 
 from engine.audio.waveform import load_audio
+from engine.editing.edits import LONGEST_TEXT
 from engine.options import TranscribeOptions
 from tests.subtitles import read_srt, read_vtt
 from tests.ui.fake_engine import FakeEngine
@@ -19,8 +21,10 @@ from tests.ui.html_reader import Reader
 from tests.ui.queue_client import OTHERS, OURS, QueueClient, transcribed, wait
 from ui.scheduling.queue_runner import QueueRunner
 from ui.scheduling.recording_queue import RecordingQueue
+from ui.transcribe.exports import MEDIA_TYPES
+from ui.transcribe.playback_copy import LONGEST_WINDOW_MS, WINDOW_COLUMNS
 from ui.transcribe.queue_html import LATEST_SHOWN
-from ui.transcribe.queue_routes import LONGEST_EDIT
+from ui.transcribe.queue_routes import MOST_EDIT_BYTES
 
 NASTY = '<img src=x onerror="alert(1)">&.wav'
 
@@ -58,7 +62,7 @@ def test_names_and_reasons_never_become_markup(
     wait(queue)
     pages = [row["html"] for row in ask("").json()["rows"]]
     pages += [ask(f"/{entry.id}/result").text for entry in (failed, done)]
-    pages.append(ask.post(f"/{done.id}/segments/0", json={"text": NASTY}).json()["segment"])
+    assert edit(ask, done.id, text=NASTY).status_code == 200
     pages.append(ask(f"/{done.id}/result").text)
     for page in pages:
         reader = Reader(page)
@@ -66,37 +70,85 @@ def test_names_and_reasons_never_become_markup(
         assert "onerror" in reader.text
 
 
+def edit(ask: QueueClient, entry: str, *, seen: str | None = None, **changes: object) -> httpx.Response:
+    """Send the transcript with its first segment changed, as the page does."""
+    shown = ask(f"/{entry}/segments").json()
+    first, *others = shown["recognized"]
+    segment = {
+        "start_ms": first["start"],
+        "end_ms": first["end"],
+        **{name: first[name] for name in ("text", "language", "emotion", "event")},
+        "pieces": [[0, 0, len(first["words"])]],
+    }
+    sent = {"segments": [{**segment, **changes}, *range(1, len(others) + 1)], "speakers": []}
+    return ask.post(f"/{entry}/edits?seen={seen or shown['version']}", json=sent)
+
+
 def test_an_edit_is_shown_kept_and_exported(ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
     (entry,) = transcribed(runner, queue, two_words, "a.wav")
-    answer = ask.post(f"/{entry}/segments/0", json={"text": "my own words"}).json()
-    assert "my own words" in answer["segment"]
-    assert "edited" in Reader(answer["segment"]).text
-    assert "my own words" in answer["row"]
-    assert ask(f"/{entry}/result").text.count("my own words") >= 2
-    for name in ("txt", "srt", "vtt", "json"):
+    before = ask(f"/{entry}/segments").json()
+    answer = edit(ask, entry, text="my own words")
+    after = ask(f"/{entry}/segments").json()
+    assert answer.json() == {"version": after["version"]} != {"version": before["version"]}
+    assert after["edits"]["segments"][0]["text"] == "my own words"
+    assert (before["edits"], after["recognized"]) == (None, before["recognized"])
+    for name in ("txt", "srt", "vtt", "json", "csv"):
         content = ask(f"/{entry}.{name}").text
         assert "my own words" in content
         assert "three one four" not in content
-    put_back = ask.post(f"/{entry}/segments/0", json={"text": None}).json()["segment"]
-    assert "edited" not in Reader(put_back).text
-    assert "three one four" in Reader(put_back).text.replace("three  one", "three one")
+    document = docx.Document(io.BytesIO(ask(f"/{entry}.docx").content))
+    assert any("my own words" in one.text for one in document.paragraphs)
+    put_back = ask.post(f"/{entry}/edits?seen={after['version']}", json={"segments": [0, 1]})
+    assert put_back.status_code == 200
+    assert ask(f"/{entry}/segments").json()["edits"] is None
     assert "three one four" in ask(f"/{entry}.txt").text
 
 
-@pytest.mark.parametrize(
-    ("path", "status"),
-    [("/{}/segments/9", 404), ("/{}/segments/-1", 404), ("/nobody/segments/0", 404), ("/{}/segments/x", 422), ("/{}/explode", 404)],
-)
-def test_what_is_not_there_is_not_changed(
-    ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path, path: str, status: int
+def test_the_viewers_segments_have_words_times_and_probabilities(
+    ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path
 ) -> None:
     (entry,) = transcribed(runner, queue, two_words, "a.wav")
-    assert ask.post(path.format(entry), json={"text": "x"}).status_code == status
+    shown = ask(f"/{entry}/segments").json()
+    assert (shown["duration_ms"], shown["playable"], len(shown["recognized"])) == (3_000, True, 2)
+    first = shown["recognized"][0]
+    assert [first["text"][begin:end] for begin, end, *_ in first["words"]] == ["three", "one", "four"]
+    assert all(first["start"] <= start <= end <= first["end"] for _, _, start, end, _ in first["words"])
+    assert [word[4] for word in first["words"]] == [0.9, None, None]
+    assert first["likeliest"]["emotion"][0] == ["NEUTRAL", 0.71]
 
 
-def test_an_endless_edit_is_refused(ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
+def test_an_edit_of_another_version_is_a_conflict_and_one_that_does_not_fit_is_refused(
+    ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path
+) -> None:
     (entry,) = transcribed(runner, queue, two_words, "a.wav")
-    assert ask.post(f"/{entry}/segments/0", json={"text": "x" * (LONGEST_EDIT + 1)}).status_code == 422
+    assert edit(ask, entry, seen="0-0").status_code == 409
+    version = ask(f"/{entry}/segments").json()["version"]
+    refused = ["[]", "no JSON", '{"segments": [7]}', '{"segments": ["<b>"]}', '{"segments": [{"start_ms": 0}]}']
+    for body in refused:
+        assert ask.post(f"/{entry}/edits?seen={version}", content=body).status_code == 422
+    for changes in ({"end_ms": 10**12}, {"language": "zn"}, {"text": "x" * (LONGEST_TEXT + 1)}, {"pieces": [[0, 0, 99]]}):
+        assert edit(ask, entry, **changes).status_code == 422
+    assert ask.post(f"/{entry}/edits?seen={version}", content=b" " * (MOST_EDIT_BYTES + 1)).status_code == 413
+    assert ask.post(f"/nobody/edits?seen={version}", json={"segments": []}).status_code == 404
+    assert ask.post(f"/{entry}/edits", json={"segments": []}).status_code == 422
+    assert ask.post(f"/{entry}/explode").status_code == 404
+    assert ask(f"/{entry}/segments").json()["version"] == version
+
+
+def test_the_strip_gets_the_waveform_between_two_times(
+    ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path
+) -> None:
+    (entry,) = transcribed(runner, queue, two_words, "a.wav")
+    peaks = ask(f"/{entry}/peaks?start_ms=0&end_ms=1000").json()
+    assert len(peaks) == WINDOW_COLUMNS
+    assert max(peaks[: WINDOW_COLUMNS // 3]) <= 1 < 60 < min(peaks[WINDOW_COLUMNS * 2 // 3 :])
+    assert len(ask(f"/{entry}/peaks?start_ms=2500&end_ms=3500").json()) == WINDOW_COLUMNS // 2
+    assert ask(f"/{entry}/peaks?start_ms=9000&end_ms=9500").json() == []
+    for wrong in ("start_ms=5&end_ms=5", "start_ms=-1&end_ms=5", f"start_ms=0&end_ms={LONGEST_WINDOW_MS + 1}", "start_ms=0"):
+        assert ask(f"/{entry}/peaks?{wrong}").status_code == 422
+    queue.find(entry).result.playback.unlink()
+    assert ask(f"/{entry}/peaks?start_ms=0&end_ms=1000").status_code == 404
+    assert ask(f"/{entry}/audio").status_code == 404
 
 
 def test_downloads_are_attachments_with_the_recordings_name(
@@ -107,13 +159,14 @@ def test_downloads_are_attachments_with_the_recordings_name(
         answer = ask(f"/{entry}.{name}")
         assert answer.headers["content-disposition"] == f"attachment; filename*=UTF-8''{quote(f'会议 1.{name}')}"
         assert answer.headers["content-type"].endswith("charset=utf-8")
+    assert ask(f"/{entry}.docx").headers["content-type"] == MEDIA_TYPES["docx"]
     assert len(read_srt(ask(f"/{entry}.srt").text)) == len(read_vtt(ask(f"/{entry}.vtt").text)) == 2
     assert ask(f"/{entry}.exe").status_code == 404
 
 
 def test_subtitles_are_cut_as_the_download_asks(ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
     (entry,) = transcribed(runner, queue, two_words, "a.wav")
-    ask.post(f"/{entry}/segments/0", json={"text": "one two three four five six"})
+    edit(ask, entry, text="one two three four five six")
     chosen = "max_line_width=14&max_line_count=2&min_cue_ms=300"
     assert next(cue.text for cue in read_srt(ask(f"/{entry}.srt?{chosen}").text)) == "one two three\nfour five six"
     with zipfile.ZipFile(io.BytesIO(ask(f"/all.zip?{chosen}").content)) as archive:
@@ -166,7 +219,7 @@ def test_cancel_all_leaves_what_is_done(ask: QueueClient, runner: QueueRunner, q
 
 def test_another_pages_id_opens_nothing_of_ours(ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
     (entry,) = transcribed(runner, queue, two_words, "a.wav")
-    for path in (f"/{entry}/result", f"/{entry}/audio", f"/{entry}.txt", "/all.zip"):
+    for path in (f"/{entry}/result", f"/{entry}/segments", f"/{entry}/audio", f"/{entry}.txt", "/all.zip"):
         assert ask(path, queue=OTHERS).status_code == 404
         runner.open("c" * 32)
         if path != "/all.zip":

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
+from html import unescape
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from engine.audio.reading.reading_warnings import ReadingWarning, WarningType
@@ -16,15 +21,16 @@ from engine.transcript import Transcript
 from tests.ui.fake_engine import FakeEngine, fake_bundle
 from tests.ui.html_reader import Reader
 from ui.compare.comparison_html import MOST_ROWS, comparison_html, side_names
+from ui.scheduling.recording_queue import Entry, EntryState, Result
 from ui.slim.slim_html import transcript_html as slim_transcript_html
 from ui.status.lightweight_panel import advice_html, effects_html, lightweight_html
 from ui.status.resource_panel import resources_html
 from ui.status.server_state import LightweightState, Reading, ServerState
 from ui.text.texts import Texts
+from ui.transcribe.result_html import result_html
 from ui.widgets.banner import banner_html
 from ui.widgets.render import render
 from ui.widgets.tag_chips import EMOJI
-from ui.widgets.transcript_html import segments_html, transcript_html
 
 ENGLISH, CHINESE = Texts("en"), Texts("zh")
 NASTY = '<img src=x onerror="alert(1)">&\'`${1+1}{{x}}'
@@ -35,15 +41,21 @@ def transcript(two_words: Any) -> Transcript:
     return FakeEngine().transcribe(load_audio(two_words))
 
 
+def shown(transcript: Transcript, texts: Texts, name: str = "a.wav") -> str:
+    """The result as the page gets it, without its segments, which the viewer asks for."""
+    entry = Entry(id="1" * 32, name=name, path=Path(name), duration_s=3.0, state=EntryState.DONE)
+    return result_html(entry, Result(transcript=transcript, peaks=np.ones(4, np.float32)), "recordings/x/y", texts)
+
+
 @pytest.mark.parametrize(
     ("texts", "said"), [(ENGLISH, "its header promises 10.0 s, and it holds 2.5 s"), (CHINESE, "文件头标明 10.0 秒，实际只有 2.5 秒")]
 )
 def test_what_could_not_be_read_is_a_note_above_the_text(transcript: Transcript, texts: Texts, said: str) -> None:
-    assert "lv-reading-notes" not in transcript_html(transcript, texts)
+    assert "lv-reading-notes" not in shown(transcript, texts)
     early = ReadingWarning(type=WarningType.ENDS_EARLY, values={"promised_s": 10.0, "read_s": 2.5})
-    html = transcript_html(replace(transcript, warnings=(early,)), texts)
+    html = shown(replace(transcript, warnings=(early,)), texts)
     assert said in Reader(html).text
-    assert html.index("lv-reading-notes") < html.index("lv-segments")
+    assert html.index("lv-reading-notes") < html.index("lv-list")
     assert said in Reader(slim_transcript_html(replace(transcript, warnings=(early,)), texts)).text
 
 
@@ -56,15 +68,24 @@ def test_a_comparison_notes_what_either_side_says_and_nothing_twice(two_words: A
     assert shown.count("ends early") == shown.count("3 of its segments") == 1
 
 
-def test_a_transcript_shows_text_tags_and_times(transcript: Transcript) -> None:
-    shown = " ".join(Reader(transcript_html(transcript, ENGLISH)).text.split())
-    for word in ("three one four", "one five nine", "English", "Neutral", "Happy", "Speech", "FP32", "0:00.5"):
-        assert word in shown
-    assert "高兴" in Reader(transcript_html(transcript, CHINESE)).text
+def test_a_result_has_the_frame_and_the_words_of_the_viewer_and_no_segment(transcript: Transcript) -> None:
+    html = shown(transcript, ENGLISH)
+    assert "FP32" in Reader(html).text
+    for segment in transcript.segments:
+        assert segment.text not in html
+    found = re.search(r'data-words="([^"]*)"', html)
+    assert found is not None
+    words = json.loads(unescape(found.group(1)))
+    assert {"find_count", "speaker", "no_text", "replaced"} <= words["texts"].keys()
+    assert words["tags"]["emotion"]["HAPPY"] == {"name": "Happy", "emoji": EMOJI[Emotion.HAPPY]}
+    assert "高兴" in shown(transcript, CHINESE)
 
 
-def test_the_table_has_a_row_a_segment(transcript: Transcript) -> None:
-    assert Reader(segments_html(transcript, ENGLISH)).tags.count("tr") == 1 + len(transcript.segments)
+def test_a_result_is_as_long_for_hours_as_for_seconds(transcript: Transcript) -> None:
+    def elements(made: Transcript) -> int:
+        return len(Reader(shown(made, ENGLISH)).tags)
+
+    assert elements(replace(transcript, segments=transcript.segments * 1_000)) == elements(transcript)
 
 
 def test_probabilities_are_there_for_mouse_and_keyboard(transcript: Transcript) -> None:
@@ -76,15 +97,15 @@ def test_probabilities_are_there_for_mouse_and_keyboard(transcript: Transcript) 
 
 
 def test_silence_is_an_answer(transcript: Transcript) -> None:
-    silent = replace(transcript, segments=())
-    assert "No speech was found" in transcript_html(silent, ENGLISH)
-    assert segments_html(silent, ENGLISH) == ""
+    html = shown(replace(transcript, segments=()), ENGLISH)
+    assert "No speech was found" in html
+    assert "lv-list" not in html
 
 
 def test_words_of_a_recording_never_become_markup(transcript: Transcript) -> None:
     segment = replace(transcript.segments[0], text=NASTY)
     nasty = replace(transcript, segments=(segment,), file=NASTY, bundle=NASTY)
-    for html in (transcript_html(nasty, ENGLISH), segments_html(nasty, ENGLISH)):
+    for html in (shown(nasty, ENGLISH, NASTY), slim_transcript_html(nasty, ENGLISH)):
         reader = Reader(html)
         assert "img" not in reader.tags
         assert "onerror" in reader.text

@@ -12,7 +12,17 @@ import pytest
 from engine.options import TranscribeOptions
 from tests.ui.fake_engine import FakeEngine
 from ui.text.texts import Texts
-from ui.widgets.timeline import COLUMNS, HEIGHT, column_peaks, envelope_path, lanes_html, probability_path, timeline_html, uncovered
+from ui.widgets.timeline import (
+    COLUMNS,
+    HEIGHT,
+    column_peaks,
+    envelope_path,
+    lanes_html,
+    probability_path,
+    segments_path,
+    timeline_html,
+    uncovered,
+)
 
 TEXTS = Texts("en")
 
@@ -59,17 +69,16 @@ def test_a_higher_probability_stands_higher() -> None:
     assert points[1, 1] < points[0, 1]
 
 
-def test_segments_lie_where_they_were_spoken_and_their_words_are_escaped() -> None:
+def test_segments_lie_where_they_were_spoken_in_one_element() -> None:
     engine = FakeEngine()
     segment = engine._segment(0, (500, 1500), TranscribeOptions())
     html = timeline_html(np.ones(32_000, np.float32), 2000, [segment], np.zeros(200, np.float32), 10, TEXTS)
     svg = re.search(r"<svg.*</svg>", html, re.DOTALL)
     assert svg is not None
-    rect = ET.fromstring(svg.group(0)).find("rect")
-    assert rect is not None
-    assert float(rect.attrib["x"]) == COLUMNS / 4
-    assert float(rect.attrib["width"]) == COLUMNS / 2
-    assert "three one four" in (rect.findtext("title") or "")
+    [drawn] = ET.fromstring(svg.group(0)).findall("path[@class='lv-wave-segment']")
+    left, width = COLUMNS / 4, COLUMNS / 2
+    assert drawn.attrib["d"] == f"M{left:.1f},0h{width:.1f}v{HEIGHT}h-{width:.1f}z"
+    assert segments_path([segment, segment], 2000).count("M") == 2
 
 
 def test_nothing_to_draw_is_nothing() -> None:
