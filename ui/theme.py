@@ -9,7 +9,9 @@ import gradio as gr
 _FOLDER = Path(__file__).parent / "assets"
 
 STYLE_SHEETS = (_FOLDER / "page.css", _FOLDER / "queue.css", _FOLDER / "live.css")
-SCRIPTS = (_FOLDER / "page.js", _FOLDER / "queue.js", _FOLDER / "live.js")
+SCRIPTS = (_FOLDER / "page.js", _FOLDER / "microphone.js", _FOLDER / "queue.js", _FOLDER / "live.js")
+#: Inlined at the head of the HTML, before anything is drawn.
+FIRST_SCRIPT, FIRST_STYLE = _FOLDER / "loading.js", _FOLDER / "loading.css"
 FAVICON = _FOLDER / "favicon.svg"
 
 #: Deep teal; 700 on white and 400 on the darkest neutral pass WCAG AA for text.

@@ -25,6 +25,7 @@ from ui.http.reach import Reach
 from ui.limits import Limits
 from ui.live.routes import live_routes
 from ui.live.sessions import LiveSessions
+from ui.loading.page_loading import PageHtml, PageLoading
 from ui.models.state import ModelState
 from ui.page import build_page
 from ui.scheduling.queue_runner import QueueRunner
@@ -134,7 +135,10 @@ def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
                 requests=folders.requests,
             ),
         )
+        loading = PageLoading(page)
+        app.include_router(loading.routes())
         _mount(page, app, limits, host=host, port=port)
+        app.add_middleware(PageHtml, change=loading.html)
         app.add_middleware(GradioAddress)
         app.add_middleware(AllowedMethods, routes=routes)
         app.add_middleware(GradioGuard, files=files, examples=EXAMPLES_FOLDER)

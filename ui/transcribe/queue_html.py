@@ -23,6 +23,16 @@ def queue_shell_html(texts: Texts) -> str:
     return render(_TEMPLATE, "shell", texts)
 
 
+def recorder_html(texts: Texts) -> str:
+    """The microphone's button; the page's script records."""
+    return render("transcribe/recorder", "recorder", texts)
+
+
+def try_title_html(texts: Texts) -> str:
+    """What stands before the examples."""
+    return render("transcribe/recorder", "try_title", texts)
+
+
 def head_html(entries: Sequence[Entry], zip_address: str, texts: Texts) -> str:
     """How far the queue is, the button that cancels it, and the zip once there are several transcripts."""
     if not entries:
