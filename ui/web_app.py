@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
     from engine.speech_engine import SpeechEngine
 
 _SESSIONS_KEPT = 200
+#: A label among the components' values, as ui.text.texts.label() writes it.
+_LABEL = re.compile(r'"key\\*": \\*"([\w.-]+)')
 
 
 def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
@@ -151,6 +155,11 @@ def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
     return asyncio.run(build())
 
 
+def _labels(blocks: gr.Blocks) -> set[str]:
+    """The keys of the labels on a page: other texts are written by the server, and need not go to the browser."""
+    return set(_LABEL.findall(json.dumps([block.get_config() for block in blocks.blocks.values()], default=str)))
+
+
 def _mount(blocks: gr.Blocks, app: FastAPI, limits: Limits, *, host: str, port: int) -> None:
     """Put the page under whatever the application does not answer itself."""
     blocks.state_session_capacity = _SESSIONS_KEPT
@@ -170,7 +179,7 @@ def _mount(blocks: gr.Blocks, app: FastAPI, limits: Limits, *, host: str, port: 
         enable_monitoring=False,
         pwa=False,
         mcp_server=False,
-        i18n=browser_translations(),
+        i18n=browser_translations(_labels(blocks)),
         theme=build_theme(),
         css_paths=list(STYLE_SHEETS),
         head=head(),

@@ -44,6 +44,7 @@
       lost(false);
       draw(state);
       await show(state.shown);
+      progress(state.shown);
     } catch {
       lost(true);
       next = LOST_MS;
@@ -75,6 +76,11 @@
       });
       known.forEach((row) => row.remove());
     });
+  }
+
+  function progress(wanted) {
+    const place = document.getElementById("lv-shown-progress");
+    if (place) replaced(place, wanted?.progress ?? "");
   }
 
   function replaced(place, html) {
@@ -278,7 +284,9 @@
   window.addEventListener("pageshow", (event) => { if (event.persisted) look(); });
   // Files that were uploaded and that the server has not been told about yet.
   const uploaded = [];
-  const takeFiles = (files) => { uploaded.push(...(files ?? [])); };
+  const takeFiles = (files) => {
+    uploaded.push(...(files ?? []).map((file) => (window.lightvoiceMicrophone.isRecorded(file.orig_name ?? "") ? { ...file, spoken: true } : file)));
+  };
   const taken = () => uploaded.splice(0);
   window.lightvoiceQueue = { id: () => queueId, look, mark, cut, asChosen, take: takeFiles, taken };
   look();

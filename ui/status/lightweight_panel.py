@@ -48,13 +48,12 @@ def lightweight_html(state: LightweightState, texts: Texts) -> str:
     if not state.available:
         parts.append(texts("light.unavailable"))
     elif state.on and state.freed_mb is not None and not state.waiting:
-        parts.append(_given_back(state.closings, texts) if state.freed_mb >= _NOTHING_MB else texts("light.freed_none"))
+        parts.append(_given_back(state.freed_mb, state.closings, texts) if state.freed_mb >= _NOTHING_MB else texts("light.freed_none"))
     return render(_TEMPLATE, "lightweight", state.on, parts, texts)
 
 
-def _given_back(closings: Sequence[Closing], texts: Texts) -> str:
+def _given_back(freed_mb: float, closings: Sequence[Closing], texts: Texts) -> str:
     """What came back, models and working memory apart: what is more than the models took when they were opened was working memory."""
-    freed_mb = sum(closing.freed_mb for closing in closings)
     models_mb = min(freed_mb, sum(one.mb for closing in closings for one in closing.sessions))
     apart = {"models": megabytes(models_mb), "working": megabytes(freed_mb - models_mb)}
     return texts("light.freed" if freed_mb - models_mb >= _NOTHING_MB else "light.freed_models", freed=megabytes(freed_mb), **apart)

@@ -51,6 +51,11 @@ def row_html(entry: Entry, texts: Texts, *, selected: bool) -> str:
     return render(_TEMPLATE, "row", entry, actions, active, selected, texts)
 
 
+def progress_html(entry: Entry, texts: Texts) -> str:
+    """How far a run is, for the place where its transcript will be; nothing for what does not run."""
+    return render(_TEMPLATE, "progress", entry, texts) if entry.state is EntryState.RUNNING else ""
+
+
 def pending_html(entry: Entry, texts: Texts) -> str:
     """What stands where the transcript of an entry without one would be; of a run, the latest segments."""
     first = max(0, len(entry.recognized) - LATEST_SHOWN)

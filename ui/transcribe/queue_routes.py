@@ -18,7 +18,7 @@ from ui.scheduling.queue_runner import QueueRunner
 from ui.scheduling.recording_queue import RecordingQueue, Result
 from ui.text.texts import Texts, preferred_language
 from ui.transcribe.exports import DOWNLOADS, MEDIA_TYPES, download, zip_of_all
-from ui.transcribe.queue_html import head_html, pending_html, row_html
+from ui.transcribe.queue_html import head_html, pending_html, progress_html, row_html
 from ui.transcribe.result_html import result_html
 from ui.widgets.subtitle_fields import asked_subtitles
 from ui.widgets.transcript_html import segment_html, segment_row_html
@@ -78,7 +78,8 @@ class _Routes:
             "active": queue.active,
             "head": head_html(entries, f"{PREFIX}/{queue_id}/all.zip", texts),
             "rows": rows,
-            "shown": shown and {"id": shown.id, "revision": f"{shown.revision}-{len(shown.recognized)}"},
+            "shown": shown
+            and {"id": shown.id, "revision": f"{shown.revision}-{len(shown.recognized)}", "progress": progress_html(shown, texts)},
         }
 
     def cancel_all(self, queue_id: str) -> None:
