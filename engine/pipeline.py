@@ -32,7 +32,7 @@ from engine.speech.endpointing import SpeechSpan
 from engine.speech.features import fbank
 from engine.speech.parts import Parts
 from engine.speech.speech_stream import find_spans
-from engine.speech.untaught_languages import untaught_warnings
+from engine.speech.text_warnings import text_warnings
 from engine.speech_engine import SpeechEngine
 from engine.transcript import Timing, Transcript
 
@@ -144,10 +144,10 @@ class Engine(SpeechEngine):
             segments = run.segments(recording)
         total_s = time.perf_counter() - started + outside_s
         rtf = total_s / recording.duration_s
-        self._last_rtf = rtf
         spent_s = run.spent_s
+        compute_s = recording.decode_s + sum(spent_s.values())  # without opening the sessions, which only a first run does
+        self._last_rtf = compute_s / recording.duration_s
         if segments:  # silence takes no recognition, and says nothing about its speed
-            compute_s = recording.decode_s + sum(spent_s.values())
             self._speeds.add(opened.parts.bundle.name, sessions.precision, compute_s=compute_s, duration_s=recording.duration_s)
         return Transcript(
             file=file or recording.name,
@@ -163,7 +163,7 @@ class Engine(SpeechEngine):
                 total_s=total_s,
                 rtf=rtf,
             ),
-            warnings=(*recording.warnings, *untaught_warnings(segments, taught=opened.parts.bundle.languages), *run.warnings),
+            warnings=(*recording.warnings, *text_warnings(segments, taught=opened.parts.bundle.languages), *run.warnings),
             speech_track=run.speech_track,
         )
 

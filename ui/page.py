@@ -1,4 +1,4 @@
-"""The layout: header, banner and switch above, the tabs, the resource panel below, and the timer that keeps them fresh."""
+"""The layout: name, switch and model above, the tabs, the resource panel below, and the timer that keeps them fresh."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ui.status.lightweight_panel import build_lightweight_panel
 from ui.status.resource_panel import build_resource_panel
 from ui.status.server_state import ServerState
 from ui.transcribe.panel import transcribe_tab
-from ui.widgets.banner import header_html
+from ui.widgets.banner import header_html, settings_html
 from ui.widgets.page_part import PagePart, fill_parts
 from ui.widgets.queue_id import build_queue_id
 
@@ -64,18 +64,17 @@ def build_page(  # noqa: PLR0913 - what the tabs use, keyword-only
         # First, for the first listener of a name keeps it: later ones, private as they are, become transcribe_1 and so on.
         add_endpoints()
         queue_id = build_queue_id()
-        lightweight = build_lightweight_panel(engine=engine, state=state)
+        with gr.Row(elem_id="lv-light-bar"):
+            header = gr.HTML(elem_id="lv-head", apply_default_css=False)
+            lightweight = build_lightweight_panel(engine=engine, state=state)
+            settings = gr.HTML(elem_id="lv-settings", apply_default_css=False)
         with gr.Row(elem_id="lv-top"):
-            with gr.Column(scale=3, min_width=280):
-                header = gr.HTML(elem_id="lv-head", apply_default_css=False)
-                banner = gr.HTML(elem_id="lv-banner", apply_default_css=False)
-                real_model = build_real_model(models)
-            with gr.Column(scale=2, min_width=280, elem_id="lv-light"):
-                lightweight.lay_out_effects()
+            banner = gr.HTML(elem_id="lv-banner", apply_default_css=False)
+            real_model = build_real_model(models)
         with gr.Tabs():
             tabs = [
                 transcribe_tab(blocks, engine=engine, recordings=recordings, queue_id=queue_id),
-                live_tab(blocks),
+                live_tab(blocks, engine=engine),
                 compare_tab(
                     engine=engine,
                     decoder=decoder,
@@ -89,8 +88,8 @@ def build_page(  # noqa: PLR0913 - what the tabs use, keyword-only
                 models_tab(models=models, banner=banner, folders=folders, limits=limits),
                 *([] if recordings.history is None else [history_tab()]),
             ]
-        resources = build_resource_panel(state)
-        name = PagePart(greeted=[header], greet=lambda texts: [header_html(texts, engine.address)])
+        resources = build_resource_panel(state, lightweight)
+        name = PagePart(greeted=[header, settings], greet=lambda texts: [header_html(texts, engine.address), settings_html(texts)])
         fill_parts([name, lightweight.part, real_model, *tabs, resources], blocks, gr.Timer(REFRESH_S))
     blocks.queue(max_size=QUEUE_SIZE, default_concurrency_limit=DEFAULT_CONCURRENCY, api_open=False)
     state.add_queue(partial(_comparisons, blocks))

@@ -24,7 +24,9 @@ _VIEWER = (
     "viewer_edits",
     "viewer_keys",
 )
-SCRIPTS = tuple(_FOLDER / f"{name}.js" for name in ("page", *_VIEWER, "queue", "live", "history"))
+SCRIPTS = tuple(_FOLDER / f"{name}.js" for name in ("page", "microphone", *_VIEWER, "queue", "live", "history"))
+#: Inlined at the head of the HTML, before anything is drawn.
+FIRST_SCRIPT, FIRST_STYLE = _FOLDER / "loading.js", _FOLDER / "loading.css"
 FAVICON = _FOLDER / "favicon.svg"
 
 #: Deep teal; 700 on white and 400 on the darkest neutral pass WCAG AA for text.

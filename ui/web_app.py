@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -28,6 +30,7 @@ from ui.http.reach import Reach
 from ui.limits import Limits
 from ui.live.routes import live_routes
 from ui.live.sessions import LiveSessions
+from ui.loading.page_loading import PageHtml, PageLoading
 from ui.models.state import ModelState
 from ui.page import build_page
 from ui.scheduling.queue_runner import QueueRunner
@@ -47,6 +50,8 @@ if TYPE_CHECKING:
     from engine.speech_engine import SpeechEngine
 
 _SESSIONS_KEPT = 200
+#: A label among the components' values, as ui.text.texts.label() writes it.
+_LABEL = re.compile(r'"key\\*": \\*"([\w.-]+)')
 
 
 def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
@@ -144,7 +149,10 @@ def page_app(  # noqa: PLR0913 - the command line's options, keyword-only
                 requests=folders.requests,
             ),
         )
+        loading = PageLoading(page)
+        app.include_router(loading.routes())
         _mount(page, app, limits, host=host, port=port)
+        app.add_middleware(PageHtml, change=loading.html)
         app.add_middleware(GradioAddress)
         app.add_middleware(AllowedMethods, routes=routes)
         app.add_middleware(GradioGuard, files=files, examples=EXAMPLES_FOLDER)
@@ -162,6 +170,11 @@ async def _forget_on_schedule(history: History | None) -> None:
     if history is not None:
         await asyncio.to_thread(history.forget)
         await sweep_on_schedule(history.forget)
+
+
+def _labels(blocks: gr.Blocks) -> set[str]:
+    """The keys of the labels on a page: other texts are written by the server, and need not go to the browser."""
+    return set(_LABEL.findall(json.dumps([block.get_config() for block in blocks.blocks.values()], default=str)))
 
 
 def _mount(blocks: gr.Blocks, app: FastAPI, limits: Limits, *, host: str, port: int) -> None:
@@ -183,7 +196,7 @@ def _mount(blocks: gr.Blocks, app: FastAPI, limits: Limits, *, host: str, port: 
         enable_monitoring=False,
         pwa=False,
         mcp_server=False,
-        i18n=browser_translations(),
+        i18n=browser_translations(_labels(blocks)),
         theme=build_theme(),
         css_paths=list(STYLE_SHEETS),
         head=head(),

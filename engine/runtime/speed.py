@@ -13,10 +13,16 @@ RUNS_KEPT = 20
 
 @dataclass(frozen=True)
 class Speed:
-    """Median RTF of the latest runs, and how many runs that is."""
+    """Median RTF of the latest runs, how many runs that is, and between which RTFs the middle half of them lies."""
 
     rtf: float
     runs: int
+    low: float
+    high: float
+
+    def times_as_fast(self, other: Speed) -> tuple[float, float, float]:
+        """How many times as fast as the other this one is, and between which values: this one's slow half against the other's fast one."""
+        return other.rtf / self.rtf, other.low / self.high, other.high / self.low
 
 
 class SpeedLog:
@@ -35,4 +41,9 @@ class SpeedLog:
         """Speed by precision of one bundle; a precision that has not run is not in it."""
         with self._lock:
             own = {precision: rtfs for (name, precision), rtfs in self._rtfs.items() if name == bundle}
-            return {precision: Speed(rtf=statistics.median(rtfs), runs=len(rtfs)) for precision, rtfs in own.items()}
+            return {precision: _speed(rtfs) for precision, rtfs in own.items()}
+
+
+def _speed(rtfs: deque[float]) -> Speed:
+    low, median, high = statistics.quantiles(rtfs, n=4, method="inclusive") if len(rtfs) > 1 else [rtfs[0]] * 3
+    return Speed(rtf=median, runs=len(rtfs), low=low, high=high)

@@ -42,6 +42,7 @@
       lost(false);
       draw(state);
       await show(state.shown);
+      progress(state.shown);
     } catch {
       lost(true);
       next = LOST_MS;
@@ -73,6 +74,11 @@
       });
       known.forEach((row) => row.remove());
     });
+  }
+
+  function progress(wanted) {
+    const place = document.getElementById("lv-shown-progress");
+    if (place) replaced(place, wanted?.progress ?? "");
   }
 
   function replaced(place, html) {
@@ -172,7 +178,9 @@
   window.addEventListener("pageshow", (event) => { if (event.persisted) look(); });
   // Files that were uploaded and that the server has not been told about yet.
   const uploaded = [];
-  const takeFiles = (files) => { uploaded.push(...(files ?? [])); };
+  const takeFiles = (files) => {
+    uploaded.push(...(files ?? []).map((file) => (window.lightvoiceMicrophone.isRecorded(file.orig_name ?? "") ? { ...file, spoken: true } : file)));
+  };
   const taken = () => uploaded.splice(0);
   window.lightvoiceQueue = { id: () => queueId, look, again: showAgain, mark: window.lightvoiceViewer.mark, cut, asChosen, take: takeFiles, taken };
   look();

@@ -1,5 +1,5 @@
-"""The middleware around every page, from the outside in: the proxy's headers, the request's id and log, security headers, the check
-of origins, authentication.
+"""The middleware around every page, from the outside in: the proxy's headers, the request's id and log, security headers,
+compression, the check of origins, authentication.
 
 The full and the slim page have the same; what only the Gradio page needs is in ``gradio_guard.py``.
 """
@@ -14,6 +14,8 @@ from starlette.responses import Response
 
 from ui.http.access.authentication import Authentication
 from ui.http.access.credentials import Credentials
+from ui.http.chosen_language import ChosenLanguage
+from ui.http.compression import Compression
 from ui.http.forwarded import Forwarded
 from ui.http.reach import Reach
 from ui.http.request_log import RequestLog
@@ -48,6 +50,8 @@ def add_middleware_layers(app: Starlette, *, credentials: Credentials, metrics: 
         app.add_middleware(Authentication, credentials=credentials)
     # Outside of authentication: a browser asks without credentials whether it may ask, and the page that it asks for may read a refusal.
     app.add_middleware(SameOrigin, reach=reach)
+    app.add_middleware(ChosenLanguage)
+    app.add_middleware(Compression)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestLog, count=metrics.count_request)
     app.add_middleware(Forwarded, root_path=reach.root_path)

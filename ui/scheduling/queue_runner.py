@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.audio.sandbox.decoder import Decoder
-from engine.options import TranscribeOptions
+from engine.options import CURRENT, TranscribeOptions
+from engine.transcript import Transcript
 from ui.history.history import History
 from ui.limits import Limits
 from ui.scheduling.recording_queue import Entry, EntryState, RecordingQueue, Result
@@ -145,8 +146,8 @@ class QueueRunner:
         timer.daemon = True
         timer.start()
 
-    def submit(self, queue: RecordingQueue, options: TranscribeOptions) -> tuple[Entry, ...]:
-        """Start on everything ready in a queue (see :meth:`RecordingQueue.submit`).
+    def submit(self, queue: RecordingQueue, options: TranscribeOptions, *, only: str | None = None) -> tuple[Entry, ...]:
+        """Start on everything ready in a queue, or on one entry (see :meth:`RecordingQueue.submit`).
 
         Raises UnknownPrecisionError for what cannot be run at all, LineFullError for more than may wait.
         """
@@ -157,9 +158,15 @@ class QueueRunner:
         waiting_now = self.length()
         if waiting_now + wanted > self._limits.waiting_recordings:
             raise LineFullError(waiting=waiting_now, wait_s=self._slots.expected_wait_s())
-        waiting = queue.submit(options)
+        waiting = queue.submit(options, only=only, made_so=self._made_so(options))
         self.wake()
         return waiting
+
+    def _made_so(self, options: TranscribeOptions) -> Callable[[Transcript], bool]:
+        """Whether a transcript was made by the model that these options would use now."""
+        precision = self._engine.precision if options.precision == CURRENT else options.precision
+        model = (self._engine.bundle.name, precision)
+        return lambda transcript: (transcript.bundle, transcript.precision) == model
 
     def wake(self) -> None:
         """Ask for a slot for every page with waiting recordings, and give up those that are no longer needed."""

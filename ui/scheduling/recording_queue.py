@@ -204,20 +204,30 @@ class RecordingQueue:
             self._selected = added.id
             return added
 
-    def submit(self, options: TranscribeOptions) -> tuple[Entry, ...]:
+    def submit(
+        self, options: TranscribeOptions, *, only: str | None = None, made_so: Callable[[Transcript], bool] = lambda _: True
+    ) -> tuple[Entry, ...]:
         """Let everything ready wait for its run; with nothing ready, the selected recording once more. Returns what now waits.
 
-        A finished recording is run again as a new entry, so that its first transcript stays.
+        A finished recording is run again as a new entry, so that its first transcript stays; not where the options are those that
+        it was made with and ``made_so`` says that of its transcript as well: it would come out the same. ``only`` is one entry's id.
         """
         with self._lock:
-            chosen = [entry for entry in self._entries.values() if entry.state is EntryState.READY]
+            chosen = [entry for entry in self._entries.values() if entry.state is EntryState.READY and only in (None, entry.id)]
             selected = self.selected
-            if not chosen and selected is not None and selected.state not in ACTIVE:
-                chosen = [self._again(selected, track=selected.track)] if selected.result else [selected]
+            if not chosen and only is None and selected is not None and selected.state not in ACTIVE:
+                chosen = self._once_more(selected, options, made_so)
             waiting = tuple(self._wait(entry.id, options) for entry in chosen)
             if waiting:
                 self._selected = waiting[0].id
             return waiting
+
+    def _once_more(self, entry: Entry, options: TranscribeOptions, made_so: Callable[[Transcript], bool]) -> list[Entry]:
+        if entry.result is None:
+            return [entry]
+        if entry.options == options and made_so(entry.result.transcript):
+            return []
+        return [self._again(entry, track=entry.track)]
 
     def retry(self, entry_id: str) -> Entry | None:
         """Let a failed or cancelled entry wait again, with the options it had; None if it is neither."""

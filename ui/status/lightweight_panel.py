@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,19 +42,24 @@ class LightweightPanel:
 
 
 def lightweight_html(state: LightweightState, texts: Texts) -> str:
-    """What the mode is, what the last switch gave back, what the process uses now."""
+    """What the mode is and what the last switch gave back."""
     precision = state.precision.upper()
     parts = [texts("light.on" if state.on else "light.off", precision=precision)]
     if not state.available:
         parts.append(texts("light.unavailable"))
     elif state.on and state.freed_mb is not None and not state.waiting:
-        given_back = state.freed_mb >= _NOTHING_MB
-        parts.append(texts("light.freed", freed=megabytes(state.freed_mb)) if given_back else texts("light.freed_none"))
-    parts.append(texts("light.memory", rss=megabytes(state.rss_mb)))
+        parts.append(_given_back(state.freed_mb, state.closings, texts) if state.freed_mb >= _NOTHING_MB else texts("light.freed_none"))
     return render(_TEMPLATE, "lightweight", state.on, parts, texts)
 
 
-def effects_html(state: LightweightState, advice: Advice, texts: Texts) -> str:
+def _given_back(freed_mb: float, closings: Sequence[Closing], texts: Texts) -> str:
+    """What came back, models and working memory apart: what is more than the models took when they were opened was working memory."""
+    models_mb = min(freed_mb, sum(one.mb for closing in closings for one in closing.sessions))
+    apart = {"models": megabytes(models_mb), "working": megabytes(freed_mb - models_mb)}
+    return texts("light.freed" if freed_mb - models_mb >= _NOTHING_MB else "light.freed_models", freed=megabytes(freed_mb), **apart)
+
+
+def effects_html(state: LightweightState, texts: Texts) -> str:
     """What the last switch led to, with memory before and after, and the speed to expect; nothing here is a promise."""
     sentences = []
     if state.waiting:
@@ -61,7 +67,7 @@ def effects_html(state: LightweightState, advice: Advice, texts: Texts) -> str:
     elif state.freed_mb is not None and not state.closings:
         sentences.append(texts("light.closed_none") if state.on else texts("light.reopens", precision=state.precision.upper()))
     closings = [_closing(closing, texts) for closing in state.closings]
-    return render(_TEMPLATE, "effects", closings, [*sentences, *_speed(state, advice, texts)])
+    return render(_TEMPLATE, "effects", closings, [*sentences, *_speed(state, texts)])
 
 
 def _closing(closing: Closing, texts: Texts) -> tuple[str, tuple[tuple[str, float], ...]]:
@@ -71,16 +77,17 @@ def _closing(closing: Closing, texts: Texts) -> tuple[str, tuple[tuple[str, floa
     return texts("light.closed", sessions=closed), before_after
 
 
-def _speed(state: LightweightState, advice: Advice, texts: Texts) -> list[str]:
+def _speed(state: LightweightState, texts: Texts) -> list[str]:
     full, light = state.speeds.get(Precision.FP32), state.speeds.get(Precision.INT8)
     measured = " · ".join(
-        texts("light.measured", precision=name.upper(), rtf=rtf(speed.rtf), runs=speed.runs) for name, speed in sorted(state.speeds.items())
+        texts("light.measured", precision=name.upper(), rtf=rtf(speed.rtf), low=rtf(speed.low), high=rtf(speed.high), runs=speed.runs)
+        for name, speed in sorted(state.speeds.items())
     )
     if full and light and min(full.runs, light.runs) >= RUNS_NEEDED:
-        sentences = [texts("light.speed", ratio=f"{full.rtf / light.rtf:.1f}")]
+        ratio, lowest, highest = (f"{one:.1f}" for one in light.times_as_fast(full))
+        sentences = [texts("light.speed", ratio=ratio, lowest=lowest, highest=highest)]
     else:
-        reason = advice.reasons[0]
-        sentences = [texts("light.speed_unknown", needed=RUNS_NEEDED, advice=texts(f"advice.{reason.code}", **reason.values))]
+        sentences = [texts("light.speed_unknown", needed=RUNS_NEEDED)]
     return [*sentences, texts("light.measured_here", measured=measured)] if measured else sentences
 
 
@@ -90,10 +97,9 @@ def advice_html(advice: Advice, texts: Texts) -> str:
 
 
 def build_lightweight_panel(*, engine: SpeechEngine, state: ServerState) -> LightweightPanel:
-    """Lay out the bar with the switch and wire it; ``ui/page.py`` places the effects."""
-    with gr.Row(elem_id="lv-light-bar"):
-        switch = gr.Checkbox(value=engine.lightweight, label=label("light.label"), elem_id="lv-light-switch", container=False)
-        status = gr.HTML(elem_id="lv-light-status", apply_default_css=False)
+    """Lay out the switch and its state in the current row and wire them; the resource panel places the effects."""
+    switch = gr.Checkbox(value=engine.lightweight, label=label("light.label"), elem_id="lv-light-switch", container=False)
+    status = gr.HTML(elem_id="lv-light-status", apply_default_css=False)
     effects = gr.HTML(elem_id="lv-effects", apply_default_css=False, render=False)
     advice = gr.HTML(elem_id="lv-advice", apply_default_css=False, render=False)
 
@@ -102,13 +108,13 @@ def build_lightweight_panel(*, engine: SpeechEngine, state: ServerState) -> Ligh
         with toasts(texts):
             state.set_lightweight(on)
             now = state.lightweight()
-            return now.on, lightweight_html(now, texts), effects_html(now, state.advice(), texts)
+            return now.on, lightweight_html(now, texts), effects_html(now, texts)
 
     def refresh(request: gr.Request, shown: bool) -> list[Any]:
         """The server's state; the switch is left alone where it already shows it, so that a click in flight is not undone."""
         texts, now = texts_for(request), state.lightweight()
         update = gr.update(interactive=now.available) if shown == now.on else gr.update(value=now.on, interactive=now.available)
-        return [update, lightweight_html(now, texts), effects_html(now, state.advice(), texts)]
+        return [update, lightweight_html(now, texts), effects_html(now, texts)]
 
     # ``input`` is sent by a person only: the timer writing the server's state into the switch never toggles anything,
     # so two open pages cannot toggle each other's. The answer carries the server's state, and the last click counts.

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
+from ui.status.lightweight_panel import LightweightPanel
 from ui.status.server_state import HISTORY_S, Reading, ServerState
 from ui.text.quantities import megabytes
 from ui.text.texts import Texts, label, texts_for
@@ -19,10 +20,12 @@ from ui.widgets.sparkline import sparkline_html
 _ONE_CORE_PERCENT = 100.0
 
 
-def build_resource_panel(state: ServerState) -> PagePart:
-    """Lay the panel out; the page's timer keeps it fresh."""
+def build_resource_panel(state: ServerState, lightweight: LightweightPanel) -> PagePart:
+    """Lay the panel out, with what the switch did and led to; the page's timer keeps it fresh."""
     with gr.Accordion(label("resources.title"), open=True, elem_id="lv-resources-card"):
         panel = gr.HTML(elem_id="lv-resources", apply_default_css=False)
+        with gr.Column(elem_id="lv-light"):
+            lightweight.lay_out_effects()
 
     def refresh(request: gr.Request) -> list[str]:
         resources, texts = state.resources(), texts_for(request)

@@ -40,10 +40,13 @@ class Failure:
     def _reason(self, kind: type[LightVoiceError], texts: Texts) -> str:
         if issubclass(kind, AudioNotFoundError):  # a path of the server tells a person nothing
             return texts("error.gone")
-        if f"reason.{kind.__name__}" not in texts:
+        # English is the engine's own; other languages say of an error without words of its own what they say of its family.
+        families = [kind] if texts.language == ENGLISH else kind.__mro__
+        key = next((f"reason.{one.__name__}" for one in families if f"reason.{one.__name__}" in texts), None)
+        if key is None:
             return self.message
         try:
-            return texts(f"reason.{kind.__name__}", **{**self.values, **_cause(self.values, texts)})
+            return texts(key, **{**self.values, **_cause(self.values, texts)})
         except (KeyError, ValueError):  # an error from another process may not bring all that it was made of
             return self.message
 
@@ -62,10 +65,11 @@ def failure_of(error: Exception) -> Failure:
 
 
 def _cause(values: dict[str, Any], texts: Texts) -> dict[str, str]:
-    """The reason among an error's values in a person's language, where it is one of ours; other reasons come from the system."""
+    """The reason among an error's values in a person's language: one of ours; what the system says in English is left to the log."""
+    if texts.language == ENGLISH:
+        return {}
     known = {english: key for key, english in read_locale(ENGLISH).items() if key.startswith("cause.")}
-    key = known.get(str(values.get("reason")))
-    return {} if key is None else {"reason": texts(key)}
+    return {"reason": texts(known.get(str(values.get("reason")), "error.cause_in_log"))}
 
 
 def _said(values: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ transcript, toasts) is translated here, by the language that the browser sends i
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ENGLISH = "en"
 CHINESE = "zh"
+#: The table of words that Gradio itself shows.
+_GRADIOS = "gradio."
 LOCALES = Path(__file__).parent / "locales"
 
 
@@ -74,12 +76,20 @@ def texts_for(request: gr.Request | None) -> Texts:
     return Texts(preferred_language(header))
 
 
-def browser_translations() -> gr.I18n:
-    """All texts for the browser to choose from; Chinese under every code that Gradio's own Chinese words answer to."""
+def browser_translations(keys: Collection[str]) -> gr.I18n:
+    """The texts of these keys for the browser to choose from; Chinese under every code that Gradio's own Chinese words answer to.
+
+    Words of Gradio's own that it lacks in Chinese are given as well: it would show their keys.
+    """
     import gradio as gr  # noqa: PLC0415 - the slim page does without Gradio
 
-    english, chinese = dict(read_locale(ENGLISH)), dict(read_locale(CHINESE))
+    english, chinese = (_for_browser(read_locale(language), keys) for language in (ENGLISH, CHINESE))
     return gr.I18n(**{"en": english, "zh": chinese, "zh-CN": chinese, "zh-TW": chinese})
+
+
+def _for_browser(words: Mapping[str, str], keys: Collection[str]) -> dict[str, str]:
+    own = {key.removeprefix(_GRADIOS): text for key, text in words.items() if key.startswith(_GRADIOS)}
+    return own | {key: words[key] for key in sorted(keys)}
 
 
 def label(key: str) -> I18nData:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -25,17 +25,22 @@ from ui.transcribe.form_options import (
 )
 from ui.widgets.recording_form import EXAMPLES, build_channel_choice, build_recording_options, channel_choices, language_choices
 
+if TYPE_CHECKING:
+    from engine.bundle import Bundle
+
 #: Where the browser keeps the options; the "secret" only scrambles them there, and must outlive a restart of the server.
 STORAGE_KEY = "lightvoice-options"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecordingSources:
-    """Files, microphone and examples."""
+    """Files, microphone and examples, and the button that starts what they brought."""
 
     files: gr.File
-    microphone: gr.Audio
+    recorder: gr.HTML
+    run: gr.Button
     hint: gr.HTML
+    try_title: gr.HTML
     examples: tuple[tuple[str, gr.Button], ...]
 
 
@@ -68,34 +73,40 @@ def vad_choices(texts: Texts, precisions: Sequence[str]) -> list[tuple[str, str]
     return [(texts("form.vad_same"), VAD_AS_REQUEST), *variants, (texts("form.vad_off"), VAD_OFF)]
 
 
-def greeted_options(kept: FormOptions, precisions: Sequence[str], texts: Texts) -> list[Any]:
+def greeted_options(kept: FormOptions, bundle: Bundle, precisions: Sequence[str], texts: Texts) -> list[Any]:
     """What the controls show when the page opens: the reader's language, and what the browser remembers."""
     values = kept.to_dict()
-    choices = {"language": language_choices(texts), "channel": channel_choices(texts), "vad_precision": vad_choices(texts, precisions)}
+    choices = {
+        "language": language_choices(texts, bundle.languages),
+        "channel": channel_choices(texts),
+        "vad_precision": vad_choices(texts, precisions),
+    }
     return [gr.Dropdown(choices=choices[name], value=value) if name in choices else value for name, value in values.items()]
 
 
 def build_sources() -> RecordingSources:
-    """Lay out the drop zone, the examples and the microphone.
+    """Lay out one box: drop, record, start, or try an example.
 
     The drop zone takes files of any name: what is in them decides, and browsers know few of the types that the engine reads.
     """
-    files = gr.File(
-        label=label("form.files"),
-        file_count="multiple",
-        elem_id="lv-transcribe-audio",
-        height=150,
-    )
-    with gr.Row(elem_classes="lv-examples"):
-        examples = tuple(
-            (name, gr.Button(label(f"example.{name}"), size="sm", elem_id=f"lv-transcribe-example-{name}", min_width=80))
-            for name in EXAMPLES
+    with gr.Column(elem_id="lv-box"):
+        files = gr.File(
+            label=label("form.files"),
+            file_count="multiple",
+            elem_id="lv-transcribe-audio",
+            height=150,
         )
-    microphone = gr.Audio(
-        label=label("form.microphone"), sources=["microphone"], type="filepath", buttons=[], elem_id="lv-transcribe-microphone"
-    )
-    hint = gr.HTML(elem_classes="lv-mic-hint-slot", apply_default_css=False)
-    return RecordingSources(files=files, microphone=microphone, hint=hint, examples=examples)
+        with gr.Row(elem_id="lv-actions"):
+            recorder = gr.HTML(elem_id="lv-recorder-slot", apply_default_css=False)
+            run = gr.Button(label("form.run"), variant="primary", min_width=120, elem_id="lv-transcribe-run")
+        hint = gr.HTML(elem_classes="lv-mic-hint-slot", apply_default_css=False)
+        with gr.Row(elem_classes="lv-examples"):
+            title = gr.HTML(elem_classes="lv-try-slot", apply_default_css=False)
+            examples = tuple(
+                (name, gr.Button(label(f"example.{name}"), size="sm", elem_id=f"lv-transcribe-example-{name}", min_width=80))
+                for name in EXAMPLES
+            )
+    return RecordingSources(files=files, recorder=recorder, run=run, hint=hint, try_title=title, examples=examples)
 
 
 def build_options(precisions: Sequence[str]) -> OptionControls:

@@ -23,6 +23,16 @@ def queue_shell_html(texts: Texts) -> str:
     return render(_TEMPLATE, "shell", texts)
 
 
+def recorder_html(texts: Texts) -> str:
+    """The microphone's button; the page's script records."""
+    return render("transcribe/recorder", "recorder", texts)
+
+
+def try_title_html(texts: Texts) -> str:
+    """What stands before the examples."""
+    return render("transcribe/recorder", "try_title", texts)
+
+
 def head_html(entries: Sequence[Entry], zip_address: str, texts: Texts) -> str:
     """How far the queue is, the button that cancels it, and the zip once there are several transcripts."""
     if not entries:
@@ -39,6 +49,11 @@ def row_html(entry: Entry, texts: Texts, *, selected: bool) -> str:
     if entry.state in _RETRIED:
         actions.insert(0, ("retry", "↻"))
     return render(_TEMPLATE, "row", entry, actions, active, selected, texts)
+
+
+def progress_html(entry: Entry, texts: Texts) -> str:
+    """How far a run is, for the place where its transcript will be; nothing for what does not run."""
+    return render(_TEMPLATE, "progress", entry, texts) if entry.state is EntryState.RUNNING else ""
 
 
 def pending_html(entry: Entry, texts: Texts) -> str:

@@ -25,7 +25,7 @@ from ui.scheduling.recording_queue import OldEditError, RecordingQueue, Result
 from ui.text.texts import Texts, preferred_language
 from ui.transcribe.exports import DOWNLOADS, MEDIA_TYPES, download, zip_of_all
 from ui.transcribe.playback_copy import LONGEST_WINDOW_MS, window_peaks
-from ui.transcribe.queue_html import head_html, pending_html, row_html
+from ui.transcribe.queue_html import head_html, pending_html, progress_html, row_html
 from ui.transcribe.result_html import result_html
 from ui.transcribe.viewer_data import recognized_json, viewer_json
 from ui.widgets.subtitle_fields import asked_subtitles
@@ -87,7 +87,8 @@ class _Routes:
             "active": queue.active or (history is not None and history.is_waiting(ids)),
             "head": head_html(entries, f"{PREFIX}/{queue_id}/all.zip", texts) + note,
             "rows": rows,
-            "shown": shown and {"id": shown.id, "revision": f"{shown.revision}-{len(shown.recognized)}"},
+            "shown": shown
+            and {"id": shown.id, "revision": f"{shown.revision}-{len(shown.recognized)}", "progress": progress_html(shown, texts)},
         }
 
     def cancel_all(self, queue_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
@@ -13,12 +14,27 @@ from ui.widgets.render import render
 if TYPE_CHECKING:
     from engine.bundle import Bundle
 
+STARTER_KIND = "starter"
+_FIRST_SENTENCE = re.compile(r"^(.+?(?:[.!?](?=\s)|[。！？])).*$", re.DOTALL)
+
 
 def banner_html(bundle: Bundle, texts: Texts) -> Markup:
-    """The loaded bundle: title, version and description in plain sight, the rest folded away."""
+    """The open model: its title and what it can and cannot in one sentence, the rest folded away."""
     variants = ", ".join(f"{name.upper()} ({megabytes(bundle.size_mb(name))})" for name in bundle.variants)
     languages = ", ".join(texts.tag(language) for language in bundle.languages)
-    return render("widgets/banner", "banner", bundle, texts, variants, languages)
+    return render("widgets/banner", "banner", bundle, _can(bundle, languages, texts), texts, variants, languages)
+
+
+def settings_html(texts: Texts) -> str:
+    """The sign of an open microphone, and the choice of language and colours."""
+    return render("widgets/settings", "settings", texts)
+
+
+def _can(bundle: Bundle, languages: str, texts: Texts) -> str:
+    """What a model can and cannot, in one sentence: the starter's is ours, that of others is the first of what they say of themselves."""
+    if bundle.kind == STARTER_KIND:
+        return texts("banner.starter", languages=languages)
+    return _FIRST_SENTENCE.sub(r"\1", bundle.described_in(texts.language))
 
 
 def header_html(texts: Texts, address: str | None = None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -40,9 +40,14 @@ class RecordingOptions:
     homophones: gr.Checkbox
 
 
-def language_choices(texts: Texts) -> list[tuple[str, str]]:
-    """What the language drop-down offers: (shown, value)."""
-    return [(_OWN_NAMES.get(language, texts("form.language_auto")), language) for language in LANGUAGE_CHOICES]
+def language_choices(texts: Texts, taught: Collection[str] = LANGUAGE_CHOICES) -> list[tuple[str, str]]:
+    """What the language drop-down offers: (shown, value); languages that the model was not ``taught`` say so."""
+    return [(_language_name(language, texts, is_taught=language in taught), language) for language in LANGUAGE_CHOICES]
+
+
+def _language_name(language: str, texts: Texts, *, is_taught: bool) -> str:
+    name = _OWN_NAMES.get(language, texts("form.language_auto"))
+    return name if is_taught or language not in _OWN_NAMES else texts("form.language_not_taught", language=name)
 
 
 def channel_choices(texts: Texts, channels: Sequence[str] = CHANNELS) -> list[tuple[str, str]]:

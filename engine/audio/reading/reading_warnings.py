@@ -21,6 +21,7 @@ class WarningType(StrEnum):
     LEFT_OUT = "left_out"
     TIME_JUMP = "time_jump"
     NOT_TAUGHT = "not_taught"
+    UNSURE = "unsure"
     HOTWORDS_LEFT_OUT = "hotwords_left_out"
     HOTWORDS_UNWRITABLE = "hotwords_unwritable"
 
@@ -35,6 +36,7 @@ MESSAGES: Mapping[WarningType, str] = {
     WarningType.LEFT_OUT: "{bytes} bytes of it, from byte {from_byte} on, are no sound that can be read, and were left out",
     WarningType.TIME_JUMP: "its times jump by {jump_s} s at {at_s} s, which was not followed; what comes after may be placed too early",
     WarningType.NOT_TAUGHT: "{segments} of its segments are in a language that this model was not taught; their text means nothing",
+    WarningType.UNSURE: "the model was unsure of it as a whole ({percent} % confidence on average): expect many wrong words",
     WarningType.HOTWORDS_LEFT_OUT: (
         "it was decoded without hotwords and other readings: {bundle} was made before they existed; make the bundle again with "
         "`python -m models export CHECKPOINT --output BUNDLE` or `python -m models import FOLDER --output BUNDLE`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,9 @@ from ui.history.errors import (
     HistoryNewerError,
     HistoryUnavailableError,
 )
+from ui.http.access.managing import NotAllowedError
+from ui.models.sent_files import SameNameError
+from ui.models.state import BundleOpenError, JobRunningError
 from ui.scheduling.run_slots import LineFullError, StoppingError
 from ui.text.failures import failure_of, title_of
 from ui.text.texts import Texts, read_locale
@@ -56,6 +60,13 @@ WITH_REASON = [
     HistoryGoneError(),
     LineFullError(waiting=64, wait_s=40),
     StoppingError(),
+    errors.StorageFullError(reason="its disk is full"),
+    errors.DecoderUnavailableError(reason="no processes left"),
+    errors.UnknownBundleError(bundle="x", known=["starter"]),
+    NotAllowedError(),
+    JobRunningError(),
+    BundleOpenError(name="starter"),
+    SameNameError(name="model.onnx"),
 ]
 
 
@@ -76,8 +87,24 @@ def test_every_reason_that_is_written_is_tried_here() -> None:
 
 
 def test_an_error_without_words_of_its_own_keeps_the_engines() -> None:
-    error = errors.UnknownBundleError(bundle="x", known=["starter"])
+    error = errors.RayMissingError(missing="ray")
     assert failure_of(error).words(CHINESE) == (title_of(type(error), CHINESE), str(error))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.AudioDecodeError(path="/uploads/a.bin", reason="Invalid data found when processing input"),
+        errors.DecoderCrashedError(path="/uploads/a.bin", how="by signal 11"),
+        errors.DecoderLimitError(path="/uploads/a.bin", limit="more than 600 s"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_a_library_says_in_english_stands_in_no_chinese_sentence(error: LightVoiceError) -> None:
+    _, reason = failure_of(error).words(CHINESE)
+    assert re.findall(r"[A-Za-z]{4,}", reason.replace("a.bin", "").replace("FLAC", "")) == [], reason
+    assert "日志" in reason
+    assert failure_of(error).words(ENGLISH)[1] == str(error)
 
 
 def test_a_missing_file_is_reported_without_its_path() -> None:
