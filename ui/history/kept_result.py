@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.editing.edits import Edits
 from engine.transcript import Transcript
 from engine.wire import decoded, encoded
 from ui.history.errors import HistoryContentError
@@ -20,13 +21,13 @@ class KeptResult:
 
     transcript: Transcript
     peaks: NDArray[np.float32]
-    #: (segment index, text that replaces the recognized one).
-    edits: tuple[tuple[int, str], ...] = ()
+    #: What the person made of the segments; None where nothing is changed.
+    edits: Edits | None = None
 
 
 def kept_content(result: Result) -> bytes:
     """A result as the history stores it: JSON, compressed with zlib."""
-    kept = KeptResult(transcript=result.transcript, peaks=result.peaks, edits=tuple(sorted(result.edits.items())))
+    kept = KeptResult(transcript=result.transcript, peaks=result.peaks, edits=result.edits)
     return zlib.compress(encoded(kept).encode("ascii"))
 
 
@@ -41,4 +42,4 @@ def read_content(content: bytes, *, name: str) -> Result:
         kept = decoded(zlib.decompress(content), KeptResult)
     except (ValueError, zlib.error) as error:
         raise HistoryContentError(name=name) from error
-    return Result(transcript=kept.transcript, peaks=kept.peaks, edits=dict(kept.edits))
+    return Result(transcript=kept.transcript, peaks=kept.peaks, edits=kept.edits)

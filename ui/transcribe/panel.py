@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 #: The drop zone is emptied at once, in the browser: emptied by an answer of the server, it would take with it what is dropped until then.
 _TAKE_FILES = "(files) => { window.lightvoiceQueue.take(files); return null; }"
-_TAKEN_FILES = f"(_, ...values) => [window.lightvoiceQueue.taken(), ...values.slice(0, values.indexOf('{QUEUE_ID_MARK}')), window.lightvoiceQueue.id()]"
+_TAKEN_FILES = (
+    f"(_, ...values) => [window.lightvoiceQueue.taken(), ...values.slice(0, values.indexOf('{QUEUE_ID_MARK}')), "
+    "window.lightvoiceQueue.id()]"
+)
 _LOOK_AGAIN = "() => { window.lightvoiceQueue.look(); }"
 #: For listeners that may refuse: Gradio shows a toast only for what came through its queue.
 _SPOKEN: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from engine.editing.edits import EditedSegment, Edits
 from engine.transcript import Alternative, Transcript
 from tests.transcripts import segment, spoken, transcript
 from tests.waiting import until
@@ -30,6 +31,26 @@ IDS = [f"{number:032x}" for number in range(12)]
 
 def result(text: str = "three one four", playback: Path | None = None) -> Result:
     return Result(transcript=transcript(segment(0, 900, text)), peaks=np.linspace(0, 1, 50, dtype=np.float32), playback=playback)
+
+
+def with_words(one: Result, texts: dict[int, str]) -> Result:
+    """A result with other words in some of its segments."""
+    recognized = one.transcript.segments
+    segments = [
+        EditedSegment(
+            start_ms=own.start_ms,
+            end_ms=own.end_ms,
+            text=texts[index],
+            language=own.language,
+            emotion=own.emotion,
+            event=own.event,
+            pieces=((index, 0, len(one.words.of(index))),),
+        )
+        if index in texts
+        else index
+        for index, own in enumerate(recognized)
+    ]
+    return replace(one, edits=Edits(segments=tuple(segments)))
 
 
 @pytest.fixture
@@ -78,7 +99,7 @@ def test_a_result_is_the_same_when_it_is_opened_again(history: History) -> None:
         ),
         speech_track=np.array([0.0, 0.5, 1.0], np.float32),
     )
-    assert keep(history, IDS[0], replace(result(), transcript=whole, edits={1: "fore"})) is None
+    assert keep(history, IDS[0], with_words(Result(transcript=whole, peaks=result().peaks), {1: "fore"})) is None
     kept, opened, sound = history.open(ANN, IDS[0])
     assert (kept.name, kept.text, sound) == ("talk.wav", "three one fore", None)
     assert opened.transcript.to_dict() == whole.to_dict()
@@ -122,10 +143,10 @@ def test_a_recording_without_room_costs_the_recording_alone(make: Callable[..., 
 
 def test_an_edit_is_kept_and_does_not_bring_back_what_was_deleted(history: History) -> None:
     keep(history, IDS[0], result("one"))
-    keep(history, IDS[0], replace(result("one"), edits={0: "uno"}), is_new=False)
+    keep(history, IDS[0], with_words(result("one"), {0: "uno"}), is_new=False)
     assert history.open(ANN, IDS[0])[0].text == "uno"
     assert history.delete(ANN, IDS[0]) == 1
-    keep(history, IDS[0], replace(result("one"), edits={0: "eins"}), is_new=False)
+    keep(history, IDS[0], with_words(result("one"), {0: "eins"}), is_new=False)
     with pytest.raises(HistoryGoneError):
         history.open(ANN, IDS[0])
 
@@ -193,7 +214,7 @@ def test_an_edit_while_the_first_attempt_waits_is_what_is_kept(history: History,
     monkeypatch.setattr(history_module, "RETRY_S", 0.0)
     other = held(history)
     keep(history, IDS[0], result("one"))
-    history.keep(ANN, IDS[0], kind="file", name="talk.wav", result=replace(result("one"), edits={0: "uno"}), is_new=False)
+    history.keep(ANN, IDS[0], kind="file", name="talk.wav", result=with_words(result("one"), {0: "uno"}), is_new=False)
     other.execute("ROLLBACK")
     other.close()
     until(lambda: history.failure(IDS) is None)
