@@ -88,7 +88,9 @@ def drop_file(page: RunningPage, file: dict[str, object], queue_id: str) -> bool
     config = httpx.get(f"{page.address}/config").json()
     (listener,) = [each for each in config["dependencies"] if each["api_name"] == "add_files"]
     assert listener["api_visibility"] == "private"
-    sent = {"data": [[file], queue_id], "fn_index": listener["id"], "session_hash": "stranger"}
+    values = {component["id"]: component["props"].get("value") for component in config["components"]}
+    chosen = [values[place] for place in listener["inputs"][1:-1]]
+    sent = {"data": [[file], *chosen, queue_id], "fn_index": listener["id"], "session_hash": "stranger"}
     joined = httpx.post(f"{page.address}/gradio_api/queue/join", json=sent, timeout=60)
     if joined.status_code == 403:
         return False

@@ -13,7 +13,7 @@ ANY_ORIGIN = "*"
 #: First parts of paths that the server itself answers: below such a prefix it would be unclear whether a proxy has removed it.
 OWN_ROOTS = frozenset(
     [
-        *("v1", "docs", "openapi.json", "recordings", "live", "healthz", "readyz", "metrics"),
+        *("v1", "docs", "openapi.json", "recordings", "history", "live", "healthz", "readyz", "metrics"),
         *("config", "static", "assets", "svelte", "theme.css", "robots.txt", "manifest.json", "pwa_icon", "gradio_api"),
         *("favicon.ico", "favicon.svg", "state", "transcribe", "lightweight", "measure"),
     ]

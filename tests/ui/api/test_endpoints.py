@@ -85,6 +85,9 @@ def test_only_these_are_offered(client: gradio_client.Client) -> None:
         ("precision", "current"),
         ("channel", "auto"),
         ("track", 0),
+        ("hotwords", ""),
+        ("homophones", False),
+        ("n_best", 1),
     ]
     assert parameters["/tracks"] == [("audio", "required")]
     assert parameters["/compare"] == [
@@ -95,6 +98,8 @@ def test_only_these_are_offered(client: gradio_client.Client) -> None:
         ("right", "int8"),
         ("channel", "auto"),
         ("track", 0),
+        ("hotwords", ""),
+        ("homophones", False),
     ]
 
 

@@ -90,7 +90,7 @@ def test_programs_and_the_own_page_are_answered_as_ever_and_caches_are_told_of_t
     for origin in ({}, {"origin": shared.address}):
         answer = httpx.get(f"{shared.address}/v1/models", headers={**BEARER, **origin})
         assert (answer.status_code, sharing(answer)) == (200, {})
-        assert answer.headers["vary"] == "Origin"
+        assert "origin" in answer.headers["vary"].lower().replace(" ", "").split(",")
 
 
 def test_every_origin_may_be_allowed(run_page: Callable[..., object]) -> None:

@@ -78,7 +78,7 @@ def arrive(workshop: FakeWorkshop, tiny_bundle: Path) -> None:
 def test_the_offer_names_size_licence_and_sources(state: ModelState) -> None:
     view = shown(state)
     assert view.press == "Get the real model (940 MB)" and not view.can_cancel and not view.asks_source
-    for words in ("licence: its own", "ModelScope or Hugging Face", "940 MB"):
+    for words in ("licence: its own", "all five languages", "940 MB"):
         assert words in view.html
     assert "获取正式模型" in str(shown(state, texts=CHINESE).press)
 

@@ -108,7 +108,7 @@ def test_the_recording_of_a_comparison_outlasts_an_hour_in_the_line(tmp_path: Pa
     request = gr.Request(session_hash="page", headers={})
     ahead = slots.ask("somebody")
     answers: list[list[object]] = []
-    arguments = (request, lambda *_, **__: None, str(upload), "fp32", "int8", "", "auto", True, "auto", None)
+    arguments = (request, lambda *_, **__: None, str(upload), "fp32", "int8", "", "auto", True, "", False, "auto", None)
     run = threading.Thread(target=lambda: answers.append(actions.comparer(1)(*arguments)))
     run.start()
     until(lambda: slots.waiting() == 1)
