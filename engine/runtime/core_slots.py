@@ -122,7 +122,7 @@ class CoreSlots:
         return waiter.numbers[0]
 
     def _grant(self) -> None:
-        """Grant what can be. Who grants already goes on until nothing is left: a grant that gives its slot back begins no other within it."""
+        """Grant what can be. Who grants already goes on until nothing is left: a slot that is given back begins no grant within a grant."""
         with self._lock:
             if self._granting:
                 return
