@@ -65,7 +65,7 @@ def _engine_options() -> argparse.ArgumentParser:
         metavar="ray://HOST:PORT/APPLICATION",
         help="use the models of a cluster (python -m engine.cluster serve) instead of own ones",
     )
-    options.add_argument("--threads", type=positive, help="threads of each model (default: physical cores)")
+    options.add_argument("--threads", type=positive, help="threads of each model, and as many runs side by side (default: physical cores)")
     options.set_defaults(slim=False)
     return options
 

@@ -91,7 +91,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("commit")
     parser.add_argument("benchmark", help="callers, long_audio, peers, …")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="the benchmark's own; paths as from anywhere")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="the benchmark's own; paths absolute")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="lightvoice-commit-") as folder:
         other = Path(folder)

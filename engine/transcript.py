@@ -90,7 +90,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """Wall-clock seconds of each stage of one run."""
+    """Wall-clock seconds of each stage of one run.
+
+    Segments are recognized while the next ones are read and searched: ``asr_s`` is how long the run then still waited for them.
+    """
 
     decode_s: float
     features_s: float

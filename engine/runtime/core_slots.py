@@ -34,6 +34,7 @@ class CoreSlots:
         self._held: set[int] = set()
         #: Callers that wait, the next one first, each with what it asked for, the oldest first.
         self._queue: OrderedDict[Hashable, deque[Ask]] = OrderedDict()
+        self._granting = False
         self._mine = threading.local()
 
     @property
@@ -121,18 +122,33 @@ class CoreSlots:
         return waiter.numbers[0]
 
     def _grant(self) -> None:
-        granted: list[tuple[Ask, int]] = []
+        """Grant what can be. Who grants already goes on until nothing is left: a slot that is given back begins no grant within a grant."""
         with self._lock:
-            while self._queue and len(self._held) < self._count:
-                caller, asks = self._queue.popitem(last=False)
-                ask = asks.popleft()
-                if asks:
-                    self._queue[caller] = asks  # at the end: every other caller first
-                number = next(one for one in range(len(self._held) + 1) if one not in self._held)
-                self._held.add(number)
-                granted.append((ask, number))
-        for ask, number in granted:  # outside the lock: what is granted may run at once
-            ask.granted(number)
+            if self._granting:
+                return
+            self._granting = True
+        try:
+            while (granted := self._next()) is not None:
+                ask, number = granted
+                ask.granted(number)  # outside the lock: what is granted may run at once
+        except BaseException:
+            with self._lock:
+                self._granting = False
+            raise
+
+    def _next(self) -> tuple[Ask, int] | None:
+        """The next ask with its slot, which is held from now on; None ends the granting."""
+        with self._lock:
+            if not self._queue or len(self._held) >= self._count:
+                self._granting = False
+                return None
+            caller, asks = self._queue.popitem(last=False)
+            ask = asks.popleft()
+            if asks:
+                self._queue[caller] = asks  # at the end: every other caller first
+            number = next(one for one in range(len(self._held) + 1) if one not in self._held)
+            self._held.add(number)
+            return ask, number
 
 
 class _Waiter:

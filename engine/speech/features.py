@@ -23,7 +23,8 @@ FBANK_BINS = 80
 FRAME_LENGTH_MS = 25
 FRAME_SHIFT_MS = 10
 SAMPLE_SCALE = 32768.0  # Kaldi computes on 16-bit samples
-CHUNK_SAMPLES = 10 * SAMPLE_RATE_HZ  # fed piece by piece: the whole recording as a list would cost 8 times its size
+# Fed piece by piece: the whole recording as a list would cost 8 times its size, and a list that stays in the cache costs a tenth less time.
+CHUNK_SAMPLES = SAMPLE_RATE_HZ // 4
 
 _VECTOR = re.compile(r"<(AddShift|Rescale)>\s+\d+\s+\d+\s*(?:<LearnRateCoef>\s+\S+)?\s*\[([^\]]*)\]")
 

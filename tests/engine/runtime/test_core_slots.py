@@ -131,6 +131,21 @@ def test_many_callers_with_many_runs_each_take_turns(callers: int) -> None:
     assert slots.running() == slots.waiting() == 0
 
 
+def test_thousands_that_give_their_slot_back_at_once_are_granted_one_after_another() -> None:
+    slots, order = CoreSlots(), list[int]()
+
+    def give_back(number: int, slot: int) -> None:
+        order.append(number)
+        slots.leave(slot)
+
+    slots.ask("first", order.append)
+    for number in range(5_000):
+        slots.ask(number % 7, partial(give_back, number))
+    slots.leave(0)
+    assert sorted(order[1:]) == list(range(5_000))
+    assert slots.running() == slots.waiting() == 0
+
+
 def test_what_is_withdrawn_is_not_granted() -> None:
     slots, order = CoreSlots(), list[str]()
     slots.ask("first", lambda _: order.append("first"))
