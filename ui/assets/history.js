@@ -44,6 +44,7 @@
     place("more").hidden = next === null;
     place("delete-all").hidden = !news.count;
     place("keep").value = news.keep;
+    place("choice").hidden = false;
     for (const time of place("rows").querySelectorAll("time:not([data-local])")) {
       time.dataset.local = "";
       time.textContent = new Date(time.dateTime).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });

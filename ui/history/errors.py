@@ -49,7 +49,7 @@ class HistoryUnavailableError(HistoryError):
 
     def __init__(self, *, path: Path, reason: str) -> None:
         super().__init__(
-            f"the history in {path.name} cannot be used ({reason}); name another folder with --history-folder, or --no-history"
+            f"its folder {path.name} does not serve ({reason}); who runs this server names another one with --history-folder"
         )
 
 
