@@ -141,7 +141,8 @@ def test_the_strip_gets_the_waveform_between_two_times(
     (entry,) = transcribed(runner, queue, two_words, "a.wav")
     peaks = ask(f"/{entry}/peaks?start_ms=0&end_ms=1000").json()
     assert len(peaks) == WINDOW_COLUMNS
-    assert max(peaks[: WINDOW_COLUMNS // 3]) <= 1 < 60 < min(peaks[WINDOW_COLUMNS * 2 // 3 :])
+    assert max(peaks[: WINDOW_COLUMNS // 3]) <= 1
+    assert min(peaks[WINDOW_COLUMNS * 2 // 3 :]) > 60
     assert len(ask(f"/{entry}/peaks?start_ms=2500&end_ms=3500").json()) == WINDOW_COLUMNS // 2
     assert ask(f"/{entry}/peaks?start_ms=9000&end_ms=9500").json() == []
     for wrong in ("start_ms=5&end_ms=5", "start_ms=-1&end_ms=5", f"start_ms=0&end_ms={LONGEST_WINDOW_MS + 1}", "start_ms=0"):
