@@ -22,10 +22,11 @@ from engine.audio.tracks import Track
 from engine.bundle import Bundle, find_bundles, resolve_bundle
 from engine.bundle_roots import STARTER, bundle_roots
 from engine.command_line import add_transcribe_options, chosen_options, chosen_subtitles, positive
+from engine.documents import DOCUMENT_FORMATS, written
 from engine.errors import AudioError, LightVoiceError, OptionError, OutputError, UnknownFormatError, first_line
 from engine.files.batch_journal import BatchJournal, result_paths
 from engine.files.file_names import printable
-from engine.formats import FORMATS, render
+from engine.formats import FORMATS
 from engine.options import TranscribeOptions
 from engine.pipeline import Engine
 from engine.runtime.session import DEVICES
@@ -41,6 +42,8 @@ VALUED = ("--bundle", "--precision", "--host", "--auth", "--api-keys", "--engine
 #: Runs that the page and the API have on a cluster at the same time.
 CLUSTER_RUNS = 64
 COMMANDS = ("serve", "transcribe", "bundles")
+#: What --format takes.
+OUTPUTS = (*FORMATS, *DOCUMENT_FORMATS)
 ALL_ANSWERED, SOME_FAILED, NOTHING_RUN = 0, 1, 2
 
 
@@ -75,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     add_serve_options(serve)
     transcribe = commands.add_parser("transcribe", parents=[shared], help="transcribe files to stdout or into a folder")
     transcribe.add_argument("files", nargs="+", metavar="FILE", help="audio or video files, or - for standard input")
-    transcribe.add_argument("--format", default="json", metavar="|".join(FORMATS), help="output (default: %(default)s, an object a line)")
+    transcribe.add_argument("--format", default="json", metavar="|".join(OUTPUTS), help="output (default: %(default)s, an object a line)")
     transcribe.add_argument("--output-dir", type=Path, help="write one file per recording here instead of to stdout")
     transcribe.add_argument("--redo", action="store_true", help="transcribe again what an earlier run into the folder finished")
     add_transcribe_options(transcribe)
@@ -212,8 +215,8 @@ def _transcribe(arguments: argparse.Namespace) -> int:
     check_once(arguments.files)
     if arguments.list_tracks:
         return _list_tracks(arguments.files)
-    if arguments.format not in FORMATS:
-        raise UnknownFormatError(output_format=arguments.format, known=FORMATS)
+    if arguments.format not in OUTPUTS:
+        raise UnknownFormatError(output_format=arguments.format, known=OUTPUTS)
     options = chosen_options(arguments)
     chosen_subtitles(arguments)
     folder: Path | None = arguments.output_dir
@@ -275,11 +278,11 @@ class _Batch:
                 _say_track(file, recording.tracks, self.arguments.track)
                 for warning in transcript.warnings:
                     print(f"{printable(file)}: warning: {warning.message}", file=sys.stderr)
-                text = render(transcript, self.arguments.format, subtitles=chosen_subtitles(self.arguments))
+                content = written(transcript, self.arguments.format, subtitles=chosen_subtitles(self.arguments))
                 if target is None or self.journal is None:
-                    _write(text)
+                    _write(content)
                 else:
-                    self.journal.write(path, target, text)
+                    self.journal.write(path, target, content)
                     print(f"{printable(file)} -> {printable(str(target))}", file=sys.stderr)
         except (OutputError, BrokenPipeError):
             raise  # no recording's fault
@@ -308,10 +311,10 @@ def _failure(file: str, error: Exception) -> dict[str, Any]:
     return {"error": {"type": type(error).__name__, "message": message}}
 
 
-def _write(text: str) -> None:
-    """A result to stdout, as UTF-8 whatever the terminal says, and at once: a batch that is stopped keeps what it has."""
+def _write(content: str | bytes) -> None:
+    """A result to stdout, text as UTF-8 whatever the terminal says, and at once: a batch that is stopped keeps what it has."""
     try:
-        sys.stdout.buffer.write(text.encode("utf-8"))
+        sys.stdout.buffer.write(content.encode("utf-8") if isinstance(content, str) else content)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise  # whoever read has gone, which main knows
