@@ -54,27 +54,25 @@ _SCROLL = """() => new Promise((done) => {
 })"""
 
 
-def measure(shown: Shown, chromium: str, hours: Sequence[float], *, rounds: int) -> dict[str, dict[str, float]]:
-    """The figures of a transcript of each length, by its hours; the recording before it is a short one."""
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - comes with requirements-test.txt
-
+def measure(shown: Shown, browser: Any, hours: Sequence[float], *, rounds: int) -> dict[str, dict[str, float]]:
+    """The figures of a transcript of each length, by its hours; the recording before it is a short one. ``browser`` is Playwright's."""
     files = ["short.wav", *(f"{one:g} h.wav" for one in hours)]
     for file, length_h in zip(files, (0.01, *hours), strict=True):
         shown.add(made_transcript(length_h * _SECONDS_PER_HOUR, file=file))
     found: dict[str, dict[str, float]] = {}
-    with sync_playwright() as playwright, closing(playwright.chromium.launch(executable_path=chromium, args=list(_FLAGS))) as browser:
-        context = browser.new_context(viewport={"width": 1280, "height": 900})
-        context.set_default_timeout(PATIENCE_MS)
-        context.add_init_script(OPEN_THE_QUEUE)
-        page = context.new_page()
-        page.goto(shown.address)
-        page.locator("#lv-list .lv-segment").first.wait_for()
-        for row, (file, length_h) in enumerate(zip(files[1:], hours, strict=True), start=1):
-            selected_ms = []
-            for _ in range(rounds):
-                page.evaluate(_SELECT, [0, files[0]])
-                selected_ms.append(page.evaluate(_SELECT, [row, file]))
-            found[f"{length_h:g}"] = _figures(page) | {"select_s": statistics.median(selected_ms) / 1000}
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE_MS)
+    context.add_init_script(OPEN_THE_QUEUE)
+    page = context.new_page()
+    page.goto(shown.address)
+    page.locator("#lv-list .lv-segment").first.wait_for()
+    for row, (file, length_h) in enumerate(zip(files[1:], hours, strict=True), start=1):
+        selected_ms = []
+        for _ in range(rounds):
+            page.evaluate(_SELECT, [0, files[0]])
+            selected_ms.append(page.evaluate(_SELECT, [row, file]))
+        found[f"{length_h:g}"] = _figures(page) | {"select_s": statistics.median(selected_ms) / 1000}
+    context.close()
     return found
 
 
@@ -90,6 +88,8 @@ def _figures(page: Any) -> dict[str, float]:
 
 def main() -> None:
     """Measure, print, and write JSON where asked."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - comes with requirements-test.txt
+
     parser = figures_parser("viewer", __doc__)
     parser.add_argument("--hours", type=float, nargs="+", default=[0.5, 3.0])
     parser.add_argument("--rounds", type=int, default=5)
@@ -99,8 +99,10 @@ def main() -> None:
     with closing(Engine(bundle)) as engine, closing(Decoder()) as decoder, tempfile.TemporaryDirectory() as folder:
         files = Path(folder) / "files"
         files.mkdir()
-        with shown_transcripts(engine, decoder, files) as shown:
-            figures = measure(shown, arguments.chromium, arguments.hours, rounds=arguments.rounds)
+        with shown_transcripts(engine, decoder, files) as shown, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=arguments.chromium, args=list(_FLAGS))
+            figures = measure(shown, browser, arguments.hours, rounds=arguments.rounds)
+            browser.close()
     titles = ("hours", "segments", "elements of the page", "of the viewer", "page height, px", "select, s", "longest frame, ms")
     names = ("segments", "page_nodes", "viewer_nodes", "page_height_px")
     rows = [
