@@ -24,11 +24,12 @@ from engine.audio.tracks import Track
 from engine.bundle import Bundle, find_bundles, resolve_bundle
 from engine.bundle_roots import STARTER, bundle_roots
 from engine.command_line import add_transcribe_options, chosen_options, chosen_subtitles, positive
+from engine.documents import DOCUMENT_FORMATS, written
 from engine.errors import AudioError, LightVoiceError, OptionError, OutputError, UnknownFormatError, first_line
 from engine.files.batch_journal import BatchJournal, result_paths
 from engine.files.file_names import printable
 from engine.files.in_order import StillWanted, UnwantedError, in_order
-from engine.formats import FORMATS, render
+from engine.formats import FORMATS
 from engine.options import TranscribeOptions
 from engine.pipeline import Engine
 from engine.runtime.session import DEVICES
@@ -47,6 +48,8 @@ VALUED = ("--bundle", "--precision", "--host", "--auth", "--api-keys", "--engine
 #: Runs that the page and the API have on a cluster at the same time.
 CLUSTER_RUNS = 64
 COMMANDS = ("serve", "transcribe", "watch", "bundles")
+#: What --format takes.
+OUTPUTS = (*FORMATS, *DOCUMENT_FORMATS)
 ALL_ANSWERED, SOME_FAILED, NOTHING_RUN = 0, 1, 2
 
 
@@ -80,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     add_serve_options(serve)
     transcribe = commands.add_parser("transcribe", parents=[shared], help="transcribe files to stdout or into a folder")
     transcribe.add_argument("files", nargs="+", metavar="FILE", help="audio or video files, or - for standard input")
-    transcribe.add_argument("--format", default="json", metavar="|".join(FORMATS), help="output (default: %(default)s, an object a line)")
+    transcribe.add_argument("--format", default="json", metavar="|".join(OUTPUTS), help="output (default: %(default)s, an object a line)")
     transcribe.add_argument("--output-dir", type=Path, help="write one file per recording here instead of to stdout")
     transcribe.add_argument("--redo", action="store_true", help="transcribe again what an earlier run into the folder finished")
     add_transcribe_options(transcribe)
@@ -93,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     watch.add_argument(
         "--output", type=Path, required=True, metavar="DIR", help="results, in the same subfolders; may be the folder itself"
     )
-    watch.add_argument("--format", default="json", metavar="|".join(FORMATS), help="output (default: %(default)s)")
+    watch.add_argument("--format", default="json", metavar="|".join(OUTPUTS), help="output (default: %(default)s)")
     watch.add_argument("--once", action="store_true", help="do what is there, and end")
     watch.add_argument("--redo", action="store_true", help="do again what is done, and what has failed")
     watch.add_argument(
@@ -248,8 +251,8 @@ def _transcribe(arguments: argparse.Namespace) -> int:
     check_once(arguments.files)
     if arguments.list_tracks:
         return _list_tracks(arguments.files)
-    if arguments.format not in FORMATS:
-        raise UnknownFormatError(output_format=arguments.format, known=FORMATS)
+    if arguments.format not in OUTPUTS:
+        raise UnknownFormatError(output_format=arguments.format, known=OUTPUTS)
     options = chosen_options(arguments)
     chosen_subtitles(arguments)
     folder: Path | None = arguments.output_dir
@@ -271,8 +274,8 @@ def _decoder(engine: SpeechEngine, arguments: argparse.Namespace) -> Decoder:
 
 def _watch(arguments: argparse.Namespace) -> int:
     """Watch a folder until SIGINT or SIGTERM, or, with --once, until all of it is done."""
-    if arguments.format not in FORMATS:
-        raise UnknownFormatError(output_format=arguments.format, known=FORMATS)
+    if arguments.format not in OUTPUTS:
+        raise UnknownFormatError(output_format=arguments.format, known=OUTPUTS)
     options = WatchOptions(
         folder=arguments.folder,
         output=arguments.output,
@@ -317,10 +320,10 @@ def _unfinished(journal: BatchJournal, arguments: argparse.Namespace, targets: S
 
 @dataclass
 class _Outcome:
-    """What a file gave: text for its reader, and notes for whoever watches."""
+    """What a file gave: what its reader gets, and notes for whoever watches."""
 
     to_stdout: bool
-    text: str = ""
+    content: str | bytes = ""
     notes: list[str] = field(default_factory=list)
     failed: bool = False
 
@@ -355,16 +358,16 @@ class _Batch:
                 transcript = self.engine.transcribe(recording, self.options, file=name, progress=lambda *_: still_wanted())
                 outcome.notes += _chosen_track(file, recording.tracks, self.arguments.track)
                 outcome.notes += [f"{name}: warning: {warning.message}" for warning in transcript.warnings]
-                outcome.text = render(transcript, self.arguments.format, subtitles=chosen_subtitles(self.arguments))
+                outcome.content = written(transcript, self.arguments.format, subtitles=chosen_subtitles(self.arguments))
                 if target is not None and self.journal is not None:
-                    self.journal.write(path, target, outcome.text)
+                    self.journal.write(path, target, outcome.content)
                     outcome.notes.append(f"{name} -> {printable(str(target))}")
         except (OutputError, UnwantedError):
             raise  # no recording's fault
         except Exception as error:  # noqa: BLE001 - whatever one file does to us, it is said of that file, and the rest go on
             failure = _failure(file, error)
             outcome.failed = True
-            outcome.text = json.dumps({"file": printable(file), **failure}, ensure_ascii=False) + "\n"
+            outcome.content = json.dumps({"file": printable(file), **failure}, ensure_ascii=False) + "\n"
             outcome.to_stdout &= self.arguments.format == "json"
         return outcome
 
@@ -372,7 +375,7 @@ class _Batch:
         for note in outcome.notes:
             print(note, file=sys.stderr)
         if outcome.to_stdout:
-            _write(outcome.text)
+            _write(outcome.content)
         return not outcome.failed
 
 
@@ -394,10 +397,10 @@ def _failure(file: str, error: Exception) -> dict[str, Any]:
     return {"error": {"type": type(error).__name__, "message": message}}
 
 
-def _write(text: str) -> None:
-    """A result to stdout, as UTF-8 whatever the terminal says, and at once: a batch that is stopped keeps what it has."""
+def _write(content: str | bytes) -> None:
+    """A result to stdout, text as UTF-8 whatever the terminal says, and at once: a batch that is stopped keeps what it has."""
     try:
-        sys.stdout.buffer.write(text.encode("utf-8"))
+        sys.stdout.buffer.write(content.encode("utf-8") if isinstance(content, str) else content)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise  # whoever read has gone, which main knows

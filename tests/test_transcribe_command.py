@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import docx
 import numpy as np
 import pytest
 import soundfile
@@ -62,13 +63,20 @@ def test_silence_in_eight_channels_is_no_error(silence: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.mark.parametrize(("output_format", "start"), [("srt", "1\n00:00:0"), ("vtt", "WEBVTT\n"), ("txt", "")])
+@pytest.mark.parametrize(("output_format", "start"), [("srt", "1\n00:00:0"), ("vtt", "WEBVTT\n"), ("txt", ""), ("csv", "start_s,")])
 def test_one_file_goes_to_stdout_in_any_format(output_format: str, start: str) -> None:
     done = run("transcribe", DIGITS, "--format", output_format)
     assert done.returncode == 0
     assert done.stdout.startswith(start)
     assert done.stdout.strip()
     assert done.stderr == ""
+
+
+def test_a_document_is_written_into_a_folder(tmp_path: Path) -> None:
+    done = run("transcribe", DIGITS, "--format", "docx", "--output-dir", tmp_path)
+    assert done.returncode == 0, done.stderr
+    [document] = tmp_path.glob("*.docx")
+    assert len(docx.Document(str(document)).paragraphs) > 2
 
 
 def test_a_language_may_be_a_tag_or_a_name(tmp_path: Path) -> None:

@@ -34,6 +34,8 @@ class RecognizedWords:
     def __init__(self, segments: Sequence[Segment]) -> None:
         self._segments = segments
         self._words: dict[int, tuple[PlacedWord, ...]] = {}
+        #: What the page is sent of them, kept for as long as they are.
+        self.sent: str | None = None
 
     def __len__(self) -> int:
         return len(self._segments)
@@ -43,11 +45,6 @@ class RecognizedWords:
         if index not in self._words:
             self._words[index] = tuple(_placed(self._segments[index]))
         return self._words[index]
-
-    def prepare(self) -> None:
-        """Work out the words of every segment."""
-        for index in range(len(self)):
-            self.of(index)
 
     def text(self, piece: Piece) -> str:
         """The text of a piece with the punctuation up to the next word, without spaces around it."""

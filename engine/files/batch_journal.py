@@ -53,9 +53,9 @@ class BatchJournal:
         except OSError:
             return False  # either of them is missing or cannot be read: the run reports it
 
-    def write(self, source: Path, target: Path, text: str) -> None:
-        """Write a result, whole under its name or not at all, and remember it. Raises OutputError."""
-        content = text.encode("utf-8")
+    def write(self, source: Path, target: Path, result: str | bytes) -> None:
+        """Write a result, text as UTF-8, whole under its name or not at all, and remember it. Raises OutputError."""
+        content = result.encode("utf-8") if isinstance(result, str) else result
         # As short as it is long: the result's own name may be the longest that there may be.
         partial = target.with_name(f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:32]}.partial")
         try:

@@ -14,13 +14,14 @@ from functools import cache
 from mimetypes import MimeTypes
 from pathlib import Path
 
+from engine.documents import DOCUMENT_FORMATS
 from engine.formats import FORMATS
 
 #: A file counts as complete when size and time have stayed the same for so long.
 SETTLE_S = 3.0
 #: Endings of files that other programs are still writing, and of what is written beside recordings.
 UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".filepart", ".tmp", ".temp", "~")
-RESULTS = (*(f".{output_format}" for output_format in FORMATS), ".docx", ".ass", ".lrc", ".md", ".log")
+RESULTS = (*(f".{output_format}" for output_format in (*FORMATS, *DOCUMENT_FORMATS)), ".ass", ".lrc", ".md", ".log")
 #: What systems and media libraries leave in folders.
 _LITTER = (".db", ".ini", ".nfo", ".lnk", ".url", ".cue", ".idx", ".sub")
 _MEDIA = ("audio/", "video/")

@@ -2,7 +2,7 @@
 // A segment is { start, end, text, language, emotion, event, pieces, index }: `pieces` are the recognized words that it was made of, each as
 // [recognized segment, first word, word behind the last]; `index` is the recognized segment's number while nothing is changed, else null.
 (() => {
-  const SHORTEST_MS = 50, WIDE = /[\u2e80-\u{10ffff}]/u;
+  const SHORTEST_MS = 50, NUMBERS = 5, WIDE = /[\u2e80-\u{10ffff}]/u;
   const FAMILIES = ["language", "emotion", "event"];
   const oneLine = (text) => text.replace(/\s+/gu, " ").trim();
   const joined = (left, right) => (!left || !right ? left || right
@@ -11,8 +11,19 @@
   class EditOperations {
     constructor(recognized) {
       this.recognized = recognized;
-      this.untouched = recognized.map((one, index) => ({ ...one, index, pieces: [[index, 0, one.words.length]] }));
+      this.untouched = recognized.map(({ start, end, text, language, emotion, event }, index) => ({
+        start, end, text, language, emotion, event, index, pieces: [[index, 0, this.count(index)]],
+      }));
       this.timed = new WeakMap();
+      this.placed = [];
+    }
+
+    count(index) { return this.recognized[index].words.length / NUMBERS; }
+
+    /* The words of a recognized segment, of the five numbers each that the server sent: made when they are first drawn. */
+    of(index) {
+      const numbers = this.recognized[index].words;
+      return (this.placed[index] ??= Array.from({ length: this.count(index) }, (_, at) => numbers.slice(at * NUMBERS, (at + 1) * NUMBERS)));
     }
 
     /* The segments that the server sent: numbers are untouched ones. */
@@ -36,13 +47,13 @@
     /* A segment that became what was recognized is the recognized one again. */
     settled(segment) {
       const [index, first, last] = segment.pieces[0], whole = this.untouched[index];
-      const same = segment.pieces.length === 1 && first === 0 && last === whole.words.length
+      const same = segment.pieces.length === 1 && first === 0 && last === this.count(index)
         && ["start", "end", "text", ...FAMILIES].every((name) => segment[name] === whole[name]);
       return same ? whole : { ...segment, index: null };
     }
 
     pieceText([index, first, last]) {
-      const { text, words } = this.recognized[index];
+      const { text } = this.recognized[index], words = this.of(index);
       if (first >= last) return "";
       return oneLine(text.slice(first ? words[first][0] : 0, last < words.length ? words[last][0] : text.length));
     }
@@ -52,7 +63,7 @@
 
     /* The words of a segment: [first, behind the last character, start, end, confidence]; of words that a person wrote the times are shares. */
     words(segment) {
-      if (segment.index !== null) return segment.words;
+      if (segment.index !== null) return this.of(segment.index);
       if (!this.timed.has(segment)) this.timed.set(segment, (this.isRecognized(segment) && this.wordsOfPieces(segment)) || this.spread(segment));
       return this.timed.get(segment);
     }
@@ -61,9 +72,8 @@
       const found = [];
       let place = 0;
       for (const [index, first, last] of pieces) {
-        const { words, text: whole } = this.recognized[index];
-        for (const [begin, end, ...rest] of words.slice(first, last)) {
-          const written = whole.slice(begin, end), at = text.indexOf(written, place);
+        for (const [begin, end, ...rest] of this.of(index).slice(first, last)) {
+          const written = this.recognized[index].text.slice(begin, end), at = text.indexOf(written, place);
           if (at < 0) return null;
           found.push([at, at + written.length, ...rest]);
           place = at + written.length;
@@ -119,7 +129,7 @@
       const left = [], right = [], recognized = this.isRecognized(segment);
       let rest = word;
       for (const [index, first, last] of segment.pieces) {
-        const before = recognized ? rest : this.recognized[index].words.slice(first, last).filter((one) => one[2] < ms).length;
+        const before = recognized ? rest : this.of(index).slice(first, last).filter((one) => one[2] < ms).length;
         const cut = Math.min(last, first + Math.max(0, before));
         rest -= last - first;
         if (cut > first) left.push([index, first, cut]);

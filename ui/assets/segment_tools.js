@@ -3,6 +3,10 @@
   const { element, sign } = window.lightvoiceParts;
   const FAMILIES = ["language", "emotion", "event"], LONGEST_NAME = 80, LONGEST_TEXT = 20000; // as engine/editing/edits.py
 
+  let pressed = false;
+  document.addEventListener("pointerdown", () => { pressed = true; }, true);
+  for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, () => { pressed = false; }, true);
+
   /* The tools of a segment; `view` knows tags and texts, `joinable` whether another one follows, `name` the speaker's (null: no speakers). */
   function segmentTools({ segment, number, view, say, joinable, name }) {
     const button = (action, mark, disabled = false) => element("button", { type: "button", "data-action": action, title: say(`${action}_info`), disabled },
@@ -41,7 +45,13 @@
       }
       if (event.key === "Escape") close(false);
     });
-    field.addEventListener("blur", () => close(true));
+    field.addEventListener("blur", () => {
+      if (!pressed) close(true);
+      else { // the page must not move under a click before it has hit what it was meant for
+        document.addEventListener("click", () => close(true), { capture: true, once: true });
+        document.addEventListener("pointerup", () => setTimeout(() => close(true)), { capture: true, once: true });
+      }
+    });
     text.hidden = true;
     text.after(field, hint);
     field.focus();

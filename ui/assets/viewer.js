@@ -99,7 +99,7 @@
       else if (action === "seek") this.seek(segment.start);
       else if (action === "edit") this.edit(at);
       else if (action === "restore") this.change(this.operations.restored(this.segments, at));
-      else if (action === "take") this.change(this.operations.retext(this.segments, at, this.operations.source(segment).readings[[...item.querySelectorAll('[data-action="take"]')].indexOf(target)][0]));
+      else if (action === "take") this.take(at, [...item.querySelectorAll('[data-action="take"]')].indexOf(target));
       else if (action === "split") this.split();
       else if (action === "join") this.join();
       else if (action === "start_here") this.move("start", this.playback.ms);

@@ -28,6 +28,15 @@
       parts.textField({ item, text: item.querySelector(".lv-text"), words: segment.text, done, left, say: this.say });
     },
 
+    /* Another reading becomes the text, and may be put back as any edit. */
+    take(at, number) {
+      const segment = this.segments[at];
+      this.change(this.operations.retext(this.segments, at, this.operations.source(segment).readings[number][0]));
+      const readings = this.list.element(at).querySelector(".lv-readings");
+      readings.open = true;
+      readings.querySelectorAll('[data-action="take"]')[number].focus();
+    },
+
     /* Before the word that was clicked last, else before the one that is spoken. */
     split() {
       const segment = this.segments[this.selected], ms = this.playback.ms;

@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 from urllib.parse import quote
-from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
 from engine.editing.edits import Edits
-from engine.editing.recognized_words import RecognizedWords
 from engine.subtitles.options import SubtitleOptions
 from engine.wire import decoded
 from ui.history.history_html import not_kept_html
@@ -27,7 +25,7 @@ from ui.transcribe.exports import DOWNLOADS, MEDIA_TYPES, download, zip_of_all
 from ui.transcribe.playback_copy import LONGEST_WINDOW_MS, window_peaks
 from ui.transcribe.queue_html import head_html, pending_html, progress_html, row_html
 from ui.transcribe.result_html import result_html
-from ui.transcribe.viewer_data import recognized_json, viewer_json
+from ui.transcribe.viewer_data import viewer_json
 from ui.widgets.subtitle_fields import asked_subtitles
 
 #: Relative to the page, so that a proxy may put the page under any path.
@@ -70,8 +68,6 @@ class _Routes:
 
     def __init__(self, runner: QueueRunner) -> None:
         self._runner = runner
-        #: What was sent of a transcript, for as long as its words are kept.
-        self._recognized: WeakKeyDictionary[RecognizedWords, str] = WeakKeyDictionary()
 
     def state(self, queue_id: str, owner: Owner, request: Request) -> dict[str, object]:
         """Every row, and which transcript is to be shown; an unknown queue is an empty one."""
@@ -135,11 +131,7 @@ class _Routes:
         entry = self._queue(queue_id).find(entry_id)
         if entry is None or entry.result is None:
             raise HTTPException(404)
-        recognized = self._recognized.get(entry.result.words)
-        if recognized is None:
-            recognized = self._recognized[entry.result.words] = recognized_json(entry.result)
-        content = viewer_json(entry, entry.result, recognized)
-        return Response(content, media_type="application/json", headers={"cache-control": "no-store"})
+        return Response(viewer_json(entry, entry.result), media_type="application/json", headers={"cache-control": "no-store"})
 
     def peaks(self, queue_id: str, entry_id: str, start_ms: Annotated[int, Query(ge=0)], end_ms: int) -> list[int]:
         """The waveform between two times, for the strip in which ends are moved: the loudest of each column, 0 to 255."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
 
-from engine.editing.recognized_words import RecognizedWords
+from engine.editing.recognized_words import PlacedWord, RecognizedWords
 from engine.transcript import Segment
 from engine.wire import encoded
 from ui.scheduling.recording_queue import Entry, Result
@@ -20,18 +20,24 @@ _DIGITS = 3
 
 
 def recognized_json(result: Result) -> str:
-    """The recognized segments. Of a word: the characters it takes in the text (UTF-16), its times, its confidence where one is known."""
-    segments = [_segment(one, index, result.words) for index, one in enumerate(result.transcript.segments)]
-    return json.dumps(segments, ensure_ascii=False, separators=(",", ":"))
+    """The recognized segments, worked out once: seconds for hours of speech, so that a run does it before it is done.
+
+    ``words`` are five numbers each: the characters that it takes in the text (first, behind the last; UTF-16), its times, its confidence
+    or null.
+    """
+    if result.words.sent is None:
+        segments = [_segment(one, index, result.words) for index, one in enumerate(result.transcript.segments)]
+        result.words.sent = json.dumps(segments, ensure_ascii=False, separators=(",", ":"))
+    return result.words.sent
 
 
-def viewer_json(entry: Entry, result: Result, recognized: str) -> str:
-    """All that the viewer needs; ``recognized`` is what :func:`recognized_json` gave for the result."""
+def viewer_json(entry: Entry, result: Result) -> str:
+    """All that the viewer needs of an entry with this result."""
     head = json.dumps(
         {"version": entry.version, "duration_ms": round(result.transcript.duration_s * 1000), "playable": result.playback is not None}
     )
     edits = "null" if result.edits is None else encoded(result.edits)
-    return f'{head[:-1]}, "edits": {edits}, "recognized": {recognized}}}'
+    return f'{head[:-1]}, "edits": {edits}, "recognized": {recognized_json(result)}}}'
 
 
 def _segment(segment: Segment, index: int, words: RecognizedWords) -> dict[str, Any]:
@@ -43,20 +49,16 @@ def _segment(segment: Segment, index: int, words: RecognizedWords) -> dict[str, 
         **{family: getattr(segment, family).value for family in FAMILIES},
         "channel": segment.channel,
         "likeliest": dict(_likeliest(segment)),
-        "words": [
-            [
-                places[one.first],
-                places[one.last],
-                one.start_ms,
-                one.end_ms,
-                None if one.confidence is None else round(one.confidence, _DIGITS),
-            ]
-            for one in words.of(index)
-        ],
+        "words": [number for one in words.of(index) for number in _numbers(one, places)],
     }
     if segment.alternatives:
         found["readings"] = [[one.text, round(one.probability, _DIGITS)] for one in segment.alternatives]
     return found
+
+
+def _numbers(word: PlacedWord, places: range | list[int]) -> tuple[int, int, int, int, float | None]:
+    confidence = None if word.confidence is None else round(word.confidence, _DIGITS)
+    return places[word.first], places[word.last], word.start_ms, word.end_ms, confidence
 
 
 def _likeliest(segment: Segment) -> Iterator[tuple[str, list[tuple[str, float]]]]:

@@ -78,7 +78,7 @@ def edit(ask: QueueClient, entry: str, *, seen: str | None = None, **changes: ob
         "start_ms": first["start"],
         "end_ms": first["end"],
         **{name: first[name] for name in ("text", "language", "emotion", "event")},
-        "pieces": [[0, 0, len(first["words"])]],
+        "pieces": [[0, 0, len(first["words"]) // 5]],
     }
     sent = {"segments": [{**segment, **changes}, *range(1, len(others) + 1)], "speakers": []}
     return ask.post(f"/{entry}/edits?seen={seen or shown['version']}", json=sent)
@@ -111,9 +111,10 @@ def test_the_viewers_segments_have_words_times_and_probabilities(
     shown = ask(f"/{entry}/segments").json()
     assert (shown["duration_ms"], shown["playable"], len(shown["recognized"])) == (3_000, True, 2)
     first = shown["recognized"][0]
-    assert [first["text"][begin:end] for begin, end, *_ in first["words"]] == ["three", "one", "four"]
-    assert all(first["start"] <= start <= end <= first["end"] for _, _, start, end, _ in first["words"])
-    assert [word[4] for word in first["words"]] == [0.9, None, None]
+    words = list(zip(*[iter(first["words"])] * 5, strict=True))
+    assert [first["text"][begin:end] for begin, end, *_ in words] == ["three", "one", "four"]
+    assert all(first["start"] <= start <= end <= first["end"] for _, _, start, end, _ in words)
+    assert [word[4] for word in words] == [0.9, None, None]
     assert first["likeliest"]["emotion"][0] == ["NEUTRAL", 0.71]
 
 
