@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.audio.waveform import load_audio
 from engine.bundle import Bundle, resolve_bundle
 from engine.bundle_roots import bundle_roots
 from engine.pipeline import Engine
 from engine.speech.unsure_results import mean_confidence
-from engine.audio.waveform import load_audio
 from models.evaluate.datasets import Purpose, Recording, read_recordings, select, starter_recordings
 from models.evaluate.metrics import error_counts
 

@@ -104,7 +104,10 @@ def compare_tab(
     )
 
     def greet(texts: Texts) -> list[Any]:
-        languages, channels = gr.Dropdown(choices=language_choices(texts, engine.bundle.languages)), gr.Dropdown(choices=channel_choices(texts, COMPARED_CHANNELS))
+        languages, channels = (
+            gr.Dropdown(choices=language_choices(texts, engine.bundle.languages)),
+            gr.Dropdown(choices=channel_choices(texts, COMPARED_CHANNELS)),
+        )
         return [comparison_empty_html(texts), microphone_hint_html(texts), languages, channels]
 
     return PagePart(greeted=[result, recording.hint, options.language, channel], greet=greet)

@@ -16,9 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 _LISTED = re.compile(r"m\.f=(\[[^\]]*\])")
-_LOADED = re.compile(
-    r"import\(`\./([\w.-]+\.js)`\)(?:\.then\(\w+=>\w+\.\w+\)|;return\{default:\w+\}\})?,__vite__mapDeps\(\[([\d,]*)\]\)"
-)
+_LOADED = re.compile(r"import\(`\./([\w.-]+\.js)`\)(?:\.then\(\w+=>\w+\.\w+\)|;return\{default:\w+\}\})?,__vite__mapDeps\(\[([\d,]*)\]\)")
 _COMPONENT = r"[{{,]{name}:\{{(?:(?!component:|\}}[,}}]).)*component:\(\)=>\w+\(\(\)=>"
 _ENTRY = re.compile(r'<script type="module"[^>]* src="\./assets/([\w.-]+\.js)"></script>')
 _ENTRY_STYLE = re.compile(r'<link rel="stylesheet"[^>]* href="\./assets/([\w.-]+\.css)">')

@@ -15,7 +15,8 @@ from ui.widgets.render import render
 
 #: Gradio's advertisement of itself, a manifest that is not served, and a script for pages that stand inside of others.
 _LEFT_OUT = re.compile(
-    r'<meta\s+(?:property="og:|name="twitter:)[^>]*/>|<link rel="manifest"[^>]*>|<script>\s*\(\(\) => \{\s*const root = .*?</script>', re.DOTALL
+    r'<meta\s+(?:property="og:|name="twitter:)[^>]*/>|<link rel="manifest"[^>]*>|<script>\s*\(\(\) => \{\s*const root = .*?</script>',
+    re.DOTALL,
 )
 _ENTRY = re.compile(r'<script type="module"[^>]* src="\./assets/[\w.-]+\.js"></script>')
 _ENTRY_STYLE = re.compile(r'<link rel="stylesheet"[^>]* href="\./assets/[\w.-]+\.css">')

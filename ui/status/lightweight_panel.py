@@ -80,7 +80,8 @@ def _closing(closing: Closing, texts: Texts) -> tuple[str, tuple[tuple[str, floa
 def _speed(state: LightweightState, texts: Texts) -> list[str]:
     full, light = state.speeds.get(Precision.FP32), state.speeds.get(Precision.INT8)
     measured = " · ".join(
-        texts("light.measured", precision=name.upper(), rtf=rtf(speed.rtf), low=rtf(speed.low), high=rtf(speed.high), runs=speed.runs) for name, speed in sorted(state.speeds.items())
+        texts("light.measured", precision=name.upper(), rtf=rtf(speed.rtf), low=rtf(speed.low), high=rtf(speed.high), runs=speed.runs)
+        for name, speed in sorted(state.speeds.items())
     )
     if full and light and min(full.runs, light.runs) >= RUNS_NEEDED:
         ratio, lowest, highest = (f"{one:.1f}" for one in light.times_as_fast(full))

@@ -43,7 +43,9 @@ def _app() -> TestClient:
     return TestClient(app)
 
 
-@pytest.mark.parametrize(("path", "packed"), [("/json", True), ("/short", False), ("/sound", False), ("/events", False), ("/lines", False), ("/gone", False)])
+@pytest.mark.parametrize(
+    ("path", "packed"), [("/json", True), ("/short", False), ("/sound", False), ("/events", False), ("/lines", False), ("/gone", False)]
+)
 def test_long_texts_are_compressed_and_streams_are_not(path: str, packed: bool) -> None:
     answer = _app().get(path, headers={"accept-encoding": "gzip"})
     assert (answer.headers.get("content-encoding") == "gzip") is packed
@@ -62,7 +64,8 @@ def test_who_does_not_ask_gets_it_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "takes"), [("gzip", True), ("br, gzip;q=0.5", True), ("gzip;q=0", False), ("gzip; q=0.000", False), ("br", False), ("", False)]
+    ("header", "takes"),
+    [("gzip", True), ("br, gzip;q=0.5", True), ("gzip;q=0", False), ("gzip; q=0.000", False), ("br", False), ("", False)],
 )
 def test_a_weight_of_nothing_is_a_refusal(header: str, takes: bool) -> None:
     assert takes_gzip(header) is takes

@@ -36,7 +36,10 @@ def test_a_page_that_is_built_otherwise_is_left_alone() -> None:
 
 
 def test_what_comes_with_a_module_is_read_from_its_list(tmp_path: Path) -> None:
-    index = '<script type="module" crossorigin src="./assets/index-1.js"></script>\n<link rel="stylesheet" crossorigin href="./assets/index-1.css">'
+    index = (
+        '<script type="module" crossorigin src="./assets/index-1.js"></script>'
+        '<link rel="stylesheet" crossorigin href="./assets/index-1.css">'
+    )
     (tmp_path / "index-1.css").write_text("a{}")
     (tmp_path / "index-1.js").write_text('m.f=["./core-1.js","./core-1.css"];import(`./core-1.js`),__vite__mapDeps([0,1])')
     (tmp_path / "core-1.css").write_text("b{}")

@@ -111,7 +111,18 @@ def test_every_tag_has_an_emoji(tag: Language | Emotion | Event) -> None:
 def test_a_comparison_shows_what_changed_and_what_it_costs(two_words: Any) -> None:
     values = FakeEngine().compare(load_audio(two_words)).to_dict()
     reader = Reader(comparison_html(values, ENGLISH))
-    for word in ("3 edits", "30 %", "One run says little about speed", "2 of 2", "4 of 4 segment boundaries", "30 MB", "9.4 MB", "11 MB", "3.1 MB", "0.0369"):
+    for word in (
+        "3 edits",
+        "30 %",
+        "One run says little about speed",
+        "2 of 2",
+        "4 of 4 segment boundaries",
+        "30 MB",
+        "9.4 MB",
+        "11 MB",
+        "3.1 MB",
+        "0.0369",
+    ):
         assert word in reader.text, word
     # Two changed places on each side, and the legend.
     assert reader.tags.count("del") == 3
