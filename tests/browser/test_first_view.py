@@ -67,7 +67,7 @@ def test_the_name_is_seen_and_a_file_is_taken_before_the_scripts_have_come(brows
     context = browser.new_context(locale="en-US")
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
-    page.route("**/lightvoice-*.json", held.append)
+    page.route("**/lightvoice-*.json", lambda route: held.append(route))  # noqa: PLW0108 - Playwright looks into the function
     page.goto(server, wait_until="commit")
     expect(page.locator("#lv-loading h1")).to_have_text("LightVoice")
     while not held:
