@@ -30,7 +30,7 @@ SETTLE_S = 2.0
 START_LIMIT_S = 300
 
 
-def _wait_for_address(server: subprocess.Popen[str]) -> str:
+def wait_for_address(server: subprocess.Popen[str]) -> str:
     """The page's address, read from what the server says when it is ready."""
     deadline = time.monotonic() + START_LIMIT_S
     while server.stderr is not None and time.monotonic() < deadline:
@@ -49,7 +49,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     started = time.perf_counter()
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)  # noqa: S603 - our own program
     try:
-        address = _wait_for_address(server)
+        address = wait_for_address(server)
         page_s = time.perf_counter() - started
         client = Client(address, verbose=False)
         audio = handle_file(str(arguments.recording))

@@ -163,7 +163,11 @@ class Engine(SpeechEngine):
                 total_s=total_s,
                 rtf=rtf,
             ),
-            warnings=(*recording.warnings, *text_warnings(segments, taught=opened.parts.bundle.languages), *run.warnings),
+            warnings=(
+                *recording.warnings,
+                *text_warnings(segments, taught=opened.parts.bundle.languages, asked=options.language),
+                *run.warnings,
+            ),
             speech_track=run.speech_track,
         )
 

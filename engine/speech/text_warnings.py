@@ -10,6 +10,6 @@ from engine.speech.untaught_languages import untaught_warnings
 from engine.transcript import Segment
 
 
-def text_warnings(segments: tuple[Segment, ...], *, taught: Collection[str]) -> tuple[ReadingWarning, ...]:
-    """Languages that were not ``taught``, and a result that the model is unsure of; nothing where neither is so."""
-    return (*untaught_warnings(segments, taught=taught), *unsure_warnings(segments))
+def text_warnings(segments: tuple[Segment, ...], *, taught: Collection[str], asked: str) -> tuple[ReadingWarning, ...]:
+    """Languages that were not ``taught``, of the segments or ``asked`` for, and a result that the model is unsure of; nothing where neither is so."""
+    return (*untaught_warnings(segments, taught=taught, asked=asked), *unsure_warnings(segments))

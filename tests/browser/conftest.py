@@ -25,7 +25,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="the browser tests 
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-START_S = 60
+START_S = 240
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",

@@ -51,11 +51,11 @@ def downloaded(page: Any, name: str) -> tuple[str, bytes]:
     return download.value.suggested_filename, Path(download.value.path()).read_bytes()
 
 
-def record(box: Any, seconds: int) -> None:
-    """Record from the microphone until the box shows this many seconds."""
-    box.get_by_role("button", name="Record", exact=True).click()
-    expect(box.get_by_text(f"0:{seconds:02}", exact=True)).to_be_visible(timeout=PATIENCE_MS)
-    box.locator("button.stop-button").click()
+def record(page: Any, seconds: int) -> None:
+    """Record from the microphone in the Transcribe tab until it shows this many seconds."""
+    page.locator("#lv-record-start").click()
+    expect(page.locator("#lv-record-time")).to_have_text(re.compile(rf"0:0[{seconds}-9]"), timeout=PATIENCE_MS)
+    page.locator("#lv-record-stop").click()
 
 
 def refreshed(*pages: Any, rounds: int = 2) -> None:

@@ -56,6 +56,21 @@
   }
   root.classList.add("lv-loading");
 
+  /* Files that come before the page's own script: it takes them (ui/assets/page.js). */
+  const early = window.lightvoiceEarly = { files: [], over: false };
+  const took = (files) => {
+    early.files.push(...files);
+    const label = document.querySelector("#lv-loading label span");
+    if (label) label.textContent = early.files.map((file) => file.name).join(", ");
+  };
+  document.addEventListener("change", (event) => { if (!early.over && event.target.id === "lv-early-files") took(event.target.files); });
+  document.addEventListener("dragover", (event) => { if (!early.over) event.preventDefault(); });
+  document.addEventListener("drop", (event) => {
+    if (early.over) return;
+    event.preventDefault();
+    took(event.dataTransfer?.files ?? []);
+  });
+
   /* The modules that the first view needs, from one request. Addresses stay Gradio's own: an import map leads them to what came. */
   const at = (name) => new URL(`assets/${name}`, document.baseURI).href;
   const asScript = (source) => {

@@ -103,5 +103,4 @@
     if (button?.dataset.record === "stop") stop();
   });
   window.addEventListener("beforeunload", (event) => { if (recording?.recorder) event.preventDefault(); }); // what was said would be lost
-  window.lightvoiceMicrophone = { isRecorded: (name) => name.startsWith(`${NAME}.`) };
 })();

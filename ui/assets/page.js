@@ -13,7 +13,7 @@
   document.addEventListener("change", (event) => {
     if (event.target.id === "lv-choose-language") window.lightvoiceChoices.setLanguage(event.target.value);
     if (event.target.id === "lv-choose-theme") window.lightvoiceChoices.setTheme(event.target.value);
-    if (event.target.id === "lv-early-files") give(event.target.files);
+    if (event.target.id === "lv-early-files") give(event.target.files); // the curtain is still there
   });
   document.addEventListener("click", (event) => {
     const menu = document.getElementById("lv-settings-menu");
@@ -46,6 +46,8 @@
     return false;
   }
   window.lightvoiceGive = give;
+  window.lightvoiceEarly.over = true;
+  give(window.lightvoiceEarly.files.splice(0));
 
   /* Dropped anywhere: outside of the boxes that take files themselves. */
   const brings = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");

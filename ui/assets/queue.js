@@ -178,9 +178,7 @@
   window.addEventListener("pageshow", (event) => { if (event.persisted) look(); });
   // Files that were uploaded and that the server has not been told about yet.
   const uploaded = [];
-  const takeFiles = (files) => {
-    uploaded.push(...(files ?? []).map((file) => (window.lightvoiceMicrophone.isRecorded(file.orig_name ?? "") ? { ...file, spoken: true } : file)));
-  };
+  const takeFiles = (files) => { uploaded.push(...(files ?? [])); };
   const taken = () => uploaded.splice(0);
   window.lightvoiceQueue = { id: () => queueId, look, again: showAgain, mark: window.lightvoiceViewer.mark, cut, asChosen, take: takeFiles, taken };
   look();

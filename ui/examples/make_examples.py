@@ -1,74 +1,90 @@
-"""Synthesise the example clips of the page: ``python ui/examples/make_examples.py [FOLDER]``.
+"""Makes the page's examples, one for each thing that the product claims: ``python -m ui.examples.make_examples [NAME …]``.
 
-Needs Debian's ``flite`` and ``espeak-ng``; both run here without a network. The clips are this project's own: written
-sentences, spoken by free synthesisers, so that they can be shipped under the project's licence. 16 kHz mono FLAC.
+An example is only good where the open model reads it right. The one that is there is kept if it is; else every rendering of a claim is
+transcribed, and the first that comes out right is written. A claim that none of them shows is refused and taken from the page
+(``examples.json`` lists what the page offers). Nobody's voice is in them: written sentences spoken by Debian's ``flite`` and
+``espeak-ng``, and music that is computed here, so that they can be shipped under the project's licence. 16 kHz mono FLAC.
 """
 
 from __future__ import annotations
 
-import subprocess
+import argparse
+import json
 import sys
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import soundfile
-import soxr
 
-SAMPLE_RATE_HZ = 16_000
-PEAK = 0.7
-PAUSE_S = 0.9  # longer than the 800 ms end silence, so that the segments show
+from engine.audio.waveform import SAMPLE_RATE_HZ, Waveform, load_audio
+from engine.bundle import Bundle, resolve_bundle
+from engine.bundle_roots import bundle_roots
+from engine.compare.error_rate import score_against
+from engine.pipeline import Engine
+from engine.transcript import Transcript
+from ui.examples.claims import CLAIMS, Claim
+from ui.examples.rendering import Rendering, rendered
+from ui.examples.shown import LIST, shown_examples
 
-
-@dataclass(frozen=True, kw_only=True)
-class Clip:
-    """One clip: the sentences are spoken one after the other with a pause between them."""
-
-    name: str
-    voice: str
-    sentences: tuple[str, ...]
-
-
-CLIPS = (
-    Clip(name="digits-en", voice="flite:slt", sentences=("three one four one five", "nine two six five three")),
-    Clip(
-        name="sentence-en",
-        voice="flite:rms",
-        sentences=("please call me when you reach the station", "the train leaves at seven"),
-    ),
-    Clip(name="digits-zh", voice="espeak-ng:cmn", sentences=("三 一 四 一 五", "九 二 六 五 三")),
-)
+FOLDER = Path(__file__).parent
+#: Characters that may be wrong, of those that are spoken: a letter in twenty is not what a listener notices first.
+MOST_WRONG = 0.05
 
 
-def command_for(voice: str, sentence: str, target: Path) -> list[str]:
-    """The synthesiser's command line for one sentence; voices are ``program:voice``."""
-    program, _, name = voice.partition(":")
-    if program == "flite":
-        return ["flite", "-voice", name, "-t", sentence, "-o", str(target)]
-    return ["espeak-ng", "-v", name, "-s", "150", "-w", str(target), sentence]
+def read_right(claim: Claim, rendering: Rendering, transcript: Transcript) -> str | None:
+    """What a transcript of a rendering shows of its claim wrongly; None where it shows it."""
+    segments = transcript.segments
+    for family, wanted in claim.tags.items():
+        got = sorted({str(getattr(segment, family)) for segment in segments})
+        if not set(wanted) <= set(got):
+            return f"{family} is {', '.join(got) or 'none'} where {', '.join(wanted)} is meant"
+    if rendering.text:
+        score = score_against(rendering.written or rendering.text, transcript.text).cer
+        if score is None or score.rate > MOST_WRONG:
+            return f"reads {transcript.text!r}"
+    return None
 
 
-def speak(clip: Clip, folder: Path) -> np.ndarray:
-    """Synthesise a clip: (N,) float32 at 16 kHz, peak 0.7, sentences apart by a pause."""
-    pause = np.zeros(int(PAUSE_S * SAMPLE_RATE_HZ), dtype=np.float32)
-    parts = [pause[: pause.size // 3]]
-    for number, sentence in enumerate(clip.sentences):
-        wav = folder / f"{clip.name}-{number}.wav"
-        subprocess.run(command_for(clip.voice, sentence, wav), check=True)  # noqa: S603 - our own argument list, no shell
-        samples, rate_hz = soundfile.read(wav, dtype="float32")
-        parts += [soxr.resample(samples, rate_hz, SAMPLE_RATE_HZ).astype(np.float32), pause]
-    joined = np.concatenate(parts)
-    return np.asarray(joined * (PEAK / np.abs(joined).max()), dtype=np.float32)
+def make(engine: Engine, claim: Claim) -> list[str]:
+    """Keep what is there if it is read right, else write the first rendering that is; what was wrong with each where none is."""
+    path = FOLDER / f"{claim.name}.flac"
+    if path.is_file():
+        there = engine.transcribe(load_audio(path))
+        if any(read_right(claim, rendering, there) is None for rendering in claim.renderings):
+            return []
+    wrong = []
+    for rendering in claim.renderings:
+        samples = rendered(rendering)
+        fault = read_right(claim, rendering, engine.transcribe(Waveform(samples=samples, name=path.name)))
+        if fault is None:
+            soundfile.write(path, samples, SAMPLE_RATE_HZ, subtype="PCM_16")
+            return []
+        wrong.append(f"{rendering.text} ({rendering.voice}) {fault}")
+    return wrong
 
 
-def main() -> None:
-    """Write every clip into the folder named on the command line, or beside this file."""
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
-    with tempfile.TemporaryDirectory() as folder:
-        for clip in CLIPS:
-            soundfile.write(target / f"{clip.name}.flac", speak(clip, Path(folder)), SAMPLE_RATE_HZ, subtype="PCM_16")
+def main() -> int:
+    """Make what is named, or everything; 1 where a claim was refused."""
+    parser = argparse.ArgumentParser(prog="python -m ui.examples.make_examples", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*CLAIMS, []], help=f"claims: {', '.join(CLAIMS)} (default: all)")
+    parser.add_argument("--bundle", default="starter", help="the model that must read them (default: %(default)s)")
+    arguments = parser.parse_args()
+    names = arguments.names or list(CLAIMS)
+    engine = Engine(Bundle.load(resolve_bundle(arguments.bundle, bundle_roots())))
+    refused = {}
+    try:
+        for name in names:
+            faults = make(engine, CLAIMS[name])
+            if faults:
+                refused[name] = faults
+            sys.stderr.write(f"{name}: {'refused: ' + '; '.join(faults) if faults else 'written'}\n")
+    finally:
+        engine.close()
+    kept = [name for name in CLAIMS if (name in shown_examples() or name in names) and name not in refused]
+    LIST.write_text(
+        json.dumps({"read_by": f"{engine.bundle.name} {engine.bundle.version}", "examples": kept}, indent=1) + "\n", encoding="utf-8"
+    )
+    return 1 if refused else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

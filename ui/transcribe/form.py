@@ -10,6 +10,7 @@ import gradio as gr
 
 from engine.options import VAD_AS_REQUEST, VAD_OFF
 from engine.runtime.session_pool import Precision
+from ui.examples.shown import shown_examples
 from ui.text.texts import Texts, label
 from ui.transcribe.form_options import (
     CONTROLS,
@@ -23,7 +24,7 @@ from ui.transcribe.form_options import (
     UNSURE_BELOW_PERCENT,
     FormOptions,
 )
-from ui.widgets.recording_form import EXAMPLES, build_channel_choice, build_recording_options, channel_choices, language_choices
+from ui.widgets.recording_form import build_channel_choice, build_recording_options, channel_choices, language_choices
 
 if TYPE_CHECKING:
     from engine.bundle import Bundle
@@ -104,7 +105,7 @@ def build_sources() -> RecordingSources:
             title = gr.HTML(elem_classes="lv-try-slot", apply_default_css=False)
             examples = tuple(
                 (name, gr.Button(label(f"example.{name}"), size="sm", elem_id=f"lv-transcribe-example-{name}", min_width=80))
-                for name in EXAMPLES
+                for name in shown_examples()
             )
     return RecordingSources(files=files, recorder=recorder, run=run, hint=hint, try_title=title, examples=examples)
 

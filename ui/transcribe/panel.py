@@ -33,11 +33,13 @@ if TYPE_CHECKING:
 
 #: The drop zone is emptied at once, in the browser: emptied by an answer of the server, it would take with it what is dropped until then.
 _TAKE_FILES = "(files) => { window.lightvoiceQueue.take(files); return null; }"
-_TAKEN_FILES = (
-    f"(_, ...values) => [window.lightvoiceQueue.taken(), ...values.slice(0, values.indexOf('{QUEUE_ID_MARK}')), "
-    "window.lightvoiceQueue.id()]"
-)
+_TAKEN_FILES = f"""(_, ...values) => {{
+  const chosen = values.slice(0, values.indexOf("{QUEUE_ID_MARK}"));
+  return [window.lightvoiceQueue.taken(), ...chosen, window.lightvoiceQueue.id()];
+}}"""
 _LOOK_AGAIN = "() => { window.lightvoiceQueue.look(); }"
+#: The name that the script gives to what it recorded (ui/assets/microphone.js).
+RECORDED = "lightvoice-recording."
 #: For listeners that may refuse: Gradio shows a toast only for what came through its queue.
 _SPOKEN: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
@@ -69,7 +71,7 @@ def transcribe_tab(blocks: gr.Blocks, *, engine: SpeechEngine, recordings: Queue
                 return
             if not page_queue.entries():
                 raise no_recording(texts)
-            gr.Info(texts("queue.nothing_new"), title=texts("queue.nothing_new_title"))
+            gr.Info(texts("queue.nothing_new"))
 
     blocks.load(greet, inputs=options.memory, outputs=[queue, *options.in_order], **QUIET)
     started = sources.run.click(start, inputs=[*options.in_order, queue_id], outputs=None, js=WITH_QUEUE_ID, **_SPOKEN)
@@ -90,7 +92,7 @@ def take_files(queue: RecordingQueue, files: Sequence[Mapping[str, Any]], texts:
     for file in files:
         try:
             path, name = uploaded_file(file)
-            if file.get("spoken"):
+            if name.startswith(RECORDED):
                 number = sum(entry.spoken for entry in queue.entries()) + 1
                 spoken.append(queue.add(path, f"{texts('form.microphone_name', number=number)}{path.suffix}", spoken=True))
             else:

@@ -11,11 +11,11 @@ import gradio as gr
 
 from engine.audio.read_options import CHANNELS, Channel
 from engine.tags import LANGUAGE_CHOICES
+from ui.examples.shown import shown_examples
 from ui.text.texts import Texts, label
 from ui.widgets.render import render
 
 EXAMPLES_FOLDER = Path(__file__).parent.parent / "examples"
-EXAMPLES = ("digits-en", "sentence-en", "digits-zh")
 
 #: Languages name themselves, so that everybody finds their own; only "auto" is translated (:func:`language_choices`).
 _OWN_NAMES = {"zh": "普通话 (zh)", "en": "English (en)", "yue": "粵語 (yue)", "ja": "日本語 (ja)", "ko": "한국어 (ko)"}
@@ -72,7 +72,7 @@ def build_recording_input(prefix: str) -> RecordingInput:
     )
     hint = gr.HTML(elem_classes="lv-mic-hint-slot", apply_default_css=False)
     with gr.Row(elem_classes="lv-examples"):
-        for name in EXAMPLES:
+        for name in shown_examples():
             button = gr.Button(label(f"example.{name}"), size="sm", elem_id=f"{prefix}-example-{name}", min_width=80)
             # A plain value, computed on the server: the clip is one of the files that the page may serve.
             button.click(

@@ -34,3 +34,9 @@ def test_segments_in_other_languages_are_counted(languages: tuple[str, ...], unt
 def test_a_bundle_that_writes_all_five_warns_of_none() -> None:
     taught = ("zh", "en", "yue", "ja", "ko")
     assert untaught_warnings([replace(SEGMENT, language=Language(language)) for language in taught], taught=taught) == ()
+
+
+@pytest.mark.parametrize(("asked", "untaught"), [("auto", 0), ("en", 0), ("ja", 2), ("nospeech", 0)])
+def test_a_request_for_such_a_language_is_warned_of_however_its_segments_are_tagged(asked: str, untaught: int) -> None:
+    warnings = untaught_warnings([SEGMENT, SEGMENT], taught=("en", "zh"), asked=asked)
+    assert [dict(one.values) for one in warnings] == ([{"segments": untaught}] if untaught else [])

@@ -37,7 +37,7 @@ def test_a_page_that_is_built_otherwise_is_left_alone() -> None:
 
 def test_what_comes_with_a_module_is_read_from_its_list(tmp_path: Path) -> None:
     index = (
-        '<script type="module" crossorigin src="./assets/index-1.js"></script>\n'
+        '<script type="module" crossorigin src="./assets/index-1.js"></script>'
         '<link rel="stylesheet" crossorigin href="./assets/index-1.css">'
     )
     (tmp_path / "index-1.css").write_text("a{}")
