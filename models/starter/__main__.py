@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     steps.add_parser("align", help="find the words in the recordings with the network trained so far; later epochs join them anew")
     _add_language_model(steps)
     _add_export(steps)
+    _add_say(steps)
     evaluate = steps.add_parser("evaluate", help="error rates of a bundle on the held-out speakers")
     evaluate.add_argument("--bundle", type=Path, default=HERE / "bundle")
     evaluate.add_argument("--data", type=Path, required=True)
@@ -65,6 +66,14 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--json", type=Path, help="write the figures here")
     evaluate.add_argument("--card", type=Path, help="put the table of figures, and the log of the training, into this model card")
     return parser
+
+
+def _add_say(steps: Any) -> None:
+    say = steps.add_parser("say", help="speak a sentence with Kokoro: for the page's examples")
+    say.add_argument("text")
+    say.add_argument("--language", choices=("en", "zh"), default="en")
+    say.add_argument("--voice", type=int, default=0, help="which of the voices, from 0 (default: %(default)s)")
+    say.add_argument("--output", type=Path, required=True, help="WAV file, 16 kHz")
 
 
 def _add_export(steps: Any) -> None:
@@ -232,6 +241,24 @@ def _unpack(arguments: argparse.Namespace, _: Config) -> None:
     unpack(arguments.pieces, arguments.output)
 
 
+def _say(arguments: argparse.Namespace, _: Config) -> None:
+    import tempfile
+
+    import numpy as np
+    import soundfile
+
+    from engine.audio.waveform import SAMPLE_RATE_HZ
+    from models.starter.kokoro_voices import Kokoro, english_phonemes, mandarin_phonemes
+
+    with tempfile.TemporaryDirectory() as folder:
+        kokoro = Kokoro.open(Path(folder))
+        if not 0 <= arguments.voice < len(kokoro.voices):
+            raise CorpusError(f"there is no voice {arguments.voice}; choose 0 to {len(kokoro.voices) - 1}")
+        shares = np.eye(len(kokoro.voices))[arguments.voice]
+        phonemes = mandarin_phonemes(arguments.text) if arguments.language == "zh" else english_phonemes(arguments.text)
+        soundfile.write(arguments.output, kokoro.speak(phonemes, shares=shares, speed=0.9), SAMPLE_RATE_HZ, subtype="PCM_16")
+
+
 STEPS: dict[str, Callable[[argparse.Namespace, Config], None]] = {
     "pack": _pack,
     "unpack": _unpack,
@@ -243,6 +270,7 @@ STEPS: dict[str, Callable[[argparse.Namespace, Config], None]] = {
     "align": _align,
     "language-model": _language_model,
     "export": _export,
+    "say": _say,
     "evaluate": _evaluate,
 }
 

@@ -8,15 +8,21 @@ from itertools import product
 
 from ui.examples.rendering import Rendering
 
-_ENGLISH = ("flite:slt", "flite:rms", "flite:awb", "espeak-ng:en-us", "espeak-ng:en-gb")
-_MANDARIN = ("espeak-ng:cmn", "espeak-ng:cmn+f2", "espeak-ng:cmn+m3")
+_ENGLISH = ("flite:slt", "kokoro:en-0", "kokoro:en-2", "flite:rms", "flite:awb", "espeak-ng:en-us", "espeak-ng:en-gb")
+_MANDARIN = ("kokoro:zh-0", "kokoro:zh-2", "kokoro:zh-4", "espeak-ng:cmn")
 _SENTENCES_EN = (
     ("please call me when you reach the station", "the train leaves at seven"),
     ("the weather is very nice today", "we are going to the park"),
     ("i would like a cup of coffee", "thank you very much"),
     ("thank you very much", "we are going to the park"),
 )
-_SENTENCES_ZH = (("今天天气很好", "我们去公园吧"), ("我想喝一杯咖啡", "谢谢你"), ("大家好", "天气很好"))
+_SENTENCES_ZH = (
+    ("今天天气很好", "我们去公园吧"),
+    ("我想喝一杯咖啡", "谢谢你"),
+    ("大家好", "天气很好"),
+    ("现在我们开始工作", "时间不多了"),
+    ("他是我的老师", "我们都很高兴"),
+)
 #: How loud the music is beside a voice.
 _MUSIC = (0.3, 0.2, 0.1, 0.05)
 

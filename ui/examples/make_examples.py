@@ -3,7 +3,7 @@
 An example is only good where the open model reads it right. The one that is there is kept if it is; else every rendering of a claim is
 transcribed, and the first that comes out right is written. A claim that none of them shows is refused and taken from the page
 (``examples.json`` lists what the page offers). Nobody's voice is in them: written sentences spoken by Debian's ``flite`` and
-``espeak-ng``, and music that is computed here, so that they can be shipped under the project's licence. 16 kHz mono FLAC.
+``espeak-ng`` and by Kokoro, and music that is computed here, so that they can be shipped under the project's licence. 16 kHz mono FLAC.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,6 +46,10 @@ class Rendering:
         """The synthesizer's command line for one sentence."""
         voices = self.voice.split(",")
         program, _, name = voices[number % len(voices)].partition(":")
+        if program == "kokoro":
+            language, _, number_of = name.partition("-")
+            say = [sys.executable, "-m", "models.starter", "say", self.sentences[number]]
+            return [*say, "--language", language, "--voice", number_of, "--output", str(target)]
         if program == "flite":
             return ["flite", "-voice", name, "-t", self.sentences[number], "-o", str(target)]
         options = ["-v", name, "-s", str(self.words_a_minute), "-p", str(self.pitch), "-w", str(target)]
@@ -52,7 +57,7 @@ class Rendering:
 
 
 def rendered(rendering: Rendering) -> NDArray[np.float32]:
-    """The sound; needs Debian's ``flite`` and ``espeak-ng``."""
+    """The sound; needs Debian's ``flite`` and ``espeak-ng``, and for Mandarin Kokoro's packages (models/starter/requirements.txt)."""
     samples = np.concatenate(list(_spoken(rendering)))
     samples = samples / np.abs(samples).max()
     if rendering.music:
