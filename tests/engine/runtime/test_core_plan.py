@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from engine.bundle_roots import ROOT
 from engine.runtime.core_plan import CorePlan
 from engine.runtime.cores import memory_limit_mb
 from engine.runtime.planned_cores import LOOK_EVERY_S, PlannedCores
@@ -90,3 +94,13 @@ def test_a_quota_that_changes_changes_the_runs_side_by_side() -> None:
     for number in (0, 1, 2, 3):
         cores.slots.leave(number)
     assert len(numbers) == 6  # what waited under the smaller quota has come too
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system keeps no affinity")
+def test_a_process_that_may_use_one_processor_plans_for_one_core() -> None:
+    program = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "from engine.runtime.core_plan import CorePlan; print(CorePlan.of())"
+    )
+    said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "cores=1, threads=1, runs=1" in said
