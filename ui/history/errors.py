@@ -48,9 +48,7 @@ class HistoryUnavailableError(HistoryError):
     """The database cannot be opened or used at all."""
 
     def __init__(self, *, path: Path, reason: str) -> None:
-        super().__init__(
-            f"its folder {path.name} does not serve ({reason}); who runs this server names another one with --history-folder"
-        )
+        super().__init__(f"its folder {path.name} does not serve ({reason}); who runs this server names another one with --history-folder")
 
 
 class HistoryContentError(HistoryError):

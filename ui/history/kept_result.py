@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from typing import get_type_hints
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,13 +22,13 @@ class KeptResult:
 
     transcript: Transcript
     peaks: NDArray[np.float32]
-    #: (segment index, text that replaces the recognized one).
-    edits: tuple[tuple[int, str], ...] = ()
+    #: What the person changed, as JSON of the type that :class:`Result` has for it.
+    edits: str
 
 
 def kept_content(result: Result) -> bytes:
     """A result as the history stores it: JSON, compressed with zlib."""
-    kept = KeptResult(transcript=result.transcript, peaks=result.peaks, edits=tuple(sorted(result.edits.items())))
+    kept = KeptResult(transcript=result.transcript, peaks=result.peaks, edits=msgspec.json.encode(result.edits).decode())
     return zlib.compress(encoded(kept).encode("ascii"))
 
 
@@ -39,6 +41,7 @@ def read_content(content: bytes, *, name: str) -> Result:
     """The result that :func:`kept_content` wrote; HistoryContentError for what this version does not read."""
     try:
         kept = decoded(zlib.decompress(content), KeptResult)
+        edits = msgspec.json.decode(kept.edits, type=get_type_hints(Result)["edits"])
     except (ValueError, zlib.error) as error:
         raise HistoryContentError(name=name) from error
-    return Result(transcript=kept.transcript, peaks=kept.peaks, edits=dict(kept.edits))
+    return Result(transcript=kept.transcript, peaks=kept.peaks, edits=edits)

@@ -18,9 +18,9 @@ from ui.history import history as history_module
 from ui.history.errors import HistoryContentError, HistoryError, HistoryFullError, HistoryGoneError, HistoryLockedError
 from ui.history.history import DAY_S, History
 from ui.history.kept_result import kept_content, read_content
+from ui.history.kept_transcript import Keep
 from ui.history.options import HistoryOptions
 from ui.history.sounds import ABANDONED_S
-from ui.history.store import Keep
 from ui.scheduling.recording_queue import Result
 from ui.text.texts import Texts
 
@@ -63,6 +63,11 @@ def sound(tmp_path: Path) -> Path:
     return path
 
 
+def edited(what: Result, index: int, text: str) -> Result:
+    """The result with a person's words for a segment."""
+    return replace(what, edits={**what.edits, index: text})
+
+
 def keep(history: History, transcript_id: str, what: Result, *, owner: str = ANN, is_new: bool = True, **more: bool) -> str | None:
     """Keep a result and wait until it is written, or was refused: -> why."""
     history.keep(owner, transcript_id, kind="file", name="talk.wav", result=what, is_new=is_new, **more)
@@ -78,12 +83,13 @@ def test_a_result_is_the_same_when_it_is_opened_again(history: History) -> None:
         ),
         speech_track=np.array([0.0, 0.5, 1.0], np.float32),
     )
-    assert keep(history, IDS[0], replace(result(), transcript=whole, edits={1: "fore"})) is None
+    assert keep(history, IDS[0], edited(replace(result(), transcript=whole), 1, "fore")) is None
     kept, opened, sound = history.open(ANN, IDS[0])
     assert (kept.name, kept.text, sound) == ("talk.wav", "three one fore", None)
     assert opened.transcript.to_dict() == whole.to_dict()
     assert opened.transcript.speech_track.tolist() == [0.0, 0.5, 1.0]
-    assert opened.edits == {1: "fore"}
+    assert opened.edited().segments[1].text == "fore"
+    assert opened.edits == edited(replace(result(), transcript=whole), 1, "fore").edits
     assert opened.peaks.tolist() == result().peaks.tolist()
 
 
@@ -122,10 +128,10 @@ def test_a_recording_without_room_costs_the_recording_alone(make: Callable[..., 
 
 def test_an_edit_is_kept_and_does_not_bring_back_what_was_deleted(history: History) -> None:
     keep(history, IDS[0], result("one"))
-    keep(history, IDS[0], replace(result("one"), edits={0: "uno"}), is_new=False)
+    keep(history, IDS[0], edited(result("one"), 0, "uno"), is_new=False)
     assert history.open(ANN, IDS[0])[0].text == "uno"
     assert history.delete(ANN, IDS[0]) == 1
-    keep(history, IDS[0], replace(result("one"), edits={0: "eins"}), is_new=False)
+    keep(history, IDS[0], edited(result("one"), 0, "eins"), is_new=False)
     with pytest.raises(HistoryGoneError):
         history.open(ANN, IDS[0])
 
@@ -185,7 +191,7 @@ def test_a_held_database_is_said_in_both_languages_and_tried_again(history: Hist
     assert "另一个程序" in failure.words(Texts("zh"))[1]
     other.execute("ROLLBACK")
     other.close()
-    until(lambda: history.failure(IDS) is None)
+    until(lambda: history.failure(IDS) is None and not history.is_waiting(IDS))
     assert history.open(ANN, IDS[0])[0].text == "three one four"
 
 
@@ -193,10 +199,10 @@ def test_an_edit_while_the_first_attempt_waits_is_what_is_kept(history: History,
     monkeypatch.setattr(history_module, "RETRY_S", 0.0)
     other = held(history)
     keep(history, IDS[0], result("one"))
-    history.keep(ANN, IDS[0], kind="file", name="talk.wav", result=replace(result("one"), edits={0: "uno"}), is_new=False)
+    history.keep(ANN, IDS[0], kind="file", name="talk.wav", result=edited(result("one"), 0, "uno"), is_new=False)
     other.execute("ROLLBACK")
     other.close()
-    until(lambda: history.failure(IDS) is None)
+    until(lambda: history.failure(IDS) is None and not history.is_waiting(IDS))
     assert history.open(ANN, IDS[0])[0].text == "uno"
 
 

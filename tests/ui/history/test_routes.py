@@ -79,6 +79,11 @@ def site(tmp_path: Path) -> Iterator[Site]:
     site.history.close()
 
 
+def edit(browser: TestClient, queue_id: str, entry: str, index: int, text: str) -> None:
+    """Write over a segment, as the page's script does."""
+    assert browser.post(f"/recordings/{queue_id}/{entry}/segments/{index}", json={"text": text}).status_code == 200
+
+
 def names(browser: TestClient, query: str = "") -> list[str]:
     """The names that a browser's history lists."""
     rows = browser.get("/history", params={"q": query}).json()["rows"]
@@ -161,12 +166,12 @@ def test_it_outlives_the_page_and_is_opened_in_another_one(site: Site, two_words
 def test_an_edit_reaches_the_history_of_a_transcript_that_was_opened_again(site: Site, two_words: Path) -> None:
     browser = site.browser()
     entry = site.transcribed(browser, two_words, "a.wav")
-    browser.post(f"/recordings/{OURS}/{entry}/segments/0", json={"text": "my own words"})
+    edit(browser, OURS, entry, 0, "my own words")
     browser.get(f"/recordings/{OURS}")
     assert site.history.settle([entry], within_s=60) is None
     assert names(browser, "own words") == ["a.wav"]
     browser.post(f"/history/{entry}/open", json={"queue": OTHERS})
-    browser.post(f"/recordings/{OTHERS}/{entry}/segments/1", json={"text": "and mine"})
+    edit(browser, OTHERS, entry, 1, "and mine")
     browser.post(f"/recordings/{OTHERS}/leave")
     assert site.history.settle([entry], within_s=60) is None
     assert names(browser, "own mine") == ["a.wav"]
@@ -199,7 +204,7 @@ def test_all_are_deleted_at_once(site: Site, two_words: Path) -> None:
 def test_names_and_words_never_become_markup(site: Site, two_words: Path) -> None:
     browser = site.browser()
     entry = site.transcribed(browser, two_words, NASTY)
-    browser.post(f"/recordings/{OURS}/{entry}/segments/0", json={"text": NASTY})
+    edit(browser, OURS, entry, 0, NASTY)
     browser.get(f"/recordings/{OURS}")
     site.history.settle([entry], within_s=60)
     for query in ("", "onerror", "<img"):
