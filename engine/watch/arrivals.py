@@ -20,7 +20,7 @@ from engine.formats import FORMATS
 SETTLE_S = 3.0
 #: Endings of files that other programs are still writing, and of what is written beside recordings.
 UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".filepart", ".tmp", ".temp", "~")
-RESULTS = (*(f".{output_format}" for output_format in FORMATS), ".docx", ".ass", ".lrc", ".md", ".log")
+RESULTS = (*(f".{output_format}" for output_format in FORMATS), ".csv", ".docx", ".ass", ".lrc", ".md", ".log")
 #: What systems and media libraries leave in folders.
 _LITTER = (".db", ".ini", ".nfo", ".lnk", ".url", ".cue", ".idx", ".sub")
 _MEDIA = ("audio/", "video/")

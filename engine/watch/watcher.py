@@ -13,10 +13,9 @@ from engine.audio.sandbox.decoder import Decoder
 from engine.errors import AudioError, DecoderCrashedError, LightVoiceError, OptionError, OutputError, first_line
 from engine.files.content import sha256_of
 from engine.files.file_names import printable
-from engine.formats import render
 from engine.options import TranscribeOptions
 from engine.speech_engine import SpeechEngine
-from engine.subtitles.options import SubtitleOptions
+from engine.transcript import Transcript
 from engine.watch.arrivals import SETTLE_S, Arrival, Arrivals
 from engine.watch.journal import WatchJournal
 
@@ -38,13 +37,16 @@ class _StoppedError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class WatchOptions:
-    """What is watched, where results go and in which form; with ``once`` what is there is done, and then it is over."""
+    """What is watched, where results go and in which form; with ``once`` what is there is done, and then it is over.
+
+    ``write`` makes the result of a transcript, text or bytes; its format is the ending of the results' names.
+    """
 
     folder: Path
     output: Path
     output_format: str
+    write: Callable[[Transcript], str | bytes]
     transcribe: TranscribeOptions
-    subtitles: SubtitleOptions
     once: bool = False
     redo: bool = False
     settle_s: float = SETTLE_S
@@ -131,11 +133,11 @@ class Watcher:
         try:
             digest = sha256_of(arrival.path)
             target = journal.target(arrival.name)
-            text = self._transcribed(arrival)
+            result = self._transcribed(arrival)
             status = arrival.path.stat()
             if (status.st_size, status.st_mtime_ns) != (arrival.size_bytes, arrival.modified_ns):
                 return  # it went on growing: it is complete another time
-            journal.write(arrival, digest, target, text)
+            journal.write(arrival, digest, target, result)
         except _StoppedError:
             raise
         except FileNotFoundError:
@@ -150,7 +152,7 @@ class Watcher:
             self._failing.pop(arrival.name, None)
             self._say(f"{printable(arrival.name)} -> {printable(str(target))}")
 
-    def _transcribed(self, arrival: Arrival) -> str:
+    def _transcribed(self, arrival: Arrival) -> str | bytes:
         def check(_fraction: float, _stage: str) -> None:
             if self._is_stopping():
                 raise _StoppedError
@@ -160,7 +162,7 @@ class Watcher:
         transcript = self._engine.transcribe(recording, options.transcribe, file=printable(arrival.name), progress=check)
         for warning in transcript.warnings:
             self._say(f"{printable(arrival.name)}: warning: {warning.message}")
-        return render(transcript, options.output_format, subtitles=options.subtitles)
+        return options.write(transcript)
 
     def _fail(self, journal: WatchJournal, arrival: Arrival, error: Exception) -> None:
         if self._is_stopping():  # Ctrl+C reaches the decoder's process as well: that is no fault of the recording

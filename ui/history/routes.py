@@ -110,7 +110,7 @@ class _Routes:
             raise HTTPException(GONE if isinstance(error, HistoryGoneError) else UNAVAILABLE, str(error)) from error
         name, content = download(result.edited(), output_format, subtitles=subtitles)
         headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}", "cache-control": "no-store"}
-        return Response(content, media_type=f"{MEDIA_TYPES[output_format]}; charset=utf-8", headers=headers)
+        return Response(content, media_type=MEDIA_TYPES[output_format], headers=headers)
 
     def delete(self, owner: Owner, transcript_id: str, request: Request) -> dict[str, object] | Response:
         """Delete one transcript and its recording."""
