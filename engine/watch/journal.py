@@ -82,7 +82,7 @@ class WatchJournal:
         return self._folder / below.with_name(shortened(below.name, LONGEST_NAME_BYTES - len(ERROR_ENDING)) + ERROR_ENDING)
 
     def write(self, arrival: Arrival, digest: str, target: Path, result: str | bytes, *, error: str | None = None) -> None:
-        """Write a result, text as UTF-8, or what is said of a failure, whole under its name or not at all, and note it. Raises OutputError."""
+        """Write a result, text as UTF-8, or what is said of a failure, whole under its name or not at all. Raises OutputError."""
         content = result.encode("utf-8") if isinstance(result, str) else result
         entry = Done(
             source=arrival.name,
