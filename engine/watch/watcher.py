@@ -16,7 +16,7 @@ from engine.files.content import sha256_of
 from engine.files.file_names import printable
 from engine.options import TranscribeOptions
 from engine.speech_engine import SpeechEngine
-from engine.subtitles.options import SubtitleOptions
+from engine.transcript import Transcript
 from engine.watch.arrivals import SETTLE_S, Arrival, Arrivals
 from engine.watch.journal import WatchJournal
 
@@ -38,13 +38,16 @@ class _StoppedError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class WatchOptions:
-    """What is watched, where results go and in which form; with ``once`` what is there is done, and then it is over."""
+    """What is watched, where results go and in which form; with ``once`` what is there is done, and then it is over.
+
+    ``write`` makes the result of a transcript, text or bytes; its format is the ending of the results' names.
+    """
 
     folder: Path
     output: Path
     output_format: str
+    write: Callable[[Transcript], str | bytes]
     transcribe: TranscribeOptions
-    subtitles: SubtitleOptions
     once: bool = False
     redo: bool = False
     settle_s: float = SETTLE_S

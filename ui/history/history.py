@@ -15,9 +15,10 @@ from pathlib import Path
 from engine.files.file_names import printable
 from ui.history.errors import HistoryDamagedError, HistoryError, HistoryGoneError
 from ui.history.kept_result import kept_content, kept_text, read_content
+from ui.history.kept_transcript import Keep, KeptTranscript
 from ui.history.options import HistoryOptions
 from ui.history.sounds import SoundFolder
-from ui.history.store import HistoryStore, Keep, KeptTranscript
+from ui.history.store import HistoryStore
 from ui.scheduling.recording_queue import Result
 from ui.text.failures import Failure, failure_of
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
+from ui.history.kept_transcript import Keep, KeptTranscript
 from ui.history.owners import person_of
 from ui.history.search import excerpt
-from ui.history.store import Keep, KeptTranscript
 from ui.text.failures import Failure
 from ui.text.texts import Texts
 from ui.transcribe.exports import DOWNLOADS

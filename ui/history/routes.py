@@ -14,9 +14,10 @@ from engine.subtitles.options import SubtitleOptions
 from ui.history.errors import HistoryError, HistoryGoneError
 from ui.history.history import History
 from ui.history.history_html import failure_html, rows_html, set_aside_html, who_html
+from ui.history.kept_transcript import Keep
 from ui.history.owners import Owner
 from ui.history.search import MOST_CHARACTERS
-from ui.history.store import PAGE_ROWS, Keep
+from ui.history.store import PAGE_ROWS
 from ui.scheduling.queue_runner import QueueRunner
 from ui.text.failures import failure_of
 from ui.text.texts import Texts, preferred_language
@@ -109,7 +110,7 @@ class _Routes:
             raise HTTPException(GONE if isinstance(error, HistoryGoneError) else UNAVAILABLE, str(error)) from error
         name, content = download(result.edited(), output_format, subtitles=subtitles)
         headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}", "cache-control": "no-store"}
-        return Response(content, media_type=f"{MEDIA_TYPES[output_format]}; charset=utf-8", headers=headers)
+        return Response(content, media_type=MEDIA_TYPES[output_format], headers=headers)
 
     def delete(self, owner: Owner, transcript_id: str, request: Request) -> dict[str, object] | Response:
         """Delete one transcript and its recording."""

@@ -13,11 +13,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from ui.history.errors import (
     HistoryDamagedError,
@@ -26,8 +23,9 @@ from ui.history.errors import (
     HistoryLockedError,
     HistoryUnavailableError,
 )
+from ui.history.kept_transcript import SELECTED, Keep, KeptTranscript, kept_row, row_words
 from ui.history.schema import open_database
-from ui.history.search import conditions, searchable
+from ui.history.search import conditions
 
 _log = logging.getLogger(__name__)
 
@@ -46,30 +44,6 @@ _HELD = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _PRIMARY = 0xFF
 #: With less room than this a failed write is a full disk, whatever SQLite calls it.
 _LEAST_FREE_BYTES = 1_000_000
-
-
-class Keep(StrEnum):
-    """What a person has kept of a run."""
-
-    NOTHING = "nothing"
-    TEXT = "text"
-    SOUND = "sound"
-
-
-@dataclass(frozen=True, kw_only=True)
-class KeptTranscript:
-    """One row: ``kind`` is where it came from (file, microphone, live), ``text`` its words, ``content`` what ``kept_result.py`` reads."""
-
-    id: str
-    kind: str
-    name: str
-    made_s: float
-    duration_s: float
-    text: str
-    content: bytes = b""
-    sound: bool = False
-    #: Its place in the order of the history; later ones have higher numbers.
-    number: int = 0
 
 
 class HistoryStore:
@@ -110,7 +84,7 @@ class HistoryStore:
             kept.name,
             kept.made_s,
             kept.duration_s,
-            _words(kept.name, kept.text),
+            row_words(kept.name, kept.text),
             kept.content,
             kept.sound,
         ]
@@ -127,23 +101,25 @@ class HistoryStore:
             row = database.execute("SELECT name FROM transcripts WHERE id = ? AND owner = ?", [transcript_id, owner]).fetchone()
             if row is None:
                 return False
-            database.execute("UPDATE transcripts SET words = ?, content = ? WHERE id = ?", [_words(row[0], text), content, transcript_id])
+            database.execute(
+                "UPDATE transcripts SET words = ?, content = ? WHERE id = ?", [row_words(row[0], text), content, transcript_id]
+            )
         return True
 
     def find(self, owner: str, transcript_id: str) -> KeptTranscript | None:
         """One transcript with its content; None where the owner has none of this id."""
         with self._using() as database:
-            row = database.execute(f"{_ROWS}, content FROM transcripts WHERE id = ? AND owner = ?", [transcript_id, owner]).fetchone()
-        return row and _kept(row)
+            row = database.execute(f"{SELECTED}, content FROM transcripts WHERE id = ? AND owner = ?", [transcript_id, owner]).fetchone()
+        return row and kept_row(row)
 
     def page(self, owner: str, *, query: str = "", before: int | None = None) -> list[KeptTranscript]:
         """The owner's latest transcripts that hold every word of ``query``, without their content; those older than number ``before``."""
         where, values = conditions(query)
         older = "" if before is None else " AND number < ?"
-        sql = f"{_ROWS} FROM transcripts WHERE owner = ?{where}{older} ORDER BY number DESC LIMIT {PAGE_ROWS}"
+        sql = f"{SELECTED} FROM transcripts WHERE owner = ?{where}{older} ORDER BY number DESC LIMIT {PAGE_ROWS}"
         with self._using() as database:
             rows = database.execute(sql, [owner, *values, *([] if before is None else [before])]).fetchall()
-        return [_kept(row) for row in rows]
+        return [kept_row(row) for row in rows]
 
     def count(self, owner: str) -> int:
         """How many transcripts the owner has."""
@@ -250,26 +226,3 @@ class HistoryStore:
         error = HistoryDamagedError(aside=name)
         _log.error("%s", error)
         return error
-
-
-_ROWS = "SELECT number, id, kind, name, made_s, duration_s, words, sound"
-
-
-def _words(name: str, text: str) -> str:
-    """What is searched: the name on its first line, then the text."""
-    return f"{searchable(name)}\n{searchable(text)}"
-
-
-def _kept(row: tuple[Any, ...]) -> KeptTranscript:
-    number, transcript_id, kind, name, made_s, duration_s, words, sound, *content = row
-    return KeptTranscript(
-        number=number,
-        id=transcript_id,
-        kind=kind,
-        name=name,
-        made_s=made_s,
-        duration_s=duration_s,
-        text=words.partition("\n")[2],
-        sound=bool(sound),
-        content=content[0] if content else b"",
-    )

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,8 +17,8 @@ import pytest
 import soundfile
 
 from engine.errors import AudioDecodeError, DecoderCrashedError, OptionError, OutputError, SessionError
+from engine.formats import render
 from engine.options import TranscribeOptions
-from engine.subtitles.options import SubtitleOptions
 from engine.transcript import Transcript
 from engine.watch.arrivals import Arrivals, is_recording
 from engine.watch.journal import FILE, WatchJournal
@@ -66,12 +67,11 @@ class Place:
     def watch(self, *, output: Path | None = None, **options: Any) -> Watcher:
         """Do what is there, as ``--once`` does: -> the watcher."""
         chosen: dict[str, Any] = {"output_format": "txt", "once": True, "settle_s": 3.0, **options}
+        chosen.setdefault("write", partial(render, output_format=chosen["output_format"]))
         watcher = Watcher(
             self.engine,  # type: ignore[arg-type]
             SimpleNamespace(open=lambda path, read: path),  # type: ignore[arg-type]
-            WatchOptions(
-                folder=self.folder, output=output or self.output, transcribe=TranscribeOptions(), subtitles=SubtitleOptions(), **chosen
-            ),
+            WatchOptions(folder=self.folder, output=output or self.output, transcribe=TranscribeOptions(), **chosen),
             say=self.said.append,
             is_stopping=lambda: self.stopping,
             clock_s=lambda: self.now_s,
@@ -97,6 +97,12 @@ def test_results_lie_in_the_same_subfolders(place: Place) -> None:
     assert (place.output / "talk.txt").read_text() == "three one\n"
     assert place.watch(output_format="json").failed == 0
     assert json.loads((place.output / "a/b/call.json").read_text())["file"] == "a/b/call.mp3"
+
+
+def test_a_result_may_be_bytes(place: Place) -> None:
+    place.add("talk.wav")
+    place.watch(output_format="docx", write=lambda transcript: b"PK\x00\xff")
+    assert (place.output / "talk.docx").read_bytes() == b"PK\x00\xff"
 
 
 def test_what_is_done_is_not_done_again_after_a_restart_or_when_its_result_was_taken_away(place: Place) -> None:

@@ -19,9 +19,9 @@ from ui.history import history as history_module
 from ui.history.errors import HistoryContentError, HistoryError, HistoryFullError, HistoryGoneError, HistoryLockedError
 from ui.history.history import DAY_S, History
 from ui.history.kept_result import kept_content, read_content
+from ui.history.kept_transcript import Keep
 from ui.history.options import HistoryOptions
 from ui.history.sounds import ABANDONED_S
-from ui.history.store import Keep
 from ui.scheduling.recording_queue import Result
 from ui.text.texts import Texts
 
@@ -82,6 +82,11 @@ def sound(tmp_path: Path) -> Path:
     path = tmp_path / "playback.flac"
     path.write_bytes(b"sound")
     return path
+
+
+def edited(what: Result, index: int, text: str) -> Result:
+    """The result with a person's words for a segment."""
+    return replace(what, edits={**what.edits, index: text})
 
 
 def keep(history: History, transcript_id: str, what: Result, *, owner: str = ANN, is_new: bool = True, **more: bool) -> str | None:
@@ -206,7 +211,7 @@ def test_a_held_database_is_said_in_both_languages_and_tried_again(history: Hist
     assert "另一个程序" in failure.words(Texts("zh"))[1]
     other.execute("ROLLBACK")
     other.close()
-    until(lambda: history.failure(IDS) is None)
+    until(lambda: history.failure(IDS) is None and not history.is_waiting(IDS))
     assert history.open(ANN, IDS[0])[0].text == "three one four"
 
 
@@ -217,7 +222,7 @@ def test_an_edit_while_the_first_attempt_waits_is_what_is_kept(history: History,
     history.keep(ANN, IDS[0], kind="file", name="talk.wav", result=with_words(result("one"), {0: "uno"}), is_new=False)
     other.execute("ROLLBACK")
     other.close()
-    until(lambda: history.failure(IDS) is None)
+    until(lambda: history.failure(IDS) is None and not history.is_waiting(IDS))
     assert history.open(ANN, IDS[0])[0].text == "uno"
 
 

@@ -96,6 +96,11 @@ def site(tmp_path: Path) -> Iterator[Site]:
     site.history.close()
 
 
+def edit(browser: TestClient, queue_id: str, entry: str, index: int, text: str) -> None:
+    """Write over a segment, as the page's script does."""
+    assert browser.post(f"/recordings/{queue_id}/{entry}/segments/{index}", json={"text": text}).status_code == 200
+
+
 def names(browser: TestClient, query: str = "") -> list[str]:
     """The names that a browser's history lists."""
     rows = browser.get("/history", params={"q": query}).json()["rows"]

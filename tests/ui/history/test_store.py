@@ -18,9 +18,10 @@ from ui.history.errors import (
     HistoryNewerError,
     HistoryUnavailableError,
 )
+from ui.history.kept_transcript import Keep, KeptTranscript
 from ui.history.schema import MIGRATIONS, VERSION
 from ui.history.search import excerpt
-from ui.history.store import PAGE_ROWS, HistoryStore, Keep, KeptTranscript
+from ui.history.store import PAGE_ROWS, HistoryStore
 
 ANN, BEN = "person:ann", "browser:b"
 

@@ -16,8 +16,8 @@ from tests.ui.history.test_history import ANN, held
 from tests.ui.html_reader import Reader
 from tests.ui.live.test_live import BINARY, IDS, QUARTER, FakeEngine
 from ui.history.history import History
+from ui.history.kept_transcript import Keep, KeptTranscript
 from ui.history.options import HistoryOptions
-from ui.history.store import Keep, KeptTranscript
 from ui.live.routes import live_routes
 from ui.live.sessions import GONE_AFTER_S, LiveSessions
 
