@@ -18,7 +18,7 @@ _SENTENCES_EN = (
 )
 _SENTENCES_ZH = (("今天天气很好", "我们去公园吧"), ("我想喝一杯咖啡", "谢谢你"), ("大家好", "天气很好"))
 #: How loud the music is beside a voice.
-_MUSIC = (0.3, 0.2, 0.1, 0.05)
+_MUSIC = (0.2, 0.1, 0.05, 0.03)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,8 @@ def _two_languages() -> tuple[Rendering, ...]:
 
 def _over_music() -> tuple[Rendering, ...]:
     return tuple(
-        Rendering(voice=voice, sentences=sentences, music=gain) for sentences, gain, voice in product(_SENTENCES_EN, _MUSIC, _ENGLISH[:2])
+        Rendering(voice=voice, sentences=sentences, music=gain)
+        for sentences, gain, voice in product((*_SENTENCES_EN[1:], _SENTENCES_EN[-1][:1]), _MUSIC, _ENGLISH[:1])
     )
 
 
