@@ -24,6 +24,10 @@ class Speed:
         """How many times as fast as the other this one is, and between which values: this one's slow half against the other's fast one."""
         return other.rtf / self.rtf, other.low / self.high, other.high / self.low
 
+    def overlaps(self, other: Speed) -> bool:
+        """Whether the middle halves meet, so that neither can be called the faster one."""
+        return self.low < other.high and other.low < self.high
+
 
 class SpeedLog:
     """Remembers the latest runs; thread-safe."""

@@ -11,5 +11,5 @@ from engine.transcript import Segment
 
 
 def text_warnings(segments: tuple[Segment, ...], *, taught: Collection[str], asked: str) -> tuple[ReadingWarning, ...]:
-    """Languages that were not ``taught``, of the segments or ``asked`` for, and a result that the model is unsure of; else nothing."""
+    """Languages that were not ``taught``, of segments or ``asked`` for, and a result that the model is unsure of; else nothing."""
     return (*untaught_warnings(segments, taught=taught, asked=asked), *unsure_warnings(segments))

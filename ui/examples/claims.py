@@ -24,7 +24,7 @@ _SENTENCES_ZH = (
     ("他是我的老师", "我们都很高兴"),
 )
 #: How loud the music is beside a voice.
-_MUSIC = (0.3, 0.2, 0.1, 0.05)
+_MUSIC = (0.2, 0.1, 0.05, 0.03)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,8 @@ def _two_languages() -> tuple[Rendering, ...]:
 
 def _over_music() -> tuple[Rendering, ...]:
     return tuple(
-        Rendering(voice=voice, sentences=sentences, music=gain) for sentences, gain, voice in product(_SENTENCES_EN, _MUSIC, _ENGLISH[:2])
+        Rendering(voice=voice, sentences=sentences, music=gain)
+        for sentences, gain, voice in product((*_SENTENCES_EN[1:], _SENTENCES_EN[-1][:1]), _MUSIC, _ENGLISH[:1])
     )
 
 

@@ -26,8 +26,6 @@ from ui.examples.rendering import Rendering, rendered
 from ui.examples.shown import LIST, shown_examples
 
 FOLDER = Path(__file__).parent
-#: Characters that may be wrong, of those that are spoken: a letter in twenty is not what a listener notices first.
-MOST_WRONG = 0.05
 
 
 def read_right(claim: Claim, rendering: Rendering, transcript: Transcript) -> str | None:
@@ -39,7 +37,7 @@ def read_right(claim: Claim, rendering: Rendering, transcript: Transcript) -> st
             return f"{family} is {', '.join(got) or 'none'} where {', '.join(wanted)} is meant"
     if rendering.text:
         score = score_against(rendering.written or rendering.text, transcript.text).cer
-        if score is None or score.rate > MOST_WRONG:
+        if score is None or score.rate > 0:
             return f"reads {transcript.text!r}"
     return None
 

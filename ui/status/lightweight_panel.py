@@ -85,7 +85,10 @@ def _speed(state: LightweightState, texts: Texts) -> list[str]:
     )
     if full and light and min(full.runs, light.runs) >= RUNS_NEEDED:
         ratio, lowest, highest = (f"{one:.1f}" for one in light.times_as_fast(full))
-        sentences = [texts("light.speed", ratio=ratio, lowest=lowest, highest=highest)]
+        if light.overlaps(full):
+            sentences = [texts("light.speed_uneven", lowest=lowest, highest=highest)]
+        else:
+            sentences = [texts("light.speed", ratio=ratio, lowest=lowest, highest=highest)]
     else:
         sentences = [texts("light.speed_unknown", needed=RUNS_NEEDED)]
     return [*sentences, texts("light.measured_here", measured=measured)] if measured else sentences

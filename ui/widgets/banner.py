@@ -22,7 +22,7 @@ def banner_html(bundle: Bundle, texts: Texts) -> Markup:
     """The open model: its title and what it can and cannot in one sentence, the rest folded away."""
     variants = ", ".join(f"{name.upper()} ({megabytes(bundle.size_mb(name))})" for name in bundle.variants)
     languages = ", ".join(texts.tag(language) for language in bundle.languages)
-    return render("widgets/banner", "banner", bundle, _can(bundle, languages, texts), texts, variants, languages)
+    return render("widgets/banner", "banner", bundle, _can(bundle, texts), texts, variants, languages)
 
 
 def settings_html(texts: Texts) -> str:
@@ -30,10 +30,10 @@ def settings_html(texts: Texts) -> str:
     return render("widgets/settings", "settings", texts)
 
 
-def _can(bundle: Bundle, languages: str, texts: Texts) -> str:
+def _can(bundle: Bundle, texts: Texts) -> str:
     """What a model can and cannot, in one sentence: the starter's is ours, that of others is the first of what they say of themselves."""
     if bundle.kind == STARTER_KIND:
-        return texts("banner.starter", languages=languages)
+        return texts("banner.starter", languages=texts("banner.between").join(texts.tag(language) for language in bundle.languages))
     return _FIRST_SENTENCE.sub(r"\1", bundle.described_in(texts.language))
 
 

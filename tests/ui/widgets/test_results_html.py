@@ -292,12 +292,20 @@ def test_what_came_back_is_told_apart_into_models_and_working_memory() -> None:
 
 
 def test_the_expected_speed_is_what_was_measured() -> None:
-    speeds = {"fp32": Speed(rtf=0.05, runs=3, low=0.04, high=0.06), "int8": Speed(rtf=0.02, runs=4, low=0.02, high=0.04)}
+    speeds = {"fp32": Speed(rtf=0.05, runs=3, low=0.04, high=0.06), "int8": Speed(rtf=0.02, runs=4, low=0.02, high=0.025)}
     state = LightweightState(on=True, precision="int8", rss_mb=210.0, speeds=speeds)
     shown = Reader(effects_html(state, ENGLISH)).text
-    assert "INT8 is 2.5× as fast as FP32 (1.0 to 3.0×)" in shown
-    assert "FP32 RTF 0.05, mostly 0.04 to 0.06 (runs: 3) · INT8 RTF 0.02, mostly 0.02 to 0.04 (runs: 4)" in shown
+    assert "INT8 is 2.5× as fast as FP32 (1.6 to 3.0×)" in shown
+    assert "FP32 RTF 0.05, mostly 0.04 to 0.06 (runs: 3) · INT8 RTF 0.02, mostly 0.02 to 0.025 (runs: 4)" in shown
     assert "will be known" not in shown
+
+
+def test_speeds_that_overlap_are_no_figure() -> None:
+    speeds = {"fp32": Speed(rtf=0.05, runs=3, low=0.02, high=0.09), "int8": Speed(rtf=0.03, runs=3, low=0.02, high=0.06)}
+    state = LightweightState(on=True, precision="int8", rss_mb=210.0, speeds=speeds)
+    shown = Reader(effects_html(state, ENGLISH)).text
+    assert "INT8 is 0.3 to 4.5× as fast as FP32 here so far: too uneven for one figure" in shown
+    assert "1.7×" not in shown
 
 
 def test_a_single_run_is_no_speed() -> None:
