@@ -280,7 +280,7 @@ def _watch(arguments: argparse.Namespace) -> int:
         folder=arguments.folder,
         output=arguments.output,
         output_format=arguments.format,
-        write=partial(render, output_format=arguments.format, subtitles=chosen_subtitles(arguments)),
+        write=partial(written, output_format=arguments.format, subtitles=chosen_subtitles(arguments)),
         transcribe=chosen_options(arguments),
         once=arguments.once,
         redo=arguments.redo,

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.audio.sandbox.decoder import Decoder
-from engine.documents import written
 from engine.errors import AudioError, DecoderCrashedError, LightVoiceError, OptionError, OutputError, first_line
 from engine.files.content import sha256_of
 from engine.files.file_names import printable
@@ -134,11 +133,11 @@ class Watcher:
         try:
             digest = sha256_of(arrival.path)
             target = journal.target(arrival.name)
-            content = self._transcribed(arrival)
+            result = self._transcribed(arrival)
             status = arrival.path.stat()
             if (status.st_size, status.st_mtime_ns) != (arrival.size_bytes, arrival.modified_ns):
                 return  # it went on growing: it is complete another time
-            journal.write(arrival, digest, target, content)
+            journal.write(arrival, digest, target, result)
         except _StoppedError:
             raise
         except FileNotFoundError:
@@ -153,7 +152,7 @@ class Watcher:
             self._failing.pop(arrival.name, None)
             self._say(f"{printable(arrival.name)} -> {printable(str(target))}")
 
-    def _transcribed(self, arrival: Arrival) -> bytes:
+    def _transcribed(self, arrival: Arrival) -> str | bytes:
         def check(_fraction: float, _stage: str) -> None:
             if self._is_stopping():
                 raise _StoppedError
@@ -163,7 +162,7 @@ class Watcher:
         transcript = self._engine.transcribe(recording, options.transcribe, file=printable(arrival.name), progress=check)
         for warning in transcript.warnings:
             self._say(f"{printable(arrival.name)}: warning: {warning.message}")
-        return written(transcript, options.output_format, subtitles=options.subtitles)
+        return options.write(transcript)
 
     def _fail(self, journal: WatchJournal, arrival: Arrival, error: Exception) -> None:
         if self._is_stopping():  # Ctrl+C reaches the decoder's process as well: that is no fault of the recording

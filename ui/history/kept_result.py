@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import get_type_hints
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,7 +40,6 @@ def read_content(content: bytes, *, name: str) -> Result:
     """The result that :func:`kept_content` wrote; HistoryContentError for what this version does not read."""
     try:
         kept = decoded(zlib.decompress(content), KeptResult)
-        edits = msgspec.json.decode(kept.edits, type=get_type_hints(Result)["edits"])
     except (ValueError, zlib.error) as error:
         raise HistoryContentError(name=name) from error
     return Result(transcript=kept.transcript, peaks=kept.peaks, edits=kept.edits)
