@@ -33,7 +33,7 @@ COPY ui ui
 # The page hands its jobs to the workshop, which says what they lack here; no command of the workshop runs in a container.
 COPY models/__init__.py models/
 COPY models/fetch/__init__.py models/fetch/catalog.py models/fetch/held.py models/fetch/on_demand.py models/fetch/
-COPY models/jobs/__init__.py models/jobs/command_line.py models/jobs/job.py models/jobs/packages.py models/jobs/
+COPY models/jobs/__init__.py models/jobs/command_line.py models/jobs/failure_kind.py models/jobs/job.py models/jobs/packages.py models/jobs/
 COPY models/jobs/progress.py models/jobs/workshop.py models/jobs/
 COPY models/quantize/__init__.py models/quantize/recipe_names.py models/quantize/
 COPY models/starter/__init__.py models/starter/README.md models/starter/

@@ -72,7 +72,7 @@ class Job:
 
     def to_dict(self) -> dict[str, Any]:
         """As the report writes it."""
-        return {**asdict(self), "fingerprint": self.fingerprint}
+        return {**asdict(self), "options": self.options.to_dict(), "fingerprint": self.fingerprint}
 
 
 def installed(bundle: str) -> Bundle:

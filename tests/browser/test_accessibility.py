@@ -10,24 +10,9 @@ import pytest
 
 from tests.browser.conftest import run_server
 from tests.browser.steps import PATIENCE_MS, compare, finish_a_transcript, show
+from tests.browser.violations import serious_violations
 
 expect = pytest.importorskip("playwright.sync_api").expect
-axe_core = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core comes with requirements-test.txt")
-
-SERIOUS = ("serious", "critical")
-
-
-def serious_violations(page: Any) -> list[str]:
-    """What axe-core calls serious or critical: rule, element, what is wrong with it."""
-    # Colours are read where they end, not on their way there.
-    page.add_style_tag(content="*, *::before, *::after { transition: none !important; animation: none !important; }")
-    answer = axe_core.Axe().run(page, options={"resultTypes": ["violations"]}).response
-    return [
-        f"{violation['id']} {' '.join(map(str, node['target']))}: {node['failureSummary']} {node['html'][:200]}"
-        for violation in answer["violations"]
-        if violation["impact"] in SERIOUS
-        for node in violation["nodes"]
-    ]
 
 
 def unfold_all(page: Any) -> None:

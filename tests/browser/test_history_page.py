@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import run_server
+from tests.browser.live_steps import go_live, segments, stop
 from tests.browser.steps import PATIENCE_MS, finish_a_transcript, transcribed
-from tests.browser.test_accessibility import serious_violations
-from tests.browser.test_live_page import go_live, segments, stop
+from tests.browser.violations import serious_violations
 
 expect = pytest.importorskip("playwright.sync_api").expect
 

@@ -12,27 +12,13 @@ import pytest
 
 from engine.formats import FORMATS
 from tests.browser.conftest import run_server
+from tests.browser.live_steps import go_live, segments, stop
 from tests.browser.steps import PATIENCE_MS
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
 #: Never resolved by anybody else; the browser is told that it is this machine, and does not hold it for secure.
 ELSEWHERE = "lightvoice.test"
-
-
-def go_live(page: Any) -> None:
-    page.get_by_role("tab").nth(1).click()
-    page.locator("#lv-live-start").click()
-    expect(page.locator("#lv-live-state[data-state=listening]")).to_be_visible(timeout=PATIENCE_MS)
-
-
-def stop(page: Any) -> None:
-    page.locator("#lv-live-stop").click()
-    expect(page.locator("#lv-live-state[data-state=stopped]")).to_be_visible(timeout=PATIENCE_MS)
-
-
-def segments(page: Any) -> Any:
-    return page.locator("#lv-live-segments .lv-segment")
 
 
 def test_text_follows_speech_and_ends_in_segments_with_tags(open_page: Callable[..., Any]) -> None:

@@ -11,8 +11,8 @@ import pytest
 from benchmarks.long_transcript import PAUSE_MS, SEGMENT_MS, WORD_MS, made_transcript
 from engine.tags import Language
 from tests.browser.steps import PATIENCE_MS
-from tests.browser.test_accessibility import serious_violations
 from tests.browser.viewer_steps import PLAYER_MS, Viewers, item, serve_viewers
+from tests.browser.violations import serious_violations
 
 expect = pytest.importorskip("playwright.sync_api").expect
 STEP_MS = SEGMENT_MS + PAUSE_MS

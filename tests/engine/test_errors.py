@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from engine.errors import LightVoiceError, first_line
+from models.jobs.failure_kind import FailureKind
 
 for module in (
     "models.benchmark.benchmark",
@@ -27,6 +28,7 @@ for module in (
 
 #: A value for each kind of argument that an error's constructor takes, by what its annotation begins with.
 VALUES = {
+    "FailureKind": FailureKind.OFFLINE,
     "str | Path": Path("/a/talk.wav"),
     "str": "why",
     "int": 3,

@@ -218,6 +218,7 @@ class SlowRecognizer:
 
     def __init__(self, clock: Clock, rtf: float) -> None:
         self.clock, self.rtf, self.lengths_s = clock, rtf, []
+        self.decoder, self.warnings = None, ()
 
     def segment(self, span: Any, frames: np.ndarray) -> Segment | None:
         length_s = (span.end_ms - span.start_ms) / 1000
@@ -230,7 +231,7 @@ def heard(monkeypatch: pytest.MonkeyPatch, engine: Engine, *, rtf: float, second
     """The lengths in seconds of what is recognized of one who speaks without a pause, then stops."""
     clock = Clock()
     recognizer = SlowRecognizer(clock, rtf)
-    monkeypatch.setattr("engine.live.SpanRecognizer", lambda *_: recognizer)
+    monkeypatch.setattr("engine.live.SpanRecognizer", lambda *_, **__: recognizer)
     stream = LiveStream(lambda: engine._slot.current, clock_s=clock)
     talk = np.resize(load_audio(DIGITS).samples[8_000:24_000], int(seconds * SAMPLE_RATE_HZ))
     samples = np.concatenate([talk, np.zeros(2 * SAMPLE_RATE_HZ, np.float32)])

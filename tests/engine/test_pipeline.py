@@ -164,7 +164,7 @@ def test_resources_tell_what_is_open(engine: Engine) -> None:
         ("asr", "fp32", "CPUExecutionProvider"),
         ("vad", "fp32", "CPUExecutionProvider"),
     ]
-    assert values["last_rtf"] == pytest.approx(transcript.timing.rtf, abs=1e-5)
+    assert 0 < values["last_rtf"] <= transcript.timing.rtf + 1e-5  # opening the sessions is not counted
     assert values["rss_mb"] > 50
     assert values["threads"] >= 1
 

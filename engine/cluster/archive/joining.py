@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from engine.audio.reading.reading_warnings import ReadingWarning
 from engine.cluster.archive.notes import Recognized, SearchedRecording
 from engine.cluster.job import Job
-from engine.transcript import Timing, Transcript
+from engine.speech.text_warnings import text_warnings
+from engine.transcript import Segment, Timing, Transcript
 
 
 @dataclass
@@ -55,6 +57,12 @@ class Joiner:
             precision=self._job.precision,
             segments=tuple(sorted(segments, key=lambda one: (one.start_ms, one.end_ms, one.channel or 0))),
             timing=timing,
-            # Of the options every piece says the same.
-            warnings=(*recording.warnings, *(pieces[0].warnings if pieces else ())),
+            warnings=(*recording.warnings, *self._of_the_text(pieces, segments)),
         )
+
+    def _of_the_text(self, pieces: list[Recognized], segments: list[Segment]) -> tuple[ReadingWarning, ...]:
+        """What is said of the options, of which every piece says the same, and of the text as a whole: as engine/pipeline.py does."""
+        if not pieces:
+            return ()
+        whole = text_warnings(tuple(segments), taught=pieces[0].taught, asked=self._job.options.language)
+        return (*whole, *pieces[0].warnings)

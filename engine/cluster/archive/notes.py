@@ -47,6 +47,8 @@ class Recognized(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     asr_s: float
     #: What of the options had no effect.
     warnings: tuple[ReadingWarning, ...] = ()
+    #: The languages that the bundle was taught to write.
+    taught: tuple[str, ...] = ()
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True, tag=True):

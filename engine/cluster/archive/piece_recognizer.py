@@ -33,6 +33,7 @@ class PieceRecognizer:
         else:
             sessions = SessionSet(job.precision, **opened.sessions)
             self._recognizer = SpanRecognizer(opened.parts, sessions, job.options)
+            self._taught = opened.parts.bundle.languages
 
     def __call__(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """A piece's row with its segments in place of its frames; any other row as it came."""
@@ -42,12 +43,14 @@ class PieceRecognizer:
         if isinstance(self._recognizer, Undone):
             return Row(file=row.file, note=self._recognizer).to_dict()
         try:
-            return Row(file=row.file, note=_recognized(self._recognizer, self._workers.tasks(), row.note, row.frames)).to_dict()
+            return Row(
+                file=row.file, note=_recognized(self._recognizer, self._workers.tasks(), row.note, row.frames, taught=self._taught)
+            ).to_dict()
         except Exception as error:  # noqa: BLE001 - whatever one recording does to the network, the others go on; the report names it
             return Row(file=row.file, note=failed(error)).to_dict()
 
 
-def _recognized(recognizer: SpanRecognizer, tasks: SlotTasks, piece: PieceOf, content: bytes) -> Recognized:
+def _recognized(recognizer: SpanRecognizer, tasks: SlotTasks, piece: PieceOf, content: bytes, *, taught: tuple[str, ...]) -> Recognized:
     began = time.perf_counter()
     frames = np.frombuffer(content, np.float32).reshape(-1, FBANK_BINS)
     started, first = [], 0
@@ -63,4 +66,11 @@ def _recognized(recognizer: SpanRecognizer, tasks: SlotTasks, piece: PieceOf, co
         tasks.cancel()
     segments = [replace(segment, channel=piece.channel) for segment in found if segment is not None]
     asr_s = time.perf_counter() - began
-    return Recognized(recording=piece.recording, number=piece.number, segments=tuple(segments), asr_s=asr_s, warnings=recognizer.warnings)
+    return Recognized(
+        recording=piece.recording,
+        number=piece.number,
+        segments=tuple(segments),
+        asr_s=asr_s,
+        warnings=recognizer.warnings,
+        taught=taught,
+    )

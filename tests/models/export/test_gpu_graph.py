@@ -93,9 +93,9 @@ def test_on_a_device_spans_share_runs_and_come_in_order(bundle: Path, monkeypatc
     runs: list[int] = []
     run = Session.run
 
-    def counted(session: Session, names: object, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
+    def counted(session: Session, names: object, feeds: dict[str, np.ndarray], **more: object) -> list[np.ndarray]:
         runs.append(len(feeds["speech"]))
-        return run(session, names, feeds)
+        return run(session, names, feeds, **more)
 
     monkeypatch.setattr(Session, "run", counted)
     found = engine.transcribe(Waveform(samples), options, on_segment=told.append).segments

@@ -82,4 +82,4 @@ def test_music_is_two_seconds_of_sound() -> None:
 
 def test_every_voice_is_of_a_synthesizer_that_is_named() -> None:
     voices = {part for claim in CLAIMS.values() for rendering in claim.renderings for part in rendering.voice.split(",")}
-    assert {voice.partition(":")[0] for voice in voices} == {"flite", "espeak-ng"}
+    assert {voice.partition(":")[0] for voice in voices} == {"flite", "espeak-ng", "kokoro"}

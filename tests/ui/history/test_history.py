@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from engine.editing.edits import EditedSegment, Edits
 from engine.transcript import Alternative, Transcript
 from tests.transcripts import segment, spoken, transcript
+from tests.ui.history.kept import ANN, BEN, IDS, held, result
 from tests.waiting import until
 from ui.history import history as history_module
 from ui.history.errors import HistoryContentError, HistoryError, HistoryFullError, HistoryGoneError, HistoryLockedError
@@ -24,13 +24,6 @@ from ui.history.options import HistoryOptions
 from ui.history.sounds import ABANDONED_S
 from ui.scheduling.recording_queue import Result
 from ui.text.texts import Texts
-
-ANN, BEN = "person:ann", "person:ben"
-IDS = [f"{number:032x}" for number in range(12)]
-
-
-def result(text: str = "three one four", playback: Path | None = None) -> Result:
-    return Result(transcript=transcript(segment(0, 900, text)), peaks=np.linspace(0, 1, 50, dtype=np.float32), playback=playback)
 
 
 def with_words(one: Result, texts: dict[int, str]) -> Result:
@@ -190,16 +183,6 @@ def test_recordings_without_a_transcript_are_deleted_after_a_while(history: Hist
     clock.now_s += 2
     history.forget()
     assert not growing.exists()
-
-
-def held(history: History) -> sqlite3.Connection:
-    """Another program that holds the database."""
-    history.store.count(ANN)
-    history.store.close()
-    other = sqlite3.connect(history.store.file, isolation_level=None)
-    other.execute("PRAGMA locking_mode = EXCLUSIVE")
-    other.execute("BEGIN EXCLUSIVE")
-    return other
 
 
 def test_a_held_database_is_said_in_both_languages_and_tried_again(history: History, monkeypatch: pytest.MonkeyPatch) -> None:

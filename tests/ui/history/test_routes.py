@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from engine.options import TranscribeOptions
 from tests.ui.conftest import RunningPage
 from tests.ui.fake_engine import FakeEngine, InProcessDecoder
-from tests.ui.history.test_history import held, result
+from tests.ui.history.kept import held, result
 from tests.ui.html_reader import Reader
 from tests.ui.queue_client import OTHERS, OURS, wait
 from tests.waiting import until
@@ -83,10 +83,11 @@ def write(browser: TestClient, queue_id: str, entry: str, index: int, text: str)
         "end_ms": own["end"],
         **{name: own[name] for name in ("language", "emotion", "event")},
         "text": text,
-        "pieces": [[index, 0, len(own["words"])]],
+        "pieces": [[index, 0, len(own["words"]) // 5]],  # five numbers a word
     }
     sent = {"segments": segments, "speakers": []}
-    assert browser.post(f"{address}/edits", params={"seen": shown["version"]}, json=sent).status_code == 200
+    answer = browser.post(f"{address}/edits", params={"seen": shown["version"]}, json=sent)
+    assert answer.status_code == 200, answer.text
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from engine.options import TranscribeOptions
-from tests.ui.history.test_history import ANN, held
+from tests.ui.history.kept import ANN, held
 from tests.ui.html_reader import Reader
-from tests.ui.live.test_live import BINARY, IDS, QUARTER, FakeEngine
+from tests.ui.live.fake_streams import BINARY, IDS, QUARTER, FakeEngine
 from ui.history.history import History
 from ui.history.kept_transcript import Keep, KeptTranscript
 from ui.history.options import HistoryOptions
