@@ -54,7 +54,7 @@ def test_callers_without_credentials_and_other_sites_are_refused() -> None:
 def test_what_the_image_would_hold_runs_by_itself() -> None:
     report = report_of(container, "--list")
     assert "app/models/starter/bundle/bundle.json" in report["contents"]
-    assert report["product_mb"] < 60
+    assert report["product_mb"] < 110  # of which the starter takes 90
 
 
 def test_the_dockerfile_has_no_finding() -> None:

@@ -162,8 +162,9 @@ class Load:
     async def _page(self, client: httpx.AsyncClient, caller: Caller) -> None:
         """A page that is opened, given a recording, looked at until it has the transcript, and closed."""
         queue_id, session = uuid4().hex, uuid4().hex[:12]
-        await self._listener(client, session, "add_files", [[await self._upload(client)], queue_id])
-        await self._listener(client, session, "start", [*FormOptions().to_dict().values(), queue_id])
+        chosen = [*FormOptions().to_dict().values(), queue_id]
+        await self._listener(client, session, "add_files", [[await self._upload(client)], *chosen])
+        await self._listener(client, session, "start", chosen)
         while True:
             state = (await client.get(f"/recordings/{queue_id}")).raise_for_status().json()
             if not state["active"]:
