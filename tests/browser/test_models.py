@@ -295,7 +295,7 @@ def test_the_keyboard_alone_opens_another_bundle(open_page: Callable[..., Any]) 
     page = models_tab(open_page())
     box = page.locator("#lv-switch-bundle input")
     box.focus()
-    options = page.get_by_role("option")
+    options = page.locator("[role=option]")
     options.first.wait_for()
     marked = page.locator("[role=option].active")
     for _ in range(options.count()):

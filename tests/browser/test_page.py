@@ -43,7 +43,7 @@ def test_an_uploaded_recording_is_transcribed_with_tags_segments_and_a_timeline(
     for family in ("lv-language", "lv-emotion", "lv-event"):
         expect(segments.first.locator(f".{family}")).to_be_visible()
     expect(page.locator("#lv-segments tbody tr")).to_have_count(2)
-    expect(page.locator("#lv-timeline svg rect")).to_have_count(2)
+    expect(page.locator("#lv-timeline .lv-wave-segment")).to_have_attribute("d", re.compile(r"^[^M]*M[^M]*M[^M]*$"))  # two boxes
     assert len(page.locator("#lv-timeline .lv-wave-speech").get_attribute("d")) > 100
     expect(page.locator("#lv-transcript .lv-summary")).to_contain_text("FP32")
 
@@ -239,7 +239,8 @@ def test_the_page_speaks_the_browsers_language(open_page: Callable[..., Any], sp
         expect(page.get_by_role("tab", name="Compare")).to_be_visible()
         expect(page.locator("#lv-transcribe-run")).to_have_text("Transcribe")
     choose(chinese, spoken_digits)
-    expect(transcribe(chinese)).to_contain_text("实时", timeout=PATIENCE_MS)
+    expect(transcribe(chinese)).to_be_visible(timeout=PATIENCE_MS)
+    expect(chinese.locator("#lv-transcript .lv-summary")).to_contain_text("FP32")
     expect(chinese.locator("#lv-segments")).to_contain_text("语音片段")
     visible = chinese.locator("body").inner_text()
     assert "__i18n__" not in visible
@@ -266,7 +267,11 @@ def test_a_phone_never_scrolls_sideways(open_page: Callable[..., Any], spoken_di
     assert fits()
     page.locator("#lv-transcript .lv-tags").first.hover()
     assert fits()
-    page.get_by_role("tab", name="Compare").click()
+    tab = page.get_by_role("tab", name="Compare")
+    if not tab.is_visible():  # the narrowest phones have it behind the dots
+        page.locator(".overflow-menu > button").click()
+        tab = page.locator(".overflow-dropdown button", has_text="Compare")
+    tab.click()
     chosen(page, "compare").wait_for()
     page.locator("#lv-compare-run").click()
     expect(page.locator(".lv-comparison")).to_be_visible(timeout=PATIENCE_MS)

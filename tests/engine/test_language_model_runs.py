@@ -16,9 +16,13 @@ from engine.errors import BundleFileMissingError, BundleFormatError
 from engine.options import TranscribeOptions
 from engine.pipeline import Engine
 from engine.speech.decoding.hotwords import Hotword
-from engine.speech.decoding.language_model import PIECES, START, STOP, UNKNOWN, LanguageModel
+from engine.speech.decoding.language_model import PIECES as OF_PIECES
+from engine.speech.decoding.language_model import START, STOP, UNKNOWN, LanguageModel
+from engine.speech.decoding.top_tokens import TopTokens
+from engine.speech.parts import Parts
 from models.bundle.manifest import read_manifest, write_manifest
 from tests.named_recording import RIGHT, WRONG, name_said, write_bundle
+from tests.tiny_graphs import PIECES
 
 SETTINGS = {"file": "language-model.npz", "weight": 0.5, "unit_bonus": 2.0, "beam": 4}
 
@@ -27,7 +31,7 @@ def write_model(path: Path) -> None:
     """A model of pieces that knows 你 and 好, and next to nothing else."""
     units = [START, STOP, UNKNOWN, "你", "好"]
     log_probs = np.log([1e-6, 0.2, 1e-6, 0.4, 0.4]).astype(np.float32)
-    model = LanguageModel(units, [np.arange(5, dtype=np.uint64)], [log_probs], [np.zeros(5, np.float32)], kind=PIECES)
+    model = LanguageModel(units, [np.arange(5, dtype=np.uint64)], [log_probs], [np.zeros(5, np.float32)], kind=OF_PIECES)
     model.save(path)
 
 
@@ -95,3 +99,9 @@ def test_a_file_that_is_no_model_or_has_gone_is_named(open_with: Callable[..., E
     with pytest.raises(BundleFileMissingError, match=r"language-model\.npz"):
         engine.transcribe(Waveform(name_said()))
     assert json.loads((tmp_path / "bundle" / "bundle.json").read_text())["language_model"] == SETTINGS
+
+
+def test_noise_of_which_the_network_says_nothing_gets_no_words(open_with: Callable[..., Engine]) -> None:
+    decoder = Parts.load(open_with().bundle).decoder(TranscribeOptions())
+    likely = np.log(np.array([[0.6, 0.4], [0.6, 0.4]], np.float32))  # a bonus of 2 nats outweighs this
+    assert decoder.decode(TopTokens(np.array([[0, PIECES.index("你")]] * 2), likely)).emissions == ()

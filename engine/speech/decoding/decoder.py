@@ -49,6 +49,8 @@ class BeamDecoder:
         self._vocabulary, self._beam, self._n_best = vocabulary, beam, n_best
         self._writer: HomophoneWriter | None = None
         self._scorers = list(scorers)
+        #: A language model pays for every unit: alone it would find words in noise, of which the network says nothing.
+        self._needs_text = bool(scorers) and not hotwords
         #: Phrases that the vocabulary cannot write: nothing finds them.
         self.unwritable: tuple[str, ...] = ()
         if hotwords:
@@ -75,7 +77,9 @@ class BeamDecoder:
         return found
 
     def decode(self, top: TopTokens) -> Decoded:
-        """The tokens and readings of a segment's frames."""
+        """The tokens and readings of a segment's frames; none where a language model is all that would have words."""
+        if self._needs_text and not any(self._vocabulary.is_text(one.token_id) for one in (top.greedy() if len(top) else ())):
+            return Decoded((), ())
         readings = search(top, scorers=self._scorers, beam=self._beam, n_best=max(self._n_best, 1))
         found: dict[str, float] = {}
         best: tuple[Emission, ...] | None = None
