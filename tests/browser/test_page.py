@@ -247,6 +247,15 @@ def test_the_page_speaks_the_browsers_language(open_page: Callable[..., Any], sp
     assert not re.search(r"\b(form|light|compare|tag|error)\.[a-z_]+\b", visible)
 
 
+def open_tab(page: Any, name: str) -> None:
+    """Show a tab; the narrowest phones have some behind the dots."""
+    tab = page.get_by_role("tab", name=name)
+    if not tab.is_visible():
+        page.locator(".overflow-menu > button").click()
+        tab = page.locator(".overflow-dropdown button", has_text=name)
+    tab.click()
+
+
 @pytest.mark.parametrize("width", [320, 390, 768])
 def test_a_phone_never_scrolls_sideways(open_page: Callable[..., Any], spoken_digits: Path, width: int) -> None:
     page = open_page(width=width, height=720)
@@ -267,19 +276,15 @@ def test_a_phone_never_scrolls_sideways(open_page: Callable[..., Any], spoken_di
     assert fits()
     page.locator("#lv-transcript .lv-tags").first.hover()
     assert fits()
-    tab = page.get_by_role("tab", name="Compare")
-    if not tab.is_visible():  # the narrowest phones have it behind the dots
-        page.locator(".overflow-menu > button").click()
-        tab = page.locator(".overflow-dropdown button", has_text="Compare")
-    tab.click()
+    open_tab(page, "Compare")
     chosen(page, "compare").wait_for()
     page.locator("#lv-compare-run").click()
     expect(page.locator(".lv-comparison")).to_be_visible(timeout=PATIENCE_MS)
     assert fits()
-    page.get_by_role("tab", name="Live").click()
+    open_tab(page, "Live")
     expect(page.locator("#lv-live-start")).to_be_visible()
     assert fits()
-    page.get_by_role("tab", name="Models").click()
+    open_tab(page, "Models")
     page.locator("#lv-models .lv-model").first.wait_for()
     page.evaluate("document.querySelectorAll('#lv-models details').forEach((one) => { one.open = true; })")
     for accordion in page.locator("#lv-models-forms button.label-wrap:visible").all():
