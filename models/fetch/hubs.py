@@ -12,11 +12,11 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
@@ -161,6 +161,15 @@ def modelscope_endpoint() -> str:
     return (named if "://" in named else f"https://{named}").rstrip("/")
 
 
+def modelscope_files(entries: Iterable[Mapping[str, Any]]) -> dict[str, RemoteFile]:
+    """The files among the entries that ModelScope lists of a repository, by path."""
+    return {
+        entry["Path"]: RemoteFile(path=entry["Path"], size_bytes=int(entry["Size"]), sha256=entry.get("Sha256") or None)
+        for entry in entries
+        if entry.get("Type", "blob") == "blob"
+    }
+
+
 class ModelScope:
     """The ModelScope hub, or the mirror that ``MODELSCOPE_ENDPOINT`` names."""
 
@@ -196,11 +205,7 @@ class ModelScope:
             from modelscope_hub.compat import LegacyHubApi
 
             entries = LegacyHubApi(endpoint=self._endpoint).get_model_files(repo, recursive=True)
-        return {
-            entry["Path"]: RemoteFile(path=entry["Path"], size_bytes=int(entry["Size"]), sha256=entry.get("Sha256") or None)
-            for entry in entries
-            if entry.get("Type", "blob") == "blob"
-        }
+        return modelscope_files(entries)
 
     def download(self, repo: str, file: RemoteFile, folder: Path, on_bytes: OnBytes) -> None:
         """Bring one file to ``folder / file.path``; HubError."""

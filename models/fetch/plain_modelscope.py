@@ -9,10 +9,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import HTTPError, URLError
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from models.fetch.catalog import Source
-from models.fetch.hubs import HubError, OnBytes, RemoteFile, modelscope_endpoint, reason_of
+from models.fetch.hubs import HubError, ModelScope, OnBytes, RemoteFile, modelscope_files, reason_of
 from models.fetch.resumable import bring
 
 TIMEOUT_S = 30.0
@@ -20,23 +19,10 @@ _BLOCK_BYTES = 1 << 18
 _PARTIAL_CONTENT = 206
 
 
-class PlainModelScope:
+class PlainModelScope(ModelScope):
     """The ModelScope hub, or the mirror that ``MODELSCOPE_ENDPOINT`` names."""
 
-    source = Source.MODELSCOPE
     package = "urllib"
-
-    def __init__(self) -> None:
-        self._endpoint = modelscope_endpoint()
-
-    @property
-    def host(self) -> str:
-        """The host that is asked."""
-        return urlsplit(self._endpoint).netloc or self._endpoint
-
-    def about(self, repo: str) -> str:
-        """The address that answers with a few words of JSON about a repository."""
-        return f"{self._endpoint}/api/v1/models/{repo}/repo/files"
 
     @contextmanager
     def _plainly(self, what: str) -> Iterator[None]:
@@ -50,12 +36,7 @@ class PlainModelScope:
     def listing(self, repo: str) -> dict[str, RemoteFile]:
         """The files of a repository by path; HubError."""
         with self._plainly(repo), _opened(f"{self.about(repo)}?Revision=master&Recursive=true") as answer:
-            entries = json.load(answer)["Data"]["Files"]
-            return {
-                entry["Path"]: RemoteFile(path=entry["Path"], size_bytes=int(entry["Size"]), sha256=entry.get("Sha256") or None)
-                for entry in entries
-                if entry.get("Type", "blob") == "blob"
-            }
+            return modelscope_files(json.load(answer)["Data"]["Files"])
 
     def download(self, repo: str, file: RemoteFile, folder: Path, on_bytes: OnBytes) -> None:
         """Bring one file to ``folder / file.path``; HubError."""

@@ -19,6 +19,7 @@ import soundfile
 
 from engine.audio.waveform import load_audio
 from tests.browser.steps import PATIENCE_MS
+from tests.browser.viewer_steps import Viewers, serve_viewers
 from tests.starter_facts import DIGITS
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright (requirements-test.txt)")
@@ -177,3 +178,18 @@ def open_page(browser: Any, server: str) -> Iterator[Callable[..., Any]]:
         context.close()
     assert thrown == []
     assert outside == []
+
+
+@pytest.fixture(scope="module")
+def served(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewers]:
+    """A page over transcripts that were never spoken, for all tests of a file."""
+    with serve_viewers(browser, tmp_path_factory.mktemp("viewers")) as viewers:
+        yield viewers
+
+
+@pytest.fixture
+def viewers(served: Viewers) -> Iterator[Viewers]:
+    """The same for one test, whose pages are closed behind it; no script may have thrown."""
+    yield served
+    served.close()
+    assert served.thrown == []

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -17,25 +16,12 @@ from benchmarks.long_transcript import PAUSE_MS, SEGMENT_MS, WORD_MS, made_trans
 from engine.editing.recognized_words import RecognizedWords
 from engine.tags import Language
 from tests.browser.steps import downloaded
-from tests.browser.viewer_steps import Viewers, exported, item, saved, serve_viewers
+from tests.browser.viewer_steps import Viewers, exported, item, saved
 from tests.subtitles import read_srt, read_vtt
 from ui.scheduling.recording_queue import Entry
 
 expect = pytest.importorskip("playwright.sync_api").expect
 STEP_MS = SEGMENT_MS + PAUSE_MS
-
-
-@pytest.fixture(scope="module")
-def served(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewers]:
-    with serve_viewers(browser, tmp_path_factory.mktemp("viewers")) as viewers:
-        yield viewers
-
-
-@pytest.fixture
-def viewers(served: Viewers) -> Iterator[Viewers]:
-    yield served
-    served.close()
-    assert served.thrown == []
 
 
 def chosen(page: Any, number: int) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,25 +10,12 @@ import pytest
 from benchmarks.long_transcript import PAUSE_MS, SEGMENT_MS, WORD_MS, made_transcript
 from engine.tags import Language
 from tests.browser.steps import PATIENCE_MS
-from tests.browser.viewer_steps import PLAYER_MS, Viewers, item, serve_viewers
+from tests.browser.viewer_steps import PLAYER_MS, Viewers, item
 from tests.browser.violations import serious_violations
 
 expect = pytest.importorskip("playwright.sync_api").expect
 STEP_MS = SEGMENT_MS + PAUSE_MS
 COUNT = 3 * 3600 * 1000 // STEP_MS
-
-
-@pytest.fixture(scope="module")
-def served(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewers]:
-    with serve_viewers(browser, tmp_path_factory.mktemp("viewers")) as viewers:
-        yield viewers
-
-
-@pytest.fixture
-def viewers(served: Viewers) -> Iterator[Viewers]:
-    yield served
-    served.close()
-    assert served.thrown == []
 
 
 def in_view(page: Any, selector: str) -> bool:

@@ -26,6 +26,7 @@ from engine.speech.features import fbank
 from engine.speech.frame_stream import FrameStream, NewFrames
 from engine.speech.span_recognizer import frames_of
 from engine.speech.speech_stream import EqualPieces, SpeechStream
+from tests.engine.recordings import examples_apart
 from tests.reading import DECODER
 from tests.starter_facts import EXAMPLES
 from tests.waiting import until
@@ -41,15 +42,7 @@ def shared(starter_bundle: Path):
 @pytest.fixture(scope="module")
 def long_recording() -> Waveform:
     """Both examples with pauses of unequal length between them, over a minute."""
-    parts = []
-    for number, name in enumerate(("digits-en.flac", "digits-zh.flac") * 4):
-        parts += [load_audio(EXAMPLES / name).samples, np.zeros(7_000 * (number + 1) + 123, np.float32)]
-    return Waveform(np.concatenate(parts).astype(np.float32))
-
-
-@pytest.fixture
-def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audio_module, "BLOCK_S", 3)
+    return examples_apart(times=4)
 
 
 @pytest.mark.usefixtures("short_blocks")

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import engine.audio.waveform as audio_module
-from engine.audio.waveform import SAMPLE_RATE_HZ, AudioStream, Waveform, load_audio
+from engine.audio.waveform import SAMPLE_RATE_HZ, AudioStream, Waveform
 from engine.bundle import Bundle
 from engine.errors import GraphContractError
 from engine.options import DEFAULT_OPTIONS, VAD_OFF, TranscribeOptions
@@ -23,7 +22,7 @@ from engine.speech.decoding.hotwords import Hotword
 from engine.speech.endpointing import SpeechSpan, VadOptions
 from engine.speech.span_recognizer import SpanRecognizer
 from engine.transcript import Transcript
-from tests.starter_facts import EXAMPLES
+from tests.engine.recordings import examples_apart
 from tests.waiting import WAIT_S, until
 
 CORES = 3
@@ -48,15 +47,7 @@ def one_core(starter_bundle: Path) -> Iterator[Engine]:
 @pytest.fixture(scope="module")
 def recording() -> Waveform:
     """Both examples with pauses of unequal length between them."""
-    parts = []
-    for number, name in enumerate(("digits-en.flac", "digits-zh.flac") * 2):
-        parts += [load_audio(EXAMPLES / name).samples, np.zeros(7_000 * (number + 1) + 123, np.float32)]
-    return Waveform(np.concatenate(parts).astype(np.float32))
-
-
-@pytest.fixture
-def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audio_module, "BLOCK_S", 3)
+    return examples_apart(times=2)
 
 
 def told(transcript: Transcript) -> list[Any]:

@@ -16,6 +16,7 @@ from engine.pipeline import Engine
 from engine.runtime.core_slots import CoreSlots
 from engine.runtime.session import Session
 from engine.runtime.session_pool import SessionPool, open_session
+from tests.engine.runtime.graph_double import GraphDouble
 from tests.waiting import WAIT_S, until
 
 
@@ -203,24 +204,13 @@ def test_an_interrupted_waiter_leaves_the_slot_to_the_next(monkeypatch: pytest.M
     callers.join()
 
 
-class CountingGraph:
+class CountingGraph(GraphDouble):
     """Stands in for ONNX Runtime's session: no run ends before each of the callers runs or waits; notes how many runs overlap."""
 
     def __init__(self, *, callers: int, waiting: Callable[[], int]) -> None:
         self._callers, self._waiting = callers, waiting
         self._lock = threading.Lock()
         self._inside = self.most = 0
-
-    def get_providers(self) -> list[str]:
-        return ["CPUExecutionProvider"]
-
-    def get_inputs(self) -> list[Any]:
-        return []
-
-    get_outputs = get_inputs
-
-    def get_modelmeta(self) -> Any:
-        return type("Meta", (), {"custom_metadata_map": {}})()
 
     def run(self, names: object, feeds: object) -> list[Any]:
         with self._lock:

@@ -15,6 +15,7 @@ from engine.errors import GraphContractError
 from engine.runtime.core_slots import CoreSlots
 from engine.runtime.session import Session
 from engine.runtime.stop_signal import RunStoppedError, StopSignal
+from tests.engine.runtime.graph_double import GraphDouble
 from tests.waiting import WAIT_S
 
 LENGTHS = (1, 17, 50, 167)
@@ -87,22 +88,11 @@ def test_a_stopped_request_runs_nothing(shared: Session, slot: int) -> None:
         shared.run(None, feeds(10), stop=stop)
 
 
-class EndlessGraph:
+class EndlessGraph(GraphDouble):
     """Stands in for ONNX Runtime's session: computes until it is told to end."""
 
     def __init__(self) -> None:
         self.begun = threading.Event()
-
-    def get_providers(self) -> list[str]:
-        return ["CPUExecutionProvider"]
-
-    def get_inputs(self) -> list[Any]:
-        return []
-
-    get_outputs = get_inputs
-
-    def get_modelmeta(self) -> Any:
-        return type("Meta", (), {"custom_metadata_map": {}})()
 
     def run(self, names: object, feeds: object, options: Any) -> list[Any]:
         self.begun.set()
