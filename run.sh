@@ -136,7 +136,8 @@ torch_build() {
 
 # Did the person tell pip where packages come from: a mirror, a folder of wheels, no index at all?
 is_pip_configured() {
-    "$venv/bin/python" -m pip config list 2>/dev/null | grep -qE '\.(index-url|extra-index-url|find-links|no-index)='
+    # Not grep -q, which stops reading at the first match: pip would then end with an error, and so would the pipe.
+    "$venv/bin/python" -m pip config list 2>/dev/null | grep -E '\.(index-url|extra-index-url|find-links|no-index)=' >/dev/null
 }
 
 # The index that has torch's CPU build; nothing where pip's own packages are that build, or where the person chose pip's sources.

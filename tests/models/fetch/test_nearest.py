@@ -13,6 +13,7 @@ pytest.importorskip("modelscope")
 from models.fetch.catalog import Source
 from models.fetch.nearest import nearest_first
 from tests.models.fetch.hub_double import HubDouble, serve_hub
+from tests.waiting import until
 
 REPOS = {Source.MODELSCOPE: "iic/Small", Source.HUGGINGFACE: "owner/small"}
 BOTH = [Source.MODELSCOPE, Source.HUGGINGFACE]
@@ -54,7 +55,7 @@ def test_a_refusal_a_missing_repository_and_a_login_page_are_no_answers(hub: Hub
         assert nearest_first(REPOS)[0] is Source.HUGGINGFACE
         other.status, other.page = None, b"<html>please log in</html>"
         assert nearest_first(REPOS)[0] is Source.HUGGINGFACE
-        assert len(other.requests) == 3
+        until(lambda: len(other.requests) == 3)  # the other hub may have answered before this one was asked
 
 
 def test_nobody_answers_and_the_order_stays(hub: HubDouble, monkeypatch: pytest.MonkeyPatch) -> None:
