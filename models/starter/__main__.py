@@ -39,6 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     prepare = steps.add_parser("prepare", help="read the recordings, synthesize speech, compute features")
     prepare.add_argument("--data", type=Path, required=True, help="folder that holds the public sets named in README.md")
     prepare.add_argument("--without", action="append", default=[], metavar="SET", help="leave a set out, e.g. for its licence; repeatable")
+    prepare.add_argument(
+        "--bundle", type=Path, help="keep the units and the CMVN of this bundle, for `train --init` with the same (default: learn them)"
+    )
     begin = steps.add_parser("begin", help="read Whisper base, which the network begins with and learns from")
     begin.add_argument("teacher", type=Path, help="base.pt, model.safetensors or model.bin of Whisper base, or the folder that holds it")
     begin.add_argument("--any-teacher", action="store_true", help="take a file whose sha256 is not among those that were checked")
@@ -104,7 +107,7 @@ def _transcribe(arguments: argparse.Namespace, config: Config) -> None:
 def _prepare(arguments: argparse.Namespace, config: Config) -> None:
     from models.starter.prepare import prepare
 
-    prepare(arguments.data, arguments.work, config, without=arguments.without)
+    prepare(arguments.data, arguments.work, config, without=arguments.without, bundle=arguments.bundle)
 
 
 def _begin(arguments: argparse.Namespace, _: Config) -> None:

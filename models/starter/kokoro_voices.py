@@ -11,6 +11,7 @@ import hashlib
 import importlib.util
 import json
 import subprocess
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ _SYMBOLS = (
     ("ʲo", "jo"), ("ʲə", "jə"), ("ʲ", ""), ("ɚ", "əɹ"), ("ɜːɹ", "ɜɹ"), ("ɪə", "iə"), ("e", "A"), ("r", "ɹ"), ("x", "k"), ("ç", "k"),
     ("ɐ", "ə"), ("ɬ", "l"), ("ᵻ", "ɪ"), ("o", "ɔ"), ("ɾ", "T"), ("\u0303", ""), ("^", ""),
 )  # fmt: skip
+
+_AFFRICATES = (("tɕ", "ʨ"), ("dʑ", "ʥ"), ("ts", "ʦ"), ("dz", "ʣ"), ("tʃ", "ʧ"), ("dʒ", "ʤ"))
 
 _INITIALS = {
     "": "", "b": "p", "p": "pʰ", "m": "m", "f": "f", "d": "t", "t": "tʰ", "n": "n", "l": "l", "g": "k", "k": "kʰ", "h": "x",
@@ -66,6 +69,16 @@ def english_phonemes(text: str, *, british: bool = False) -> str:
     answer = subprocess.run(command, check=True, timeout=_TIMEOUT_S, capture_output=True, text=True).stdout
     ends = "?" if text.rstrip().endswith("?") else "."
     return kokoro_symbols(", ".join(line.strip() for line in answer.splitlines() if line.strip()), british=british) + ends
+
+
+def espeak_phonemes(text: str, *, language: str) -> str:
+    """How espeak-ng says a sentence of another language, in IPA; narrower marks are dropped, for Kokoro lacks most of them."""
+    command = ["espeak-ng", "-q", "-v", language, "--ipa", text]
+    answer = subprocess.run(command, check=True, timeout=_TIMEOUT_S, capture_output=True, text=True).stdout
+    plain = "".join(symbol for symbol in unicodedata.normalize("NFD", answer) if not unicodedata.combining(symbol) and symbol != "-")
+    for tied, single in _AFFRICATES:
+        plain = plain.replace(tied, single)
+    return ", ".join(line.strip() for line in plain.splitlines() if line.strip()) + "."
 
 
 def mandarin_symbols(syllable_initial: str, final: str, tone: str) -> str:

@@ -22,7 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 from engine.audio.waveform import load_audio
-from engine.speech.features import FBANK_BINS, fbank
+from engine.speech.features import FBANK_BINS, Cmvn, fbank
 from engine.tags import Language, piece_of
 from models.starter.corpus import DIGITS_EN, Utterance
 from models.starter.events import make_events
@@ -33,13 +33,14 @@ from models.starter.sentence_speech import speak_sentences, texts_of_tests
 from models.starter.spoiling import spoil
 from models.starter.synthesis import synthesize
 from models.starter.transcribe_unlabelled import read_texts
-from models.starter.units import EnglishPieces, SoundEncoder, UnitEncoder, learn_english, learn_units
+from models.starter.units import EnglishPieces, SoundEncoder, UnitEncoder, learn_english, learn_units, pieces_of, units_of
 
 log = logging.getLogger(__name__)
 #: Other voices for babble: every so many of the recordings that are longer than this.
 MIN_COMPANY_S, COMPANY_EVERY = 3.0, 20
 #: Written by the step ``transcribe``.
 TEXTS_FILE = "transcribed.tsv"
+LFR_M = 7
 #: Written by the step ``distil``.
 STUDENT_FILE = "student.pt"
 
@@ -184,8 +185,20 @@ def _sounds(utterance: Utterance, english: EnglishPieces) -> list[str] | None:
     return sounds_of_text(utterance.text) if utterance.language is Language.ZH else english.encode(utterance.text)
 
 
-def prepare(data: Path, work: Path, config: dict[str, Any], *, without: Sequence[str] = ()) -> FeatureStore:
-    """Read the corpus, synthesize the rest, and write the store below ``work``."""
+def statistics_of(bundle: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The CMVN that a bundle's ASR learnt with: -> means and deviations, (80,) each."""
+    stacked = Cmvn.load(bundle / "asr.mvn", expected_dim=FBANK_BINS * LFR_M)
+    return -stacked.shift[:FBANK_BINS], 1.0 / stacked.scale[:FBANK_BINS]
+
+
+def prepare(
+    data: Path, work: Path, config: dict[str, Any], *, without: Sequence[str] = (), bundle: Path | None = None
+) -> FeatureStore:
+    """Read the corpus, synthesize the rest, and write the store below ``work``.
+
+    With a ``bundle`` the store keeps its units and its CMVN, so that a training can go on with its weights when the work folder they came
+    from is gone.
+    """
     work.mkdir(parents=True, exist_ok=True)
     utterances = read_corpus(data, config, without=without)
     texts = {path: text for path, text in read_texts(work / TEXTS_FILE).items() if text}
@@ -209,9 +222,12 @@ def prepare(data: Path, work: Path, config: dict[str, Any], *, without: Sequence
     utterances += spoilt_in_part(sentences, config["augmentation"])
     english = english * settings["real_text_weight"] + [str(u.text) for u in sentences if u.language is Language.EN]
     mandarin += [str(u.text) for u in sentences if u.language is Language.ZH]
-    pieces, english_model = learn_units(
-        english, mandarin, english_units=settings["english_units"], mandarin_min_count=settings["mandarin_min_count"]
-    )
+    if bundle is not None:
+        pieces, english_model = units_of(pieces_of(bundle))
+    else:
+        pieces, english_model = learn_units(
+            english, mandarin, english_units=settings["english_units"], mandarin_min_count=settings["mandarin_min_count"]
+        )
     encoder = UnitEncoder(pieces, english_model)
     ids = {piece: index for index, piece in enumerate(pieces)}
     english_sounds = EnglishPieces(learn_english(english, units=settings["english_sounds"]))
@@ -241,7 +257,7 @@ def prepare(data: Path, work: Path, config: dict[str, Any], *, without: Sequence
         for u, offset, count, parts in zip(utterances, offsets, counts, heard, strict=False)
     ]
     partial.replace(work / "fbank.f16")
-    keep_statistics(work, means, deviations)
+    keep_statistics(work, *((means, deviations) if bundle is None else statistics_of(bundle)))
     (work / "english.bpe").write_bytes(english_model)
     (work / "store.json").write_text(
         json.dumps({"pieces": pieces, "sounds": sounds.pieces, "items": [vars(item) for item in items]}, ensure_ascii=False),

@@ -23,7 +23,7 @@ from engine.audio.waveform import SAMPLE_RATE_HZ
 from engine.tags import Language
 from models.evaluate.labels import LABELS
 from models.starter.corpus import Utterance, normalize_english, read_labels
-from models.starter.kokoro_voices import INSTALL, Kokoro, english_phonemes, is_installed, mandarin_phonemes
+from models.starter.kokoro_voices import INSTALL, Kokoro, english_phonemes, espeak_phonemes, is_installed, mandarin_phonemes
 from models.starter.public_sets import normalize_mandarin
 from models.starter.sentence_sources import Sentence, read_sentences
 from models.starter.synthesis import Job, english_programs, made, speak, target_of
@@ -38,7 +38,11 @@ SOURCES = {
     "kokoro": "tts-kokoro",
     "zh-sentence": "tts-mandarin-sentences",
     "zh-kokoro": "tts-mandarin-kokoro",
+    "ja-kokoro": "tts-japanese-kokoro",
+    "ko-kokoro": "tts-korean-kokoro",
 }
+#: Kinds whose text is not taught: they teach the tag of the language.
+TAG_ALONE = ("ja-kokoro", "ko-kokoro")
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,19 @@ def _clips(folder: Path, sentences: Sequence[Sentence], *, language: Language, s
         yield Clip(sentence, target, f"{prefix}kokoro", language, f"{seed}/{prefix}kokoro/{number}")
 
 
+def _tag_clips(folder: Path, settings: dict[str, Any], *, seed: int) -> Iterator[Clip]:
+    """Words of a language that has few recordings, strung together for Kokoro to say."""
+    if not (is_installed() and shutil.which("espeak-ng")):
+        return
+    for name, plan in settings["tags_alone"].items():
+        kind, words = f"{name}-kokoro", plan["words"].split()
+        for number in range(plan["sentences"]):
+            key = f"{seed}/{kind}/{number}"
+            choice = random.Random(key)
+            text = " ".join(choice.choice(words) for _ in range(choice.randint(2, 9)))
+            yield Clip(Sentence(text, text), target_of(folder, kind, number, text), kind, Language(name), key)
+
+
 def _worded(clip: Clip) -> str:
     """A clip's text as it would occur within another one: whole words, or characters."""
     return clip.sentence.text if clip.language is Language.ZH else f" {clip.sentence.text} "
@@ -100,6 +117,7 @@ def plan_sentences(folder: Path, config: dict[str, Any], *, without: Collection[
         rng = random.Random(f"{seed}/sentences/{language.value}")
         sentences = read_sentences(language.value, settings["sources"][language.value], rng=rng)
         clips += _clips(folder, sentences, language=language, settings=settings, seed=seed)
+    clips += _tag_clips(folder, settings, seed=seed)
     return [clip for clip in clips if _worded(clip) not in left_out]
 
 
@@ -110,8 +128,10 @@ def kokoro_speaks(clip: Clip, kokoro: Kokoro, settings: dict[str, Any]) -> str:
         shares, speed = kokoro.drawn_voice(rng), float(rng.uniform(*settings["kokoro_speed"]))
         if clip.language is Language.EN:
             phonemes = english_phonemes(clip.sentence.spoken, british=bool(rng.random() < settings["british_share"]))
-        else:
+        elif clip.language is Language.ZH:
             phonemes = mandarin_phonemes(clip.sentence.spoken)
+        else:
+            phonemes = espeak_phonemes(clip.sentence.spoken, language=clip.language.value)
         samples = kokoro.speak(phonemes, shares=shares, speed=speed)
         partial = clip.target.with_suffix(".partial.wav")
         soundfile.write(partial, samples * (_PEAK / max(float(np.abs(samples).max(initial=0.0)), _PEAK)), SAMPLE_RATE_HZ, subtype="PCM_16")
@@ -141,5 +161,6 @@ def speak_sentences(
 
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:  # the work is done by other programs, and outside Python's lock
         for clip, voice in zip(plan, pool.map(voice_of, plan), strict=True):
-            utterance = made(clip.target, clip.sentence.text, language=clip.language, speaker=f"tts/{voice}", source=SOURCES[clip.kind])
+            text = None if clip.kind in TAG_ALONE else clip.sentence.text
+            utterance = made(clip.target, text, language=clip.language, speaker=f"tts/{voice}", source=SOURCES[clip.kind])
             yield replace(utterance, speed=drawn_speed(clip.seed, settings["speeds"]))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
+from pathlib import Path
 
 import sentencepiece
 
@@ -12,6 +14,8 @@ from engine.tags import TAG_POSITIONS, piece_of
 
 BLANK = "<blank>"
 WORD_START = "▁"
+TAG_START = "<|"
+_FIRST_HAN = "\u4e00"
 
 
 def learn_english(texts: Iterable[str], *, units: int) -> bytes:
@@ -55,6 +59,31 @@ def learn_units(english: Iterable[str], mandarin: Iterable[str], *, english_unit
     characters = sorted(character for character, count in counts.items() if count >= mandarin_min_count)
     tags = [piece_of(tag) for family in TAG_POSITIONS for tag in family]
     return [BLANK, *EnglishPieces(model).pieces, *characters, *tags], model
+
+
+def pieces_of(bundle: Path) -> list[str]:
+    """The units of a bundle in order."""
+    return [line.rsplit(" ", 1)[0] for line in (bundle / "tokens.txt").read_text(encoding="utf-8").splitlines()]
+
+
+def units_of(pieces: Sequence[str]) -> tuple[list[str], bytes]:
+    """The unit table of a bundle as ``learn_units`` returns it: the pieces, and a SentencePiece model that spells with the English ones.
+
+    Pieces of byte-pair encoding stand in the order in which they were joined, and that is all the model knows of them: a piece's score is
+    its number, negated (https://github.com/google/sentencepiece).
+    """
+    from sentencepiece import sentencepiece_model_pb2 as messages
+
+    english = list(takewhile(lambda piece: piece < _FIRST_HAN and not piece.startswith(TAG_START), pieces[1:]))
+    # What normalizes the text comes from a model of its own making; its pieces are put in place of theirs.
+    model = messages.ModelProto.FromString(learn_english([piece.strip(WORD_START) for piece in english], units=len(english)))
+    unknown = model.pieces[0]
+    del model.pieces[:]
+    model.pieces.append(unknown)
+    for number, piece in enumerate(english):
+        model.pieces.add(piece=piece, score=-float(number))
+    model.trainer_spec.vocab_size = len(model.pieces)
+    return list(pieces), model.SerializeToString()
 
 
 class SoundEncoder:

@@ -17,15 +17,11 @@ from torch import Tensor
 from models.networks.sensevoice import SanmBlock, SenseVoice
 from models.networks.weights import sensevoice_of
 from models.starter.corpus import CorpusError
+from models.starter.units import pieces_of
 
 _NEW_UNIT_SCALE = 0.3
 #: A logit: a longer unit has e⁻¹ of its beginning's odds until it has learnt more.
 _LONGER_UNIT_BEHIND = 1.0
-
-
-def pieces_of(bundle: Path) -> list[str]:
-    """The units of a bundle in order."""
-    return [line.rsplit(" ", 1)[0] for line in (bundle / "tokens.txt").read_text(encoding="utf-8").splitlines()]
 
 
 @torch.no_grad()

@@ -11,6 +11,8 @@ from uuid import uuid4
 
 from engine.errors import AudioNotFoundError
 
+_TRIES = 20
+
 
 def keep_file(source: Path, target: Path) -> None:
     """Link the file, which costs no room, or copy it where it cannot be linked; ``target``'s folder is made.
@@ -19,11 +21,25 @@ def keep_file(source: Path, target: Path) -> None:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(source, target)
+        _link(source, target)
     except FileNotFoundError as error:
         raise AudioNotFoundError(path=source) from error
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)
+
+
+def _link(source: Path, target: Path) -> None:
+    for _ in range(_TRIES):
+        try:
+            os.link(source, target)
+        except FileNotFoundError:
+            # Whoever uploads the same recording puts a new file in its place, and the kernel refuses a link to the one that was there
+            # (link(2): ENOENT where the count of links is 0). One that is gone stays gone.
+            if not source.exists():
+                raise
+        except OSError:  # another file system, or one without links
+            break
+        else:
+            return
+    shutil.copyfile(source, target)
 
 
 @contextmanager
