@@ -94,6 +94,13 @@ def cut_piece(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return frames[start : start + length]
 
 
+def cut_noise(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A stretch of 0.25 to 3 s of a noise, beginning anywhere."""
+    length = min(len(frames), int(rng.integers(25, 300)))
+    start = int(rng.integers(0, len(frames) - length + 1))
+    return frames[start : start + length]
+
+
 def augment(
     frames: np.ndarray,
     rng: np.random.Generator,

@@ -16,7 +16,7 @@ from torch import Tensor
 from engine.speech.features import stack_frames
 from engine.tags import Event, TextNorm, piece_of
 from models.bundle.upstream_layout import PROMPT_LANGUAGE, PROMPT_TEXTNORM
-from models.starter.augment import add_noise, augment, cut_piece, silence, trim
+from models.starter.augment import add_noise, augment, cut_noise, cut_piece, silence, trim
 from models.starter.corpus import DIGITS_EN
 from models.starter.prepare import FeatureStore, Item
 from models.starter.splicing import Splicer, read_cuts
@@ -197,10 +197,11 @@ class BatchMaker:
     def _as_segmented(self, frames: np.ndarray, item: Item, rng: np.random.Generator) -> tuple[np.ndarray, Item]:
         """What voice activity detection leaves of an utterance: often its bare speech, now and then a piece whose text is not known.
 
-        Or other words of its speaker's, where they were found.
+        Or other words of its speaker's, where they were found. It finds speech in noises too, and leaves pieces of them.
         """
         if not item.text:
-            return frames, item
+            is_noise_piece = item.text == "" and rng.random() < self.settings["noise_piece_share"]
+            return (cut_noise(frames, rng) if is_noise_piece else frames), item
         if self.splicer.wants(item, rng):
             return self.splicer.splice(item, rng)
         if rng.random() < self.settings["piece_share"]:

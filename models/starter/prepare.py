@@ -191,9 +191,7 @@ def statistics_of(bundle: Path) -> tuple[np.ndarray, np.ndarray]:
     return -stacked.shift[:FBANK_BINS], 1.0 / stacked.scale[:FBANK_BINS]
 
 
-def prepare(
-    data: Path, work: Path, config: dict[str, Any], *, without: Sequence[str] = (), bundle: Path | None = None
-) -> FeatureStore:
+def prepare(data: Path, work: Path, config: dict[str, Any], *, without: Sequence[str] = (), bundle: Path | None = None) -> FeatureStore:
     """Read the corpus, synthesize the rest, and write the store below ``work``.
 
     With a ``bundle`` the store keeps its units and its CMVN, so that a training can go on with its weights when the work folder they came

@@ -20,6 +20,7 @@ from models.starter.augment import (  # noqa: E402
     add_noise,
     augment,
     change_volume,
+    cut_noise,
     cut_piece,
     silence,
     speech_bounds,
@@ -141,6 +142,14 @@ def test_a_piece_lies_within_the_speech() -> None:
         lengths.add(len(piece))
     assert len(lengths) > 5
     assert len(cut_piece(np.zeros((7, 80), np.float32), np.random.default_rng(0))) == 7
+
+
+def test_a_piece_of_a_noise_begins_anywhere_and_lasts_at_most_three_seconds() -> None:
+    noise = np.arange(500, dtype=np.float32)[:, None].repeat(80, axis=1)
+    pieces = [cut_noise(noise, np.random.default_rng(seed)) for seed in range(60)]
+    assert all(25 <= len(piece) < 300 and np.all(np.diff(piece[:, 0]) == 1) for piece in pieces)
+    assert len({float(piece[0, 0]) for piece in pieces}) > 30
+    assert len(cut_noise(noise[:9], np.random.default_rng(0))) == 9
 
 
 def test_learning_rate_rises_then_falls() -> None:
@@ -308,6 +317,40 @@ def test_a_training_can_begin_with_a_bundle(trained: Path, tmp_path: Path) -> No
     wider["asr"]["output_size"] = 64
     with pytest.raises(CorpusError, match="output_size is 32 there and 64 here"):
         Trainer(store, wider, tmp_path, init=trained / "bundle")
+
+
+def test_a_bundles_units_spell_as_those_it_was_made_with() -> None:
+    from models.starter.units import EnglishPieces, learn_units, units_of
+
+    texts = [*ENGLISH, "the quick cat sat", "sat on the lazy mat", "seven", "even eleven"]
+    pieces, model = learn_units(texts, ["你好", "你们好"], english_units=60, mandarin_min_count=2)
+    again, rebuilt = units_of(pieces)
+    learnt, read = EnglishPieces(model), EnglishPieces(rebuilt)
+    assert again == pieces and read.pieces == learnt.pieces
+    for text in [*texts, "the fox ate seven mats", "on and on"]:
+        assert read.encode(text) == learnt.encode(text)
+
+
+def test_the_embedded_bundle_spells_with_its_own_units() -> None:
+    from models.starter.units import UnitEncoder, pieces_of, units_of
+    from tests.starter_facts import STARTER
+
+    pieces, model = units_of(pieces_of(STARTER))
+    encoder = UnitEncoder(pieces, model)
+    spelt = encoder.encode("ask not what your country can do", characters=False)
+    assert spelt is not None
+    assert "".join(pieces[unit] for unit in spelt) == "▁ask▁not▁what▁your▁country▁can▁do"
+    assert len(spelt) < 20  # pieces, not letters
+    assert [pieces[unit] for unit in encoder.encode("你好", characters=True) or ()] == ["你", "好"]
+
+
+def test_a_store_can_keep_a_bundles_normalization(trained: Path) -> None:
+    from models.starter.prepare import FeatureStore, statistics_of
+
+    means, deviations = statistics_of(trained / "bundle")
+    store = FeatureStore(trained)
+    np.testing.assert_allclose(means, store.means, atol=1e-5)
+    np.testing.assert_allclose(deviations, store.deviations, rtol=1e-5)
 
 
 def test_a_deeper_and_wider_network_begins_as_the_bundle_it_comes_from(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import random
+import shutil
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ pytest.importorskip("torch")
 from engine.tags import Event, Language
 from models.starter import sentence_sources, sentence_speech
 from models.starter.corpus import CorpusError, Utterance
-from models.starter.kokoro_voices import Kokoro, joined_graph, kokoro_symbols, mandarin_phonemes, mandarin_symbols
+from models.starter.kokoro_voices import Kokoro, espeak_phonemes, joined_graph, kokoro_symbols, mandarin_phonemes, mandarin_symbols
 from models.starter.prepare import keep_statistics, spoilt_in_part
 from models.starter.sentence_sources import (
     Sentence,
@@ -45,6 +47,7 @@ SETTINGS: dict[str, Any] = {
         "speeds": [0.9, 1.1],
         "kokoro_speed": [0.8, 1.2],
         "british_share": 0.5,
+        "tags_alone": {},
     },
 }
 
@@ -212,6 +215,36 @@ def test_kokoros_clips_are_written_once_with_their_texts(tmp_path: Path) -> None
     assert rate_hz == 16_000 and np.abs(samples).max() <= 0.91
     assert list(speak_sentences(tmp_path / "clips", settings, without=(), open_kokoro=lambda _: kokoro)) == spoken
     assert len(buzz.given) == 1
+
+
+@pytest.mark.usefixtures("four_sentences")
+def test_a_language_with_few_recordings_is_spoken_for_its_tag_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+
+    def phonemes(text: str, *, language: str) -> str:
+        given.append((language, text))
+        return "ab."
+
+    monkeypatch.setattr(sentence_speech, "espeak_phonemes", phonemes)
+    monkeypatch.setattr(sentence_speech.shutil, "which", lambda _: "/usr/bin/espeak-ng")
+    own = {
+        "by_programs": {"en": 0, "zh": 0},
+        "by_kokoro": {"en": 0, "zh": 0},
+        "tags_alone": {"ja": {"sentences": 2, "words": "きょう あめ"}},
+    }
+    settings = {**SETTINGS, "sentences": {**SETTINGS["sentences"], **own}}
+    kokoro, _ = a_kokoro()
+    spoken = list(speak_sentences(tmp_path / "clips", settings, without=(), open_kokoro=lambda _: kokoro, workers=1))
+    assert [(u.text, u.language, u.source) for u in spoken] == [(None, Language.JA, "tts-japanese-kokoro")] * 2
+    assert {language for language, _ in given} == {"ja"} and set(" ".join(text for _, text in given).split()) <= {"きょう", "あめ"}
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
+def test_espeaks_japanese_and_korean_keep_no_marks_that_kokoro_lacks() -> None:
+    for text, language in (("きょうは てんきが", "ja"), ("안녕하세요", "ko")):
+        said = espeak_phonemes(text, language=language)
+        assert said.endswith(".") and len(said) > 8
+        assert not any(unicodedata.combining(symbol) for symbol in said)
 
 
 def test_a_voice_depends_on_the_clip_alone(tmp_path: Path) -> None:
