@@ -112,6 +112,14 @@ class Workshop:
         output = held if model and is_completed_by(held, model) else self._free(held.name if model else name)
         return self.start("fetch", name, output=output, source=source, check=check)
 
+    def edition_completing(self, bundle: Bundle) -> CatalogModel | None:
+        """The edition of the catalog that :meth:`fetch` completes a bundle with; None where it lacks nothing, or lies elsewhere."""
+        for model in self.catalog:
+            held = self._installed / model.bundle
+            if bundle.folder.resolve() == held.resolve() and is_completed_by(held, model):
+                return model
+        return None
+
     def may_delete(self, bundle: Path) -> bool:
         """Whether a bundle was installed here: neither the embedded one nor one that lies elsewhere."""
         place = bundle.absolute()

@@ -9,6 +9,7 @@ import gradio as gr
 from engine.compare.compare import COMPARED_CHANNELS
 from ui.compare.actions import CompareActions
 from ui.compare.comparison_html import comparison_empty_html
+from ui.compare.missing_variant import build_missing_variant
 from ui.compare.variant_choices import VariantChoices
 from ui.limits import Limits
 from ui.models.state import ModelState
@@ -56,6 +57,7 @@ def compare_tab(
             with gr.Row():
                 left, right = _build_sides(actions.choices)
             note = gr.HTML(visible=False, elem_id="lv-compare-note", apply_default_css=False)
+            missing = build_missing_variant(models, actions.choices, [left, right])
             with gr.Row():
                 run = gr.Button(label("compare.run"), variant="primary", min_width=110, elem_id="lv-compare-run")
                 run_often = gr.Button(label("compare.run_often"), min_width=110, elem_id="lv-compare-run-often")
@@ -110,7 +112,8 @@ def compare_tab(
         )
         return [comparison_empty_html(texts), microphone_hint_html(texts), languages, channels]
 
-    return PagePart(greeted=[result, recording.hint, options.language, channel], greet=greet)
+    greeted = [result, recording.hint, options.language, channel]
+    return PagePart(greeted=greeted, greet=greet, refreshed=missing.refreshed, read=missing.read, refresh=missing.refresh)
 
 
 def _build_sides(choices: VariantChoices) -> list[gr.Dropdown]:

@@ -18,7 +18,7 @@ from ui.text.failures import failure_of
 if TYPE_CHECKING:
     from engine.runtime.bundle_slot import SwitchReport
     from engine.speech_engine import SpeechEngine
-    from models.jobs.workshop import Job, Workshop
+    from models.jobs.workshop import CatalogModel, Job, Workshop
 
 _log = logging.getLogger(__name__)
 
@@ -148,6 +148,21 @@ class ModelState:
             return None
         name = self.workshop.real_model.bundle
         return next((bundle for bundle in self.whole() if bundle.name == name), None)
+
+    def missing_edition(self) -> CatalogModel | None:
+        """The edition of the catalog that completes the open bundle, which came without some of its variants; None where there is none."""
+        if self.workshop is None or self._engine.address is not None:
+            return None
+        return self.workshop.edition_completing(self.open_bundle)
+
+    def complete(self) -> None:
+        """Bring what the open bundle came without; it is opened anew then. Where nothing is missing, nothing is begun.
+
+        Raises what :meth:`start` raises.
+        """
+        model = self.missing_edition()
+        if model is not None:
+            self.start("fetch", model.name, lambda workshop: workshop.fetch(model.name))
 
     def may_delete(self, bundle: Bundle) -> bool:
         """Whether a bundle may be deleted: made or fetched here, and not open."""

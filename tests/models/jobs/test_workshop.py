@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from engine.bundle import Bundle
 from engine.errors import OptionError
 from models.jobs.command_line import parser
 from models.jobs.job import JobState
@@ -151,6 +153,19 @@ def test_the_real_model_is_the_int8_edition_and_is_checked(workshop: Workshop, t
     line = asked(workshop.fetch(workshop.real_model.name, check=True))
     assert line == ["fetch", target, "--check", "--", workshop.real_model.name]
     assert parser().parse_args(line).check
+
+
+def test_a_model_that_came_as_int8_alone_is_completed(workshop: Workshop, tiny_bundle: Path, tmp_path: Path) -> None:
+    manifest = json.loads((tiny_bundle / "bundle.json").read_text(encoding="utf-8"))
+    held = shutil.copytree(tiny_bundle, tmp_path / "installed" / "sensevoice-small")
+    alone = manifest | {"name": "sensevoice-small", "variants": {"int8": manifest["variants"]["int8"]}}
+    (held / "bundle.json").write_text(json.dumps(alone), encoding="utf-8")
+    whole = workshop.edition_completing(Bundle.load(held, verify=False))
+    assert whole is not None and (whole.edition, whole.download_mb) == ("fp32", 940)
+    assert asked(workshop.fetch(whole.name)) == ["fetch", f"--output={held}", "--", "sensevoice-small"]
+    assert workshop.edition_completing(Bundle.load(tiny_bundle)) is None  # lies elsewhere
+    (held / "bundle.json").write_text(json.dumps(alone | {"variants": manifest["variants"]}), encoding="utf-8")
+    assert workshop.edition_completing(Bundle.load(held, verify=False)) is None
 
 
 def test_only_what_was_installed_here_is_deleted(workshop: Workshop, embedded: Path, tiny_bundle: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from engine.bundle import Bundle
 from models.fetch.catalog import Source
 from models.quantize.recipe_names import RecipeName
 
@@ -30,6 +31,7 @@ class FakeModel:
     licence: str = "its own"
     download_mb: int = 940
     bundle_mb: int = 1190
+    precisions: tuple[str, ...] = ("fp32", "int8")
 
 
 class FakeJob:
@@ -65,6 +67,8 @@ class FakeWorkshop:
         self.real_model = FakeModel()
         #: Where the next download puts its bundle.
         self.will_fetch: Path | None = None
+        #: What completes every bundle that lacks a variant of it.
+        self.completing: FakeModel | None = None
         self.deleted: list[Path] = []
         self.catalog, self.sources, self.recipes = (FakeModel(),), tuple(Source), tuple(RecipeName)
         self.asked: list[tuple[Any, ...]] = []
@@ -74,6 +78,10 @@ class FakeWorkshop:
 
     def missing(self, job: str) -> tuple[str, ...]:
         return tuple(self._missing.get(job, ()))
+
+    def edition_completing(self, bundle: Bundle) -> FakeModel | None:
+        model = self.completing
+        return model if model is not None and set(bundle.variants) < set(model.precisions) else None
 
     def may_delete(self, bundle: Path) -> bool:
         return bundle.parent in self.roots
