@@ -48,6 +48,8 @@ SPEECH_AMONG_EVENTS = 60
 REAL, REAL_ENGLISH = "real", ("jfk.flac", "harvard.wav")
 TAGGED_LANGUAGES = ("zh", "en", "yue", "ja")  # Korean is learnt from a synthesizer: there is no recording to judge it by
 LANGUAGE_CLIPS, CODEC_CLIPS = 40, 30
+#: SenseVoice's own examples in the folder ``real``, one a language: the only Korean at hand.
+OFFICIAL_EXAMPLES = {language: f"sensevoice_example_{language}.mp3" for language in (*TAGGED_LANGUAGES, "ko")}
 
 
 def joined_strings(utterances: Sequence[Utterance], *, count: int, seed: int) -> list[tuple[str, Waveform]]:
@@ -173,6 +175,19 @@ def language_score(engine: Engine, test: Sequence[Utterance], precision: str, *,
     return {**unweighted(right), "utterances": sum(map(len, right.values()))}
 
 
+def official_examples_score(engine: Engine, data: Path, precision: str) -> dict[str, Any] | None:
+    """How many of SenseVoice's own example recordings are tagged with their language; None where the folder is absent."""
+    present = {language: data / REAL / name for language, name in OFFICIAL_EXAMPLES.items() if (data / REAL / name).is_file()}
+    if not present:
+        return None
+    options = TranscribeOptions(precision=precision, itn=False)
+    right = {}
+    for language, path in present.items():
+        segments = engine.transcribe(load_audio(path), options).segments
+        right[language] = [bool(segments) and segments[0].language == language]
+    return {**unweighted(right), "utterances": len(present)}
+
+
 def codec_score(engine: Engine, test: Sequence[Utterance], precision: str, *, seed: int, most: int) -> dict[str, Any]:
     """How many segments of speech behind MP3, AAC and Opus at 16 to 128 kbit/s are tagged Speech, by codec."""
     rng, options = np.random.default_rng(seed), TranscribeOptions(precision=precision, itn=False)
@@ -208,6 +223,7 @@ def answer(engine: Engine, bundle: Bundle, data: Path, test: Sequence[Utterance]
             else:
                 rows[slice_.name]["prompted_rate"] = row["rate"]
     rows["language tag (unweighted accuracy)"] = language_score(engine, test, precision, most=LANGUAGE_CLIPS)
+    rows["language tag, SenseVoice's own examples"] = official_examples_score(engine, data, precision)
     acted = [u for u in test if u.source == "ravdess"]
     right: dict[str, list[bool]] = {}
     for utterance, transcript in zip(acted, _recognize(engine, [u.path for u in acted], precision), strict=True):
