@@ -10,32 +10,27 @@ import json
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from engine.audio.piped import as_file, check_once, is_piped
 from engine.audio.sandbox.decoder import MOST_WORKERS, DecodeLimits, Decoder
-from engine.audio.tracks import Track
 from engine.bundle import Bundle, find_bundles, resolve_bundle
 from engine.bundle_roots import STARTER, bundle_roots
-from engine.command_line import add_transcribe_options, chosen_options, chosen_subtitles, positive
-from engine.documents import DOCUMENT_FORMATS, written
-from engine.errors import AudioError, LightVoiceError, OptionError, OutputError, UnknownFormatError, first_line
+from engine.command_line import OUTPUTS, add_transcribe_command, add_watch_command, chosen_options, chosen_subtitles, positive
+from engine.documents import written
+from engine.errors import AudioError, LightVoiceError, OptionError, OutputError, UnknownFormatError
 from engine.files.batch_journal import BatchJournal, result_paths
+from engine.files.file_batch import FileBatch, Outcome, Work, failure_of_file
 from engine.files.file_names import printable
-from engine.files.in_order import StillWanted, UnwantedError, in_order
-from engine.formats import FORMATS
 from engine.options import TranscribeOptions
 from engine.pipeline import Engine
 from engine.runtime.session import DEVICES
 from engine.runtime.session_pool import Precision, carried_over
 from engine.speech_engine import SpeechEngine
-from engine.watch.arrivals import SETTLE_S
 from engine.watch.watcher import Watcher, WatchOptions
 
 if TYPE_CHECKING:
@@ -48,8 +43,6 @@ VALUED = ("--bundle", "--precision", "--host", "--auth", "--api-keys", "--engine
 #: Runs that the page and the API have on a cluster at the same time.
 CLUSTER_RUNS = 64
 COMMANDS = ("serve", "transcribe", "watch", "bundles")
-#: What --format takes.
-OUTPUTS = (*FORMATS, *DOCUMENT_FORMATS)
 ALL_ANSWERED, SOME_FAILED, NOTHING_RUN = 0, 1, 2
 
 
@@ -82,34 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", parents=[shared], help="serve the page (what happens without a command)")
     add_serve_options(serve)
     transcribe = commands.add_parser("transcribe", parents=[shared], help="transcribe files to stdout or into a folder")
-    transcribe.add_argument("files", nargs="+", metavar="FILE", help="audio or video files, or - for standard input")
-    transcribe.add_argument("--format", default="json", metavar="|".join(OUTPUTS), help="output (default: %(default)s, an object a line)")
-    transcribe.add_argument("--output-dir", type=Path, help="write one file per recording here instead of to stdout")
-    transcribe.add_argument("--redo", action="store_true", help="transcribe again what an earlier run into the folder finished")
-    add_transcribe_options(transcribe)
-    transcribe.add_argument("--list-tracks", action="store_true", help="list the files' audio tracks, an object a line, and do no more")
-    transcribe.add_argument(
-        "--max-duration-s", type=float, default=DecodeLimits.duration_s, help="refuse longer recordings (default: %(default)s s)"
-    )
+    add_transcribe_command(transcribe)
     watch = commands.add_parser("watch", parents=[shared], help="transcribe what arrives in a folder, each recording once, until stopped")
-    watch.add_argument("folder", type=Path, metavar="FOLDER", help="folder whose recordings are transcribed, those of its subfolders too")
-    watch.add_argument(
-        "--output", type=Path, required=True, metavar="DIR", help="results, in the same subfolders; may be the folder itself"
-    )
-    watch.add_argument("--format", default="json", metavar="|".join(OUTPUTS), help="output (default: %(default)s)")
-    watch.add_argument("--once", action="store_true", help="do what is there, and end")
-    watch.add_argument("--redo", action="store_true", help="do again what is done, and what has failed")
-    watch.add_argument(
-        "--settle-s",
-        type=float,
-        default=SETTLE_S,
-        metavar="S",
-        help="a file is complete when it has not changed for so long (default: %(default)s s)",
-    )
-    add_transcribe_options(watch)
-    watch.add_argument(
-        "--max-duration-s", type=float, default=DecodeLimits.duration_s, help="refuse longer recordings (default: %(default)s s)"
-    )
+    add_watch_command(watch)
     commands.add_parser("bundles", help="list the installed bundles")
     return parser
 
@@ -242,7 +210,7 @@ def _list_tracks(files: Sequence[str]) -> int:
                     found: dict[str, Any] = {"tracks": [track.to_dict() for track in decoder.tracks(path)]}
             except AudioError as error:
                 failed += 1
-                found = _failure(file, error)
+                found = failure_of_file(file, error, say=_say)
             _write(json.dumps({"file": printable(file), **found}, ensure_ascii=False) + "\n")
     return SOME_FAILED if failed else ALL_ANSWERED
 
@@ -253,18 +221,42 @@ def _transcribe(arguments: argparse.Namespace) -> int:
         return _list_tracks(arguments.files)
     if arguments.format not in OUTPUTS:
         raise UnknownFormatError(output_format=arguments.format, known=OUTPUTS)
-    options = chosen_options(arguments)
-    chosen_subtitles(arguments)
+    options, subtitles = chosen_options(arguments), chosen_subtitles(arguments)
     folder: Path | None = arguments.output_dir
     if folder is None and arguments.format != "json" and len(arguments.files) > 1:
         raise OptionError(f"{len(arguments.files)} files as {arguments.format} need --output-dir; only json takes several to stdout")
     targets = None if folder is None else result_paths(folder, arguments.files, arguments.format)
     with closing(build_engine(arguments)) as engine, closing(_decoder(engine, arguments)) as decoder:
-        batch = _Batch(engine, decoder, arguments, options)
-        if folder is None or targets is None:
-            return batch.run([(file, None) for file in arguments.files])
-        batch.journal = BatchJournal(folder, settings=_settings(engine, arguments, options))
-        return batch.run(_unfinished(batch.journal, arguments, targets))
+        work: list[Work] = [(file, None) for file in arguments.files]
+        journal = None
+        if folder is not None and targets is not None:
+            journal = BatchJournal(folder, settings=_settings(engine, arguments, options))
+            work = _unfinished(journal, arguments, targets)
+        batch = FileBatch(
+            engine=engine,
+            decoder=decoder,
+            options=options,
+            output_format=arguments.format,
+            subtitles=subtitles,
+            say=_say,
+            journal=journal,
+        )
+        answered = [_tell(outcome) for outcome in batch.run(work)]
+    return ALL_ANSWERED if all(answered) else SOME_FAILED
+
+
+def _tell(outcome: Outcome) -> bool:
+    """Hand on what a file gave: -> whether it was answered."""
+    for note in outcome.notes:
+        _say(note)
+    if outcome.to_reader:
+        _write(outcome.content)
+    return not outcome.failed
+
+
+def _say(note: str) -> None:
+    """A line for whoever watches, at once."""
+    print(note, file=sys.stderr, flush=True)
 
 
 def _decoder(engine: SpeechEngine, arguments: argparse.Namespace) -> Decoder:
@@ -292,8 +284,7 @@ def _watch(arguments: argparse.Namespace) -> int:
     with closing(build_engine(arguments)) as engine, closing(_decoder(engine, arguments)) as decoder:
         decoder.warm_up()
         engine.warm_up()
-        say = partial(print, file=sys.stderr, flush=True)
-        watcher = Watcher(engine, decoder, options, say=say, is_stopping=lambda: bool(asked_to_stop))
+        watcher = Watcher(engine, decoder, options, say=_say, is_stopping=lambda: bool(asked_to_stop))
         watcher.run()
     return SOME_FAILED if arguments.once and watcher.failed else ALL_ANSWERED
 
@@ -307,94 +298,15 @@ def _settings(engine: SpeechEngine, arguments: argparse.Namespace, options: Tran
     return {**settings, "precision": engine.precision, "manifest": manifest}
 
 
-def _unfinished(journal: BatchJournal, arguments: argparse.Namespace, targets: Sequence[Path]) -> list[tuple[str, Path | None]]:
+def _unfinished(journal: BatchJournal, arguments: argparse.Namespace, targets: Sequence[Path]) -> list[Work]:
     """The files that an earlier run of the same batch has not finished."""
-    left: list[tuple[str, Path | None]] = []
+    left: list[Work] = []
     for file, target in zip(arguments.files, targets, strict=True):
         if arguments.redo or is_piped(file) or not journal.is_finished(Path(file), target):
             left.append((file, target))
         else:
-            print(f"{printable(file)} -> {printable(str(target))} (finished before; --redo does it again)", file=sys.stderr)
+            _say(f"{printable(file)} -> {printable(str(target))} (finished before; --redo does it again)")
     return left
-
-
-@dataclass
-class _Outcome:
-    """What a file gave: what its reader gets, and notes for whoever watches."""
-
-    to_stdout: bool
-    content: str | bytes = ""
-    notes: list[str] = field(default_factory=list)
-    failed: bool = False
-
-
-@dataclass
-class _Batch:
-    """The files of one command: what transcribes them, and where their results go."""
-
-    engine: SpeechEngine
-    decoder: Decoder
-    arguments: argparse.Namespace
-    options: TranscribeOptions
-    journal: BatchJournal | None = None
-
-    def run(self, work: Sequence[tuple[str, Path | None]]) -> int:
-        if not work:
-            return ALL_ANSWERED
-        self.decoder.warm_up()  # beside what opens the models
-        # Opened now: a graph that cannot be opened is no file's fault.
-        self.engine.warm_up()
-        answered = [self._tell(outcome) for outcome in in_order(work, self._transcribe, at_once=self.engine.recordings_at_once)]
-        return ALL_ANSWERED if all(answered) else SOME_FAILED
-
-    def _transcribe(self, work: tuple[str, Path | None], still_wanted: StillWanted) -> _Outcome:
-        """One file, beside others; its result lies in the folder when it is there, whichever ends first."""
-        file, target = work
-        outcome = _Outcome(to_stdout=target is None)
-        try:
-            with as_file(file) as path:
-                recording = self.decoder.open(path, read=self.options.read)
-                name = printable(file)
-                transcript = self.engine.transcribe(recording, self.options, file=name, progress=lambda *_: still_wanted())
-                outcome.notes += _chosen_track(file, recording.tracks, self.arguments.track)
-                outcome.notes += [f"{name}: warning: {warning.message}" for warning in transcript.warnings]
-                outcome.content = written(transcript, self.arguments.format, subtitles=chosen_subtitles(self.arguments))
-                if target is not None and self.journal is not None:
-                    self.journal.write(path, target, outcome.content)
-                    outcome.notes.append(f"{name} -> {printable(str(target))}")
-        except (OutputError, UnwantedError):
-            raise  # no recording's fault
-        except Exception as error:  # noqa: BLE001 - whatever one file does to us, it is said of that file, and the rest go on
-            failure = _failure(file, error)
-            outcome.failed = True
-            outcome.content = json.dumps({"file": printable(file), **failure}, ensure_ascii=False) + "\n"
-            outcome.to_stdout &= self.arguments.format == "json"
-        return outcome
-
-    def _tell(self, outcome: _Outcome) -> bool:
-        for note in outcome.notes:
-            print(note, file=sys.stderr)
-        if outcome.to_stdout:
-            _write(outcome.content)
-        return not outcome.failed
-
-
-def _chosen_track(file: str, tracks: Sequence[Track], chosen: int | None) -> list[str]:
-    """Which of several audio tracks was read, where nobody chose one."""
-    read = next((track for track in tracks if track.default), None)
-    if chosen is not None or read is None or len(tracks) <= 1:
-        return []
-    said = f"{len(tracks)} audio tracks, of which {read.description!r} was read; --track N reads another, --list-tracks lists them"
-    return [f"{printable(file)}: {said}"]
-
-
-def _failure(file: str, error: Exception) -> dict[str, Any]:
-    """What a file that failed is in JSON; a person reads it too, and for an error that nobody foresaw where it came from."""
-    if not isinstance(error, LightVoiceError):
-        traceback.print_exception(error)
-    message = printable(str(error) if isinstance(error, LightVoiceError) else f"unexpected error ({first_line(error)})")
-    print(f"{printable(file)}: {message}", file=sys.stderr)
-    return {"error": {"type": type(error).__name__, "message": message}}
 
 
 def _write(content: str | bytes) -> None:

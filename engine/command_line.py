@@ -1,4 +1,4 @@
-"""The options of a transcription and of its subtitles on a command line: the same for one machine and for a cluster."""
+"""The options of a transcription and of its subtitles on a command line, the same for one machine and for a cluster; its commands."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import argparse
 from pathlib import Path
 
 from engine.audio.read_options import CHANNELS
+from engine.audio.sandbox.decoder import DecodeLimits
+from engine.documents import DOCUMENT_FORMATS
+from engine.formats import FORMATS
 from engine.option_fields import flat_fields, parse_fields
 from engine.options import DEFAULT_OPTIONS, N_BEST, TranscribeOptions
 from engine.speech.decoding.hotwords import Hotword, parse_hotwords, read_hotwords
 from engine.subtitles.options import SubtitleOptions
+from engine.watch.arrivals import SETTLE_S
 
+#: What --format takes.
+OUTPUTS = (*FORMATS, *DOCUMENT_FORMATS)
 #: Endings that no phrase has: a misspelt name of a file is no hotword.
 HOTWORD_FILES = (".txt", ".csv", ".tsv", ".lst")
 
@@ -21,6 +27,42 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{value} is not at least 1")
     return value
+
+
+def add_transcribe_command(parser: argparse.ArgumentParser) -> None:
+    """Add what ``transcribe`` takes: files, where their results go and as what, and the options of a transcription."""
+    parser.add_argument("files", nargs="+", metavar="FILE", help="audio or video files, or - for standard input")
+    parser.add_argument("--format", default="json", metavar="|".join(OUTPUTS), help="output (default: %(default)s, an object a line)")
+    parser.add_argument("--output-dir", type=Path, help="write one file per recording here instead of to stdout")
+    parser.add_argument("--redo", action="store_true", help="transcribe again what an earlier run into the folder finished")
+    add_transcribe_options(parser)
+    parser.add_argument("--list-tracks", action="store_true", help="list the files' audio tracks, an object a line, and do no more")
+    _add_longest(parser)
+
+
+def add_watch_command(parser: argparse.ArgumentParser) -> None:
+    """Add what ``watch`` takes: the folder, where results go and as what, and the options of a transcription."""
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder whose recordings are transcribed, those of its subfolders too")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="results, in the same subfolders; may be the folder itself"
+    )
+    parser.add_argument("--format", default="json", metavar="|".join(OUTPUTS), help="output (default: %(default)s)")
+    parser.add_argument("--once", action="store_true", help="do what is there, and end")
+    parser.add_argument("--redo", action="store_true", help="do again what is done, and what has failed")
+    parser.add_argument(
+        "--settle-s",
+        type=float,
+        default=SETTLE_S,
+        metavar="S",
+        help="a file is complete when it has not changed for so long (default: %(default)s s)",
+    )
+    add_transcribe_options(parser)
+    _add_longest(parser)
+
+
+def _add_longest(parser: argparse.ArgumentParser) -> None:
+    longest_s = DecodeLimits.duration_s
+    parser.add_argument("--max-duration-s", type=float, default=longest_s, help="refuse longer recordings (default: %(default)s s)")
 
 
 def add_transcribe_options(parser: argparse.ArgumentParser) -> None:
