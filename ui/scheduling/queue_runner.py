@@ -27,7 +27,7 @@ from ui.scheduling.run_slots import LineFullError, RunSlots, Ticket
 from ui.status.run_log import RunLog
 from ui.text.failures import failure_of
 from ui.transcribe.playback_copy import PlaybackCopy
-from ui.transcribe.viewer_data import recognized_json
+from ui.transcribe.viewer_data import recognized_gzip
 from ui.widgets.timeline import column_peaks
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ class QueueRunner:
             )
             self._runs.record(transcript, source="page")
             result = Result(transcript=transcript, peaks=column_peaks(copy.peaks()), playback=copy.close())
-            recognized_json(result)  # kept with it: nobody who selects it waits
+            recognized_gzip(result)  # kept with it: nobody who selects it waits
             queue.finish(entry.id, result)
             self._keep(page)
         except _StoppedError:
