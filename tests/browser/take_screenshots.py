@@ -12,6 +12,7 @@ import argparse
 import io
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -33,6 +34,7 @@ FOLDER = ROOT / "docs" / "screenshots"
 #: The page has few colours; a palette makes a picture a third of its size.
 COLOURS = 128
 LARGEST_BYTES = 150_000
+NARROW_PX = 700
 #: Half an hour of speech may take so long on a busy machine.
 LONG_PATIENCE_MS = 1_800_000
 LONG_NAMES = {"en": "half an hour of English.flac", "zh": "半小时普通话.flac"}
@@ -64,12 +66,12 @@ def _transcript(page: Any) -> None:
 
 def _transcript_in_sight(page: Any) -> None:
     _transcript(page)
-    _scroll_to_the_transcript(page)
+    _scroll_to(page, "#lv-shown")
 
 
-def _scroll_to_the_transcript(page: Any) -> None:
+def _scroll_to(page: Any, place: str) -> None:
     bar_px = page.locator("#lv-light-bar").bounding_box()["height"]
-    top_px = page.locator("#lv-shown").bounding_box()["y"] - bar_px - 16
+    top_px = page.locator(place).bounding_box()["y"] - bar_px - 16
     page.evaluate("(top) => window.scrollBy({top, behavior: 'instant'})", top_px)
 
 
@@ -83,7 +85,8 @@ def _long_transcript(page: Any) -> None:
     page.locator("#lv-find").fill("的" if page.evaluate("document.documentElement.lang").startswith("zh") else "the")
     page.locator("#lv-find-next").click()
     page.wait_for_function("document.querySelector('#lv-strip .lv-wave-shape').getAttribute('d')")
-    _scroll_to_the_transcript(page)
+    page.locator(".lv-segment.lv-selected").hover()
+    _scroll_to(page, "#lv-viewer" if page.viewport_size["width"] < NARROW_PX else "#lv-shown")
 
 
 def _speaking(page: Any) -> None:
@@ -174,6 +177,8 @@ def main() -> None:
     parser.add_argument("--chinese", type=Path, help="a folder of Mandarin recordings")
     arguments = parser.parse_args()
     names, folders = arguments.names or list(PICTURES), {"en": arguments.english, "zh": arguments.chinese}
+    if not subprocess.run(["fc-list", ":charset=1f5e3", "family"], capture_output=True, check=True).stdout:
+        raise SystemExit("no font has the emoji of the tags, which would be empty boxes; Debian's is fonts-noto-color-emoji")
     languages = sorted({PICTURES[name].long for name in names} - {""})
     chromium = next(path for name in CHROMIUM_NAMES if (path := shutil.which(name)))
     with tempfile.TemporaryDirectory() as folder, run_server(Path(folder)) as address, sync_playwright() as playwright:

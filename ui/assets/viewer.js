@@ -31,7 +31,7 @@
       if (place("list")) this.lay();
       this.finder = new parts.FindInText({
         field: place("find"), count: place("find-count"), next: place("find-next"), previous: place("find-previous"), say: this.say,
-        segments: () => this.segments, show: (at) => this.show(at, { centred: true }), text: (at) => this.list?.element(at)?.querySelector(".lv-text > span"),
+        segments: () => this.segments, from: () => this.list?.placeAt(place("list-box").scrollTop) ?? 0, show: (at) => this.show(at, { centred: true }), text: (at) => this.list?.element(at)?.querySelector(".lv-text > span"),
       });
       this.wire();
       this.fit();
