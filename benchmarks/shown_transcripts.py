@@ -18,9 +18,10 @@ from engine.audio.sandbox.decoder import Decoder
 from engine.options import TranscribeOptions
 from engine.speech_engine import SpeechEngine
 from engine.transcript import Transcript
+from ui.history.options import HistoryOptions
 from ui.scheduling.recording_queue import Entry, RecordingQueue, Result
 from ui.serve import build_app
-from ui.transcribe.viewer_data import recognized_json
+from ui.transcribe.viewer_data import recognized_gzip
 
 QUEUE_ID = "f" * 32
 #: Puts the page on that queue before its scripts run.
@@ -46,18 +47,20 @@ class Shown:
         self.queue.begin()
         peaks = np.abs(np.sin(np.arange(_COLUMNS) / 7)).astype(np.float32)
         result = Result(transcript=transcript, peaks=peaks, playback=playback)
-        recognized_json(result)  # as a run does
+        recognized_gzip(result)  # as a run does
         self.queue.finish(entry.id, result)
         return entry
 
 
 @contextmanager
-def shown_transcripts(engine: SpeechEngine, decoder: Decoder, files: Path, transcripts: Sequence[Transcript] = ()) -> Iterator[Shown]:
+def shown_transcripts(
+    engine: SpeechEngine, decoder: Decoder, files: Path, transcripts: Sequence[Transcript] = (), *, history: HistoryOptions | None = None
+) -> Iterator[Shown]:
     """Serve the page until the block ends; ``files`` is a folder of its own."""
     made: list[tuple[uvicorn.Server, RecordingQueue]] = []
 
     def run() -> None:  # all of it in one thread: building the page needs an event loop that nobody else has
-        app = build_app(engine, files=files, decoder=decoder)
+        app = build_app(engine, files=files, decoder=decoder, history=history)
         config = uvicorn.Config(app, port=0, log_config=None, server_header=False, proxy_headers=False, timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         made.append((server, app.state.recordings.open(QUEUE_ID)))

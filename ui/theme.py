@@ -11,6 +11,7 @@ _FOLDER = Path(__file__).parent / "assets"
 STYLE_SHEETS = tuple(_FOLDER / f"{name}.css" for name in ("page", "queue", "viewer", "live", "history"))
 #: The transcript's viewer: its parts first.
 _VIEWER = (
+    "recognized_segments",
     "edit_operations",
     "edit_history",
     "virtual_list",

@@ -34,8 +34,8 @@ class RecognizedWords:
     def __init__(self, segments: Sequence[Segment]) -> None:
         self._segments = segments
         self._words: dict[int, tuple[PlacedWord, ...]] = {}
-        #: What the page is sent of them, kept for as long as they are.
-        self.sent: str | None = None
+        #: What the page is sent of them (gzip), kept for as long as they are.
+        self.sent: bytes | None = None
 
     def __len__(self) -> int:
         return len(self._segments)

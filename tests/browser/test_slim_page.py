@@ -68,6 +68,10 @@ def test_a_wav_is_transcribed_and_downloaded(open_slim: Callable[..., Any], micr
         contents[name] = Path(download.value.path()).read_text(encoding="utf-8")
         assert all(word in contents[name] for word in words)
     assert [segment["text"] for segment in json.loads(contents["json"])["segments"]] == words
+    with page.expect_download() as download:
+        page.locator("#slim-downloads [data-format=docx]").click()
+    assert download.value.suggested_filename == "digits.docx"
+    assert Path(download.value.path()).read_bytes().startswith(b"PK")
 
 
 def test_an_mp3_is_refused_with_the_remedy_and_the_page_goes_on(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +19,10 @@ from engine.pipeline import Engine
 from engine.speech.decoding.hotwords import Hotword
 from tests.named_recording import NAME, RIGHT, WRONG, name_said, write_bundle, write_recording
 from tests.ui.conftest import RunningPage, running
+from tests.ui.sent_transcript import sent_segments
 from tests.waiting import WAIT_S
 from ui.scheduling.recording_queue import Result
-from ui.transcribe.viewer_data import recognized_json
+from ui.transcribe.viewer_data import recognized_gzip
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +180,7 @@ def test_other_readings_go_with_their_segment_to_the_viewer(tones: RunningPage) 
     waveform = Waveform(np.asarray(name_said()))
     for n_best, count in ((2, 2), (1, 0)):
         made = tones.engine.transcribe(waveform, TranscribeOptions(n_best=n_best))
-        [sent] = json.loads(recognized_json(Result(transcript=made, peaks=np.zeros(4, np.float32))))
+        packed = recognized_gzip(Result(transcript=made, peaks=np.zeros(4, np.float32)))
+        [sent] = sent_segments(json.loads(gzip.decompress(packed)))
         assert len(sent.get("readings", [])) == count
         assert count == 0 or RIGHT in [text for text, _ in sent["readings"]]

@@ -2,7 +2,7 @@
 // A segment is { start, end, text, language, emotion, event, pieces, index }: `pieces` are the recognized words that it was made of, each as
 // [recognized segment, first word, word behind the last]; `index` is the recognized segment's number while nothing is changed, else null.
 (() => {
-  const SHORTEST_MS = 50, NUMBERS = 5, WIDE = /[\u2e80-\u{10ffff}]/u;
+  const SHORTEST_MS = 50, WIDE = /[\u2e80-\u{10ffff}]/u;
   const FAMILIES = ["language", "emotion", "event"];
   const oneLine = (text) => text.replace(/\s+/gu, " ").trim();
   const joined = (left, right) => (!left || !right ? left || right
@@ -15,16 +15,10 @@
         start, end, text, language, emotion, event, index, pieces: [[index, 0, this.count(index)]],
       }));
       this.timed = new WeakMap();
-      this.placed = [];
     }
 
-    count(index) { return this.recognized[index].words.length / NUMBERS; }
-
-    /* The words of a recognized segment, of the five numbers each that the server sent: made when they are first drawn. */
-    of(index) {
-      const numbers = this.recognized[index].words;
-      return (this.placed[index] ??= Array.from({ length: this.count(index) }, (_, at) => numbers.slice(at * NUMBERS, (at + 1) * NUMBERS)));
-    }
+    count(index) { return this.recognized[index].count; }
+    of(index) { return this.recognized[index].words; }
 
     /* The segments that the server sent: numbers are untouched ones. */
     received(edits) {

@@ -6,9 +6,10 @@
   const folded = (text) => [...text].map((one) => { const small = one.toLowerCase(); return small.length === one.length ? small : one; }).join("");
 
   class FindInText {
-    /* `segments()` -> all; `show(place)` brings one into view; `text(place)` -> the element of its text if it is in the page. */
-    constructor({ field, count, next, previous, segments, show, text, say }) {
-      Object.assign(this, { field, count, segments, show, text, say, matches: [], at: -1 });
+    /* `segments()` -> all; `from()` -> the first one in view; `show(place)` brings one there; `text(place)` -> the element of its text if
+       it is in the page. */
+    constructor({ field, count, next, previous, segments, from, show, text, say }) {
+      Object.assign(this, { field, count, segments, from, show, text, say, matches: [], at: -1, began: null });
       field.addEventListener("input", () => this.search());
       field.addEventListener("keydown", (event) => {
         if (event.key === "Enter" && !event.isComposing) {
@@ -34,8 +35,10 @@
           }
         });
       }
+      this.began = wanted ? this.began ?? this.from() : null; // where the person was reading when the search began
+      const first = stay ? this.at : found.findIndex((match) => match.place >= this.began);
       this.matches = found;
-      this.at = found.length ? Math.min(Math.max(0, stay ? this.at : 0), found.length - 1) : -1;
+      this.at = found.length ? Math.min(Math.max(0, first), found.length - 1) : -1;
       if (!stay && this.at >= 0) this.show(this.matches[this.at].place);
       this.tell();
     }

@@ -1,7 +1,7 @@
 // The History tab: asks the page's own server (ui/history/routes.py) for rows as HTML and carries out what is clicked. Everything that
 // comes as HTML was escaped by the server; nothing else becomes HTML here. Whose history it is, a cookie says that no script can read.
 (() => {
-  const TYPED_MS = 250, DRAWN_MS = 100;
+  const TYPED_MS = 250, DRAWN_MS = 100, GOING_ON_MS = 2000;
   const place = (name) => document.getElementById(`lv-history-${name}`);
   let timer = 0, asked = 0, next = null;
 
@@ -32,14 +32,18 @@
     try {
       const news = await ask(`?${query}`);
       if (mine === asked) draw(news, before !== null);
+      if (mine === asked && news.going_on && place("rows").offsetParent) timer = setTimeout(look, GOING_ON_MS);
     } catch (error) { if (mine === asked) say(error); }
   }
 
   function draw(news, goesOn) {
     place("who").textContent = news.who;
+    const focused = document.activeElement, action = place("note").contains(focused) ? focused.dataset.history : "";
     place("note").innerHTML = news.note;
+    if (action) place("note").querySelector(`[data-history="${action}"]`)?.focus();
     if (goesOn) place("rows").insertAdjacentHTML("beforeend", news.rows);
-    else place("rows").innerHTML = news.rows;
+    else if (place("rows").source !== news.rows) place("rows").innerHTML = news.rows; // rows that are the same keep the focus
+    place("rows").source = goesOn ? null : news.rows;
     next = news.next;
     place("more").hidden = next === null;
     place("delete-all").hidden = !news.count;
@@ -69,6 +73,10 @@
       const id = beside?.dataset.kept;
       await look();
       (document.querySelector(`[data-kept="${id}"] [data-history="delete"]`) ?? place("search")).focus();
+    } else if (action === "cancel-going-on") {
+      await post("/cancel-going-on");
+      await look();
+      place("search").focus();
     } else if (action === "delete-all") {
       await post("/delete-all");
       await look();

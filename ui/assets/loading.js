@@ -87,9 +87,10 @@
     document.head.append(sheet);
     return loaded;
   }
+  const parsed = () => (document.readyState === "loading" ? new Promise((done) => { document.addEventListener("DOMContentLoaded", done); }) : null);
   async function load() {
     const sheet = styled();
-    if (!HTMLScriptElement.supports?.("importmap")) return asScript(at(here.entry));
+    if (!HTMLScriptElement.supports?.("importmap")) throw new Error("no import maps");
     const sources = await (await fetch(at(here.modules))).json(), imports = {};
     for (const [name, source] of Object.entries(sources)) {
       const text = source
@@ -105,8 +106,11 @@
     map.type = "importmap";
     map.textContent = JSON.stringify({ imports });
     document.head.append(map);
-    await sheet;
+    await Promise.all([sheet, parsed()]);
     return asScript(imports[at(here.entry)]);
   }
-  if (here.modules) load().catch(() => asScript(at(here.entry)));
+  if (here.modules) load().catch(async () => {
+    await parsed();
+    asScript(at(here.entry));
+  });
 })();

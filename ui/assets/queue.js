@@ -3,7 +3,7 @@
 (() => {
   const BUSY_MS = 500, IDLE_MS = 60000, LOST_MS = 2000, DRAWN_MS = 100, MANY_ROWS = 20; // an idle page asks too, for who does not ask is taken for gone
   const KEY = "lightvoice-queue";
-  let subtitles = "", shown = "", timer = 0, looking = false, again = false;
+  let subtitles = "", shown = "", coming = null, timer = 0, looking = false, again = false;
 
   const made = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
   let queueId = made;
@@ -27,8 +27,12 @@
   }
 
   /* The queue. Only rows that changed are replaced, and the focus stays where it was. */
-  async function look() {
-    if (looking) { again = true; return; }
+  async function look(answer = null) {
+    if (looking) {
+      again = true;
+      await answer; // if it fails, that is said
+      return;
+    }
     clearTimeout(timer);
     if (!document.getElementById("lv-queue-rows") || !document.getElementById("lv-shown")) { // Gradio has not drawn the page yet
       timer = setTimeout(look, DRAWN_MS);
@@ -37,7 +41,7 @@
     looking = true;
     let next = IDLE_MS;
     try {
-      const state = await (await ask()).json();
+      const state = await (await (answer ?? ask())).json();
       if (state.active) next = state.rows.length > MANY_ROWS ? 2 * BUSY_MS : BUSY_MS;
       lost(false);
       draw(state);
@@ -99,16 +103,30 @@
   async function show(wanted) {
     const place = document.getElementById("lv-shown"), key = wanted ? `${wanted.id}.${wanted.revision}` : "";
     if (key === shown && place.dataset.key === key) return;
+    place.empty ??= place.innerHTML;
+    const { html, segments } = wanted ? await fetched(wanted) : { html: place.empty, segments: null };
     window.lightvoiceViewer.close();
-    if (!wanted) {
-      if (place.dataset.key) place.innerHTML = place.empty;
-    } else {
-      place.empty ??= place.innerHTML;
-      place.innerHTML = await (await ask(`/${wanted.id}/result`)).text();
-      await window.lightvoiceViewer.open(document.getElementById("lv-viewer"));
-    }
+    if (wanted || place.dataset.key) place.innerHTML = html;
+    if (segments) await window.lightvoiceViewer.open(document.getElementById("lv-viewer"), segments);
     shown = place.dataset.key = key;
   }
+
+  /* What is shown of a recording, as HTML, and of a transcript its segments; of a recording that was clicked both were asked for with the click. */
+  async function fetched(wanted) {
+    const early = coming?.entry === wanted.id ? coming : null;
+    coming = null;
+    const answer = await early?.result;
+    if (answer?.headers.get("lightvoice-revision") === wanted.revision) return { html: await answer.text(), segments: early.segments };
+    const asked = fetchBoth(wanted.id, wanted.transcribed);
+    return { html: await (await asked.result).text(), segments: asked.segments };
+  }
+
+  function fetchBoth(entry, transcribed) {
+    const asked = { entry, result: ask(`/${entry}/result`), segments: transcribed ? ask(`/${entry}/segments`).then((answer) => answer.json()) : null };
+    for (const one of [asked.result, asked.segments]) one?.catch(() => {}); // said by whoever waits for it
+    return asked;
+  }
+
   function showAgain() {
     shown = "";
     look();
@@ -153,8 +171,12 @@
     else if (action === "download") await download(target.closest("a"));
     else if (action === "cancel-all") { await post("/cancel-all"); look(); }
     else if (entry) {
-      await post(`/${entry}/${action}`);
-      await look();
+      // A transcript is asked for with the click, not after the server has answered to it.
+      if (action === "select") {
+        const comes = target.closest("[data-entry]").dataset.state === "done" && !shown.startsWith(`${entry}.`);
+        coming = comes ? fetchBoth(entry, true) : null;
+      }
+      await look(post(`/${entry}/${action}`));
       // On a phone the transcript stands below the queue and the options.
       if (action === "select" && window.innerWidth < 700) document.getElementById("lv-shown").scrollIntoView({ behavior: "smooth" });
     }
@@ -169,7 +191,7 @@
 
   document.addEventListener("change", (event) => {
     const choice = event.target.closest?.("#lv-queue [data-choice]"), entry = choice?.closest("[data-entry]")?.dataset.entry;
-    if (entry) post(`/${entry}/${choice.dataset.choice}/${choice.value}`).then(look).catch(() => lost(true));
+    if (entry) post(`/${entry}/${choice.dataset.choice}/${choice.value}`).then(() => look()).catch(() => lost(true));
   });
 
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });

@@ -1,6 +1,6 @@
 // The slim page: sends the chosen file to the page's own server and shows what comes back. HTML comes escaped from the server.
 (() => {
-  const STATE_MS = 10000;
+  const STATE_MS = 10000, REVOKED_MS = 10000;
   const place = (name) => document.getElementById(`slim-${name}`);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const paint = () => document.documentElement.classList.toggle("dark", dark.matches);
@@ -36,17 +36,45 @@
     }
   }
 
-  function offer(downloads) {
+  function asLink(name, blob) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = name;
+    return link;
+  }
+
+  function offer(downloads, written = null) {
     const tools = place("downloads");
-    tools.querySelectorAll("a").forEach((link) => { URL.revokeObjectURL(link.href); link.remove(); });
+    tools.querySelectorAll("a").forEach((link) => URL.revokeObjectURL(link.href));
+    tools.replaceChildren();
     for (const [format, { name, text }] of Object.entries(downloads)) {
-      const link = document.createElement("a");
-      link.href = URL.createObjectURL(new Blob([text], { type: "text/plain;charset=utf-8" }));
-      link.download = name;
+      const link = asLink(name, new Blob([text], { type: "text/plain;charset=utf-8" }));
       link.textContent = tools.dataset[format];
       link.dataset.format = format;
       tools.append(link);
     }
+    if (written) tools.append(documentButton(written));
+  }
+
+  /* A document is written when it is asked for: by a process that takes its memory along. */
+  function documentButton({ name, source }) {
+    const button = document.createElement("button"), words = place("downloads").dataset;
+    button.type = "button";
+    button.dataset.format = "docx";
+    button.textContent = words.docx;
+    button.addEventListener("click", () => busy(button, words.writing, async () => {
+      try {
+        const answer = await fetch("document", { method: "POST", headers: { "content-type": "application/json" }, body: source });
+        if (!answer.ok) {
+          button.insertAdjacentHTML("afterend", (await answer.json()).failure);
+          return;
+        }
+        const link = asLink(name, await answer.blob());
+        link.click();
+        setTimeout(() => URL.revokeObjectURL(link.href), REVOKED_MS);
+      } catch { button.after(unreachable()); }
+    }));
+    return button;
   }
 
   form.addEventListener("submit", (event) => {
@@ -65,7 +93,7 @@
       try {
         const answer = await ask(`transcribe?${query}`, "application/octet-stream", file);
         result.innerHTML = answer.failure ?? answer.html;
-        if (answer.downloads) offer(answer.downloads);
+        if (answer.downloads) offer(answer.downloads, answer.document);
         if (answer.state) showState(answer.state);
       } catch { result.replaceChildren(unreachable()); }
     });

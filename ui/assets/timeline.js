@@ -8,11 +8,17 @@
     return from + Math.min(1, Math.max(0, (x - left) / Math.max(1, width))) * (to - from);
   }
 
-  /* One path for all boxes: hours have thousands of segments, which would be as many elements. */
+  /* One path for all boxes, those that lie upon each other as one: hours have thousands of segments, which would be as many elements. */
   function boxes(segments, from, to, columns, height, least = 1) {
-    return segments.map(({ start, end }) => {
-      const left = (start - from) / (to - from) * columns, width = Math.max(least, (end - start) / (to - from) * columns);
-      return `M${left.toFixed(1)},0h${width.toFixed(1)}v${height}h-${width.toFixed(1)}z`;
+    const scale = columns / (to - from), drawn = [];
+    for (const { start, end } of segments) { // in the order of their starts
+      const left = (start - from) * scale, right = Math.max(left + least, (end - from) * scale), last = drawn.at(-1);
+      if (last && left <= last[1]) last[1] = Math.max(last[1], right);
+      else drawn.push([left, right]);
+    }
+    return drawn.map(([left, right]) => {
+      const width = (right - left).toFixed(1);
+      return `M${left.toFixed(1)},0h${width}v${height}h-${width}z`;
     }).join("");
   }
 

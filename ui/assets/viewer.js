@@ -31,7 +31,7 @@
       if (place("list")) this.lay();
       this.finder = new parts.FindInText({
         field: place("find"), count: place("find-count"), next: place("find-next"), previous: place("find-previous"), say: this.say,
-        segments: () => this.segments, show: (at) => this.show(at, { centred: true }), text: (at) => this.list?.element(at)?.querySelector(".lv-text > span"),
+        segments: () => this.segments, from: () => this.list?.placeAt(place("list-box").scrollTop) ?? 0, show: (at) => this.show(at, { centred: true }), text: (at) => this.list?.element(at)?.querySelector(".lv-text > span"),
       });
       this.wire();
       this.fit();
@@ -40,12 +40,15 @@
 
     /* How much of the window the bars above take: the stage sticks below one, and the list ends where the window ends. */
     fit() {
-      const bar = document.getElementById("lv-light-bar"), stage = place("stage");
-      this.sized = new ResizeObserver(() => {
-        const sticks = bar && getComputedStyle(bar).position === "sticky";
-        this.section.style.setProperty("--lv-bar-height", `${sticks ? bar.offsetHeight : 0}px`);
-        this.section.style.setProperty("--lv-stage-height", `${stage.offsetHeight}px`);
-      });
+      const bar = document.getElementById("lv-light-bar"), stage = place("stage"), box = place("list-box");
+      const put = (element, name, px) => { if (element && element.style.getPropertyValue(name) !== px) element.style.setProperty(name, px); };
+      const measure = () => {
+        const sticks = bar && getComputedStyle(bar).position === "sticky", bars = `${sticks ? bar.offsetHeight : 0}px`, stages = `${stage.offsetHeight}px`;
+        for (const one of [stage, box]) put(one, "--lv-bar-height", bars);
+        put(box, "--lv-stage-height", stages);
+      };
+      measure(); // at once, or the list would be laid out twice
+      this.sized = new ResizeObserver(measure);
       for (const one of [bar, stage]) if (one) this.sized.observe(one);
     }
 
@@ -54,7 +57,7 @@
     lay() {
       const guess = (segment) => HEAD_PX + LINE_PX * Math.max(1, Math.ceil(segment.text.length / LINE_CHARACTERS));
       this.list = new parts.VirtualList({ box: place("list-box"), padded: place("list"), list: place("list"), guess, gap: GAP_PX, draw: (segment, at) => this.item(segment, at) });
-      this.table = new parts.VirtualList({ box: place("table-box"), padded: place("table-pad"), list: place("table-rows"), guess: () => ROW_PX, draw: (segment, at) => this.view.row(segment, at) });
+      this.table = new parts.VirtualList({ box: place("table-box"), padded: place("table-pad"), list: place("table-rows"), guess: () => ROW_PX, draw: (segment, at) => this.view.row(segment, at), wakeful: false });
     }
 
     item(segment, at) {

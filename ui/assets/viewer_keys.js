@@ -70,15 +70,12 @@
     KEYS[key]();
   });
 
-  /* Show the transcript whose frame stands in the page; an Error where its segments cannot be had. */
-  async function open(section) {
+  /* Show the transcript whose frame stands in the page; `columns` promises its recognized segments. */
+  async function open(section, columns) {
     close();
-    if (!section) return;
-    const answer = await fetch(`${section.dataset.address}/segments`, { cache: "no-store" });
-    if (!answer.ok) throw new Error(`${answer.status}`);
-    const data = await answer.json();
+    const recognized = parts.recognizedSegments(await columns);
     if (!section.isConnected) return;
-    viewer = new parts.Viewer(section, data);
+    viewer = new parts.Viewer(section, { ...JSON.parse(section.dataset.state), recognized });
     if (notice) viewer.tell(notice, { lasting: true });
     notice = "";
   }

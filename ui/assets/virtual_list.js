@@ -10,22 +10,35 @@
   };
 
   class VirtualList {
-    /* `box` scrolls, `padded` gets the padding, `list` holds the items; `guess(item)` and `gap` in px; `draw(item, place)` -> its element. */
-    constructor({ box, padded, list, draw, guess, gap = 0 }) {
+    /* `box` scrolls, `padded` gets the padding, `list` holds the items; `guess(item)` and `gap` in px; `draw(item, place)` -> its element.
+       One that is not `wakeful` draws nothing until its box comes near the window. */
+    constructor({ box, padded, list, draw, guess, gap = 0, wakeful = true }) {
       Object.assign(this, { box, padded, list, draw, guess, gap, items: [], drawn: new Map(), heights: new WeakMap(), offsets: [0] });
       this.onScroll = () => this.layOut();
       box.addEventListener("scroll", this.onScroll, { passive: true });
-      this.width = 0;
+      this.sleeps = !wakeful;
+      this.size = wakeful ? [box.clientWidth, box.clientHeight] : null;
       this.resized = new ResizeObserver(() => {
-        if (box.clientWidth !== this.width) this.heights = new WeakMap(); // lines break elsewhere
-        this.width = box.clientWidth;
+        const [width, height] = this.size ?? [];
+        if (box.clientWidth === width && box.clientHeight === height) return;
+        if (box.clientWidth !== width) this.heights = new WeakMap(); // lines break elsewhere
+        this.size = [box.clientWidth, box.clientHeight];
         this.layOut();
       });
       this.resized.observe(box);
+      this.near = new IntersectionObserver((entries) => { if (entries.at(-1).isIntersecting) this.wake(); }, { rootMargin: `${AROUND_PX}px` });
+      if (this.sleeps) this.near.observe(box);
+    }
+
+    wake() {
+      this.near.disconnect();
+      this.sleeps = false;
+      this.layOut();
     }
 
     close() {
       this.resized.disconnect();
+      this.near.disconnect();
       this.box.removeEventListener("scroll", this.onScroll);
     }
 
@@ -76,6 +89,8 @@
 
     layOut() {
       this.measureOffsets();
+      if (this.sleeps || !this.drawn.size) this.pad(0, -1); // the box has its height before anything is drawn in it
+      if (this.sleeps) return;
       for (let round = 0; round < 4; round += 1) if (!this.layOutOnce()) break; // heights that were guessed wrong move what follows
     }
 

@@ -139,6 +139,14 @@ class History:
         except (HistoryError, OSError) as error:
             _log.warning("old transcripts could not be forgotten now: %s", error)
 
+    def wants_text(self, owner: str) -> bool:
+        """Whether the owner has transcripts kept; True where that cannot be told now: whoever writes them asks again."""
+        try:
+            return self.store.choice(owner) is not Keep.NOTHING
+        except HistoryError as error:
+            _log.warning("what is to be kept cannot be told now: %s", error)
+            return True
+
     def wants_sound(self, owner: str) -> bool:
         """Whether the owner has recordings kept; False where that cannot be told now."""
         try:

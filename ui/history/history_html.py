@@ -10,6 +10,7 @@ from markupsafe import Markup
 from ui.history.kept_transcript import Keep, KeptTranscript
 from ui.history.owners import person_of
 from ui.history.search import excerpt
+from ui.scheduling.recording_queue import Entry
 from ui.text.failures import Failure
 from ui.text.texts import Texts
 from ui.transcribe.exports import DOWNLOADS
@@ -54,6 +55,11 @@ def failure_html(failure: Failure, texts: Texts) -> str:
 def not_kept_html(failure: Failure | None, texts: Texts) -> str:
     """Beside a transcript: that it is not in the history yet, and why; nothing where nothing is wrong."""
     return Markup() if failure is None else render(_TEMPLATE, "note", texts("history.not_kept"), *failure.words(texts))
+
+
+def going_on_html(entries: Sequence[Entry], texts: Texts) -> str:
+    """What is still transcribed for pages that were closed, and a button that cancels it; nothing where nothing is."""
+    return render(_TEMPLATE, "going_on", entries, texts) if entries else Markup()
 
 
 def set_aside_html(names: Sequence[str], texts: Texts) -> str:

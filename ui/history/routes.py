@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from engine.subtitles.options import SubtitleOptions
 from ui.history.errors import HistoryError, HistoryGoneError
 from ui.history.history import History
-from ui.history.history_html import failure_html, rows_html, set_aside_html, who_html
+from ui.history.history_html import failure_html, going_on_html, rows_html, set_aside_html, who_html
 from ui.history.kept_transcript import Keep
 from ui.history.owners import Owner
 from ui.history.search import MOST_CHARACTERS
@@ -49,6 +49,7 @@ def history_routes(history: History, recordings: QueueRunner) -> APIRouter:
     done: dict[str, Callable[..., Any]] = {
         "/keep": answers.choose,
         "/delete-all": answers.delete_all,
+        "/cancel-going-on": answers.cancel_going_on,
         "/{transcript_id}/open": answers.open,
         "/{transcript_id}/delete": answers.delete,
     }
@@ -78,10 +79,12 @@ class _Routes:
             rows, count, keep = store.page(owner, query=q, before=before), store.count(owner), store.choice(owner)
         except HistoryError as error:
             return _failed(error, texts)
+        going_on = self._recordings.going_on(owner)
         return {
             "who": who_html(owner, count, self._history.days, texts),
             "rows": rows_html(rows, q, texts, goes_on=before is not None),
-            "note": set_aside_html([path.name for path in store.set_aside()], texts),
+            "note": set_aside_html([path.name for path in store.set_aside()], texts) + going_on_html(going_on, texts),
+            "going_on": len(going_on),
             "next": rows[-1].number if len(rows) == PAGE_ROWS else None,
             "count": count,
             "keep": keep.value,
@@ -119,6 +122,11 @@ class _Routes:
     def delete_all(self, owner: Owner, request: Request) -> dict[str, object] | Response:
         """Delete all transcripts of the owner and their recordings."""
         return self._deleted(owner, None, request)
+
+    def cancel_going_on(self, owner: Owner) -> dict[str, object]:
+        """Cancel what still runs for pages of the owner that were closed."""
+        self._recordings.cancel_going_on(owner)
+        return {}
 
     def choose(self, owner: Owner, choice: Choice, request: Request) -> dict[str, object] | Response:
         """Keep nothing, the text, or the recording as well, from now on."""

@@ -21,6 +21,8 @@ _LEFT_OUT = re.compile(
 _ENTRY = re.compile(r'<script type="module"[^>]* src="\./assets/[\w.-]+\.js"></script>')
 _ENTRY_STYLE = re.compile(r'<link rel="stylesheet"[^>]* href="\./assets/[\w.-]+\.css">')
 _BODY = re.compile(r"<body[^>]*>")
+#: What Gradio builds the page from: nine tenths of the HTML, and nothing of it is seen at first.
+_CONFIG = re.compile(r"<script>\s*window\.gradio_(?:config|api_info) = .*?</script>", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ def with_curtain(html: str, texts: Texts, files: PageFiles | None, joined: Joine
         html = _ENTRY_STYLE.sub("", _ENTRY.sub("", html))
     html = _LEFT_OUT.sub("", html).replace('<html\n\tlang="en"', f'<html\n\tlang="{"zh-CN" if texts.language == "zh" else "en"}"')
     html = re.sub(r"(<base [^>]*>)", lambda match: match[0] + head, html, count=1)
-    return _BODY.sub(lambda match: match[0] + body, html, count=1)
+    body += "".join(_CONFIG.findall(html))  # behind the curtain, which is drawn before a browser has read them
+    return _BODY.sub(lambda match: match[0] + body, _CONFIG.sub("", html), count=1)
 
 
 def _first_script(files: PageFiles | None, joined: JoinedAddresses) -> str:

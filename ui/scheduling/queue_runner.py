@@ -1,8 +1,9 @@
 """Runs the recordings of every page's queue on the engine, a few queue slots a page, so that nobody waits behind a hundred files.
 
-A page has as many runs at a time as keep the cores busy, and asks for a slot for each like any other caller. Runs of a page that was
-closed, or that has not asked for its queue for a while (connection lost), are cancelled; a reload finds its queue again by its id,
-which only that page knows.
+A page has as many runs at a time as keep the cores busy, and asks for a slot for each like any other caller. A reload finds its queue
+again by its id, which only that page knows. Runs of a page that was closed, or that has not asked for its queue for a while (connection
+lost), go on where their transcripts go into a history: one at a time a page, and all such pages together are one caller among the
+others. Where there is no history, or its owner keeps nothing, they are cancelled: nobody would see their transcripts.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from engine.options import CURRENT, TranscribeOptions
 from engine.transcript import Transcript
 from ui.history.history import History
 from ui.limits import Limits
-from ui.scheduling.recording_queue import Entry, EntryState, RecordingQueue, Result
+from ui.scheduling.recording_queue import ACTIVE, Entry, EntryState, RecordingQueue, Result
 from ui.scheduling.run_slots import LineFullError, RunSlots, Ticket
 from ui.status.run_log import RunLog
 from ui.text.failures import failure_of
 from ui.transcribe.playback_copy import PlaybackCopy
-from ui.transcribe.viewer_data import recognized_json
+from ui.transcribe.viewer_data import recognized_gzip
 from ui.widgets.timeline import column_peaks
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ STOPPED_UNSEEN_S = 300.0
 LEFT_S = 10.0
 #: Results of a page that does not come back are kept this long.
 KEPT_UNSEEN_S = 4 * 3600.0
+#: As which caller all pages that are gone wait together.
+GONE_PAGES = "pages that are gone"
 QUEUE_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -57,6 +60,10 @@ class _Page:
     #: Whose history its transcripts go to, and what of each was handed to it last; an edit makes another result.
     owner: str | None = None
     kept: dict[str, Result] = field(default_factory=dict)
+    #: Whether its runs go on although it is gone; None while it is there.
+    goes_on: bool | None = None
+    #: As which caller its waiting tickets were asked for.
+    caller: str = ""
 
 
 class QueueRunner:
@@ -87,18 +94,24 @@ class QueueRunner:
         with self._lock:
             queue = RecordingQueue(queue_id, self._folder / queue_id, probe=self._decoder.probe)
             page = self._pages.setdefault(queue_id, _Page(queue, 0.0))
-            page.seen_at_s = self._clock_s()
-            return page.queue
+        self._see(page)
+        return page.queue
 
     def find(self, queue_id: str) -> RecordingQueue | None:
         """The queue with this id, which is thereby seen; None if there is none."""
         self.forget_unseen()
         with self._lock:
             page = self._pages.get(queue_id)
-            if page is None:
-                return None
-            page.seen_at_s = self._clock_s()
-            return page.queue
+        if page is None:
+            return None
+        self._see(page)
+        return page.queue
+
+    def _see(self, page: _Page) -> None:
+        """Note that the page is there; one that was gone gets its own turns again."""
+        page.seen_at_s, was_gone, page.goes_on = self._clock_s(), page.goes_on is not None, None
+        if was_gone:
+            self.wake()
 
     def belongs_to(self, queue_id: str, owner: str) -> None:
         """Note whose page this is, and hand its transcripts to their history: new ones, and those that were changed since."""
@@ -136,7 +149,7 @@ class QueueRunner:
                     self.history.keep(owner, entry_id, kind=kind, name=entry.name, result=result, is_new=entry_id not in before)
 
     def leave(self, queue_id: str) -> None:
-        """The page is going: unless it comes back at once, as a reload does, what it wanted is stopped."""
+        """The page is going: unless it comes back at once, as a reload does, it is gone, and what it wanted goes on without it or stops."""
         with self._lock:
             page = self._pages.get(queue_id)
             if page is not None:
@@ -176,14 +189,16 @@ class QueueRunner:
             for queue_id, page in self._pages.items():
                 wanted = sum(entry.state is EntryState.WAITING for entry in page.queue.entries())
                 asked = [ticket for ticket in page.tickets if not ticket.done()]
-                for _ in range(min(wanted - len(asked), self._limits.runs_a_page - len(page.tickets))):
+                caller, most = (GONE_PAGES, 1) if page.goes_on else (queue_id, self._limits.runs_a_page)
+                kept = wanted if caller == page.caller else 0  # who is gone, or back, waits in another place
+                unwanted += asked[kept:]
+                page.tickets.difference_update(asked[kept:])
+                page.caller = caller
+                for _ in range(min(wanted - len(asked[:kept]), most - len(page.tickets))):
                     # Admitted when it was submitted: the next of its recordings is not refused.
-                    ticket = self._slots.ask(queue_id, bounded=False)
+                    ticket = self._slots.ask(caller, bounded=False)
                     page.tickets.add(ticket)
                     ticket.add_done_callback(partial(self._begin, page))
-                for ticket in asked[wanted:]:
-                    unwanted.append(ticket)
-                    page.tickets.discard(ticket)
         for ticket in unwanted:
             self._slots.leave(ticket)
 
@@ -205,7 +220,10 @@ class QueueRunner:
 
     def _work(self, page: _Page, ticket: Ticket) -> None:
         try:
-            if ticket.exception() is not None or self._is_unseen(page):
+            refused = ticket.exception()
+            if isinstance(refused, LineFullError) and page.goes_on:
+                return  # gone pages make room for who is there, and wait again
+            if refused is not None or self._is_over(page):
                 page.queue.cancel_all()
             entry = page.queue.begin()
             if entry is not None:
@@ -220,7 +238,7 @@ class QueueRunner:
         queue = page.queue
 
         def report(fraction: float, stage: str) -> None:
-            if self._is_unseen(page):
+            if self._is_over(page):
                 queue.cancel_all()
             if not queue.is_running(entry.id):
                 raise _StoppedError
@@ -239,7 +257,7 @@ class QueueRunner:
             )
             self._runs.record(transcript, source="page")
             result = Result(transcript=transcript, peaks=column_peaks(copy.peaks()), playback=copy.close())
-            recognized_json(result)  # kept with it: nobody who selects it waits
+            recognized_gzip(result)  # kept with it: nobody who selects it waits
             queue.finish(entry.id, result)
             self._keep(page)
         except _StoppedError:
@@ -247,16 +265,36 @@ class QueueRunner:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is said in the entry's row (failure_of logs it) and the next one runs
             queue.fail(entry.id, failure_of(error))
 
-    def _is_unseen(self, page: _Page) -> bool:
-        return self._clock_s() - page.seen_at_s > STOPPED_UNSEEN_S
+    def _is_over(self, page: _Page) -> bool:
+        """Whether nobody will see what the page's runs bring: it is gone, and they go into no history, or have been waiting too long."""
+        unseen_s = self._clock_s() - page.seen_at_s
+        if unseen_s <= STOPPED_UNSEEN_S:
+            return False
+        if page.goes_on is None:
+            page.goes_on = self.history is not None and page.owner is not None and self.history.wants_text(page.owner)
+        return not page.goes_on or unseen_s > KEPT_UNSEEN_S
+
+    def going_on(self, owner: str) -> tuple[Entry, ...]:
+        """What still waits or runs on the owner's pages that are gone."""
+        with self._lock:
+            gone = [page for page in self._pages.values() if page.goes_on and page.owner == owner]
+        return tuple(entry for page in gone for entry in page.queue.entries() if entry.state in ACTIVE)
+
+    def cancel_going_on(self, owner: str) -> None:
+        """Cancel what still waits or runs on the owner's pages that are gone."""
+        with self._lock:
+            gone = [page for page in self._pages.values() if page.goes_on and page.owner == owner]
+        for page in gone:
+            page.queue.cancel_all()
+        self.wake()
 
     def stop_unseen(self) -> None:
-        """Cancel whatever the pages that are gone still have waiting or running, and free their slots."""
+        """Cancel what the pages that are gone still have waiting or running and nobody would see; the others wait as one caller."""
         with self._lock:
-            unseen = [page for page in self._pages.values() if self._is_unseen(page)]
-        for page in unseen:
+            pages = list(self._pages.values())
+        for page in [page for page in pages if self._is_over(page)]:
             page.queue.cancel_all()
-        if unseen:
+        if any(page.goes_on is not None for page in pages):
             self.wake()
 
     def forget_unseen(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import shutil
 import threading
 import uuid
@@ -30,14 +32,24 @@ from ui.limits import Limits
 from ui.scheduling.run_slots import LineFullError, RunSlots, StoppingError
 from ui.scheduling.slot_run import CallerLeftError, hung_up, run_in_slot
 from ui.scheduling.storage import Storage, StorageGuard
+from ui.slim.document_process import DocumentError, document, document_source
 from ui.slim.memory_probe import ProbeError, Saving, measure_saving
-from ui.slim.slim_html import document_html, failure_html, not_measured_html, saving_html, state_html, too_large_html, transcript_html
+from ui.slim.slim_html import (
+    document_html,
+    failure_html,
+    not_measured_html,
+    not_written_html,
+    saving_html,
+    state_html,
+    too_large_html,
+    transcript_html,
+)
 from ui.status.health import Health
 from ui.status.metrics import Metrics
 from ui.status.run_log import RunLog
 from ui.text.failures import failure_of
 from ui.text.texts import Texts, preferred_language
-from ui.transcribe.exports import TEXT_DOWNLOADS, download, file_stem
+from ui.transcribe.exports import MEDIA_TYPES, TEXT_DOWNLOADS, download, file_stem
 from ui.widgets.subtitle_fields import subtitle_options
 
 if TYPE_CHECKING:
@@ -52,6 +64,10 @@ SOUND, COMMAND = "application/octet-stream", "application/json"
 CLIENT_LEFT = 499
 #: Recordings that may wait for a slot, beside the one that runs.
 MOST_WAITING = 16
+
+#: The transcript of a day is smaller.
+MOST_SOURCE_BYTES = 16_000_000
+_log = logging.getLogger(__name__)
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -93,6 +109,7 @@ def slim_app(
             Route("/transcribe", said(page.transcribe, SOUND), methods=["POST"]),
             Route("/lightweight", said(page.lightweight, COMMAND), methods=["POST"]),
             Route("/measure", said(page.measure, COMMAND), methods=["POST"]),
+            Route("/document", said(page.document_of, COMMAND), methods=["POST"]),
             *(Route(path, answer) for path, answer in checks(metrics, health).items()),
         ],
     )
@@ -109,6 +126,7 @@ class _SlimPage:
         self._engine, self._decoder, self._uploads = engine, decoder, uploads
         self._limits, self._slots, self._runs = limits, slots, runs
         self._measuring = threading.Lock()
+        self._writing = asyncio.Lock()  # a process at a time
         self._savings: dict[tuple[str, str], Saving] = {}
 
     async def document(self, request: Request) -> Response:
@@ -162,6 +180,21 @@ class _SlimPage:
         except ProbeError as error:
             return JSONResponse({"failure": not_measured_html(str(error), texts)}, status_code=500)
 
+    async def document_of(self, request: Request) -> Response:
+        """The DOCX document of the transcript that the page got with ``source``, the body."""
+        source = bytearray()
+        async for piece in request.stream():
+            source += piece
+            if len(source) > MOST_SOURCE_BYTES:
+                return Response(status_code=413)
+        try:
+            async with self._writing:
+                content = await run_in_threadpool(document, bytes(source))
+        except DocumentError as error:
+            _log.warning("no document: %s", error)
+            return JSONResponse({"failure": not_written_html(str(error), _texts(request))}, status_code=400)
+        return Response(content, media_type=MEDIA_TYPES["docx"], headers={"cache-control": "no-store"})
+
     async def _received(self, request: Request, path: Path) -> bool:
         size = 0
         with path.open("wb") as file:
@@ -189,6 +222,7 @@ class _SlimPage:
         return {
             "html": transcript_html(transcript, texts),
             "downloads": {name: {"name": file, "text": content.decode("utf-8")} for name, (file, content) in files.items()},
+            "document": {"name": f"{file_stem(transcript.file)}.docx", "source": document_source(transcript)},
             "state": self._state(texts),
         }
 

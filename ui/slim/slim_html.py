@@ -16,7 +16,7 @@ from ui.slim.memory_probe import Saving
 from ui.text.failures import Failure
 from ui.text.quantities import megabytes
 from ui.text.texts import Texts
-from ui.transcribe.exports import TEXT_DOWNLOADS
+from ui.transcribe.exports import DOWNLOADS
 from ui.transcribe.form_options import MAX_LINE_COUNT, MAX_LINE_WIDTH, MIN_CUE_MS
 from ui.widgets.banner import banner_html
 from ui.widgets.render import render
@@ -45,7 +45,7 @@ def document_html(bundle: Bundle, texts: Texts) -> str:
         Markup("".join((_ASSETS / name).read_text(encoding="utf-8") for name in names))  # noqa: S704 - our own files
         for names in (("page.css", "slim.css"), ("slim.js",))
     )
-    form = render(_TEMPLATE, "form", LANGUAGE_CHOICES, CHANNELS, _SUBTITLE_FIELDS, TEXT_DOWNLOADS, texts)
+    form = render(_TEMPLATE, "form", LANGUAGE_CHOICES, CHANNELS, _SUBTITLE_FIELDS, DOWNLOADS, texts)
     memory = render(_TEMPLATE, "memory", ", ".join(name for name in _HEAVY if name not in sys.modules), texts)
     return render(_TEMPLATE, "document", style, script, banner_html(bundle, texts), form, memory, texts)
 
@@ -79,3 +79,8 @@ def saving_html(saving: Saving, precision: str, texts: Texts) -> str:
 def not_measured_html(reason: str, texts: Texts) -> str:
     """Why there are no figures."""
     return render(_TEMPLATE, "alert", texts("slim.not_measured", reason=reason))
+
+
+def not_written_html(reason: str, texts: Texts) -> str:
+    """Why there is no document."""
+    return render(_TEMPLATE, "alert", texts("slim.not_written", reason=reason))

@@ -5,6 +5,7 @@ A queue's id is its key: 32 random hexadecimal digits that only the page which m
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -18,18 +19,21 @@ from engine.subtitles.options import SubtitleOptions
 from engine.wire import decoded
 from ui.history.history_html import not_kept_html
 from ui.history.owners import Owner
+from ui.http.compression import takes_gzip
 from ui.scheduling.queue_runner import QueueRunner
-from ui.scheduling.recording_queue import OldEditError, RecordingQueue, Result
+from ui.scheduling.recording_queue import Entry, OldEditError, RecordingQueue, Result
 from ui.text.texts import Texts, preferred_language
 from ui.transcribe.exports import DOWNLOADS, MEDIA_TYPES, download, zip_of_all
 from ui.transcribe.playback_copy import LONGEST_WINDOW_MS, window_peaks
 from ui.transcribe.queue_html import head_html, pending_html, progress_html, row_html
 from ui.transcribe.result_html import result_html
-from ui.transcribe.viewer_data import viewer_json
+from ui.transcribe.viewer_data import recognized_gzip
 from ui.widgets.subtitle_fields import asked_subtitles
 
 #: Relative to the page, so that a proxy may put the page under any path.
 PREFIX = "recordings"
+#: Which state of a recording the HTML is of, as the queue's own answer says it.
+REVISION_HEADER = "lightvoice-revision"
 #: The edits of a transcript of a day, every segment of it changed, are smaller.
 MOST_EDIT_BYTES = 16_000_000
 #: How the subtitles of a download are cut, from its query.
@@ -83,8 +87,7 @@ class _Routes:
             "active": queue.active or (history is not None and history.is_waiting(ids)),
             "head": head_html(entries, f"{PREFIX}/{queue_id}/all.zip", texts) + note,
             "rows": rows,
-            "shown": shown
-            and {"id": shown.id, "revision": f"{shown.revision}-{len(shown.recognized)}", "progress": progress_html(shown, texts)},
+            "shown": None if shown is None else _shown(shown, texts),
         }
 
     def cancel_all(self, queue_id: str) -> None:
@@ -96,14 +99,15 @@ class _Routes:
         """The page is closed or reloaded; one that is reloaded is back at once."""
         self._runner.leave(queue_id)
 
-    def act(self, queue_id: str, entry_id: str, action: str) -> None:
-        """Select, cancel, retry or remove an entry."""
+    def act(self, queue_id: str, entry_id: str, action: str, owner: Owner, request: Request) -> dict[str, object]:
+        """Select, cancel, retry or remove an entry: -> the queue as it is then."""
         queue = self._queue(queue_id)
         actions = {"select": queue.select, "cancel": queue.cancel, "retry": queue.retry, "remove": queue.remove}
         if action not in actions:
             raise HTTPException(404)
         actions[action](entry_id)
         self._runner.wake()
+        return self.state(queue_id, owner, request)
 
     def choose_track(self, queue_id: str, entry_id: str, number: int) -> None:
         """Read another audio track of a recording."""
@@ -117,7 +121,7 @@ class _Routes:
             raise HTTPException(404)
         address = f"{PREFIX}/{queue_id}/{entry_id}"
         html = pending_html(entry, texts) if entry.result is None else result_html(entry, entry.result, address, texts)
-        return Response(html, media_type="text/html")
+        return Response(html, media_type="text/html", headers={REVISION_HEADER: _shown_revision(entry), "cache-control": "no-store"})
 
     def audio(self, queue_id: str, entry_id: str) -> Response:
         """The sound, in ranges if the browser asks for them."""
@@ -126,12 +130,12 @@ class _Routes:
             raise HTTPException(404)
         return FileResponse(playback, media_type="audio/flac")
 
-    def segments(self, queue_id: str, entry_id: str) -> Response:
-        """Every segment with its words, and the person's changes, as JSON."""
-        entry = self._queue(queue_id).find(entry_id)
-        if entry is None or entry.result is None:
-            raise HTTPException(404)
-        return Response(viewer_json(entry, entry.result), media_type="application/json", headers={"cache-control": "no-store"})
+    def segments(self, queue_id: str, entry_id: str, request: Request) -> Response:
+        """Every recognized segment with its words, as JSON that was compressed when it was made."""
+        packed, headers = recognized_gzip(self._result(queue_id, entry_id)), {"cache-control": "no-store", "vary": "accept-encoding"}
+        if not takes_gzip(request.headers.get("accept-encoding", "")):
+            return Response(gzip.decompress(packed), media_type="application/json", headers=headers)
+        return Response(packed, media_type="application/json", headers=headers | {"content-encoding": "gzip"})
 
     def peaks(self, queue_id: str, entry_id: str, start_ms: Annotated[int, Query(ge=0)], end_ms: int) -> list[int]:
         """The waveform between two times, for the strip in which ends are moved: the loudest of each column, 0 to 255."""
@@ -187,6 +191,17 @@ class _Routes:
         if entry is None or entry.result is None:
             raise HTTPException(404)
         return entry.result
+
+
+def _shown(entry: Entry, texts: Texts) -> dict[str, object]:
+    """What the queue says of the recording that is shown."""
+    revision, transcribed = _shown_revision(entry), entry.result is not None
+    return {"id": entry.id, "revision": revision, "transcribed": transcribed, "progress": progress_html(entry, texts)}
+
+
+def _shown_revision(entry: Entry) -> str:
+    """Which state of an entry is shown: edits are the page's own, and change nothing of it."""
+    return f"{entry.revision}-{len(entry.recognized)}"
 
 
 def _texts(request: Request) -> Texts:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 
 from engine.speech.endpointing import FRAME_MS
 from engine.tags import Emotion, Event, Language
 from ui.scheduling.recording_queue import Entry, Result
 from ui.text.texts import Texts
 from ui.transcribe.exports import DOWNLOADS
+from ui.transcribe.viewer_data import viewer_state
 from ui.widgets.render import render
 from ui.widgets.tag_chips import EMOJI, FAMILIES
 from ui.widgets.timeline import timeline_html
@@ -27,13 +29,16 @@ _SPOKEN = {"zh": "zh-CN", "yue": "yue", "ja": "ja", "ko": "ko", "en": "en"}
 
 def result_html(entry: Entry, result: Result, address: str, texts: Texts) -> str:
     """The result of an entry; ``address`` is where the routes answer for it, without a slash at the end."""
-    edited = result.edited()
-    timeline = timeline_html(result.peaks, edited.duration_s * _MS_PER_S, edited.segments, edited.speech_track, FRAME_MS, texts)
-    return render("transcribe/result", "result", entry.name, result, timeline, address, DOWNLOADS, _SPEEDS, viewer_words(texts), texts)
+    transcript, segments = result.transcript, len(result.edits.segments if result.edits else result.transcript.segments)
+    timeline = timeline_html(result.peaks, transcript.duration_s * _MS_PER_S, segments, transcript.speech_track, FRAME_MS, texts)
+    said, state = viewer_words(texts.language), viewer_state(entry, result)
+    return render("transcribe/result", "result", entry.name, result, timeline, address, DOWNLOADS, _SPEEDS, said, state, texts)
 
 
-def viewer_words(texts: Texts) -> str:
+@cache
+def viewer_words(language: str) -> str:
     """Every word that the viewer may need, as JSON: its texts, the names and emoji of the tags, the languages of texts."""
+    texts = Texts(language)
     tags = {family: {tag.value: {"name": texts.tag(tag.value), "emoji": EMOJI[tag]} for tag in tags} for family, tags in _TAGS.items()}
     families = {family: texts(f"family.{family}") for family in FAMILIES}
     said = {name: texts.unfilled(f"segment.{name}") for name in texts.names("segment")}

@@ -32,16 +32,16 @@ _TICK_COUNT = 5
 
 
 def timeline_html(
-    samples: np.ndarray, duration_ms: float, segments: Sequence[Segment], probabilities: np.ndarray, frame_ms: float, texts: Texts
+    samples: np.ndarray, duration_ms: float, segments: int, probabilities: np.ndarray, frame_ms: float, texts: Texts
 ) -> Markup:
-    """The timeline as HTML; empty where there is nothing to draw.
+    """The timeline as HTML; empty where there is nothing to draw. The boxes of the ``segments`` are drawn by ui/assets/timeline.js.
 
     ``samples`` (N,) float32 of the whole recording, ``probabilities`` (T,) float32 in [0, 1], one each ``frame_ms``.
     """
     if duration_ms <= 0 or samples.size == 0:
         return Markup()
-    name = texts("timeline.aria", duration=seconds(duration_ms / 1000), segments=len(segments))
-    paths = (segments_path(segments, duration_ms), envelope_path(samples), probability_path(probabilities, frame_ms, duration_ms))
+    name = texts("timeline.aria", duration=seconds(duration_ms / 1000), segments=segments)
+    paths = (envelope_path(samples), probability_path(probabilities, frame_ms, duration_ms))
     return render("widgets/timeline", "timeline", name, *paths, _ticks(duration_ms), _SIZE, texts)
 
 
@@ -70,12 +70,6 @@ class _Lane:
     speech_path: str
     name: str = ""
     only: Sequence[tuple[str, str, str]] = ()
-
-
-def segments_path(segments: Sequence[Segment], duration_ms: float) -> str:
-    """The SVG path of all segments' boxes, as one element: hours have thousands. ui/assets/timeline.js draws edited ones alike."""
-    boxes = [_box(one.start_ms, one.end_ms, duration_ms, at_least=1) for one in segments]
-    return "".join(f"M{left},0h{width}v{HEIGHT}h-{width}z" for left, width, _ in boxes)
 
 
 def _boxes(segments: Sequence[Segment], duration_ms: float) -> list[tuple[str, str, str]]:

@@ -18,6 +18,7 @@ from tests.ui.fake_engine import FakeEngine, InProcessDecoder
 from tests.ui.history.kept import held, result
 from tests.ui.html_reader import Reader
 from tests.ui.queue_client import OTHERS, OURS, wait
+from tests.ui.sent_transcript import sent_segments, sent_state
 from tests.waiting import until
 from ui.history.history import History
 from ui.history.options import HistoryOptions
@@ -75,18 +76,19 @@ class Site:
 def write(browser: TestClient, queue_id: str, entry: str, index: int, text: str) -> None:
     """Write other words over a segment, as the page does."""
     address = f"/recordings/{queue_id}/{entry}"
-    shown = browser.get(f"{address}/segments").json()
-    segments: list[Any] = list((shown["edits"] or {"segments": range(len(shown["recognized"]))})["segments"])
-    own = shown["recognized"][index]
+    state = sent_state(browser.get(f"{address}/result").text)
+    recognized = sent_segments(browser.get(f"{address}/segments").json())
+    segments: list[Any] = list((state["edits"] or {"segments": range(len(recognized))})["segments"])
+    own = recognized[index]
     segments[index] = {
         "start_ms": own["start"],
         "end_ms": own["end"],
         **{name: own[name] for name in ("language", "emotion", "event")},
         "text": text,
-        "pieces": [[index, 0, len(own["words"]) // 5]],  # five numbers a word
+        "pieces": [[index, 0, own["count"]]],
     }
     sent = {"segments": segments, "speakers": []}
-    answer = browser.post(f"{address}/edits", params={"seen": shown["version"]}, json=sent)
+    answer = browser.post(f"{address}/edits", params={"seen": state["version"]}, json=sent)
     assert answer.status_code == 200, answer.text
 
 
@@ -174,7 +176,7 @@ def test_it_outlives_the_page_and_is_opened_in_another_one(site: Site, two_words
     assert [row["id"] for row in state["rows"]] == [entry]
     assert state["shown"]["id"] == entry
     shown = browser.get(f"/recordings/{OTHERS}/{entry}/result").text
-    assert browser.get(f"/recordings/{OTHERS}/{entry}/segments").json()["recognized"][0]["text"] == "three one four"
+    assert browser.get(f"/recordings/{OTHERS}/{entry}/segments").json()["text"][0] == "three one four"
     assert 'id="lv-player"' in shown
     assert browser.get(f"/recordings/{OTHERS}/{entry}/audio").content.startswith(b"fLaC")
     browser.post(f"/history/{entry}/open", json={"queue": OTHERS})  # again: it is there already

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 import subprocess
 import sys
@@ -25,6 +27,7 @@ from ui.slim.memory_probe import Footprint, ProbeError, Saving, measure_saving
 from ui.slim.slim_app import COMMAND, SOUND, slim_app
 from ui.slim.slim_html import saving_html
 from ui.text.texts import Texts
+from ui.transcribe.exports import MEDIA_TYPES
 
 ROOT = Path(__file__).resolve().parents[3]
 SOUND_HEADER, COMMAND_HEADER = {"content-type": SOUND}, {"content-type": COMMAND}
@@ -60,6 +63,27 @@ def test_a_wav_becomes_a_transcript_with_tags_and_files(client: TestClient, engi
         assert segment.text in told["downloads"]["txt"]["text"]
     assert told["html"].count("lv-segment-head") == len(expected.segments)
     assert "lv-emotion" in told["html"]
+
+
+def test_a_document_is_written_by_a_process_that_takes_its_memory_along(client: TestClient, wav: Callable[..., bytes]) -> None:
+    told = client.post("/transcribe?name=my%20digits.wav", content=wav(), headers=SOUND_HEADER).json()
+    loaded = "docx" in sys.modules
+    assert told["document"]["name"] == "my digits.docx"
+    answer = client.post("/document", content=told["document"]["source"], headers=COMMAND_HEADER)
+    assert answer.headers["content-type"] == MEDIA_TYPES["docx"]
+    assert ("docx" in sys.modules) == loaded
+    import docx
+
+    paragraphs = [one.text for one in docx.Document(io.BytesIO(answer.content)).paragraphs]
+    words = [segment["text"] for segment in json.loads(told["downloads"]["json"]["text"])["segments"]]
+    assert words and all(any(text in one for one in paragraphs) for text in words)
+
+
+@pytest.mark.parametrize("source", [b"{}", b"no JSON", b'{"file": 7}'])
+def test_what_is_no_transcript_becomes_no_document(client: TestClient, source: bytes) -> None:
+    answer = client.post("/document", content=source, headers={**COMMAND_HEADER, "accept-language": "zh-CN"})
+    assert answer.status_code == 400
+    assert "无法生成文档" in answer.json()["failure"]
 
 
 def test_subtitles_are_cut_as_asked(client: TestClient, wav: Callable[..., bytes]) -> None:
@@ -129,7 +153,7 @@ def test_a_name_is_never_markup(client: TestClient, wav: Callable[..., bytes]) -
     assert "<img" not in client.post("/transcribe?name=<img>.wav", content=b"no", headers=SOUND_HEADER).json()["failure"]
 
 
-@pytest.mark.parametrize("path", ["/transcribe", "/lightweight", "/measure"])
+@pytest.mark.parametrize("path", ["/transcribe", "/lightweight", "/measure", "/document"])
 def test_other_pages_cannot_send_anything(client: TestClient, engine: Engine, path: str) -> None:
     assert client.post(path, content=b'{"on": true}', headers={"content-type": "text/plain"}).status_code == 415
     assert not engine.lightweight
@@ -160,7 +184,7 @@ def test_a_slim_server_loads_neither_gradio_nor_what_comes_with_it() -> None:
         "import sys\nfrom pathlib import Path\nfrom engine.bundle import Bundle\nfrom engine.pipeline import Engine\n"
         "from ui.serve import build_app\nengine = Engine(Bundle.load('models/starter/bundle'), precision='int8')\nengine.warm_up()\n"
         "build_app(engine, files=Path('.'), slim=True)\n"
-        "heavy = ('gradio', 'fastapi', 'pydantic', 'pandas', 'PIL', 'av', 'models')\n"
+        "heavy = ('gradio', 'fastapi', 'pydantic', 'pandas', 'PIL', 'av', 'docx', 'lxml', 'models')\n"
         "print([name for name in heavy if name in sys.modules])\nengine.close()"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -7,6 +7,7 @@ import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import docx
@@ -19,12 +20,13 @@ from tests.subtitles import read_srt, read_vtt
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.html_reader import Reader
 from tests.ui.queue_client import OTHERS, OURS, QueueClient, transcribed, wait
+from tests.ui.sent_transcript import sent_segments, sent_state
 from ui.scheduling.queue_runner import QueueRunner
 from ui.scheduling.recording_queue import RecordingQueue
 from ui.transcribe.exports import MEDIA_TYPES
 from ui.transcribe.playback_copy import LONGEST_WINDOW_MS, WINDOW_COLUMNS
 from ui.transcribe.queue_html import LATEST_SHOWN
-from ui.transcribe.queue_routes import MOST_EDIT_BYTES
+from ui.transcribe.queue_routes import MOST_EDIT_BYTES, REVISION_HEADER
 
 NASTY = '<img src=x onerror="alert(1)">&.wav'
 
@@ -70,28 +72,38 @@ def test_names_and_reasons_never_become_markup(
         assert "onerror" in reader.text
 
 
+def state(ask: QueueClient, entry: str) -> dict[str, Any]:
+    """The version and the edits that the page is shown."""
+    return sent_state(ask(f"/{entry}/result").text)
+
+
+def recognized(ask: QueueClient, entry: str) -> list[dict[str, Any]]:
+    """The recognized segments that the page is sent."""
+    return sent_segments(ask(f"/{entry}/segments").json())
+
+
 def edit(ask: QueueClient, entry: str, *, seen: str | None = None, **changes: object) -> httpx.Response:
     """Send the transcript with its first segment changed, as the page does."""
-    shown = ask(f"/{entry}/segments").json()
-    first, *others = shown["recognized"]
+    first, *others = recognized(ask, entry)
     segment = {
         "start_ms": first["start"],
         "end_ms": first["end"],
         **{name: first[name] for name in ("text", "language", "emotion", "event")},
-        "pieces": [[0, 0, len(first["words"]) // 5]],
+        "pieces": [[0, 0, first["count"]]],
     }
     sent = {"segments": [{**segment, **changes}, *range(1, len(others) + 1)], "speakers": []}
-    return ask.post(f"/{entry}/edits?seen={seen or shown['version']}", json=sent)
+    return ask.post(f"/{entry}/edits?seen={seen or state(ask, entry)['version']}", json=sent)
 
 
 def test_an_edit_is_shown_kept_and_exported(ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path) -> None:
     (entry,) = transcribed(runner, queue, two_words, "a.wav")
-    before = ask(f"/{entry}/segments").json()
+    before, segments = state(ask, entry), recognized(ask, entry)
     answer = edit(ask, entry, text="my own words")
-    after = ask(f"/{entry}/segments").json()
+    after = state(ask, entry)
     assert answer.json() == {"version": after["version"]} != {"version": before["version"]}
     assert after["edits"]["segments"][0]["text"] == "my own words"
-    assert (before["edits"], after["recognized"]) == (None, before["recognized"])
+    assert before["edits"] is None
+    assert recognized(ask, entry) == segments
     for name in ("txt", "srt", "vtt", "json", "csv"):
         content = ask(f"/{entry}.{name}").text
         assert "my own words" in content
@@ -100,7 +112,7 @@ def test_an_edit_is_shown_kept_and_exported(ask: QueueClient, runner: QueueRunne
     assert any("my own words" in one.text for one in document.paragraphs)
     put_back = ask.post(f"/{entry}/edits?seen={after['version']}", json={"segments": [0, 1]})
     assert put_back.status_code == 200
-    assert ask(f"/{entry}/segments").json()["edits"] is None
+    assert state(ask, entry)["edits"] is None
     assert "three one four" in ask(f"/{entry}.txt").text
 
 
@@ -108,14 +120,42 @@ def test_the_viewers_segments_have_words_times_and_probabilities(
     ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path
 ) -> None:
     (entry,) = transcribed(runner, queue, two_words, "a.wav")
-    shown = ask(f"/{entry}/segments").json()
-    assert (shown["duration_ms"], shown["playable"], len(shown["recognized"])) == (3_000, True, 2)
-    first = shown["recognized"][0]
-    words = list(zip(*[iter(first["words"])] * 5, strict=True))
+    first, second = recognized(ask, entry)
+    assert state(ask, entry)["duration_ms"] == 3_000
+    words = first["words"]
     assert [first["text"][begin:end] for begin, end, *_ in words] == ["three", "one", "four"]
     assert all(first["start"] <= start <= end <= first["end"] for _, _, start, end, _ in words)
     assert [word[4] for word in words] == [0.9, None, None]
+    assert second["words"][0][2] >= second["start"] > first["end"]
     assert first["likeliest"]["emotion"][0] == ["NEUTRAL", 0.71]
+
+
+def test_the_viewers_segments_come_as_they_were_compressed_by_the_run_or_plain(
+    ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path
+) -> None:
+    (entry,) = transcribed(runner, queue, two_words, "a.wav")
+    found = queue.find(entry)
+    assert found is not None
+    assert found.result is not None
+    packed, plain = (ask(f"/{entry}/segments", headers={"accept-encoding": encoding}) for encoding in ("gzip", "identity"))
+    assert packed.json() == plain.json()
+    assert packed.headers["content-encoding"] == "gzip"
+    assert int(packed.headers["content-length"]) == len(found.result.words.sent or b"")
+    assert "content-encoding" not in plain.headers
+    assert (packed.headers["vary"], packed.headers["cache-control"]) == ("accept-encoding", "no-store")
+
+
+def test_the_frame_says_which_state_it_is_of_and_a_click_is_answered_with_the_queue(
+    ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path
+) -> None:
+    first, second = transcribed(runner, queue, two_words, "a.wav", "b.wav")
+    for entry in (second, first):
+        shown = ask.post(f"/{entry}/select").json()["shown"]
+        assert (shown["id"], shown["transcribed"]) == (entry, True)
+        assert ask(f"/{entry}/result").headers[REVISION_HEADER] == shown["revision"]
+    waiting = queue.add(two_words, "c.wav")
+    shown = ask.post(f"/{waiting.id}/select").json()["shown"]
+    assert (shown["id"], shown["transcribed"]) == (waiting.id, False)
 
 
 def test_an_edit_of_another_version_is_a_conflict_and_one_that_does_not_fit_is_refused(
@@ -123,7 +163,7 @@ def test_an_edit_of_another_version_is_a_conflict_and_one_that_does_not_fit_is_r
 ) -> None:
     (entry,) = transcribed(runner, queue, two_words, "a.wav")
     assert edit(ask, entry, seen="0-0").status_code == 409
-    version = ask(f"/{entry}/segments").json()["version"]
+    version = state(ask, entry)["version"]
     refused = ["[]", "no JSON", '{"segments": [7]}', '{"segments": ["<b>"]}', '{"segments": [{"start_ms": 0}]}']
     for body in refused:
         assert ask.post(f"/{entry}/edits?seen={version}", content=body).status_code == 422
@@ -133,7 +173,7 @@ def test_an_edit_of_another_version_is_a_conflict_and_one_that_does_not_fit_is_r
     assert ask.post(f"/nobody/edits?seen={version}", json={"segments": []}).status_code == 404
     assert ask.post(f"/{entry}/edits", json={"segments": []}).status_code == 422
     assert ask.post(f"/{entry}/explode").status_code == 404
-    assert ask(f"/{entry}/segments").json()["version"] == version
+    assert state(ask, entry)["version"] == version
 
 
 def test_the_strip_gets_the_waveform_between_two_times(

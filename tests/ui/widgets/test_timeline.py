@@ -19,7 +19,6 @@ from ui.widgets.timeline import (
     envelope_path,
     lanes_html,
     probability_path,
-    segments_path,
     timeline_html,
     uncovered,
 )
@@ -69,20 +68,17 @@ def test_a_higher_probability_stands_higher() -> None:
     assert points[1, 1] < points[0, 1]
 
 
-def test_segments_lie_where_they_were_spoken_in_one_element() -> None:
-    engine = FakeEngine()
-    segment = engine._segment(0, (500, 1500), TranscribeOptions())
-    html = timeline_html(np.ones(32_000, np.float32), 2000, [segment], np.zeros(200, np.float32), 10, TEXTS)
+def test_the_segments_place_is_there_for_the_script_and_their_number_is_said() -> None:
+    html = timeline_html(np.ones(32_000, np.float32), 2000, 7, np.zeros(200, np.float32), 10, TEXTS)
     svg = re.search(r"<svg.*</svg>", html, re.DOTALL)
     assert svg is not None
-    [drawn] = ET.fromstring(svg.group(0)).findall("path[@class='lv-wave-segment']")
-    left, width = COLUMNS / 4, COLUMNS / 2
-    assert drawn.attrib["d"] == f"M{left:.1f},0h{width:.1f}v{HEIGHT}h-{width:.1f}z"
-    assert segments_path([segment, segment], 2000).count("M") == 2
+    drawing = ET.fromstring(svg.group(0))
+    assert len(drawing.findall("path[@class='lv-wave-segment']")) == 1
+    assert "7" in drawing.attrib["aria-label"]
 
 
 def test_nothing_to_draw_is_nothing() -> None:
-    assert timeline_html(np.zeros(0, np.float32), 0, [], np.zeros(0, np.float32), 10, TEXTS) == ""
+    assert timeline_html(np.zeros(0, np.float32), 0, 0, np.zeros(0, np.float32), 10, TEXTS) == ""
     assert probability_path(np.zeros(0, np.float32), 10, 100) == ""
 
 
