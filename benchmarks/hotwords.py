@@ -2,7 +2,7 @@
 
     python -m benchmarks.hotwords DATA [--bundle FOLDER] [--precision fp32] [--counts 10,100,1000] [--recordings 200] [--rounds 3]
     python -m benchmarks.hotwords DATA --language zh --speakers second --network-once --lists 2     # errors of one language, no times
-    python -m benchmarks.hotwords DATA --vocabulary bundle/tokens.txt      # synthetic frames in another vocabulary
+    python -m benchmarks.hotwords DATA --vocabulary sensevoice      # synthetic frames in another vocabulary, or TOKENS.txt
 
 Of each list a tenth is spoken in the recordings that are set aside for tests: rare words of their texts. The others are words of the
 remaining texts. Every transcript is made greedily and with each list, in turns; time is that of recognition (network and decoding).
@@ -24,7 +24,7 @@ from unittest.mock import patch
 
 from benchmarks.command_line import figures_parser, markdown_table, print_bar, write_figures
 from benchmarks.hotword_scores import SEED, HotwordList, Occurrences, Score, list_of
-from benchmarks.synthetic_frames import FRAME_S, SyntheticNetwork
+from benchmarks.synthetic_frames import FRAME_S, SyntheticNetwork, sensevoice_stand_in
 from engine.audio.reading.reading_warnings import WarningType
 from engine.audio.waveform import load_audio
 from engine.bundle import Bundle
@@ -43,6 +43,7 @@ from models.evaluate.labels import draw
 COUNTS = "10,100,1000"
 #: The bars: at this many words CER of the rest may rise by so many points, and time by so much.
 BAR_COUNT, MOST_POINTS, MOST_RATIO = 100, 0.2, 1.15
+STAND_IN = "sensevoice"
 FIRST, SECOND, HALF = "first", "second", 0.5
 
 
@@ -186,6 +187,14 @@ def _half(recording: Recording) -> str:
     return FIRST if draw(f"half/{recording.group}") < HALF else SECOND
 
 
+def _vocabulary(name: str, texts: Sequence[str]) -> Vocabulary:
+    if name != STAND_IN:
+        return Vocabulary.load(name)
+    vocabulary = sensevoice_stand_in(texts)
+    print(f"SenseVoice's own pieces come with its weights; {len(vocabulary)} pieces of the same kind stand in for them.")
+    return vocabulary
+
+
 def _row(found: dict[str, Any]) -> list[str]:
     recall, inserted, cer = found["recall"], found["inserted_an_hour"], found["rest_cer"]
     return [
@@ -212,7 +221,7 @@ def main() -> None:
     parser.add_argument("--language", help="only recordings in this language, as zh or en")
     parser.add_argument("--speakers", choices=[FIRST, SECOND], help="only one half of the speakers")
     parser.add_argument("--network-once", action="store_true", help="decode the same frames with each list: quicker, no times of a network")
-    parser.add_argument("--vocabulary", type=Path, help="tokens.txt of a bundle: synthetic frames in place of a network")
+    parser.add_argument("--vocabulary", help=f"synthetic frames in the vocabulary of a tokens.txt, or in {STAND_IN!r}'s size and kind")
     arguments = parser.parse_args()
     bundle = Bundle.load(arguments.bundle)
     recordings, others = _material(arguments, bundle)
@@ -220,7 +229,7 @@ def main() -> None:
     counts = [int(count) for count in arguments.counts.split(",")]
     lists = [list_of(count, references, others, seed=SEED + number) for count in counts for number in range(arguments.lists)]
     if arguments.vocabulary is not None:
-        said = by_vocabulary(Vocabulary.load(arguments.vocabulary), references)
+        said = by_vocabulary(_vocabulary(arguments.vocabulary, others), references)
         found = scores(said, lists, rounds=arguments.rounds)
     else:
         with closing(Engine(bundle)) as engine:
