@@ -17,6 +17,7 @@ from engine.subtitles.mandarin_words import mandarin_words
 
 #: Of the words of a list, those that are spoken; and how often such a word may be spoken: names are rare.
 SPOKEN_SHARE, MOST_SPOKEN = 0.1, 3
+SEED = 9527
 LEAST_CHARACTERS, LEAST_LETTERS = 2, 5
 _RUNS = re.compile(f"[{HAN_OF_ALL_PLANES}]+|[^\\s{HAN_OF_ALL_PLANES}]+")
 _HAN = re.compile(f"[{HAN_OF_ALL_PLANES}]")
@@ -78,6 +79,15 @@ class Score:
         self.characters += len(rest)
         self.audio_s += audio_s
 
+    @classmethod
+    def sum(cls, scores: Iterable[Score]) -> Score:
+        """The scores of several lists as one; times as if each round had had all of them."""
+        found = list(scores)
+        counts = {
+            name: sum(getattr(one, name) for one in found) for name in ("spoken", "found", "inserted", "edits", "characters", "audio_s")
+        }
+        return cls(**counts, spent_s=[sum(times) for times in zip(*(one.spent_s for one in found), strict=True)])
+
 
 class Occurrences:
     """Where the phrases of a list stand in texts: Chinese anywhere, other words as whole words."""
@@ -112,13 +122,14 @@ def words_of(text: str) -> list[str]:
     return found
 
 
-def list_of(count: int, references: Sequence[str], others: Sequence[str], *, seed: int = 9527) -> HotwordList:
+def list_of(count: int, references: Sequence[str], others: Sequence[str], *, seed: int = SEED) -> HotwordList:
     """A list of ``count`` phrases, or of as many as there are: a tenth rare words of the references, the rest words of other texts."""
     drawn = random.Random(seed)  # noqa: S311 - no secret
     counts = Counter(word for text in references for word in words_of(text))
     rare = sorted(word for word, often in counts.items() if often <= MOST_SPOKEN)
     candidates = sorted({word for text in others for word in words_of(text)} - counts.keys())
-    heard = Occurrences(candidates).count("\n".join(references))
-    absent = [word for word in candidates if word not in heard]
+    said = "\n".join(map(normalize_text, references))
+    words = set(_RUNS.findall(said))
+    absent = [word for word in candidates if (word not in said if _HAN.match(word) else word not in words)]
     spoken = drawn.sample(rare, min(len(rare), max(1, round(SPOKEN_SHARE * count))))
     return HotwordList(tuple(spoken), tuple(drawn.sample(absent, min(len(absent), count - len(spoken)))))

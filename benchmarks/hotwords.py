@@ -1,11 +1,13 @@
 """What hotwords do: recall, false insertions an hour, the error rate of everything else, and time, by the length of the list.
 
     python -m benchmarks.hotwords DATA [--bundle FOLDER] [--precision fp32] [--counts 10,100,1000] [--recordings 200] [--rounds 3]
-    python -m benchmarks.hotwords DATA --vocabulary bundle/tokens.txt      # synthetic frames in another vocabulary
+    python -m benchmarks.hotwords DATA --language zh --speakers second --network-once --lists 2     # errors of one language, no times
+    python -m benchmarks.hotwords DATA --vocabulary sensevoice      # synthetic frames in another vocabulary, or TOKENS.txt
 
 Of each list a tenth is spoken in the recordings that are set aside for tests: rare words of their texts. The others are words of the
 remaining texts. Every transcript is made greedily and with each list, in turns; time is that of recognition (network and decoding).
-With ``--vocabulary`` no network runs: frames are made up for the same texts, and time is that of decoding alone.
+With ``--network-once`` the network recognizes each recording once, its frames are decoded with each list, and time is that of decoding
+alone; so it is with ``--vocabulary``, where no network runs: frames are made up for the same texts.
 """
 
 from __future__ import annotations
@@ -18,10 +20,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from benchmarks.command_line import figures_parser, markdown_table, print_bar, write_figures
-from benchmarks.hotword_scores import HotwordList, Occurrences, Score, list_of
-from benchmarks.synthetic_frames import FRAME_S, SyntheticNetwork
+from benchmarks.hotword_scores import SEED, HotwordList, Occurrences, Score, list_of
+from benchmarks.synthetic_frames import FRAME_S, SyntheticNetwork, sensevoice_stand_in
 from engine.audio.reading.reading_warnings import WarningType
 from engine.audio.waveform import load_audio
 from engine.bundle import Bundle
@@ -29,14 +32,19 @@ from engine.bundle_roots import STARTER
 from engine.compare.error_rate import normalize_text
 from engine.options import TranscribeOptions
 from engine.pipeline import Engine
-from engine.speech.decoding.decoder import BeamDecoder
+from engine.speech.decoding.decoder import BeamDecoder, Decoded
 from engine.speech.decoding.spelling import Speller
+from engine.speech.decoding.top_tokens import TopTokens
+from engine.speech.parts import Parts
 from engine.speech.vocabulary import Vocabulary
 from models.evaluate.datasets import Purpose, Recording, purpose_of, read_recordings, select, starter_recordings
+from models.evaluate.labels import draw
 
 COUNTS = "10,100,1000"
 #: The bars: at this many words CER of the rest may rise by so many points, and time by so much.
 BAR_COUNT, MOST_POINTS, MOST_RATIO = 100, 0.2, 1.15
+STAND_IN = "sensevoice"
+FIRST, SECOND, HALF = "first", "second", 0.5
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,41 @@ def by_engine(engine: Engine, recordings: Sequence[Recording], precision: str) -
     return [one(recording) for recording in recordings]
 
 
+def by_frames(engine: Engine, recordings: Sequence[Recording], precision: str) -> list[Said]:
+    """Recordings whose frames an engine makes once; the texts are those of :func:`by_engine`."""
+    parts = Parts.load(engine.bundle)
+    decoders: dict[HotwordList | None, BeamDecoder] = {None: parts.decoder(TranscribeOptions())}
+
+    def one(recording: Recording) -> Said:
+        waveform, keeper = load_audio(recording.path), _FrameKeeper(parts.vocabulary)
+        with patch.object(Parts, "decoder", lambda *_: keeper):
+            engine.transcribe(waveform, TranscribeOptions(precision=precision, itn=False, n_best=2))
+
+        def recognize(own: HotwordList | None) -> tuple[str, float]:
+            if own not in decoders:
+                decoders[own] = parts.decoder(TranscribeOptions(hotwords=own.hotwords if own else ()))
+            began_s = time.perf_counter()
+            decoded = [decoders[own].decode(top) for top in keeper.frames]
+            texts = [parts.vocabulary.text(emission.token_id for emission in found.emissions) for found in decoded]
+            return " ".join(filter(None, texts)), time.perf_counter() - began_s
+
+        return Said(recording.text or "", waveform.duration_s, recognize)
+
+    return [one(recording) for recording in recordings]
+
+
+class _FrameKeeper(BeamDecoder):
+    """Keeps the frames of the segments that it is to decode."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        super().__init__(vocabulary)
+        self.frames: list[TopTokens] = []
+
+    def decode(self, top: TopTokens) -> Decoded:
+        self.frames.append(top)
+        return Decoded(tuple(top.greedy()), ())
+
+
 def by_vocabulary(vocabulary: Vocabulary, texts: Sequence[str]) -> list[Said]:
     """Texts as synthetic frames in a vocabulary, those that it can write."""
     network, speller = SyntheticNetwork(vocabulary), Speller(vocabulary)
@@ -133,8 +176,23 @@ def _material(arguments: argparse.Namespace, bundle: Bundle) -> tuple[list[Recor
     else:
         known = read_recordings(arguments.data)
     texts = [one for one in known if one.text and one.language[:2] in bundle.languages]
+    texts = [one for one in texts if arguments.language in (None, one.language)]
+    texts = [one for one in texts if arguments.speakers in (None, _half(one)) or purpose_of(one) is Purpose.CALIBRATION]
     tested = select(texts, Purpose.TEST, limit=arguments.recordings)
     return tested, [one.text or "" for one in texts if purpose_of(one) is not Purpose.TEST]
+
+
+def _half(recording: Recording) -> str:
+    """The half of the speakers that a recording belongs to: the decoder's defaults are chosen on the first, and reported on the second."""
+    return FIRST if draw(f"half/{recording.group}") < HALF else SECOND
+
+
+def _vocabulary(name: str, texts: Sequence[str]) -> Vocabulary:
+    if name != STAND_IN:
+        return Vocabulary.load(name)
+    vocabulary = sensevoice_stand_in(texts)
+    print(f"SenseVoice's own pieces come with its weights; {len(vocabulary)} pieces of the same kind stand in for them.")
+    return vocabulary
 
 
 def _row(found: dict[str, Any]) -> list[str]:
@@ -159,26 +217,33 @@ def main() -> None:
     parser.add_argument("--counts", default=COUNTS, help="lengths of the lists (default: %(default)s)")
     parser.add_argument("--recordings", type=int, default=200, help="most recordings (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--vocabulary", type=Path, help="tokens.txt of a bundle: synthetic frames in place of a network")
+    parser.add_argument("--lists", type=int, default=1, help="lists that are drawn of each length (default: %(default)s)")
+    parser.add_argument("--language", help="only recordings in this language, as zh or en")
+    parser.add_argument("--speakers", choices=[FIRST, SECOND], help="only one half of the speakers")
+    parser.add_argument("--network-once", action="store_true", help="decode the same frames with each list: quicker, no times of a network")
+    parser.add_argument("--vocabulary", help=f"synthetic frames in the vocabulary of a tokens.txt, or in {STAND_IN!r}'s size and kind")
     arguments = parser.parse_args()
     bundle = Bundle.load(arguments.bundle)
     recordings, others = _material(arguments, bundle)
     references = [recording.text or "" for recording in recordings]
-    lists = [list_of(int(count), references, others) for count in arguments.counts.split(",")]
+    counts = [int(count) for count in arguments.counts.split(",")]
+    lists = [list_of(count, references, others, seed=SEED + number) for count in counts for number in range(arguments.lists)]
     if arguments.vocabulary is not None:
-        said = by_vocabulary(Vocabulary.load(arguments.vocabulary), references)
+        said = by_vocabulary(_vocabulary(arguments.vocabulary, others), references)
         found = scores(said, lists, rounds=arguments.rounds)
     else:
         with closing(Engine(bundle)) as engine:
-            found = scores(by_engine(engine, recordings, arguments.precision), lists, rounds=arguments.rounds)
-    measured = [figures(own, *pair) for own, pair in zip(lists, found, strict=True)]
+            said = (by_frames if arguments.network_once else by_engine)(engine, recordings, arguments.precision)
+            found = scores(said, lists, rounds=arguments.rounds)
+    firsts = range(0, len(lists), arguments.lists)
+    measured = [figures(lists[first], *map(Score.sum, zip(*found[first : first + arguments.lists], strict=True))) for first in firsts]
     titles = ["hotwords", "spoken", "recall", "inserted an hour", "CER of the rest", "time / greedy", "s an hour"]
     print(markdown_table(titles, [_row(one) for one in measured]))
     for one in measured:
         if one["hotwords"] == BAR_COUNT:
             points = 100 * (one["rest_cer"]["hotwords"] - one["rest_cer"]["greedy"])
             print_bar(f"CER of the rest at {BAR_COUNT} words, points", points, MOST_POINTS)
-            if arguments.vocabulary is None:
+            if arguments.vocabulary is None and not arguments.network_once:
                 print_bar(f"time at {BAR_COUNT} words, with / without", one["time_ratio"], MOST_RATIO)
     write_figures(arguments.json, measured)
 

@@ -7,7 +7,8 @@ alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -21,6 +22,38 @@ BLANKS = (1, 4)
 WRONG_SHARE = 0.12
 WRONG, RIGHT = (0.05, 0.45), (0.6, 0.98)
 BLANK_SHARE = 0.995
+
+#: SenseVoice's pieces, and what a stand-in has of them: characters in the standards' order, and parts of words of so many letters.
+SENSEVOICE_PIECES = 25_055
+_CONTROL = ("<unk>", "<s>", "</s>")
+_PART_LETTERS = range(2, 9)
+
+
+def sensevoice_stand_in(texts: Iterable[str]) -> Vocabulary:
+    """A vocabulary of SenseVoice's size and kind, where its own (a sentencepiece model that comes with the weights) is not at hand.
+
+    One piece a Chinese character (GB 2312), kana and Hangul syllable (KS X 1001), every letter with and without the mark of a word's start,
+    and the most frequent parts of the texts' English words.
+    """
+    characters = [*_encoded("gb2312", range(0xA4, 0xF8)), *_encoded("euc_kr", range(0xB0, 0xC9))]
+    letters = [f"{mark}{chr(letter)}" for mark in ("", WORD_START) for letter in range(ord("a"), ord("z") + 1)]
+    parts = Counter[str]()
+    for text in texts:
+        for word in text.lower().split():
+            if word.isascii() and word.isalpha():
+                marked = f"{WORD_START}{word}"
+                parts.update(
+                    marked[first : first + size] for first in range(len(marked)) for size in _PART_LETTERS if first + size <= len(marked)
+                )
+    known = list(dict.fromkeys([*_CONTROL, *letters, *characters]))
+    frequent = [part for part, _ in parts.most_common() if part not in set(known)]
+    return Vocabulary([*known, *frequent][:SENSEVOICE_PIECES])
+
+
+def _encoded(encoding: str, rows: Iterable[int]) -> list[str]:
+    """The characters of some rows of a two-byte encoding."""
+    found = (bytes((row, cell)).decode(encoding, "ignore") for row in rows for cell in range(0xA1, 0xFF))
+    return [character for character in found if character]
 
 
 class SyntheticNetwork:

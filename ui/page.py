@@ -74,7 +74,7 @@ def build_page(  # noqa: PLR0913 - what the tabs use, keyword-only
         with gr.Tabs():
             tabs = [
                 transcribe_tab(blocks, engine=engine, recordings=recordings, queue_id=queue_id),
-                live_tab(blocks, engine=engine),
+                live_tab(engine=engine),
                 compare_tab(
                     engine=engine,
                     decoder=decoder,

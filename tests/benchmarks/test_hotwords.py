@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from benchmarks.hotword_scores import Occurrences, Score, list_of, words_of
-from benchmarks.hotwords import by_vocabulary, figures, main, scores
-from benchmarks.synthetic_frames import SyntheticNetwork
+from benchmarks.hotword_scores import HotwordList, Occurrences, Score, list_of, words_of
+from benchmarks.hotwords import by_engine, by_frames, by_vocabulary, figures, main, scores
+from benchmarks.synthetic_frames import SENSEVOICE_PIECES, SyntheticNetwork, sensevoice_stand_in
+from engine.bundle import Bundle
+from engine.pipeline import Engine
 from engine.speech.vocabulary import Vocabulary
-from tests.named_recording import write_bundle, write_recording
+from models.evaluate.datasets import Recording
+from tests.named_recording import NAME, RIGHT, WRONG, write_bundle, write_recording
 
 TEXTS = [f"the captain of ship {name} went home" for name in ("aurora", "borealis", "calypso", "dauntless")]
 OTHERS = ["nothing about harbour engineers", "weather reports tomorrow", "captain"]
@@ -56,6 +60,32 @@ def test_synthetic_frames_are_searched_as_real_ones() -> None:
     assert with_them.recall > without.recall > 0
     assert (len(without.spent_s), with_them.spoken) == (2, without.spoken)
     assert figures(own, without, with_them)["hotwords"] == len(own.phrases)
+
+
+def test_a_stand_in_is_of_sensevoices_kind() -> None:
+    found = sensevoice_stand_in(TEXTS)
+    pieces = [found.piece(index) for index in range(len(found))]
+    assert 9_000 < len(pieces) == len(set(pieces)) <= SENSEVOICE_PIECES
+    assert {"▁captain"[:8], "▁c", "c", "张", "火", "ん", "カ", "한"} <= set(pieces)
+    network = SyntheticNetwork(found)
+    assert [found.piece(index) for index in network.token_ids("ship 张三") or ()] == ["▁ship", "张", "三"]
+
+
+def test_scores_of_several_lists_are_one() -> None:
+    one, other = Score(spoken=2, found=1, audio_s=10.0, spent_s=[1.0, 2.0]), Score(spoken=3, found=3, audio_s=10.0, spent_s=[3.0, 4.0])
+    assert Score.sum([one, other]) == Score(spoken=5, found=4, audio_s=20.0, spent_s=[4.0, 6.0])
+
+
+def test_frames_that_are_made_once_give_the_same_texts(tmp_path: Path) -> None:
+    recording = Recording(
+        path=write_recording(tmp_path / "name.wav"), source="", text=NAME, speaker="", language="zh", label=None, duration_s=3
+    )
+    own = HotwordList((NAME,), ())
+    with closing(Engine(Bundle.load(write_bundle(tmp_path / "bundle")))) as engine:
+        for precision in ("fp32", "int8"):
+            [every_time], [once] = (make(engine, [recording], precision) for make in (by_engine, by_frames))
+            texts = [[said.recognize(hotwords)[0] for hotwords in (None, own)] for said in (every_time, once)]
+            assert texts == [[WRONG, RIGHT]] * 2
 
 
 def test_the_command_measures_recordings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

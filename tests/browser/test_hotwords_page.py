@@ -1,4 +1,4 @@
-"""Hotwords in real Chromium: a name that comes out wrong comes out right, in Transcribe and in Live, and the browser keeps the list."""
+"""Hotwords in real Chromium: a name that is wrong comes out right, in Transcribe, Live and Compare, and the browser keeps the list."""
 
 from __future__ import annotations
 
@@ -128,3 +128,20 @@ def test_live(page: Any, folder: Path) -> None:
     show(page, 1)
     page.locator(".lv-options:visible > button").first.click()
     expect(page.locator("#lv-live-hotwords textarea")).to_have_value(f"{NAME} 2.0\n王五", timeout=PATIENCE_MS)
+
+
+def test_both_sides_of_a_comparison_have_them_and_the_list_is_kept(page: Any, folder: Path) -> None:
+    show(page, 2)
+    page.locator("#lv-compare-audio input[type=file]").set_input_files(folder / "name.wav")
+    page.locator("#lv-compare-audio .audio-container :is(.waveform-container, audio:not(.hidden))").first.wait_for()
+    page.locator("#lv-compare-run").click()
+    both = page.locator("#lv-comparison .lv-diff span")
+    expect(both).to_have_text([" ".join(WRONG)], timeout=PATIENCE_MS)
+    page.locator("#lv-compare-hotwords textarea").press_sequentially(f"{NAME} 2.0")
+    page.locator("#lv-compare-run").click()
+    expect(both).to_have_text([RIGHT], timeout=PATIENCE_MS)
+    page.reload()
+    page.locator("#lv-transcript .lv-empty").wait_for()
+    show(page, 2)
+    expect(page.locator("#lv-compare-hotwords textarea")).to_have_value(f"{NAME} 2.0", timeout=PATIENCE_MS)
+    expect(page.locator("#lv-transcribe-hotwords textarea")).to_have_value("")  # each tab has its own

@@ -17,6 +17,7 @@ from ui.scheduling.queue_runner import QueueRunner
 from ui.scheduling.run_slots import RunSlots
 from ui.scheduling.server_folders import ServerFolders
 from ui.text.texts import Texts, label
+from ui.transcribe.option_memory import remember_options
 from ui.widgets.page_part import QUIET, PagePart
 from ui.widgets.queue_id import WITH_QUEUE_ID, selected_recording
 from ui.widgets.recording_form import (
@@ -24,7 +25,6 @@ from ui.widgets.recording_form import (
     build_recording_input,
     build_recording_options,
     channel_choices,
-    language_choices,
     microphone_hint_html,
 )
 
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 ROUNDS = 5
 #: Gradio's queue of comparisons; for the engine they wait in the queue of all callers.
 COMPARISONS = "comparisons"
+#: Where the browser keeps the options that hold for every recording: its channel and its track do not.
+STORAGE_KEY = "lightvoice-compare-options"
+_REMEMBERED = ("language", "itn", "hotwords", "homophones")
 
 
 def compare_tab(
@@ -106,14 +109,18 @@ def compare_tab(
     )
 
     def greet(texts: Texts) -> list[Any]:
-        languages, channels = (
-            gr.Dropdown(choices=language_choices(texts, engine.bundle.languages)),
-            gr.Dropdown(choices=channel_choices(texts, COMPARED_CHANNELS)),
-        )
-        return [comparison_empty_html(texts), microphone_hint_html(texts), languages, channels]
+        channels = gr.Dropdown(choices=channel_choices(texts, COMPARED_CHANNELS))
+        return [comparison_empty_html(texts), microphone_hint_html(texts), channels]
 
-    greeted = [result, recording.hint, options.language, channel]
-    return PagePart(greeted=greeted, greet=greet, refreshed=missing.refreshed, read=missing.read, refresh=missing.refresh)
+    named = {name: getattr(options, name) for name in _REMEMBERED}
+    return PagePart(
+        greeted=[result, recording.hint, channel],
+        greet=greet,
+        refreshed=missing.refreshed,
+        read=missing.read,
+        refresh=missing.refresh,
+        kept=[remember_options(named, storage_key=STORAGE_KEY, engine=engine)],
+    )
 
 
 def _build_sides(choices: VariantChoices) -> list[gr.Dropdown]:

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
 from engine.options import DEFAULT_OPTIONS
 from ui.live.secure_context import microphone_remedy_html
 from ui.live.stage_html import stage_html
-from ui.text.texts import label, texts_for
-from ui.transcribe.form_options import END_SILENCE_MS, remembered
-from ui.widgets.page_part import QUIET, PagePart
-from ui.widgets.recording_form import build_recording_options, language_choices
+from ui.text.texts import label
+from ui.transcribe.form_options import END_SILENCE_MS
+from ui.transcribe.option_memory import remember_options
+from ui.widgets.page_part import PagePart
+from ui.widgets.recording_form import build_recording_options
 
 if TYPE_CHECKING:
     from engine.speech_engine import SpeechEngine
 
-#: Where the browser keeps the options; see ui/transcribe/form.py.
+#: Where the browser keeps the options.
 STORAGE_KEY = "lightvoice-live-options"
-#: The controls as :class:`FormOptions` names them, in their order.
+#: The controls as ui/transcribe/form_options.py names them, in their order.
 _REMEMBERED = ("language", "itn", "hotwords", "homophones", "ban_emo_unknown", "max_end_silence_ms")
 
 
-def live_tab(blocks: gr.Blocks, *, engine: SpeechEngine) -> PagePart:
+def live_tab(*, engine: SpeechEngine) -> PagePart:
     """Lay the tab out and wire it."""
-    memory = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=STORAGE_KEY, render=False)
     with gr.Tab(label("tab.live"), id="live"), gr.Row(elem_classes="lv-columns"):
         with gr.Column(scale=2, min_width=280):
             start = gr.Button(label("live.start"), variant="primary", elem_id="lv-live-start")
@@ -51,20 +51,5 @@ def live_tab(blocks: gr.Blocks, *, engine: SpeechEngine) -> PagePart:
     chosen = [options.language, options.itn, options.hotwords, options.homophones, ban, pause]
     start.click(None, inputs=chosen, js="(...chosen) => { window.lightvoiceLive.start(...chosen); }", api_visibility="private")
     stop.click(None, js="() => { window.lightvoiceLive.stop(); }", api_visibility="private")
-    _remember(chosen, memory, blocks, engine)
-    return PagePart(greeted=[hint, stage], greet=lambda texts: [microphone_remedy_html(texts), stage_html(texts)], kept=[memory])
-
-
-def _remember(controls: list[Any], memory: gr.BrowserState, blocks: gr.Blocks, engine: SpeechEngine) -> None:
-    """The browser keeps what a person chose, and a page that opens shows it, in the reader's language."""
-
-    def keep(*values: Any) -> dict[str, Any]:
-        return dict(zip(_REMEMBERED, values, strict=True))
-
-    def greet(kept: object, request: gr.Request) -> list[Any]:
-        values = remembered(kept, precisions=()).to_dict()
-        language, *others = (values[name] for name in _REMEMBERED)
-        return [gr.Dropdown(choices=language_choices(texts_for(request), engine.bundle.languages), value=language), *others]
-
-    gr.on([control.input for control in controls], keep, inputs=controls, outputs=memory, trigger_mode="always_last", **QUIET)
-    blocks.load(greet, inputs=memory, outputs=controls, **QUIET)
+    kept = remember_options(dict(zip(_REMEMBERED, chosen, strict=True)), storage_key=STORAGE_KEY, engine=engine)
+    return PagePart(greeted=[hint, stage], greet=lambda texts: [microphone_remedy_html(texts), stage_html(texts)], kept=[kept])

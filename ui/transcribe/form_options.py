@@ -73,7 +73,13 @@ def remembered(values: object, *, precisions: Iterable[str]) -> FormOptions:
     """What the browser kept, as far as it is still on offer; the default for everything else, whatever the browser sends."""
     if not isinstance(values, Mapping):
         return FormOptions()
-    return FormOptions.parse({name: values[name] for name, fits in _on_offer(precisions).items() if name in values and fits(values[name])})
+    kept = {**values, "hotwords": _sound_lines(values.get("hotwords"))}
+    return FormOptions.parse({name: kept[name] for name, fits in _on_offer(precisions).items() if name in kept and fits(kept[name])})
+
+
+def _sound_lines(text: Any) -> Any:
+    """A list of hotwords without the lines that are none: it was kept while it was being written."""
+    return "\n".join(filter(_are_hotwords, text.splitlines())) if isinstance(text, str) and not _are_hotwords(text) else text
 
 
 def _one_of(known: Iterable[str]) -> Callable[[Any], bool]:

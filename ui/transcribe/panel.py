@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from engine.errors import OptionError
 from ui.api.endpoints import uploaded_file
 from ui.scheduling.queue_runner import QueueRunner
 from ui.scheduling.recording_queue import Entry, RecordingQueue
 from ui.text.failures import Failure, failure_of
 from ui.text.texts import Texts, label, texts_for
 from ui.transcribe.form import OptionControls, RecordingSources, build_options, build_sources, form_options, greeted_options
-from ui.transcribe.form_options import remembered
+from ui.transcribe.form_options import CONTROLS, remembered
+from ui.transcribe.option_memory import keep_options
 from ui.transcribe.queue_html import queue_shell_html, recorder_html, try_title_html
 from ui.widgets.handlers import files_refused, no_recording, toasts
 from ui.widgets.page_part import QUIET, PagePart
@@ -139,23 +139,7 @@ def _wire_sources(sources: RecordingSources, options: OptionControls, *, recordi
 
 def _wire_options(options: OptionControls) -> None:
     """Every change goes into the browser's memory; the confidence below which words are marked also to the script, at once."""
-
-    def keep(*values: Any) -> Any:
-        try:
-            return form_options(values).to_dict()
-        except OptionError:  # hotwords that are still being written; Transcribe says what is wrong with them
-            return gr.skip()
-
-    # ``input`` is sent by a person only: what the memory itself puts into the controls is not kept again. The last one counts, or a
-    # second change while the first is on its way would be forgotten.
-    gr.on(
-        [control.input for control in options.in_order],
-        keep,
-        inputs=options.in_order,
-        outputs=options.memory,
-        trigger_mode="always_last",
-        **QUIET,
-    )
+    keep_options(dict(zip(CONTROLS, options.in_order, strict=True)), options.memory)
     # Subtitles are cut when they are downloaded: what is chosen now counts for transcripts that are there already.
     gr.on(
         [control.change for control in options.subtitles],

@@ -62,6 +62,11 @@ def test_what_was_kept_comes_back_and_reaches_the_engine() -> None:
     assert kept.subtitles == SubtitleOptions(max_line_width=36, max_line_count=1, min_cue_ms=1_000)
 
 
+def test_of_hotwords_that_were_still_being_written_the_other_lines_stay() -> None:
+    kept = remembered({**KEPT, "hotwords": "张三\n李四 99.\n\a\n重庆火锅 3.0\nx 99.0"}, precisions=PRECISIONS)
+    assert kept.to_dict() == {**KEPT, "hotwords": "张三\n李四 99.\n重庆火锅 3.0"}
+
+
 @pytest.mark.parametrize("values", [None, "", 7, [], {}, {"no such": 1}, {"language": "zn"}, {"itn": "yes"}, {"max_segment_s": True}])
 def test_what_cannot_be_read_is_the_default(values: object) -> None:
     assert remembered(values, precisions=PRECISIONS) == FormOptions()
