@@ -69,24 +69,26 @@ def _transcript_in_sight(page: Any) -> None:
     _scroll_to(page, "#lv-shown")
 
 
-def _scroll_to(page: Any, place: str) -> None:
+def _scroll_to(page: Any, place: str, *, below_px: int = 16) -> None:
+    """Bring a place below the bar that stays in sight."""
     bar_px = page.locator("#lv-light-bar").bounding_box()["height"]
-    top_px = page.locator(place).bounding_box()["y"] - bar_px - 16
+    top_px = page.locator(place).bounding_box()["y"] - bar_px - below_px
     page.evaluate("(top) => window.scrollBy({top, behavior: 'instant'})", top_px)
 
 
 def _long_transcript(page: Any) -> None:
     """In the middle of half an hour, a segment selected, a word being looked for."""
+    page.locator("#lv-find").fill("的" if page.evaluate("document.documentElement.lang").startswith("zh") else "the")
     place = page.locator("#lv-timeline .lv-wave-box")
     place.scroll_into_view_if_needed()
     box = place.bounding_box()
     place.click(position={"x": box["width"] * 0.42, "y": box["height"] / 2})
     page.locator(".lv-segment.lv-selected .lv-segment-tools").wait_for()
-    page.locator("#lv-find").fill("的" if page.evaluate("document.documentElement.lang").startswith("zh") else "the")
-    page.locator("#lv-find-next").click()
     page.wait_for_function("document.querySelector('#lv-strip .lv-wave-shape').getAttribute('d')")
-    page.locator(".lv-segment.lv-selected").hover()
-    _scroll_to(page, "#lv-viewer" if page.viewport_size["width"] < NARROW_PX else "#lv-shown")
+    if page.viewport_size["width"] < NARROW_PX:
+        _scroll_to(page, "#lv-viewer", below_px=2)
+    else:
+        _scroll_to(page, "#lv-shown")
 
 
 def _speaking(page: Any) -> None:

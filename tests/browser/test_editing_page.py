@@ -15,7 +15,7 @@ import pytest
 from benchmarks.long_transcript import PAUSE_MS, SEGMENT_MS, WORD_MS, made_transcript
 from engine.editing.recognized_words import RecognizedWords
 from engine.tags import Language
-from tests.browser.steps import downloaded
+from tests.browser.steps import PATIENCE_MS, downloaded
 from tests.browser.viewer_steps import Viewers, exported, item, saved
 from tests.subtitles import read_srt, read_vtt
 from ui.scheduling.recording_queue import Entry
@@ -71,6 +71,24 @@ def test_a_split_and_a_join_keep_words_and_tokens_and_undo_takes_each_back(viewe
     saved(page, lambda: page.locator("#lv-redo").click())
     assert exported(viewers, entry) == joined
     expect(page.locator("#lv-redo")).to_be_disabled()
+    page.reload()
+    expect(page.locator("#lv-undo")).to_be_enabled(timeout=PATIENCE_MS)
+    saved(page, lambda: page.locator("#lv-undo").click())
+    assert exported(viewers, entry) == before
+
+
+def test_what_another_page_has_changed_meanwhile_is_not_undone_by_what_was_kept_before(viewers: Viewers) -> None:
+    page, entry = viewers.open(minutes=1)
+    chosen(page, 2)
+    saved(page, lambda: page.keyboard.press("m"))
+    page.goto(f"{viewers.shown.address}/healthz")
+    other = viewers.page()
+    chosen(other, 4)
+    saved(other, lambda: other.keyboard.press("m"))
+    page.goto(viewers.shown.address)
+    item(page, 1).wait_for()
+    expect(page.locator("#lv-undo")).to_be_disabled()
+    assert len(exported(viewers, entry)) == 13
 
 
 def test_a_text_is_split_at_the_cursor(viewers: Viewers) -> None:
@@ -170,6 +188,7 @@ def test_tags_and_speakers_are_changed_and_every_export_has_them(viewers: Viewer
     paragraphs = [one.text for one in docx.Document(io.BytesIO(content)).paragraphs]
     assert "Ann <b>Lee</b>: =well, <i>we</i> agree  [ANGRY, Laughter]" in paragraphs[3]
     page.reload()
+    item(page, 4).wait_for()
     expect(item(page, 4).locator(".lv-speaker")).to_have_text("Ann <b>Lee</b>")
     expect(item(page, 2).locator(".lv-text")).to_have_text("=well, <i>we</i> agree")
 

@@ -1,13 +1,39 @@
 // The state of a transcript that is edited: what it is now, what it was before (undo) and after (redo), and sending it to the server.
-// All changes go as one value; one request at a time; what changed meanwhile goes with the next.
+// All changes go as one value; one request at a time; what changed meanwhile goes with the next. The browser tab keeps the last states,
+// so that undo outlives a reload; those of another version of the transcript are left out.
 (() => {
-  const AGAIN_MS = 2000;
+  const AGAIN_MS = 2000, MOST_KEPT = 20;
 
   class EditHistory {
     /* `tell(kind)`: "saved", "unsaved" (trying again), "replaced" (another run or page has changed it), "gone", "refused". */
     constructor({ operations, data, address, changed, tell }) {
       Object.assign(this, { operations, address, changed, tell, version: data.version, past: [], future: [], sending: null, dirty: false });
-      this.now = { segments: operations.received(data.edits), speakers: new Map(data.edits?.speakers ?? []) };
+      this.now = this.received(data.edits);
+      this.recall();
+    }
+
+    received(edits) { return { segments: this.operations.received(edits), speakers: new Map(edits?.speakers ?? []) }; }
+    sent(state) { return { segments: this.operations.sent(state.segments), speakers: [...state.speakers] }; }
+
+    get key() { return `lightvoice-undo-${this.address}`; }
+
+    keep() {
+      const past = this.past.slice(-MOST_KEPT).map((one) => this.sent(one)), future = this.future.slice(-MOST_KEPT).map((one) => this.sent(one));
+      try { // a browser that forbids storage, or has no room, forgets with a reload, nothing more
+        sessionStorage.setItem(this.key, JSON.stringify({ version: this.version, past, future }));
+      } catch { this.forget(); }
+    }
+
+    forget() {
+      try { sessionStorage.removeItem(this.key); } catch { /* it forbids that as well */ }
+    }
+
+    recall() {
+      try {
+        const kept = JSON.parse(sessionStorage.getItem(this.key));
+        if (kept?.version !== this.version) return;
+        [this.past, this.future] = [kept.past, kept.future].map((states) => states.map((one) => this.received(one)));
+      } catch { this.forget(); }
     }
 
     get segments() { return this.now.segments; }
@@ -55,7 +81,7 @@
     }
 
     async sendOnce() {
-      const body = JSON.stringify({ segments: this.operations.sent(this.now.segments), speakers: [...this.now.speakers] });
+      const body = JSON.stringify(this.sent(this.now));
       let answer = null;
       try { // keepalive: what was changed last is saved although the page is closed, if it is small
         const options = { method: "POST", headers: { "content-type": "application/json" }, body, keepalive: body.length < 60000 };
@@ -63,6 +89,7 @@
       } catch { /* no connection: tried again */ }
       if (answer?.ok) {
         this.version = (await answer.json()).version;
+        this.keep();
         this.tell("saved");
         return true;
       }
