@@ -3,11 +3,13 @@
     python -m benchmarks.hotwords DATA [--bundle FOLDER] [--precision fp32] [--counts 10,100,1000] [--recordings 200] [--rounds 3]
     python -m benchmarks.hotwords DATA --language zh --speakers second --network-once --lists 2     # errors of one language, no times
     python -m benchmarks.hotwords DATA --vocabulary sensevoice      # synthetic frames in another vocabulary, or TOKENS.txt
+    python -m benchmarks.hotwords DATA --vocabulary sensevoice --bundle RANDOM      # the time at full size
 
 Of each list a tenth is spoken in the recordings that are set aside for tests: rare words of their texts. The others are words of the
 remaining texts. Every transcript is made greedily and with each list, in turns; time is that of recognition (network and decoding).
 With ``--network-once`` the network recognizes each recording once, its frames are decoded with each list, and time is that of decoding
-alone; so it is with ``--vocabulary``, where no network runs: frames are made up for the same texts.
+alone; so it is with ``--vocabulary``, where no network runs: frames are made up for the same texts. With a ``--bundle`` beside it that has
+SenseVoice's size and random weights, its network's time on noise of the same length is added: time at full size.
 """
 
 from __future__ import annotations
@@ -17,20 +19,22 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+
+import numpy as np
 
 from benchmarks.command_line import figures_parser, markdown_table, print_bar, write_figures
 from benchmarks.hotword_scores import SEED, HotwordList, Occurrences, Score, list_of
 from benchmarks.synthetic_frames import FRAME_S, SyntheticNetwork, sensevoice_stand_in
 from engine.audio.reading.reading_warnings import WarningType
-from engine.audio.waveform import load_audio
+from engine.audio.waveform import SAMPLE_RATE_HZ, Waveform, load_audio
 from engine.bundle import Bundle
 from engine.bundle_roots import STARTER
 from engine.compare.error_rate import normalize_text
-from engine.options import TranscribeOptions
+from engine.options import VAD_OFF, TranscribeOptions
 from engine.pipeline import Engine
 from engine.speech.decoding.decoder import BeamDecoder, Decoded
 from engine.speech.decoding.spelling import Speller
@@ -168,6 +172,29 @@ def by_vocabulary(vocabulary: Vocabulary, texts: Sequence[str]) -> list[Said]:
     return said
 
 
+def by_full_size(engine: Engine, vocabulary: Vocabulary, texts: Sequence[str], precision: str) -> list[Said]:
+    """As :func:`by_vocabulary`, and in time also an engine's network on noise of the same length: weights that are random say nothing.
+
+    The search decodes the made-up frames in place of the network's, which would be as good as flat.
+    """
+    options = TranscribeOptions(precision=precision, itn=False, vad_precision=VAD_OFF)
+    noise = np.random.default_rng(SEED)
+
+    def one(said: Said) -> Said:
+        waveform = Waveform(noise.normal(0, 0.05, round(said.audio_s * SAMPLE_RATE_HZ)).astype(np.float32))
+
+        def recognize(own: HotwordList | None) -> tuple[str, float]:
+            text, searched_s = said.recognize(own)
+            keeper = _FrameKeeper(vocabulary)
+            with patch.object(Parts, "decoder", lambda *_: keeper):
+                transcript = engine.transcribe(waveform, replace(options, hotwords=own.hotwords if own else ()))
+            return text, transcript.timing.asr_s + (searched_s if own else 0.0)
+
+        return Said(said.reference, said.audio_s, recognize)
+
+    return [one(said) for said in by_vocabulary(vocabulary, texts)]
+
+
 def _material(arguments: argparse.Namespace, bundle: Bundle) -> tuple[list[Recording], list[str]]:
     """The recordings that are tested, and the texts of the others."""
     if bundle.kind == "starter":
@@ -229,8 +256,12 @@ def main() -> None:
     counts = [int(count) for count in arguments.counts.split(",")]
     lists = [list_of(count, references, others, seed=SEED + number) for count in counts for number in range(arguments.lists)]
     if arguments.vocabulary is not None:
-        said = by_vocabulary(_vocabulary(arguments.vocabulary, others), references)
-        found = scores(said, lists, rounds=arguments.rounds)
+        vocabulary = _vocabulary(arguments.vocabulary, others)
+        if bundle.kind == "starter":
+            found = scores(by_vocabulary(vocabulary, references), lists, rounds=arguments.rounds)
+        else:
+            with closing(Engine(bundle)) as engine:
+                found = scores(by_full_size(engine, vocabulary, references, arguments.precision), lists, rounds=arguments.rounds)
     else:
         with closing(Engine(bundle)) as engine:
             said = (by_frames if arguments.network_once else by_engine)(engine, recordings, arguments.precision)
@@ -243,7 +274,7 @@ def main() -> None:
         if one["hotwords"] == BAR_COUNT:
             points = 100 * (one["rest_cer"]["hotwords"] - one["rest_cer"]["greedy"])
             print_bar(f"CER of the rest at {BAR_COUNT} words, points", points, MOST_POINTS)
-            if arguments.vocabulary is None and not arguments.network_once:
+            if not arguments.network_once and (arguments.vocabulary is None or bundle.kind != "starter"):
                 print_bar(f"time at {BAR_COUNT} words, with / without", one["time_ratio"], MOST_RATIO)
     write_figures(arguments.json, measured)
 

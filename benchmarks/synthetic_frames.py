@@ -27,13 +27,14 @@ BLANK_SHARE = 0.995
 SENSEVOICE_PIECES = 25_055
 _CONTROL = ("<unk>", "<s>", "</s>")
 _PART_LETTERS = range(2, 9)
+_OTHER_HAN, _OTHER_HANGUL = range(0x4E00, 0x9FA6), range(0xAC00, 0xD7A4)
 
 
 def sensevoice_stand_in(texts: Iterable[str]) -> Vocabulary:
     """A vocabulary of SenseVoice's size and kind, where its own (a sentencepiece model that comes with the weights) is not at hand.
 
     One piece a Chinese character (GB 2312), kana and Hangul syllable (KS X 1001), every letter with and without the mark of a word's start,
-    and the most frequent parts of the texts' English words.
+    and the most frequent parts of the texts' English words; rarer characters fill it up.
     """
     characters = [*_encoded("gb2312", range(0xA4, 0xF8)), *_encoded("euc_kr", range(0xB0, 0xC9))]
     letters = [f"{mark}{chr(letter)}" for mark in ("", WORD_START) for letter in range(ord("a"), ord("z") + 1)]
@@ -47,7 +48,8 @@ def sensevoice_stand_in(texts: Iterable[str]) -> Vocabulary:
                 )
     known = list(dict.fromkeys([*_CONTROL, *letters, *characters]))
     frequent = [part for part, _ in parts.most_common() if part not in set(known)]
-    return Vocabulary([*known, *frequent][:SENSEVOICE_PIECES])
+    rare = [chr(code) for code in (*_OTHER_HAN, *_OTHER_HANGUL)]
+    return Vocabulary(list(dict.fromkeys([*known, *frequent, *rare]))[:SENSEVOICE_PIECES])
 
 
 def _encoded(encoding: str, rows: Iterable[int]) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.named_recording import NAME, RIGHT, WRONG, write_bundle, write_recording
+from tests.starter_facts import NAMES
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -47,6 +48,22 @@ def test_a_name_comes_out_right_with_the_hotword(bundle: Path, recording: Path, 
     [warning] = found["warnings"]
     assert (warning["type"], warning["values"]) == ("hotwords_unwritable", {"count": 1, "phrases": "王五"})
     assert "王五" in named.stderr
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_names_that_the_starter_writes_wrong_come_out_right(precision: str) -> None:
+    """Without a list, then with the list of both: what one line of JSON says of each recording."""
+    common = (*NAMES, "--bundle", "starter", "--precision", precision)
+    plain, named = (
+        [json.loads(line)["text"] for line in run(*common, *more).stdout.splitlines()] for more in ((), ("--hotwords", listed()))
+    )
+    assert len(plain) == len(named) == len(NAMES)
+    for without, with_them, (name, _) in zip(plain, named, NAMES.values(), strict=True):
+        assert name not in without and name in with_them
+
+
+def listed() -> str:
+    return ", ".join(line for _, line in NAMES.values())
 
 
 def test_readings_alone_leave_the_text_as_it_is(bundle: Path, recording: Path) -> None:

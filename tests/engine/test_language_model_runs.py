@@ -15,13 +15,14 @@ from engine.bundle import Bundle
 from engine.errors import BundleFileMissingError, BundleFormatError
 from engine.options import TranscribeOptions
 from engine.pipeline import Engine
+from engine.speech.decoding.beam_search import BEAM
 from engine.speech.decoding.hotwords import Hotword
 from engine.speech.decoding.language_model import PIECES as OF_PIECES
 from engine.speech.decoding.language_model import START, STOP, UNKNOWN, LanguageModel
 from engine.speech.decoding.top_tokens import TopTokens
 from engine.speech.parts import Parts
 from models.bundle.manifest import read_manifest, write_manifest
-from tests.named_recording import RIGHT, WRONG, name_said, write_bundle
+from tests.named_recording import NAME, RIGHT, WRONG, name_said, write_bundle
 from tests.tiny_graphs import PIECES
 
 SETTINGS = {"file": "language-model.npz", "weight": 0.5, "unit_bonus": 2.0, "beam": 4}
@@ -69,6 +70,18 @@ def test_hotwords_and_readings_come_beside_it(open_with: Callable[..., Engine]) 
     options = TranscribeOptions(hotwords=(Hotword("s好", 9.0),), n_best=2)
     [segment] = open_with().transcribe(Waveform(name_said()), options).segments
     assert segment.text == WRONG and segment.alternatives[0].text == WRONG and len(segment.alternatives) == 2
+
+
+@pytest.mark.parametrize(("settings", "widths"), [(SETTINGS, [4, 8]), (None, [BEAM, BEAM])])
+def test_with_hotwords_beside_it_the_beam_is_wider(
+    open_with: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any] | None, widths: list[int]
+) -> None:
+    beams = []
+    monkeypatch.setattr("engine.speech.parts.BeamDecoder", lambda *_, beam, **__: beams.append(beam))
+    parts = Parts.load(open_with(settings).bundle)
+    for hotwords in ((), (Hotword(NAME),)):
+        parts.decoder(TranscribeOptions(hotwords=hotwords))
+    assert beams == widths
 
 
 def test_graphs_that_cannot_be_searched_are_decoded_greedily(open_with: Callable[..., Engine]) -> None:

@@ -13,11 +13,13 @@ import httpx
 import numpy as np
 import pytest
 
+from engine.audio.waveform import load_audio
 from engine.bundle import Bundle
 from engine.options import TranscribeOptions
 from engine.pipeline import Engine
 from engine.speech.decoding.hotwords import Hotword
 from tests.named_recording import NAME, RIGHT, WRONG, name_said, write_bundle, write_recording
+from tests.starter_facts import NAMES, STARTER
 from tests.ui.conftest import RunningPage, running
 from tests.ui.sent_transcript import sent_segments
 from tests.waiting import WAIT_S
@@ -30,8 +32,8 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_recording(tmp_path_factory.mktemp("hotwords") / "name.wav")
 
 
-def on(bundle: Path, files: Path) -> Iterator[RunningPage]:
-    engine = Engine(Bundle.load(bundle))
+def on(bundle: Path, files: Path, **options: Any) -> Iterator[RunningPage]:
+    engine = Engine(Bundle.load(bundle), **options)
     files.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(files))
@@ -50,6 +52,11 @@ def tones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPage]:
 def older(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPage]:
     folder = tmp_path_factory.mktemp("older")
     yield from on(write_bundle(folder / "bundle", searches=False), folder / "files")
+
+
+@pytest.fixture(scope="module", params=["fp32", "int8"])
+def starter(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPage]:
+    yield from on(STARTER, tmp_path_factory.mktemp("starter") / "files", precision=request.param)
 
 
 def post(page: RunningPage, file: Path, **fields: object) -> httpx.Response:
@@ -132,9 +139,10 @@ def test_the_gradio_endpoints(tones: RunningPage, recording: Path, monkeypatch: 
     client.close()
 
 
-def live(page: RunningPage, stream: str, hotwords: str, **query: object) -> list[dict[str, Any]]:
-    """The page's answers to the name in blocks, the hotwords before the first one's samples."""
-    pcm = (name_said() * 32767).astype("<i2").tobytes()
+def live(page: RunningPage, stream: str, hotwords: str, *, samples: np.ndarray | None = None, **query: object) -> list[dict[str, Any]]:
+    """The page's answers to a recording in blocks, the name unless given, the hotwords before the first one's samples."""
+    said = name_said() if samples is None else samples
+    pcm = (np.resize(said, len(said) // 12 * 12) * 32767).astype("<i2").tobytes()
     text = hotwords.encode()
     answers = []
     with httpx.Client(base_url=f"{page.address}/live/{stream}", headers={"content-type": "application/octet-stream"}) as client:
@@ -146,6 +154,20 @@ def live(page: RunningPage, stream: str, hotwords: str, **query: object) -> list
             if answers[-1]["over"]:
                 return answers
         return [*answers, client.post("/end", timeout=WAIT_S).json()]
+
+
+@pytest.mark.parametrize("number", range(len(NAMES)))
+def test_a_name_that_the_starter_writes_wrong_comes_out_right(starter: RunningPage, number: int) -> None:
+    """Through /v1 and through Live, in the precision that the server has."""
+    (path, (name, line)) = list(NAMES.items())[number]
+    assert name not in post(starter, path).json()["text"]
+    assert name in post(starter, path, hotwords=line).json()["text"]
+    samples = np.pad(load_audio(path).samples, (0, 16_000))  # the pause after which the segment ends
+    for stream, hotwords, is_right in (("a", "", False), ("b", line, True)):
+        live(starter, f"{stream}{number}" * 16, hotwords, samples=samples)
+        written = httpx.get(f"{starter.address}/live/{f'{stream}{number}' * 16}/transcript.json", timeout=WAIT_S).json()
+        assert written["precision"] == starter.engine.precision
+        assert (name in written["text"]) is is_right, written["text"]
 
 
 def test_live(tones: RunningPage, older: RunningPage) -> None:
