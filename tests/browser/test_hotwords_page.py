@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from tests.browser.conftest import run_server
 from tests.browser.steps import PATIENCE_MS, rows_in, run, show, transcribed
 from tests.named_recording import NAME, RIGHT, WRONG, write_bundle, write_recording
+from tests.starter_facts import NAMES
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
@@ -145,3 +146,24 @@ def test_both_sides_of_a_comparison_have_them_and_the_list_is_kept(page: Any, fo
     show(page, 2)
     expect(page.locator("#lv-compare-hotwords textarea")).to_have_value(f"{NAME} 2.0", timeout=PATIENCE_MS)
     expect(page.locator("#lv-transcribe-hotwords textarea")).to_have_value("")  # each tab has its own
+
+
+@pytest.mark.parametrize("precision", ["FP32", "INT8"])
+@pytest.mark.parametrize("path", NAMES, ids=lambda path: path.stem)
+def test_a_name_that_the_starter_writes_wrong_comes_out_right(open_page: Callable[..., Any], path: Path, precision: str) -> None:
+    page = open_page()
+    if precision == "INT8":
+        page.locator("#lv-light-switch input").click()
+        expect(page.locator("#lv-light-status .lv-light-status")).to_have_attribute("data-on", "true", timeout=PATIENCE_MS)
+    name, line = NAMES[path]
+    transcribed(page, path)
+    expect(text_of(page)).to_have_text(re.compile(r"\S"))
+    expect(text_of(page)).not_to_contain_text(name)
+    page.locator("#lv-transcribe-hotwords textarea").fill(line)
+    page.locator("#lv-transcribe-audio input[type=file]").set_input_files([str(path)])
+    expect(page.locator(".lv-row")).to_have_count(2, timeout=PATIENCE_MS)
+    run(page)
+    expect(rows_in(page, "done")).to_have_count(2, timeout=PATIENCE_MS)
+    page.locator(".lv-row-name").last.click()
+    expect(text_of(page)).to_contain_text(name, timeout=PATIENCE_MS)
+    expect(page.locator("#lv-transcript")).to_contain_text(precision)
