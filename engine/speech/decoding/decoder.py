@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,9 @@ from engine.transcript import Alternative
 
 #: Of a phrase's weight, with homophones: what its sound earns, and what its own characters earn beside it.
 SOUND_SHARE = 0.75
+#: A reading that a language model helped to find is text where the network alone holds it so many times likelier than silence, as a
+#: natural logarithm: a noise that VAD took for speech gets a word otherwise, of which the network says little.
+LEAST_ODDS = math.log(100)
 
 
 @dataclass(frozen=True)
@@ -77,10 +81,12 @@ class BeamDecoder:
         return found
 
     def decode(self, top: TopTokens) -> Decoded:
-        """The tokens and readings of a segment's frames; none where a language model is all that would have words."""
+        """The tokens and readings of a segment's frames; none where a language model is what would have words, and the network hardly."""
         if self._needs_text and not any(self._vocabulary.is_text(one.token_id) for one in (top.greedy() if len(top) else ())):
             return Decoded((), ())
         readings = search(top, scorers=self._scorers, beam=self._beam, n_best=max(self._n_best, 1))
+        if self._needs_text and readings[0].log_prob - top.silence_log_prob() < LEAST_ODDS:
+            return Decoded((), ())
         found: dict[str, float] = {}
         best: tuple[Emission, ...] | None = None
         for reading in readings:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.speech.ctc import Emission, collapse
+from engine.speech.ctc import BLANK_ID, Emission, collapse
 
 #: The input and the outputs of an ASR graph that a beam search needs (models/export/top_tokens.py).
 TOP_K, TOP_OUTPUTS = "top_k", ("top_ids", "top_log_probs")
@@ -38,6 +38,13 @@ class TopTokens:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def silence_log_prob(self) -> float:
+        """How likely every frame is a blank; where the blank is not among a frame's tokens, it counts as much as the last of them."""
+        if not len(self):
+            return 0.0
+        blanks = np.where(self.ids == BLANK_ID, self.log_probs, -np.inf).max(axis=1)
+        return float(np.maximum(blanks, self.log_probs[:, -1]).sum(dtype=np.float64))
 
     def greedy(self) -> list[Emission]:
         """The best token of every frame, collapsed."""

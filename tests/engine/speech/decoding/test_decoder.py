@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+from collections.abc import Hashable
 from functools import partial
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.speech.decoding.decoder import BeamDecoder
+from engine.speech.decoding.decoder import BeamDecoder, Decoded
 from engine.speech.decoding.hotwords import Hotword
 from engine.speech.decoding.top_tokens import TopTokens
 from engine.speech.vocabulary import Vocabulary
@@ -162,3 +164,41 @@ def test_a_phrase_is_found_as_its_words_are_read() -> None:
 def test_one_character_has_too_many_homophones() -> None:
     pytest.importorskip("pypinyin")
     assert text_of(BeamDecoder(VOCABULARY, [Hotword("三")], homophones=True), frames_with({"叁": 0.9})) == "叁"
+
+
+class _PaysForUnits:
+    """What a language model with a bonus for units does at its worst: it pays for each, whatever it is."""
+
+    most = 3.0
+
+    def start(self) -> Hashable:
+        return 0
+
+    def step(self, state: Hashable, _: int) -> tuple[Hashable, float]:
+        return state, self.most
+
+    def finish(self, _: Hashable) -> float:
+        return 0.0
+
+
+def test_a_language_model_finds_no_words_in_a_noise() -> None:
+    """The best token is hardly likelier than the blank, and the next to it is paid for as well."""
+    noise = frames_with({"<blank>": 0.4, "▁hi": 0.5}, {"<blank>": 0.8, "son": 0.1})
+    with_model = BeamDecoder(VOCABULARY, scorers=[_PaysForUnits()])
+    assert text_of(BeamDecoder(VOCABULARY), noise) == "hi"
+    assert with_model.decode(noise) == Decoded((), ())
+    clear = frames_with({"<blank>": 1e-4, "▁hi": 0.999}, {"<blank>": 0.8, "son": 0.1})
+    assert text_of(with_model, clear) == "hison"
+
+
+def test_a_hotword_is_asked_for_and_needs_no_such_odds() -> None:
+    faint = frames_with({"<blank>": 0.5, "▁john": 0.45}, {"<blank>": 0.5, "son": 0.45})
+    assert text_of(BeamDecoder(VOCABULARY, [Hotword("johnson")], scorers=[_PaysForUnits()]), faint) == "johnson"
+
+
+def test_silence_is_as_likely_as_its_blanks() -> None:
+    top = frames_with({"<blank>": 0.25, "▁hi": 0.75})
+    assert math.exp(top.silence_log_prob()) == pytest.approx(0.25, rel=0.01)
+    few = TopTokens(top.ids[:, :1], top.log_probs[:, :1])  # the blank is not among the best of the first frame
+    assert math.exp(few.silence_log_prob()) == pytest.approx(0.75, rel=0.01)
+    assert TopTokens.of_logits(np.zeros((0, len(PIECES)))).silence_log_prob() == 0.0
