@@ -76,7 +76,8 @@ def units_of(pieces: Sequence[str]) -> tuple[list[str], bytes]:
 
     english = list(takewhile(lambda piece: piece < _FIRST_HAN and not piece.startswith(TAG_START), pieces[1:]))
     # What normalizes the text comes from a model of its own making; its pieces are put in place of theirs.
-    model = messages.ModelProto.FromString(learn_english([piece.strip(WORD_START) for piece in english], units=len(english)))
+    spelt = learn_english([piece.strip(WORD_START) for piece in english], units=len(english))
+    model = messages.ModelProto.FromString(spelt)  # type: ignore[attr-defined]  # generated, without types
     unknown = model.pieces[0]
     del model.pieces[:]
     model.pieces.append(unknown)

@@ -42,6 +42,12 @@ def transcribed(page: Any, *files: Path) -> None:
     run(page)
     expect(rows_in(page, "done")).to_have_count(len(files), timeout=PATIENCE_MS)
     expect(page.locator("#lv-transcript .lv-transcript")).to_be_visible(timeout=PATIENCE_MS)
+    drawn(page)
+
+
+def drawn(page: Any) -> None:
+    """Wait until the shown transcript's segments are in the page: they come behind the frame around them."""
+    expect(page.locator("#lv-shown")).to_have_attribute("data-key", re.compile("."), timeout=PATIENCE_MS)
 
 
 def downloaded(page: Any, name: str) -> tuple[str, bytes]:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from benchmarks.shown_transcripts import shown_transcripts
+from tests.browser.history_steps import history, visit
 from tests.browser.steps import PATIENCE_MS, drop, run
-from tests.browser.test_history_page import history, visit
 from tests.browser.violations import serious_violations
 from tests.ui.fake_engine import FakeEngine, InProcessDecoder
 from tests.waiting import until

@@ -6,13 +6,13 @@ import base64
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.browser.conftest import run_server
+from tests.browser.history_steps import history, visit
 from tests.browser.live_steps import go_live, segments, stop
 from tests.browser.steps import PATIENCE_MS, finish_a_transcript, transcribed
 from tests.browser.violations import serious_violations
@@ -31,26 +31,6 @@ def address(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     """A server with a history of its own."""
     with run_server(tmp_path_factory.mktemp("files"), "--history-folder", str(place)) as address:
         yield address
-
-
-@contextmanager
-def visit(browser: Any, address: str, *, state: Any = None, **options: Any) -> Iterator[Any]:
-    """A browser with cookies of its own, or those of an earlier one, on the page."""
-    context = browser.new_context(storage_state=state, permissions=["microphone"], **{"locale": "en-US", **options})
-    context.set_default_timeout(PATIENCE_MS)
-    page = context.new_page()
-    page.on("dialog", lambda dialog: dialog.accept())
-    page.goto(address)
-    page.locator("#lv-queue").wait_for()
-    yield page
-    context.close()
-
-
-def history(page: Any) -> Any:
-    """Open the tab: -> its rows."""
-    page.locator("#lv-tab-history-button").click()
-    expect(page.locator("#lv-history-who")).not_to_be_empty(timeout=PATIENCE_MS)
-    return page.locator(".lv-kept")
 
 
 def test_a_transcript_outlives_the_browser_and_is_opened_again_with_its_sound(browser: Any, address: str, spoken_digits: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.formats import FORMATS
-from tests.browser.steps import PATIENCE_MS, SOME_WORDS, downloaded, megabytes, record, refreshed
+from tests.browser.steps import PATIENCE_MS, SOME_WORDS, downloaded, drawn, megabytes, record, refreshed
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -69,6 +69,7 @@ def test_the_downloads_hold_the_transcript_in_every_format(open_page: Callable[.
     expect(page.locator("#lv-downloads")).to_be_hidden()
     choose(page, spoken_digits)
     expect(transcribe(page)).to_be_visible(timeout=PATIENCE_MS)
+    drawn(page)
     contents = {}
     for name in FORMATS:
         file_name, content = downloaded(page, name)

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from engine.bundle import Bundle
+from tests.ui.models.bundle_engine import Engine
 from tests.ui.models.fake_workshop import FakeModel, FakeStep, FakeWorkshop
-from tests.ui.models.test_real_model import Engine
 from tests.waiting import until
 from ui.compare.missing_variant import MissingView, _refresh, view_of
 from ui.compare.variant_choices import VariantChoices

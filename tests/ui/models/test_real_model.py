@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import msgspec
 import pytest
@@ -15,6 +14,7 @@ from engine.errors import GraphContractError
 from models.evaluate.self_test import CHECKING
 from models.fetch.fetch import MAKING
 from models.jobs.failure_kind import FailureKind
+from tests.ui.models.bundle_engine import Engine
 from tests.ui.models.fake_workshop import FakeStep, FakeWorkshop
 from tests.waiting import until
 from ui.http.access.managing import Managers
@@ -23,21 +23,6 @@ from ui.models.state import JobRunningError, ModelState
 from ui.text.texts import Texts
 
 ENGLISH, CHINESE = Texts("en"), Texts("zh")
-
-
-class Engine:
-    """Only what ModelState uses of an engine."""
-
-    address = None
-
-    def __init__(self, bundle: Bundle) -> None:
-        self.bundle, self.error = bundle, None
-
-    def switch(self, bundle: Bundle) -> Any:
-        if self.error is not None:
-            raise self.error
-        self.bundle = bundle
-        return SimpleNamespace(bundle=bundle.name)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from engine.options import TranscribeOptions
 from tests.ui.fake_engine import FakeEngine, InProcessDecoder
 from tests.ui.history.kept import ANN, BEN
-from tests.ui.scheduling.test_queue_runner import ONE, THREE, TWO, Clock, idle, states
+from tests.ui.scheduling.queues import ONE, THREE, TWO, Clock, idle, states
 from tests.waiting import until
 from ui.history.history import History
 from ui.history.kept_transcript import Keep

@@ -15,22 +15,13 @@ from engine.errors import UnknownPrecisionError
 from engine.options import VAD_OFF, TranscribeOptions
 from engine.speech.endpointing import VadOptions
 from tests.ui.fake_engine import FakeEngine, InProcessDecoder
+from tests.ui.scheduling.queues import ONE, THREE, TWO, Clock, idle, states
 from tests.waiting import until
 from ui.limits import Limits
 from ui.scheduling.queue_runner import KEPT_UNSEEN_S, LEFT_S, STOPPED_UNSEEN_S, QueueRunner
 from ui.scheduling.recording_queue import EntryState, RecordingQueue
 from ui.scheduling.run_slots import LineFullError, RunSlots, StoppingError, Ticket
 from ui.text.texts import Texts
-
-ONE, TWO, THREE = "1" * 32, "2" * 32, "3" * 32
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 @pytest.fixture
@@ -53,14 +44,6 @@ def runner(engine: FakeEngine, clock: Clock, tmp_path: Path) -> Iterator[QueueRu
     for queue_id in (ONE, TWO, THREE):
         runner.open(queue_id).cancel_all()
     until(lambda: idle(runner))
-
-
-def idle(runner: QueueRunner) -> bool:
-    return all(not page.tickets for page in runner._pages.values())
-
-
-def states(queue: RecordingQueue) -> list[str]:
-    return [entry.state.value for entry in queue.entries()]
 
 
 def test_a_hundred_recordings_are_all_transcribed(runner: QueueRunner, two_words: Path) -> None:
