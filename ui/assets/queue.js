@@ -107,18 +107,19 @@
     const { html, segments } = wanted ? await fetched(wanted) : { html: place.empty, segments: null };
     window.lightvoiceViewer.close();
     if (wanted || place.dataset.key) place.innerHTML = html;
-    if (segments) await window.lightvoiceViewer.open(document.getElementById("lv-viewer"), segments);
+    if (segments) window.lightvoiceViewer.open(document.getElementById("lv-viewer"), segments);
     shown = place.dataset.key = key;
   }
 
-  /* What is shown of a recording, as HTML, and of a transcript its segments; of a recording that was clicked both were asked for with the click. */
+  /* What is shown of a recording, as HTML, and of a transcript its segments, both complete: no empty frame is seen between. Of a recording that was clicked both were asked for with the click. */
   async function fetched(wanted) {
     const early = coming?.entry === wanted.id ? coming : null;
     coming = null;
     const answer = await early?.result;
-    if (answer?.headers.get("lightvoice-revision") === wanted.revision) return { html: await answer.text(), segments: early.segments };
-    const asked = fetchBoth(wanted.id, wanted.transcribed);
-    return { html: await (await asked.result).text(), segments: asked.segments };
+    if (answer?.headers.get("lightvoice-revision") === wanted.revision) return { html: await answer.text(), segments: await early.segments };
+    const asked = fetchBoth(wanted.id, wanted.transcribed), result = await asked.result, revision = result.headers.get("lightvoice-revision");
+    if (revision && revision !== wanted.revision) again = true; // it has changed since the queue was asked: what belongs to this comes next
+    return { html: await result.text(), segments: await asked.segments };
   }
 
   function fetchBoth(entry, transcribed) {

@@ -70,11 +70,10 @@
     KEYS[key]();
   });
 
-  /* Show the transcript whose frame stands in the page; `columns` promises its recognized segments. */
-  async function open(section, columns) {
+  /* Show the transcript whose frame stands in the page; `columns` are its recognized segments. */
+  function open(section, columns) {
     close();
-    const recognized = parts.recognizedSegments(await columns);
-    if (!section.isConnected) return;
+    const recognized = parts.recognizedSegments(columns);
     viewer = new parts.Viewer(section, { ...JSON.parse(section.dataset.state), recognized });
     if (notice) viewer.tell(notice, { lasting: true });
     notice = "";

@@ -21,7 +21,7 @@ from ui.history.history_html import not_kept_html
 from ui.history.owners import Owner
 from ui.http.compression import takes_gzip
 from ui.scheduling.queue_runner import QueueRunner
-from ui.scheduling.recording_queue import Entry, OldEditError, RecordingQueue, Result
+from ui.scheduling.recording_queue import ACTIVE, Entry, OldEditError, RecordingQueue, Result
 from ui.text.texts import Texts, preferred_language
 from ui.transcribe.exports import DOWNLOADS, MEDIA_TYPES, download, zip_of_all
 from ui.transcribe.playback_copy import LONGEST_WINDOW_MS, window_peaks
@@ -79,12 +79,14 @@ class _Routes:
         queue, texts = self._runner.find(queue_id), _texts(request)
         if queue is None:
             return {"active": False, "head": "", "rows": [], "shown": None}
-        entries, shown = queue.entries(), queue.selected
+        # One look at the entries for all that is said of them: a run that ends meanwhile would be over, and its transcript not there yet.
+        selected, entries = queue.selected, queue.entries()
+        shown = None if selected is None else next((entry for entry in entries if entry.id == selected.id), None)
         rows = [{"id": entry.id, "html": row_html(entry, texts, selected=shown is not None and entry.id == shown.id)} for entry in entries]
         history, ids = self._runner.history, [entry.id for entry in entries]
         note = "" if history is None else not_kept_html(history.failure(ids), texts)
         return {
-            "active": queue.active or (history is not None and history.is_waiting(ids)),
+            "active": any(entry.state in ACTIVE for entry in entries) or (history is not None and history.is_waiting(ids)),
             "head": head_html(entries, f"{PREFIX}/{queue_id}/all.zip", texts) + note,
             "rows": rows,
             "shown": None if shown is None else _shown(shown, texts),

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import docx
 import httpx
+import pytest
 
 from engine.audio.waveform import load_audio
 from engine.editing.edits import LONGEST_TEXT
@@ -21,8 +22,10 @@ from tests.ui.fake_engine import FakeEngine
 from tests.ui.html_reader import Reader
 from tests.ui.queue_client import OTHERS, OURS, QueueClient, transcribed, wait
 from tests.ui.sent_transcript import sent_segments, sent_state
+from tests.waiting import until
 from ui.scheduling.queue_runner import QueueRunner
-from ui.scheduling.recording_queue import RecordingQueue
+from ui.scheduling.recording_queue import EntryState, RecordingQueue
+from ui.transcribe import queue_routes
 from ui.transcribe.exports import MEDIA_TYPES
 from ui.transcribe.playback_copy import LONGEST_WINDOW_MS, WINDOW_COLUMNS
 from ui.transcribe.queue_html import LATEST_SHOWN
@@ -52,6 +55,30 @@ def test_rows_show_name_length_state_and_what_can_be_done(
     assert "2 of 2 done" in state["head"]
     assert f"recordings/{OURS}/all.zip" in state["head"]
     assert "已完成 2/2" in ask("", language="zh-CN").json()["head"]
+
+
+def test_a_run_that_ends_while_the_queue_is_described_is_said_at_the_next_look(
+    ask: QueueClient, runner: QueueRunner, queue: RecordingQueue, two_words: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a page would be told that nothing runs, of a recording that has no transcript yet, and would not ask again for a minute."""
+    engine = runner._engine
+    assert isinstance(engine, FakeEngine)
+    engine.hold.clear()
+    queue.add(two_words, "a.wav")
+    runner.submit(queue, TranscribeOptions())
+    until(lambda: queue.entries()[0].state is EntryState.RUNNING)
+    draw = queue_routes.row_html
+
+    def drawn_late(*arguments: Any, **others: Any) -> Any:
+        engine.hold.set()
+        wait(queue)
+        return draw(*arguments, **others)
+
+    monkeypatch.setattr(queue_routes, "row_html", drawn_late)
+    state = ask("").json()
+    assert state["active"] and not state["shown"]["transcribed"]
+    state = ask("").json()
+    assert not state["active"] and state["shown"]["transcribed"]
 
 
 def test_names_and_reasons_never_become_markup(
