@@ -18,12 +18,12 @@ from engine.tags import Event, TextNorm, piece_of
 from models.bundle.upstream_layout import PROMPT_LANGUAGE, PROMPT_TEXTNORM
 from models.starter.augment import add_noise, augment, cut_noise, cut_piece, silence, trim
 from models.starter.corpus import DIGITS_EN
-from models.starter.prepare import FeatureStore, Item
+from models.starter.prepare import LFR_M, FeatureStore, Item
 from models.starter.splicing import Splicer, read_cuts
 from models.starter.teacher import TeacherRows
 from models.starter.whisper import WIDTH
 
-LFR_M, LFR_N = 7, 6
+LFR_N = 6
 BATCHES_AHEAD = 4
 
 

@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 MIN_COMPANY_S, COMPANY_EVERY = 3.0, 20
 #: Written by the step ``transcribe``.
 TEXTS_FILE = "transcribed.tsv"
+#: Frames that the ASR's features stack.
 LFR_M = 7
 #: Written by the step ``distil``.
 STUDENT_FILE = "student.pt"

@@ -81,7 +81,10 @@ class BeamDecoder:
         return found
 
     def decode(self, top: TopTokens) -> Decoded:
-        """The tokens and readings of a segment's frames; none where a language model is what would have words, and the network hardly."""
+        """The tokens and readings of a segment's frames.
+
+        None where the words would be the language model's: the network alone has no text, or hardly any that is likelier than silence.
+        """
         if self._needs_text and not any(self._vocabulary.is_text(one.token_id) for one in (top.greedy() if len(top) else ())):
             return Decoded((), ())
         readings = search(top, scorers=self._scorers, beam=self._beam, n_best=max(self._n_best, 1))
