@@ -94,6 +94,14 @@ def cut_piece(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return frames[start : start + length]
 
 
+def cut_stretch(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A stretch of 0.8 to 6 s from within the speech: enough to hear the language by, and each time of other words."""
+    first, end = speech_bounds(frames)
+    length = min(end - first, int(rng.integers(80, 600)))
+    start = first + int(rng.integers(0, end - first - length + 1))
+    return frames[start : start + length]
+
+
 def cut_noise(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A stretch of 0.25 to 3 s of a noise, beginning anywhere."""
     length = min(len(frames), int(rng.integers(25, 300)))

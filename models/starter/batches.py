@@ -16,7 +16,7 @@ from torch import Tensor
 from engine.speech.features import stack_frames
 from engine.tags import Event, TextNorm, piece_of
 from models.bundle.upstream_layout import PROMPT_LANGUAGE, PROMPT_TEXTNORM
-from models.starter.augment import add_noise, augment, cut_noise, cut_piece, silence, trim
+from models.starter.augment import add_noise, augment, cut_noise, cut_piece, cut_stretch, silence, trim
 from models.starter.corpus import DIGITS_EN
 from models.starter.prepare import LFR_M, FeatureStore, Item
 from models.starter.splicing import Splicer, read_cuts
@@ -199,9 +199,13 @@ class BatchMaker:
 
         Or other words of its speaker's, where they were found. It finds speech in noises too, and leaves pieces of them.
         """
-        if not item.text:
-            is_noise_piece = item.text == "" and rng.random() < self.settings["noise_piece_share"]
-            return (cut_noise(frames, rng) if is_noise_piece else frames), item
+        if item.text == "":
+            return (cut_noise(frames, rng) if rng.random() < self.settings["noise_piece_share"] else frames), item
+        if item.text is None:  # speech all the same: it teaches the language, and VAD cuts it as any other
+            if item.sounds:  # a single syllable, whose pinyin is known
+                return frames, item
+            is_piece = rng.random() < self.settings["untaught_piece_share"]
+            return (cut_stretch(frames, rng) if is_piece else trim(frames, rng)), item
         if self.splicer.wants(item, rng):
             return self.splicer.splice(item, rng)
         if rng.random() < self.settings["piece_share"]:

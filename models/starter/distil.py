@@ -22,6 +22,7 @@ from models.networks.sensevoice import PROMPT_POSITIONS, SenseVoice
 from models.starter.batches import Batch, BatchMaker
 from models.starter.begin import FRONT_BLOCKS
 from models.starter.corpus import CorpusError
+from models.starter.mixed_precision import mixed_precision
 
 log = logging.getLogger(__name__)
 STUDENT = "student.pt"
@@ -135,7 +136,7 @@ class Distiller:
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = rate
         taps: dict[int, Tensor] = {FRONT_BLOCKS: torch.empty(0)}
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             encoded = self.network.encode(batch.speech, batch.language, batch.textnorm, batch.lengths, taps=taps)
         front = distance_of_front(taps[FRONT_BLOCKS][:, PROMPT_POSITIONS:], batch, deviation=self.deviation)
         output = distance_to_teacher(encoded[:, PROMPT_POSITIONS:], batch)

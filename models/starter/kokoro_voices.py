@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import re
 import subprocess
 import unicodedata
 from pathlib import Path
@@ -54,6 +55,14 @@ _FINALS = {
     "v": ("", "y", ""), "ve": ("ɥ", "e", ""), "van": ("ɥ", "ɛ", "n"), "vn": ("", "y", "n"),
 }  # fmt: skip
 _TONES = {"1": "→", "2": "↗", "3": "↓", "4": "↘", "5": ""}
+#: Jyutping in Kokoro's symbols: initials that sound otherwise than they are written, and what follows them, in this order.
+_CANTONESE_INITIALS = {
+    "b": "p", "p": "pʰ", "d": "t", "t": "tʰ", "g": "k", "k": "kʰ", "gw": "kw", "kw": "kʰw", "z": "ʦ", "c": "ʦʰ", "ng": "ŋ",
+}  # fmt: skip
+_CANTONESE_RIMES = (("ng", "ŋ"), ("eo", "ø"), ("oe", "œ"), ("yu", "y"), ("aa", "A"), ("a", "ɐ"), ("A", "a"), ("e", "ɛ"), ("o", "ɔ"))
+_CANTONESE_TONES = {"1": "→", "2": "↗", "3": "", "4": "↓", "5": "↗", "6": "↘"}
+#: One syllable as espeak-ng writes it: initial, vowels, a coda before the tone's digit or behind it (``ting3``, ``ga1m``).
+_JYUTPING = re.compile(r"(gw|kw|ng|[bpmfdtnlgkhwzcsj])?([aeiouy]*)(ng|m)?([1-6])((?:ng|[mnptk])(?![aeiouy]))?")
 
 
 def kokoro_symbols(ipa: str, *, british: bool = False) -> str:
@@ -105,6 +114,34 @@ def mandarin_phonemes(text: str) -> str:
         said = (mandarin_symbols(initial, final[:-1], final[-1:]) for initial, final in zip(initials, finals, strict=True))
         words.append("".join(said))
     return " ".join(words) + "."
+
+
+def _cantonese_rime(letters: str) -> str:
+    for ours, theirs in _CANTONESE_RIMES:
+        letters = letters.replace(ours, theirs)
+    return letters
+
+
+def cantonese_symbols(jyutping: str) -> str:
+    """Syllables in a row, as espeak-ng writes them, in Kokoro's symbols; the tone is marked behind the vowel."""
+    said = []
+    for initial, vowels, before, tone, behind in _JYUTPING.findall(jyutping):
+        coda = before or behind
+        if vowels or coda:
+            said.append(
+                _CANTONESE_INITIALS.get(initial, initial) + _cantonese_rime(vowels) + _CANTONESE_TONES[tone] + _cantonese_rime(coda)
+            )
+        else:  # 唔 and 五: the nasal is the syllable
+            said.append(_CANTONESE_TONES[tone] + _cantonese_rime(initial))
+    return "".join(said)
+
+
+def cantonese_phonemes(text: str) -> str:
+    """How a Cantonese sentence is said, in Kokoro's symbols; espeak-ng knows the readings."""
+    command = ["espeak-ng", "-q", "-v", "yue", "-x", text]
+    answer = subprocess.run(command, check=True, timeout=_TIMEOUT_S, capture_output=True, text=True).stdout
+    words = answer.replace("'", "").replace(",", "").replace("N", "ng").replace("_|", " ").split()
+    return " ".join(filter(None, map(cantonese_symbols, words))) + "."
 
 
 def _folder_of(package: str) -> Path | None:

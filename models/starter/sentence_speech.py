@@ -23,7 +23,15 @@ from engine.audio.waveform import SAMPLE_RATE_HZ
 from engine.tags import Language
 from models.evaluate.labels import LABELS
 from models.starter.corpus import Utterance, normalize_english, read_labels
-from models.starter.kokoro_voices import INSTALL, Kokoro, english_phonemes, espeak_phonemes, is_installed, mandarin_phonemes
+from models.starter.kokoro_voices import (
+    INSTALL,
+    Kokoro,
+    cantonese_phonemes,
+    english_phonemes,
+    espeak_phonemes,
+    is_installed,
+    mandarin_phonemes,
+)
 from models.starter.public_sets import normalize_mandarin
 from models.starter.sentence_sources import Sentence, read_sentences
 from models.starter.synthesis import Job, english_programs, made, speak, target_of
@@ -40,9 +48,10 @@ SOURCES = {
     "zh-kokoro": "tts-mandarin-kokoro",
     "ja-kokoro": "tts-japanese-kokoro",
     "ko-kokoro": "tts-korean-kokoro",
+    "yue-kokoro": "tts-cantonese-kokoro",
 }
 #: Kinds whose text is not taught: they teach the tag of the language.
-TAG_ALONE = ("ja-kokoro", "ko-kokoro")
+TAG_ALONE = ("ja-kokoro", "ko-kokoro", "yue-kokoro")
 
 
 @dataclass(frozen=True)
@@ -130,6 +139,8 @@ def kokoro_speaks(clip: Clip, kokoro: Kokoro, settings: dict[str, Any]) -> str:
             phonemes = english_phonemes(clip.sentence.spoken, british=bool(rng.random() < settings["british_share"]))
         elif clip.language is Language.ZH:
             phonemes = mandarin_phonemes(clip.sentence.spoken)
+        elif clip.language is Language.YUE:
+            phonemes = cantonese_phonemes(clip.sentence.spoken)
         else:
             phonemes = espeak_phonemes(clip.sentence.spoken, language=clip.language.value)
         samples = kokoro.speak(phonemes, shares=shares, speed=speed)

@@ -26,6 +26,7 @@ from models.networks.sensevoice import PROMPT_POSITIONS, SenseVoice, SenseVoiceC
 from models.starter.batches import Batch, BatchMaker
 from models.starter.corpus import DIGITS_EN
 from models.starter.distil import STUDENT, begin_with_student, distance_to_teacher
+from models.starter.mixed_precision import mixed_precision
 from models.starter.optimizers import Optimizers
 from models.starter.prepare import FeatureStore, Item
 from models.starter.teacher import TeacherRows
@@ -107,7 +108,7 @@ LOSSES = ("ctc", "sounds", "tags", "emotion", "teacher")
 
 def losses(learner: Learner, batch: Batch, *, head_alone: bool = False) -> tuple[Tensor, ...]:
     """What LOSSES names: CTC a text unit, CTC a sound, cross-entropy of language, event and text norm, of emotion, distance to Whisper."""
-    with torch.autocast(batch.speech.device.type, torch.bfloat16):
+    with mixed_precision(batch.speech.device):
         logits, sounds, encoded = learner(batch, head_alone=head_alone)
     logits, sounds = logits.float(), sounds.float()
     teacher = distance_to_teacher(encoded, batch) if batch.teacher is not None and not head_alone else logits.sum() * 0.0

@@ -20,6 +20,7 @@ from torch.nn import functional
 from engine.audio.waveform import SAMPLE_RATE_HZ
 from engine.files.content import sha256_of
 from models.starter.corpus import CorpusError
+from models.starter.mixed_precision import mixed_precision
 
 WIDTH, HEADS, BLOCKS, MEL_BINS, HOP = 512, 8, 6, 80, 160
 #: Files that were read and checked, by sha256; another file is read as well, if the person says so.
@@ -206,7 +207,7 @@ class WhisperEncoder:
     def encode(self, samples: np.ndarray) -> tuple[Tensor, Tensor]:
         """(N,) mono samples at 16 kHz, at most 30 s -> what enters its blocks, and its output: both (T, 512), 50 frames a second."""
         given: dict[str, Any] = self.weights
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             mel = self._mel(torch.from_numpy(samples).to(self.device))
             x = functional.gelu(functional.conv1d(mel[None], given["conv1.weight"], given["conv1.bias"], padding=1))
             x = functional.gelu(functional.conv1d(x, given["conv2.weight"], given["conv2.bias"], stride=2, padding=1))

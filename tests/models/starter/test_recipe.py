@@ -1,4 +1,4 @@
-"""The starter's recipe: corpus, units, augmentation, batches, and one step of learning."""
+"""The starter's recipe: corpus, units, batches, and one step of learning."""
 
 from __future__ import annotations
 
@@ -13,21 +13,8 @@ import pytest
 torch = pytest.importorskip("torch")
 yaml = pytest.importorskip("yaml")
 
-from engine.speech.features import fbank  # noqa: E402
 from models.bundle.upstream_layout import write_tokens  # noqa: E402
-from models.starter.augment import (  # noqa: E402
-    FLOOR,
-    add_noise,
-    augment,
-    change_volume,
-    cut_noise,
-    cut_piece,
-    silence,
-    speech_bounds,
-    stretch,
-    trim,
-    warp_vocal_tract,
-)
+from models.starter import mixed_precision  # noqa: E402
 from models.starter.corpus import CorpusError, read_labels  # noqa: E402
 from models.starter.events import make_events  # noqa: E402
 from models.starter.pinyin import sounds_of_pinyin, sounds_of_syllable, sounds_of_text  # noqa: E402
@@ -75,81 +62,6 @@ def test_units_encode_what_they_learnt(tmp_path: Path) -> None:
     write_tokens(tmp_path / "tokens.txt", pieces)
     lines = (tmp_path / "tokens.txt").read_text(encoding="utf-8").splitlines()
     assert lines[0] == "<blank> 0" and lines[-1] == f"{pieces[-1]} {len(pieces) - 1}"
-
-
-def test_neutral_augmentations_change_nothing() -> None:
-    frames = np.random.default_rng(0).normal(0, 2, (50, 80)).astype(np.float32)
-    np.testing.assert_allclose(stretch(frames, 1.0), frames, atol=1e-5)
-    np.testing.assert_allclose(warp_vocal_tract(frames, 1.0), frames, atol=1e-5)
-    np.testing.assert_allclose(add_noise(frames, frames, snr_db=200), frames, atol=1e-4)
-
-
-def test_noise_arrives_at_the_asked_level() -> None:
-    rng = np.random.default_rng(0)
-    speech, noise = rng.normal(5, 1, (200, 80)).astype(np.float32), rng.normal(0, 1, (30, 80)).astype(np.float32)
-    added = np.exp(add_noise(speech, noise, snr_db=10.0)).mean() - np.exp(speech).mean()
-    assert 10 * np.log10(np.exp(speech).mean() / added) == pytest.approx(10.0, abs=0.1)
-
-
-def test_digital_silence_has_no_volume() -> None:
-    frames = np.stack([np.full(80, FLOOR), np.full(80, 3.0)]).astype(np.float32)
-    quieter = change_volume(frames, -4.0)
-    np.testing.assert_array_equal(quieter[0], np.full(80, FLOOR))
-    np.testing.assert_allclose(quieter[1], np.full(80, -1.0))
-    assert change_volume(frames, -30.0).min() >= FLOOR
-
-
-def test_pauses_are_sometimes_exact_zeros_as_the_frontend_sees_them() -> None:
-    zeros = fbank(np.zeros(2_000, np.float32))
-    speech = np.random.default_rng(0).normal(5, 2, (50, 80)).astype(np.float32)
-    pauses = [silence(3, np.random.default_rng(seed), like=speech) for seed in range(60)]
-    digital = [np.allclose(pause, zeros[:3], atol=1e-3) for pause in pauses]
-    assert 5 < sum(digital) < 40
-    assert all(pause.mean() < speech.mean() for pause in pauses)
-
-
-def test_augmentation_is_fresh_but_seeded() -> None:
-    frames = np.random.default_rng(0).normal(0, 2, (90, 80)).astype(np.float32)
-    first, again, other = (
-        augment(frames, np.random.default_rng(seed), noises=[], fill=np.zeros(80, np.float32), masked=True) for seed in (1, 1, 2)
-    )
-    np.testing.assert_array_equal(first, again)
-    assert first.shape != other.shape or not np.array_equal(first, other)
-
-
-def _spoken_between_pauses() -> np.ndarray:
-    frames = np.full((500, 80), -8.0, np.float32)
-    frames[200:360] = 2.0
-    return frames
-
-
-def test_speech_is_found_between_pauses() -> None:
-    assert speech_bounds(_spoken_between_pauses()) == (200, 360)
-    assert speech_bounds(np.zeros((7, 80), np.float32)) == (0, 7)  # nothing louder than the rest: all of it
-
-
-def test_trimming_keeps_all_of_the_speech_and_little_else() -> None:
-    for seed in range(20):
-        trimmed = trim(_spoken_between_pauses(), np.random.default_rng(seed))
-        assert (trimmed[:, 0] > 0).sum() == 160 and 160 <= len(trimmed) < 160 + 30 + 50
-
-
-def test_a_piece_lies_within_the_speech() -> None:
-    lengths = set()
-    for seed in range(20):
-        piece = cut_piece(_spoken_between_pauses(), np.random.default_rng(seed))
-        assert (piece > 0).all() and 40 <= len(piece) < 150
-        lengths.add(len(piece))
-    assert len(lengths) > 5
-    assert len(cut_piece(np.zeros((7, 80), np.float32), np.random.default_rng(0))) == 7
-
-
-def test_a_piece_of_a_noise_begins_anywhere_and_lasts_at_most_three_seconds() -> None:
-    noise = np.arange(500, dtype=np.float32)[:, None].repeat(80, axis=1)
-    pieces = [cut_noise(noise, np.random.default_rng(seed)) for seed in range(60)]
-    assert all(25 <= len(piece) < 300 and np.all(np.diff(piece[:, 0]) == 1) for piece in pieces)
-    assert len({float(piece[0, 0]) for piece in pieces}) > 30
-    assert len(cut_noise(noise[:9], np.random.default_rng(0))) == 9
 
 
 def test_learning_rate_rises_then_falls() -> None:
@@ -224,6 +136,21 @@ def test_a_training_leaves_small_numbers_as_they_were(tmp_path: Path) -> None:
         assert tiny * np.float32(0.5) == 0  # what was on stays on
     Trainer(FeatureStore(small_store(tmp_path)), small_config(), tmp_path).run(epochs=1)
     assert tiny * np.float32(0.5) != 0
+
+
+@pytest.mark.parametrize(
+    ("device", "flags", "expected"),
+    [("cpu", {"avx2"}, False), ("cpu", {"avx2", "avx512_bf16"}, True), ("cpu", {"asimd", "bf16"}, True), ("cuda", {"avx2"}, True)],
+)
+def test_bfloat16_is_used_where_the_device_multiplies_it(
+    monkeypatch: pytest.MonkeyPatch, device: str, flags: set[str], expected: bool
+) -> None:
+    monkeypatch.setattr(mixed_precision, "cpu_flags", lambda: frozenset(flags))
+    assert mixed_precision.multiplies_bfloat16(torch.device(device)) is expected
+    if device == "cpu":
+        with mixed_precision.mixed_precision(torch.device(device)):
+            product = torch.ones(2, 2) @ torch.ones(2, 2)
+        assert product.dtype is (torch.bfloat16 if expected else torch.float32)
 
 
 def test_a_training_ends_with_its_minutes(tmp_path: Path) -> None:

@@ -18,7 +18,16 @@ pytest.importorskip("torch")
 from engine.tags import Event, Language
 from models.starter import sentence_sources, sentence_speech
 from models.starter.corpus import CorpusError, Utterance
-from models.starter.kokoro_voices import Kokoro, espeak_phonemes, joined_graph, kokoro_symbols, mandarin_phonemes, mandarin_symbols
+from models.starter.kokoro_voices import (
+    Kokoro,
+    cantonese_phonemes,
+    cantonese_symbols,
+    espeak_phonemes,
+    joined_graph,
+    kokoro_symbols,
+    mandarin_phonemes,
+    mandarin_symbols,
+)
 from models.starter.prepare import keep_statistics, spoilt_in_part
 from models.starter.sentence_sources import (
     Sentence,
@@ -149,6 +158,19 @@ def test_mandarin_syllables_carry_their_tone_behind_the_vowel() -> None:
     assert mandarin_phonemes("女儿") == "ny↓ɚ↗."
 
 
+def test_cantonese_syllables_keep_their_finals_and_carry_their_tone_behind_the_vowel() -> None:
+    assert cantonese_symbols("ga1m") == "kɐ→m" and cantonese_symbols("ting3") == "tʰiŋ"
+    assert cantonese_symbols("faa1nho6k") == "fa→nhɔ↘k"
+    assert cantonese_symbols("gwo3k") == "kwɔk" and cantonese_symbols("jyu6t") == "jy↘t" and cantonese_symbols("heoi3") == "høi"
+    assert cantonese_symbols("ng4") == "↓ŋ" and cantonese_symbols("m4") == "↓m"
+    assert cantonese_symbols("?") == ""
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
+def test_cantonese_is_read_by_espeak() -> None:
+    assert cantonese_phonemes("今日落雨").startswith("kɐ→m jɐ↘t lɔ↘k jy")
+
+
 def test_a_graph_that_is_not_the_published_one_is_refused(tmp_path: Path) -> None:
     parts = [tmp_path / "1", tmp_path / "2"]
     for part in parts:
@@ -226,17 +248,22 @@ def test_a_language_with_few_recordings_is_spoken_for_its_tag_alone(tmp_path: Pa
         return "ab."
 
     monkeypatch.setattr(sentence_speech, "espeak_phonemes", phonemes)
+    monkeypatch.setattr(sentence_speech, "cantonese_phonemes", lambda text: phonemes(text, language="yue"))
     monkeypatch.setattr(sentence_speech.shutil, "which", lambda _: "/usr/bin/espeak-ng")
     own = {
         "by_programs": {"en": 0, "zh": 0},
         "by_kokoro": {"en": 0, "zh": 0},
-        "tags_alone": {"ja": {"sentences": 2, "words": "きょう あめ"}},
+        "tags_alone": {"ja": {"sentences": 2, "words": "きょう あめ"}, "yue": {"sentences": 1, "words": "今日"}},
     }
     settings = {**SETTINGS, "sentences": {**SETTINGS["sentences"], **own}}
     kokoro, _ = a_kokoro()
     spoken = list(speak_sentences(tmp_path / "clips", settings, without=(), open_kokoro=lambda _: kokoro, workers=1))
-    assert [(u.text, u.language, u.source) for u in spoken] == [(None, Language.JA, "tts-japanese-kokoro")] * 2
-    assert {language for language, _ in given} == {"ja"} and set(" ".join(text for _, text in given).split()) <= {"きょう", "あめ"}
+    assert [(u.text, u.language, u.source) for u in spoken] == [
+        *[(None, Language.JA, "tts-japanese-kokoro")] * 2,
+        (None, Language.YUE, "tts-cantonese-kokoro"),
+    ]
+    assert {language for language, _ in given} == {"ja", "yue"}
+    assert set(" ".join(text for _, text in given).split()) <= {"きょう", "あめ", "今日"}
 
 
 @pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
