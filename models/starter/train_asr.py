@@ -94,6 +94,14 @@ class Learner(nn.Module):
         return self.network.ctc(encoded), self.sounds(taps[self.tap][:, PROMPT_POSITIONS:]), encoded[:, PROMPT_POSITIONS:]
 
 
+def keep_still(network: SenseVoice, blocks: int) -> None:
+    """Leave the prompts and the first ``blocks`` blocks as they are: a step then costs less, and what they hear is not unlearnt."""
+    if blocks:
+        network.embed.requires_grad_(False)
+    for block in [*network.encoder.encoders0, *network.encoder.encoders][:blocks]:
+        block.requires_grad_(False)
+
+
 def ctc_per_unit(logits: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor, rows: Tensor) -> Tensor:
     """CTC loss of the rows that have targets, per target unit; logits are (B, T, V)."""
     if not bool(rows.any()):
@@ -226,6 +234,7 @@ class Trainer:
                 begin_with_student(network, init)
             else:
                 begin_with(network, init, pieces=store.pieces)
+        keep_still(network, self.settings["still_blocks"])
         self.optimizers = Optimizers(
             self.learner, name=self.settings["optimizer"], weight_decay=self.settings["weight_decay"], apart=("network.ctc.", "sounds.")
         )

@@ -138,6 +138,22 @@ def test_a_training_leaves_small_numbers_as_they_were(tmp_path: Path) -> None:
     assert tiny * np.float32(0.5) != 0
 
 
+def test_blocks_kept_still_learn_nothing(tmp_path: Path) -> None:
+    from models.starter.prepare import FeatureStore
+    from models.starter.train_asr import Trainer
+
+    config = small_config()
+    config["asr"] |= {"num_blocks": 2, "tp_blocks": 0}
+    config["train_asr"] |= {"still_blocks": 1, "epochs": 1}
+    trainer = Trainer(FeatureStore(small_store(tmp_path)), config, tmp_path, device="cpu")
+    before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+    after = torch.load(trainer.run(), weights_only=True)
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    still = {name for name in before if name.startswith(("embed.", "encoder.encoders0."))}
+    assert still and not still & changed
+    assert any(name.startswith("encoder.encoders.0.") for name in changed) and any(name.startswith("ctc.") for name in changed)
+
+
 @pytest.mark.parametrize(
     ("device", "flags", "expected"),
     [("cpu", {"avx2"}, False), ("cpu", {"avx2", "avx512_bf16"}, True), ("cpu", {"asimd", "bf16"}, True), ("cuda", {"avx2"}, True)],
