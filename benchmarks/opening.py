@@ -22,7 +22,7 @@ import onnxruntime
 
 from benchmarks.command_line import figures_parser, markdown_table, run_in_process, write_figures
 from engine.files.sizes import BYTES_PER_MB
-from engine.runtime.session import SLOW_FUSIONS, rss_mb
+from engine.runtime.session import SLOW_FUSIONS, keep_int8_exact, rss_mb
 
 FORMS = ("as shipped", "optimized", "packed")
 MIN_EXTERNAL_BYTES = 65_536
@@ -44,6 +44,7 @@ def open_once(path: Path, *, optimize: bool) -> dict[str, float]:
     """Open a graph in this process and run it once: seconds of both, and how much RSS grew."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level, options.enable_mem_pattern = 3, False
+    keep_int8_exact(options)
     if not optimize:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     feeds = {

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from benchmarks.command_line import figures_parser, write_figures
 from benchmarks.published_files import publish_as_funasr, publish_as_sherpa
 from engine.files.sizes import BYTES_PER_MB
-from engine.runtime.session import SLOW_FUSIONS
+from engine.runtime.session import SLOW_FUSIONS, keep_int8_exact
 from models.export.assemble import add_dynamic_int8, assemble
 from models.export.graph_file import MARGIN, open_for_check
 from models.export.lean.float_activations import write_with_float_activations
@@ -138,6 +138,7 @@ def one_thread(path: Path) -> Any:
     """A session of one thread, with the engine's choice of fusions."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = 1, 3
+    keep_int8_exact(options)
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=list(SLOW_FUSIONS))
 
 

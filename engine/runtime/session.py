@@ -222,6 +222,12 @@ def _providers(device: str, precision: str) -> list[Any]:
 
 
 @functools.cache
+def keep_int8_exact(options: Any) -> None:
+    """Have a session's U8S8 products run as U8U8 ones where they could saturate: for the options of every session on an INT8 graph."""
+    if saturates_in_int8():
+        options.add_session_config_entry("session.x64quantprecision", "1")
+
+
 def _warn_of_reports() -> None:
     """Warn once where ONNX Runtime sends reports because it was imported before ``engine`` (engine/runtime/telemetry.py)."""
     if not SILENT:
@@ -258,8 +264,7 @@ def _open(path: Path, *, providers: list[Any], threads: int) -> Any:
     # ONNX Runtime's default keeps spinning and occupies a core while there is no speech.
     options.add_session_config_entry("session.intra_op.allow_spinning", "1")
     options.add_session_config_entry("session.intra_op.spin_duration_us", "100")
-    if saturates_in_int8():
-        options.add_session_config_entry("session.x64quantprecision", "1")
+    keep_int8_exact(options)
     slow = SLOW_FUSIONS if providers == ["CPUExecutionProvider"] else ()
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers, disabled_optimizers=list(slow))

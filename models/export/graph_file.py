@@ -11,6 +11,7 @@ from typing import Any
 import onnx
 
 from engine.errors import LightVoiceError
+from engine.runtime.session import keep_int8_exact
 
 PARITY_TOLERANCE = 1e-3
 #: Smaller weights stay in the graph's file: for each that lies in the data file ONNX Runtime opens it anew and looks at every folder of
@@ -70,6 +71,7 @@ def open_for_check(path: Path, *, optimized: bool = True) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    keep_int8_exact(options)
     if not optimized:
         # Weights that become float at every run come and go: an arena would keep the room for many of them.
         options.enable_cpu_mem_arena = options.enable_mem_pattern = False

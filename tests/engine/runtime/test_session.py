@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,7 +14,8 @@ import pytest
 import engine.runtime.session as session_module
 from engine.errors import GraphContractError, NotQuantizedError, ProviderUnavailableError, SessionError
 from engine.runtime.onnx_operators import INTEGER_PRODUCTS, ProductCount, count_products
-from engine.runtime.session import Session, release_memory, rss_mb, saturates_in_int8
+from engine.runtime.session import Session, keep_int8_exact, release_memory, rss_mb, saturates_in_int8
+from models.export.graph_file import open_for_check
 
 
 def optimized_operators(graph: Path, target: Path) -> Counter[str]:
@@ -150,6 +152,26 @@ def test_only_x86_without_vnni_saturates(monkeypatch: pytest.MonkeyPatch, machin
     monkeypatch.setattr(session_module.platform, "machine", lambda: machine)
     monkeypatch.setattr(session_module, "cpu_flags", lambda: frozenset(flags))
     assert saturates_in_int8() is expected
+
+
+@pytest.mark.parametrize("saturates", [True, False])
+def test_where_products_saturate_every_session_keeps_them_exact(
+    monkeypatch: pytest.MonkeyPatch, tiny_bundle: Path, saturates: bool
+) -> None:
+    monkeypatch.setattr(session_module, "saturates_in_int8", lambda: saturates)
+
+    import onnxruntime
+
+    def is_exact(options: Any) -> bool:
+        try:
+            return options.get_session_config_entry("session.x64quantprecision") == "1"
+        except RuntimeError:  # there is no such entry
+            return False
+
+    options = onnxruntime.SessionOptions()
+    keep_int8_exact(options)
+    for_check = open_for_check(tiny_bundle / "asr.int8.onnx").get_session_options()
+    assert is_exact(options) is is_exact(for_check) is saturates
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_spawn"), reason="needs glibc")
