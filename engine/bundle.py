@@ -36,6 +36,7 @@ ITN_BY_MODEL: Final = "model"
 ITN_BY_LIBRARY: Final = "library"
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+LogOdds = Annotated[float, msgspec.Meta(ge=-20, le=20)]
 
 
 class ModelFiles(msgspec.Struct, frozen=True):
@@ -113,6 +114,8 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     tokens: str
     cmvn: ModelFiles
     language_model: LanguageModelFile | None = None
+    #: What is added to the log-odds of a language's tag that the training heard little of, by language.
+    language_log_odds: dict[str, LogOdds] = {}
     vad: VadSettings = VadSettings()
     parameters: dict[str, int] = {}
     metrics: dict[str, Any] = {}
@@ -130,6 +133,8 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
         for name in (*self.files, *used):
             if name in ("", ".", "..") or Path(name).name != name or "\\" in name or "\0" in name:
                 raise ValueError(f"it names {name!r}, which is not a plain file name")
+        if unknown := sorted(set(self.language_log_odds) - set(self.prompt.language)):
+            raise ValueError(f"language_log_odds names {unknown[0]!r}, for which the prompt has no row")
         lost = [name for name in used if name not in self.files]
         if lost:
             raise ValueError(f"{lost[0]} is used but not among its files")

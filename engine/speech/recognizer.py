@@ -6,6 +6,7 @@ text norm, in that order, as upstream. The rest is CTC.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
@@ -72,6 +73,9 @@ class Recognizer:
         for family in (Language, Emotion, Event):
             if not any(isinstance(tag, family) for tag in self._tags):
                 raise GraphContractError(path=session.path, reason=f"no {family.__name__.lower()} tag is among its tag_token_ids")
+        added = bundle.language_log_odds
+        #: By what each language's probability is multiplied; 0 for the other tags.
+        self._odds = np.array([math.exp(added.get(tag.value, 0.0)) if isinstance(tag, Language) else 0.0 for tag in self._tags])
         self._frame_ms = bundle.lfr.asr.n * FRAME_SHIFT_MS
 
     @property
@@ -166,7 +170,7 @@ class Recognizer:
         return tokens
 
     def _finish(self, tokens: list[tuple[int, Token]], tag_probs: Floats, *, ban_emo_unknown: bool) -> Recognition:
-        languages = self._family(tag_probs[0], Language)
+        languages = self._family(self._balanced(tag_probs[0]), Language)
         emotions = self._family(tag_probs[1], Emotion)
         events = self._family(tag_probs[2], Event)
         emotion = likeliest_emotion(emotions, ban_unknown=ban_emo_unknown)
@@ -184,6 +188,17 @@ class Recognizer:
                 "event": {tag.value: value for tag, value in events.items()},
             },
         )
+
+    def _balanced(self, probabilities: Floats) -> Floats:
+        """The languages' probabilities (K,) as if the training had heard each as often, their sum as before.
+
+        A network that heard little of a language finds it unlikely before it listens: what the bundle states is added to its log-odds
+        (logit adjustment, Menon et al. 2021, https://arxiv.org/abs/2007.07314).
+        """
+        if not self._bundle.language_log_odds:
+            return probabilities
+        raised = probabilities * self._odds
+        return np.asarray(raised * (probabilities[self._odds > 0].sum() / max(raised.sum(), 1e-30)), probabilities.dtype)
 
     def _family(self, probabilities: Floats, family: type[TagT]) -> dict[TagT, float]:
         return {tag: float(value) for tag, value in zip(self._tags, probabilities, strict=True) if isinstance(tag, family)}

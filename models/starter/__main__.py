@@ -62,13 +62,21 @@ def _parser() -> argparse.ArgumentParser:
     _add_language_model(steps)
     _add_export(steps)
     _add_say(steps)
+    _add_measures(steps)
+    return parser
+
+
+def _add_measures(steps: Any) -> None:
+    odds = steps.add_parser("language-odds", help="how the language tags fare where those that the training heard little of are raised")
+    odds.add_argument("--bundle", type=Path, default=HERE / "bundle")
+    odds.add_argument("--data", type=Path, required=True)
+    odds.add_argument("--precision", default="int8", help="default: %(default)s")
     evaluate = steps.add_parser("evaluate", help="error rates of a bundle on the held-out speakers")
     evaluate.add_argument("--bundle", type=Path, default=HERE / "bundle")
     evaluate.add_argument("--data", type=Path, required=True)
     evaluate.add_argument("--precision", action="append", help="repeatable (default: fp32 and int8)")
     evaluate.add_argument("--json", type=Path, help="write the figures here")
     evaluate.add_argument("--card", type=Path, help="put the table of figures, and the log of the training, into this model card")
-    return parser
 
 
 def _add_say(steps: Any) -> None:
@@ -176,6 +184,12 @@ def _export(arguments: argparse.Namespace, config: Config) -> None:
     export(arguments.work, arguments.output, config, vad=arguments.vad, language_model=arguments.language_model)
 
 
+def _language_odds(arguments: argparse.Namespace, config: Config) -> None:
+    from models.starter.language_odds import report
+
+    print(report(arguments.bundle, arguments.data, config, precision=arguments.precision))
+
+
 def _evaluate(arguments: argparse.Namespace, config: Config) -> None:
     from models.starter.card import figures_table, fill, training_table
     from models.starter.evaluate import evaluate
@@ -274,6 +288,7 @@ STEPS: dict[str, Callable[[argparse.Namespace, Config], None]] = {
     "language-model": _language_model,
     "export": _export,
     "say": _say,
+    "language-odds": _language_odds,
     "evaluate": _evaluate,
 }
 

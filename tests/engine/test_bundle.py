@@ -125,6 +125,8 @@ def test_a_manifest_that_cannot_be_read_is_refused(copy: Path, content: str) -> 
         ({"variants": {"fp32": {"asr": "../asr.onnx", "vad": "vad.fp32.onnx"}}}, "plain file name"),
         ({"variants": {"fp32": {"asr": "lost.onnx", "vad": "vad.fp32.onnx"}}}, "not among its files"),
         ({"tokens": "/etc/passwd"}, "plain file name"),
+        ({"language_log_odds": {"zh": 21}}, "language_log_odds"),
+        ({"language_log_odds": {"xx": 1}}, "'xx', for which the prompt has no row"),
         ({"itn": "perhaps"}, "itn"),
         ({"itn": ["library"]}, "itn"),
         ({"cmvn": {"asr": "asr.mvn"}}, "`vad`"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,21 @@ def test_a_library_writes_the_numbers_of_a_model_that_cannot(tiny_bundle: Path) 
     assert (written.text, spoken.text) == ("313", "three one three")
     assert written.tokens == spoken.tokens
     assert [token.text for token in written.tokens] == ["▁three", "▁one", "▁three"]
+
+
+def test_a_language_seldom_heard_is_raised_by_what_the_bundle_states(tiny_bundle: Path) -> None:
+    session = FakeSession()
+    plain = Bundle.load(tiny_bundle)
+    answers = {}
+    for odds in ({}, {"zh": 2.0}):
+        bundle = msgspec.structs.replace(plain, language_log_odds=odds)
+        heard = Recognizer(session, Vocabulary.load(bundle.tokens_path), bundle).recognize(np.zeros((3, 560), np.float32), duration_ms=180)
+        answers[len(odds)] = heard
+    before, after = (answers[count].probabilities for count in (0, 1))
+    assert math.log(after["language"]["zh"] / after["language"]["en"]) == pytest.approx(2.0, abs=1e-5)
+    assert sum(after["language"].values()) == pytest.approx(sum(before["language"].values()), rel=1e-6)
+    assert answers[1].language is Language.ZH
+    assert after["emotion"] == before["emotion"] and after["event"] == before["event"]
 
 
 @pytest.mark.parametrize("itn", [True, False])
