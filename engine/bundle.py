@@ -84,6 +84,15 @@ class LanguageModelFile(msgspec.Struct, frozen=True):
     beam: Positive
 
 
+class LanguageOdds(msgspec.Struct, frozen=True):
+    """By how much the tags of languages are raised that the training heard little of: see :class:`engine.speech.recognizer.Recognizer`."""
+
+    #: What is added to a language's log-odds, by language.
+    added: dict[str, LogOdds] = {}
+    #: How long a segment must be for all of it; a shorter one gets as much less as it is shorter.
+    full_after_ms: Positive = 1
+
+
 class FileEntry(msgspec.Struct, frozen=True):
     """What a file of the bundle must be."""
 
@@ -114,8 +123,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     tokens: str
     cmvn: ModelFiles
     language_model: LanguageModelFile | None = None
-    #: What is added to the log-odds of a language's tag that the training heard little of, by language.
-    language_log_odds: dict[str, LogOdds] = {}
+    language_odds: LanguageOdds = LanguageOdds()
     vad: VadSettings = VadSettings()
     parameters: dict[str, int] = {}
     metrics: dict[str, Any] = {}
@@ -133,8 +141,8 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
         for name in (*self.files, *used):
             if name in ("", ".", "..") or Path(name).name != name or "\\" in name or "\0" in name:
                 raise ValueError(f"it names {name!r}, which is not a plain file name")
-        if unknown := sorted(set(self.language_log_odds) - set(self.prompt.language)):
-            raise ValueError(f"language_log_odds names {unknown[0]!r}, for which the prompt has no row")
+        if unknown := sorted(set(self.language_odds.added) - set(self.prompt.language)):
+            raise ValueError(f"language_odds names {unknown[0]!r}, for which the prompt has no row")
         lost = [name for name in used if name not in self.files]
         if lost:
             raise ValueError(f"{lost[0]} is used but not among its files")

@@ -73,9 +73,9 @@ class Recognizer:
         for family in (Language, Emotion, Event):
             if not any(isinstance(tag, family) for tag in self._tags):
                 raise GraphContractError(path=session.path, reason=f"no {family.__name__.lower()} tag is among its tag_token_ids")
-        added = bundle.language_log_odds
-        #: By what each language's probability is multiplied; 0 for the other tags.
-        self._odds = np.array([math.exp(added.get(tag.value, 0.0)) if isinstance(tag, Language) else 0.0 for tag in self._tags])
+        added = bundle.language_odds.added
+        #: What is added to the log-odds of each tag, in a segment that is long enough; not a number for tags that are no languages.
+        self._odds = np.array([added.get(tag.value, 0.0) if isinstance(tag, Language) else math.nan for tag in self._tags])
         self._frame_ms = bundle.lfr.asr.n * FRAME_SHIFT_MS
 
     @property
@@ -124,7 +124,7 @@ class Recognizer:
             else:
                 emissions = collapse(answers[0][row, spoken], answers[1][row, spoken])
             tokens = self._tokens(emissions, duration_ms)
-            recognition = self._finish(tokens, answers[2][row], ban_emo_unknown=options.ban_emo_unknown)
+            recognition = self._finish(tokens, answers[2][row], duration_ms=duration_ms, ban_emo_unknown=options.ban_emo_unknown)
             text = recognition.text
             if by_library:
                 text = apply_itn(text)
@@ -169,8 +169,8 @@ class Recognizer:
                 tokens.append((emission.token_id, Token(text=piece, start_ms=start_ms, end_ms=end_ms, confidence=emission.confidence)))
         return tokens
 
-    def _finish(self, tokens: list[tuple[int, Token]], tag_probs: Floats, *, ban_emo_unknown: bool) -> Recognition:
-        languages = self._family(self._balanced(tag_probs[0]), Language)
+    def _finish(self, tokens: list[tuple[int, Token]], tag_probs: Floats, *, duration_ms: int, ban_emo_unknown: bool) -> Recognition:
+        languages = self._family(self._balanced(tag_probs[0], duration_ms), Language)
         emotions = self._family(tag_probs[1], Emotion)
         events = self._family(tag_probs[2], Event)
         emotion = likeliest_emotion(emotions, ban_unknown=ban_emo_unknown)
@@ -189,16 +189,19 @@ class Recognizer:
             },
         )
 
-    def _balanced(self, probabilities: Floats) -> Floats:
+    def _balanced(self, probabilities: Floats, duration_ms: int) -> Floats:
         """The languages' probabilities (K,) as if the training had heard each as often, their sum as before.
 
         A network that heard little of a language finds it unlikely before it listens: what the bundle states is added to its log-odds
-        (logit adjustment, Menon et al. 2021, https://arxiv.org/abs/2007.07314).
+        (logit adjustment, Menon et al. 2021, https://arxiv.org/abs/2007.07314). In a word or two there is too little to hear a language
+        by, and the one that is likelier from the start is the better guess.
         """
-        if not self._bundle.language_log_odds:
+        odds = self._bundle.language_odds
+        if not odds.added:
             return probabilities
-        raised = probabilities * self._odds
-        return np.asarray(raised * (probabilities[self._odds > 0].sum() / max(raised.sum(), 1e-30)), probabilities.dtype)
+        raised = probabilities * np.nan_to_num(np.exp(self._odds * min(1.0, duration_ms / odds.full_after_ms)))
+        before = probabilities[~np.isnan(self._odds)].sum()
+        return np.asarray(raised * (before / max(raised.sum(), 1e-30)), probabilities.dtype)
 
     def _family(self, probabilities: Floats, family: type[TagT]) -> dict[TagT, float]:
         return {tag: float(value) for tag, value in zip(self._tags, probabilities, strict=True) if isinstance(tag, family)}

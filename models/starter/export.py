@@ -81,7 +81,7 @@ def _describe(asr: SenseVoice, vad: FsmnVad, config: dict[str, Any]) -> dict[str
         "prompt": PROMPT,
         "itn": ITN_BY_LIBRARY,  # trained on words alone
         "variants": {name: {"asr": f"asr.{name}.onnx", "vad": f"vad.{name}.onnx"} for name in ("fp32", "int8")},
-        "language_log_odds": config["language_log_odds"],
+        "language_odds": config["language_odds"],
         "recipes": {"int8": {"recipe": "dynamic"}},
         "tokens": "tokens.txt",
         "cmvn": {"asr": "asr.mvn", "vad": "vad.mvn"},

@@ -1,7 +1,7 @@
 """How much to raise the tags of the languages that the training heard little of: the curve, on speakers that it never heard.
 
 The starter heard a hundred Cantonese and Japanese recordings beside twenty thousand Mandarin and English ones, and finds these languages
-unlikely before it listens. One number, added to the log-odds of their tags (``language_log_odds`` in bundle.json), makes up for it: logit
+unlikely before it listens. A number that is added to the log-odds of their tags (``language_odds`` in bundle.json) makes up for it: logit
 adjustment, Menon et al. 2021, https://arxiv.org/abs/2007.07314.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.waveform import load_audio
-from engine.bundle import Bundle
+from engine.bundle import Bundle, LanguageOdds
 from engine.options import TranscribeOptions
 from engine.pipeline import Engine
 from engine.tags import Event
@@ -34,33 +34,38 @@ _LEAST = 1e-20
 
 @dataclass(frozen=True)
 class Heard:
-    """How the first segment of a recording was tagged: the language spoken, and the log-probability of each that the bundle knows."""
+    """How the first segment of a recording was tagged: the language spoken, the log-probability of each that the bundle knows, and
+    the share of the number that so short a segment gets.
+    """
 
     language: str
     log_probs: Mapping[str, float]
+    share: float = 1.0
 
-    def is_right(self, raised: float, languages: Sequence[str]) -> bool:
-        """Whether the tag is right once ``raised`` is added for each of ``languages``."""
-        return max(self.log_probs, key=lambda one: self.log_probs[one] + raised * (one in languages)) == self.language
+    def is_right(self, added: float, languages: Sequence[str]) -> bool:
+        """Whether the tag is right once ``added`` counts for each of ``languages``."""
+        return max(self.log_probs, key=lambda one: self.log_probs[one] + self.share * added * (one in languages)) == self.language
 
 
-def listen(engine: Engine, utterances: Sequence[Utterance], *, precision: str) -> list[Heard]:
+def listen(engine: Engine, utterances: Sequence[Utterance], *, precision: str, full_after_ms: int) -> list[Heard]:
     """Tag the recordings; one without a segment is left out, for no number changes that."""
     options = TranscribeOptions(precision=precision, itn=False)
     found = []
     for utterance in utterances:
         segments = engine.transcribe(load_audio(utterance.path), options).segments
         if segments:
-            likely = segments[0].probabilities["language"]
-            found.append(Heard(utterance.language.value, {name: float(np.log(max(value, _LEAST))) for name, value in likely.items()}))
+            first = segments[0]
+            log_probs = {name: float(np.log(max(value, _LEAST))) for name, value in first.probabilities["language"].items()}
+            share = min(1.0, (first.end_ms - first.start_ms) / full_after_ms)
+            found.append(Heard(utterance.language.value, log_probs, share))
     return found
 
 
-def accuracies(heard: Sequence[Heard], raised: float, languages: Sequence[str]) -> dict[str, float]:
+def accuracies(heard: Sequence[Heard], added: float, languages: Sequence[str]) -> dict[str, float]:
     """The share of right tags of each language that is spoken."""
     right: dict[str, list[bool]] = {}
     for one in heard:
-        right.setdefault(one.language, []).append(one.is_right(raised, languages))
+        right.setdefault(one.language, []).append(one.is_right(added, languages))
     return {language: float(np.mean(right[language])) for language in TAGGED_LANGUAGES if language in right}
 
 
@@ -91,14 +96,14 @@ def report(bundle: Path, data: Path, config: dict[str, Any], *, precision: str) 
 
     CorpusError where no held-out recording of a raised language is there.
     """
-    languages = list(config["language_log_odds"])
+    languages = list(config["language_odds"]["added"])
     test = [one for one in read_corpus(data, config) if one.split == "test" and one.event == Event.SPEECH]
     spoken = [one for one in test if one.language in TAGGED_LANGUAGES and one.source not in ("fsdd", "ravdess")]
     if not any(one.language in languages for one in spoken):
         raise CorpusError(f"no held-out recording under {data} is in {' or '.join(languages)}; fetch cv61_yue and cv61_ja")
-    engine = Engine(msgspec.structs.replace(Bundle.load(bundle), language_log_odds={}))
+    engine = Engine(msgspec.structs.replace(Bundle.load(bundle), language_odds=LanguageOdds()))
     try:
-        heard = listen(engine, spoken, precision=precision)
+        heard = listen(engine, spoken, precision=precision, full_after_ms=config["language_odds"]["full_after_ms"])
     finally:
         engine.close()
     rows = ["| added | " + " | ".join(TAGGED_LANGUAGES) + " | mean |", "|---" * (len(TAGGED_LANGUAGES) + 2) + "|"]

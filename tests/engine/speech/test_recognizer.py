@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from engine.bundle import ITN_BY_LIBRARY, Bundle
+from engine.bundle import ITN_BY_LIBRARY, Bundle, LanguageOdds
 from engine.errors import GraphContractError, UnknownLanguageError
 from engine.options import TranscribeOptions
 from engine.runtime.session import Session
@@ -139,19 +139,22 @@ def test_a_library_writes_the_numbers_of_a_model_that_cannot(tiny_bundle: Path) 
     assert [token.text for token in written.tokens] == ["▁three", "▁one", "▁three"]
 
 
-def test_a_language_seldom_heard_is_raised_by_what_the_bundle_states(tiny_bundle: Path) -> None:
-    session = FakeSession()
+def test_a_language_seldom_heard_is_raised_and_the_more_the_longer_it_speaks(tiny_bundle: Path) -> None:
     plain = Bundle.load(tiny_bundle)
-    answers = {}
-    for odds in ({}, {"zh": 2.0}):
-        bundle = msgspec.structs.replace(plain, language_log_odds=odds)
-        heard = Recognizer(session, Vocabulary.load(bundle.tokens_path), bundle).recognize(np.zeros((3, 560), np.float32), duration_ms=180)
-        answers[len(odds)] = heard
-    before, after = (answers[count].probabilities for count in (0, 1))
-    assert math.log(after["language"]["zh"] / after["language"]["en"]) == pytest.approx(2.0, abs=1e-5)
-    assert sum(after["language"].values()) == pytest.approx(sum(before["language"].values()), rel=1e-6)
-    assert answers[1].language is Language.ZH
-    assert after["emotion"] == before["emotion"] and after["event"] == before["event"]
+    vocabulary, features = Vocabulary.load(plain.tokens_path), np.zeros((3, 560), np.float32)
+    raised = msgspec.structs.replace(plain, language_odds=LanguageOdds(added={"zh": 2.0}, full_after_ms=2_000))
+    before, word, sentence, speech = (
+        Recognizer(FakeSession(), vocabulary, bundle).recognize(features, duration_ms=duration_ms)
+        for bundle, duration_ms in ((plain, 180), (raised, 500), (raised, 2_000), (raised, 9_000))
+    )
+    for heard, added in ((before, 0.0), (word, 0.5), (sentence, 2.0), (speech, 2.0)):
+        languages = heard.probabilities["language"]
+        assert math.log(languages["zh"] / languages["en"]) == pytest.approx(added, abs=1e-5)
+        assert sum(languages.values()) == pytest.approx(sum(before.probabilities["language"].values()), rel=1e-6)
+        assert {name: heard.probabilities[name] for name in ("emotion", "event")} == {
+            name: before.probabilities[name] for name in ("emotion", "event")
+        }
+    assert speech.language is Language.ZH
 
 
 @pytest.mark.parametrize("itn", [True, False])
