@@ -24,7 +24,7 @@ from engine.transcript import Alternative
 SOUND_SHARE = 0.75
 #: A reading that a language model helped to find is text where the network alone holds it so many times likelier than silence, as a
 #: natural logarithm: a noise that VAD took for speech gets a word otherwise, of which the network says little.
-LEAST_ODDS = math.log(100)
+LEAST_ODDS = math.log(300)
 
 
 @dataclass(frozen=True)
