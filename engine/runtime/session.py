@@ -221,13 +221,13 @@ def _providers(device: str, precision: str) -> list[Any]:
     return [("CUDAExecutionProvider", {"cudnn_conv_algo_search": "HEURISTIC"}), "CPUExecutionProvider"]
 
 
-@functools.cache
 def keep_int8_exact(options: Any) -> None:
     """Have a session's U8S8 products run as U8U8 ones where they could saturate: for the options of every session on an INT8 graph."""
     if saturates_in_int8():
         options.add_session_config_entry("session.x64quantprecision", "1")
 
 
+@functools.cache
 def _warn_of_reports() -> None:
     """Warn once where ONNX Runtime sends reports because it was imported before ``engine`` (engine/runtime/telemetry.py)."""
     if not SILENT:

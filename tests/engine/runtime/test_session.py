@@ -174,6 +174,14 @@ def test_where_products_saturate_every_session_keeps_them_exact(
     assert is_exact(options) is is_exact(for_check) is saturates
 
 
+def test_reports_are_warned_of_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tiny_bundle: Path) -> None:
+    monkeypatch.setattr(session_module, "SILENT", False)
+    session_module._warn_of_reports.cache_clear()
+    for _ in range(2):
+        Session.open(tiny_bundle / "vad.fp32.onnx", model="vad", precision="fp32").close()
+    assert [record.message for record in caplog.records if "may send reports" in record.message] == [caplog.records[0].message]
+
+
 @pytest.mark.skipif(not hasattr(os, "posix_spawn"), reason="needs glibc")
 def test_freed_memory_goes_back_to_the_system() -> None:
     release_memory()
