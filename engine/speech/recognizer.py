@@ -73,9 +73,6 @@ class Recognizer:
         for family in (Language, Emotion, Event):
             if not any(isinstance(tag, family) for tag in self._tags):
                 raise GraphContractError(path=session.path, reason=f"no {family.__name__.lower()} tag is among its tag_token_ids")
-        added = bundle.language_odds.added
-        #: What is added to the log-odds of each tag, in a segment that is long enough; not a number for tags that are no languages.
-        self._odds = np.array([added.get(tag.value, 0.0) if isinstance(tag, Language) else math.nan for tag in self._tags])
         self._frame_ms = bundle.lfr.asr.n * FRAME_SHIFT_MS
 
     @property
@@ -170,7 +167,7 @@ class Recognizer:
         return tokens
 
     def _finish(self, tokens: list[tuple[int, Token]], tag_probs: Floats, *, duration_ms: int, ban_emo_unknown: bool) -> Recognition:
-        languages = self._family(self._balanced(tag_probs[0], duration_ms), Language)
+        languages = self._balanced(self._family(tag_probs[0], Language), duration_ms)
         emotions = self._family(tag_probs[1], Emotion)
         events = self._family(tag_probs[2], Event)
         emotion = likeliest_emotion(emotions, ban_unknown=ban_emo_unknown)
@@ -189,8 +186,8 @@ class Recognizer:
             },
         )
 
-    def _balanced(self, probabilities: Floats, duration_ms: int) -> Floats:
-        """The languages' probabilities (K,) as if the training had heard each as often, their sum as before.
+    def _balanced(self, languages: dict[Language, float], duration_ms: int) -> dict[Language, float]:
+        """The languages' probabilities as if the training had heard each as often, their sum as before.
 
         A network that heard little of a language finds it unlikely before it listens: what the bundle states is added to its log-odds
         (logit adjustment, Menon et al. 2021, https://arxiv.org/abs/2007.07314). In a word or two there is too little to hear a language
@@ -198,10 +195,11 @@ class Recognizer:
         """
         odds = self._bundle.language_odds
         if not odds.added:
-            return probabilities
-        raised = probabilities * np.nan_to_num(np.exp(self._odds * min(1.0, duration_ms / odds.full_after_ms)))
-        before = probabilities[~np.isnan(self._odds)].sum()
-        return np.asarray(raised * (before / max(raised.sum(), 1e-30)), probabilities.dtype)
+            return languages
+        share = min(1.0, duration_ms / odds.full_after_ms)
+        raised = {language: value * math.exp(share * odds.added.get(language.value, 0.0)) for language, value in languages.items()}
+        scale = sum(languages.values()) / max(sum(raised.values()), 1e-30)
+        return {language: value * scale for language, value in raised.items()}
 
     def _family(self, probabilities: Floats, family: type[TagT]) -> dict[TagT, float]:
         return {tag: float(value) for tag, value in zip(self._tags, probabilities, strict=True) if isinstance(tag, family)}

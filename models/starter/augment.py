@@ -88,16 +88,17 @@ def trim(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def cut_piece(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A stretch of 0.4 to 1.5 s from within the speech, as voice activity detection makes of a slow sentence."""
-    first, end = speech_bounds(frames)
-    length = min(end - first, int(rng.integers(40, 150)))
-    start = first + int(rng.integers(0, end - first - length + 1))
-    return frames[start : start + length]
+    return _cut_speech(frames, rng, shortest=40, longest=150)
 
 
 def cut_stretch(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A stretch of 0.8 to 6 s from within the speech: enough to hear the language by, and each time of other words."""
+    return _cut_speech(frames, rng, shortest=80, longest=600)
+
+
+def _cut_speech(frames: np.ndarray, rng: np.random.Generator, *, shortest: int, longest: int) -> np.ndarray:
     first, end = speech_bounds(frames)
-    length = min(end - first, int(rng.integers(80, 600)))
+    length = min(end - first, int(rng.integers(shortest, longest)))
     start = first + int(rng.integers(0, end - first - length + 1))
     return frames[start : start + length]
 

@@ -163,12 +163,17 @@ def real_recordings(data: Path, names: Sequence[str]) -> list[tuple[str, Path | 
     return [(normalize_english(rows[name]["label"]), data / REAL / name) for name in names if name in rows]
 
 
+def judged_by_language(test: Sequence[Utterance]) -> list[Utterance]:
+    """The recordings that the language tag is judged by: FSDD's single digits and RAVDESS's two sentences say little of it."""
+    return [u for u in test if u.language in TAGGED_LANGUAGES and u.event == Event.SPEECH and u.source not in ("fsdd", "ravdess")]
+
+
 def language_score(engine: Engine, test: Sequence[Utterance], precision: str, *, most: int) -> dict[str, Any]:
     """How often the language tag of a recording's first segment is right, by language, for speakers never trained on; and their mean."""
     right: dict[str, list[bool]] = {}
     options = TranscribeOptions(precision=precision, itn=False)
     for language in TAGGED_LANGUAGES:
-        spoken = [u for u in test if u.language == language and u.event == Event.SPEECH and u.source not in ("fsdd", "ravdess")]
+        spoken = [u for u in judged_by_language(test) if u.language == language]
         for utterance in spoken[:: max(1, len(spoken) // most)][:most]:
             segments = engine.transcribe(load_audio(utterance.path), options).segments
             right.setdefault(language, []).append(bool(segments) and segments[0].language == language)

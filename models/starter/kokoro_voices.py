@@ -72,18 +72,22 @@ def kokoro_symbols(ipa: str, *, british: bool = False) -> str:
     return ipa if british else ipa.replace("ɜː", "ɜɹ").replace("ː", "")
 
 
+def _espeak(voice: str, *arguments: str) -> str:
+    """What espeak-ng writes instead of speaking."""
+    command = ["espeak-ng", "-q", "-v", voice, *arguments]
+    return subprocess.run(command, check=True, timeout=_TIMEOUT_S, capture_output=True, text=True).stdout
+
+
 def english_phonemes(text: str, *, british: bool = False) -> str:
     """How espeak-ng says a sentence, in Kokoro's symbols."""
-    command = ["espeak-ng", "-q", "-v", "en-gb" if british else "en-us", "--ipa", "--tie=^", text]
-    answer = subprocess.run(command, check=True, timeout=_TIMEOUT_S, capture_output=True, text=True).stdout
+    answer = _espeak("en-gb" if british else "en-us", "--ipa", "--tie=^", text)
     ends = "?" if text.rstrip().endswith("?") else "."
     return kokoro_symbols(", ".join(line.strip() for line in answer.splitlines() if line.strip()), british=british) + ends
 
 
 def espeak_phonemes(text: str, *, language: str) -> str:
     """How espeak-ng says a sentence of another language, in IPA; narrower marks are dropped, for Kokoro lacks most of them."""
-    command = ["espeak-ng", "-q", "-v", language, "--ipa", text]
-    answer = subprocess.run(command, check=True, timeout=_TIMEOUT_S, capture_output=True, text=True).stdout
+    answer = _espeak(language, "--ipa", text)
     plain = "".join(symbol for symbol in unicodedata.normalize("NFD", answer) if not unicodedata.combining(symbol) and symbol != "-")
     for tied, single in _AFFRICATES:
         plain = plain.replace(tied, single)
@@ -138,8 +142,7 @@ def cantonese_symbols(jyutping: str) -> str:
 
 def cantonese_phonemes(text: str) -> str:
     """How a Cantonese sentence is said, in Kokoro's symbols; espeak-ng knows the readings."""
-    command = ["espeak-ng", "-q", "-v", "yue", "-x", text]
-    answer = subprocess.run(command, check=True, timeout=_TIMEOUT_S, capture_output=True, text=True).stdout
+    answer = _espeak("yue", "-x", text)
     words = answer.replace("'", "").replace(",", "").replace("N", "ng").replace("_|", " ").split()
     return " ".join(filter(None, map(cantonese_symbols, words))) + "."
 

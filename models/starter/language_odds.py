@@ -20,9 +20,8 @@ from engine.audio.waveform import load_audio
 from engine.bundle import Bundle, LanguageOdds
 from engine.options import TranscribeOptions
 from engine.pipeline import Engine
-from engine.tags import Event
 from models.starter.corpus import CorpusError, Utterance
-from models.starter.evaluate import TAGGED_LANGUAGES
+from models.starter.evaluate import TAGGED_LANGUAGES, judged_by_language
 from models.starter.public_sets import read_corpus
 
 #: The numbers that are tried.
@@ -97,8 +96,7 @@ def report(bundle: Path, data: Path, config: dict[str, Any], *, precision: str) 
     CorpusError where no held-out recording of a raised language is there.
     """
     languages = list(config["language_odds"]["added"])
-    test = [one for one in read_corpus(data, config) if one.split == "test" and one.event == Event.SPEECH]
-    spoken = [one for one in test if one.language in TAGGED_LANGUAGES and one.source not in ("fsdd", "ravdess")]
+    spoken = judged_by_language([one for one in read_corpus(data, config) if one.split == "test"])
     if not any(one.language in languages for one in spoken):
         raise CorpusError(f"no held-out recording under {data} is in {' or '.join(languages)}; fetch cv61_yue and cv61_ja")
     engine = Engine(msgspec.structs.replace(Bundle.load(bundle), language_odds=LanguageOdds()))

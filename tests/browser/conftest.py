@@ -29,18 +29,15 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrom
 START_S = 240
 #: Each window makes a page for the suggestions under its address bar, which costs as much as a small page of ours. The switch replaces
 #: Playwright's own, whose names stand here as well.
-NO_SUGGESTIONS = "--disable-features=" + ",".join(
-    (
-        *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "AimEnabled", "DestroyProfileOnBrowserClose", "HttpsFirstBalancedModeAutoEnable"),
-        *("HttpsUpgrades", "LensOverlay", "MediaRouter", "OptimizationHints", "PaintHolding", "PreconnectToSearch"),
-        "ThirdPartyStoragePartitioning",
-    )
-)
+FEATURES_OFF = """
+    WebUIOmniboxPopup WebUIOmniboxAimPopup AimEnabled DestroyProfileOnBrowserClose HttpsFirstBalancedModeAutoEnable HttpsUpgrades
+    LensOverlay MediaRouter OptimizationHints PaintHolding PreconnectToSearch ThirdPartyStoragePartitioning
+"""
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",
-    NO_SUGGESTIONS,
+    f"--disable-features={','.join(FEATURES_OFF.split())}",
     "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
 )
