@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 import engine.errors
 from engine.errors import LightVoiceError, listed
+from engine.files.typed_values import converted
 
 Family = TypeVar("Family", bound=LightVoiceError)
 
@@ -31,7 +32,7 @@ def encoded(value: Any) -> str:
 def decoded(content: str | bytes, kind: Any) -> Any:
     """The value of a type that :func:`encoded` wrote; ValueError for anything else. Fields that the type does not have are left out."""
     try:
-        return msgspec.convert(json.loads(content), kind, dec_hook=_array_of)
+        return converted(json.loads(content), kind, dec_hook=_array_of)
     except RecursionError as error:
         raise ValueError("JSON too deep to be one of our messages") from error
 

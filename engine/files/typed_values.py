@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Callable
 from copy import deepcopy
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 from msgspec import inspect
 
 Kind = TypeVar("Kind")
 
+_TYPES_LOCK = threading.Lock()
+_prepared: set[Any] = set()
+
 _STEP = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
 _SHOWN_CHARACTERS = 80
+
+
+def converted(values: Any, kind: Any, *, strict: bool = True, dec_hook: Callable[[type, Any], Any] | None = None) -> Any:
+    """``msgspec.convert``, which several threads may call at once.
+
+    At its first value of a class msgspec notes the class's fields. A second thread that comes meanwhile reads the half-written note, and
+    the process ends with a segmentation fault (seen with msgspec 0.22.0). So the note is made here first, by one thread at a time.
+    """
+    if kind not in _prepared:
+        with _TYPES_LOCK:
+            msgspec.json.Decoder(kind)
+            _prepared.add(kind)
+    return msgspec.convert(values, kind, strict=strict, dec_hook=dec_hook)
 
 
 def typed(values: Any, kind: type[Kind], *, strict: bool = True) -> Kind:
     """``values`` as ``kind``; ValueError says which field holds what instead. Without ``strict`` a number may be written as text."""
     try:
-        return msgspec.convert(values, kind, strict=strict)
+        return cast("Kind", converted(values, kind, strict=strict))
     except msgspec.ValidationError as error:
         raise ValueError(_reason(deepcopy(values), kind, str(error), strict=strict)) from error
 
@@ -60,7 +78,7 @@ def _failing_key(values: Any, kind: type[Any], table: dict[str, Any], message: s
     for key in entries:
         del table[key]
         try:
-            msgspec.convert(values, kind, strict=strict)
+            converted(values, kind, strict=strict)
         except msgspec.ValidationError as error:
             if str(error) == message:
                 continue

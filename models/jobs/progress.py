@@ -16,10 +16,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeVar, cast
 
 import msgspec
 
+from engine.files.typed_values import converted
 from models.jobs.failure_kind import FailureKind
 
 VARIABLE = "LIGHTVOICE_PROGRESS"
@@ -127,7 +128,7 @@ def _parsed(line: str, mark: str, kind: type[Note]) -> Note | None:
     if not line.startswith(mark):
         return None
     try:
-        return msgspec.json.decode(line[len(mark) :], type=kind)
+        return cast("Note", converted(msgspec.json.decode(line[len(mark) :]), kind))
     except (msgspec.DecodeError, RecursionError):
         return None
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
-import msgspec
+from engine.files.typed_values import converted
 
 
 class WarningType(StrEnum):
@@ -78,4 +78,4 @@ class ReadingWarning:
 
 def received_warnings(values: Any) -> tuple[ReadingWarning, ...]:
     """The warnings of a JSON contract; ValueError for what :meth:`ReadingWarning.to_dict` does not make."""
-    return msgspec.convert(values, tuple[ReadingWarning, ...])
+    return cast("tuple[ReadingWarning, ...]", converted(values, tuple[ReadingWarning, ...]))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import subprocess
+import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
 
 from engine.files.typed_values import typed
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Colour(StrEnum):
@@ -68,3 +74,43 @@ def test_the_values_are_left_as_they_were() -> None:
     with pytest.raises(ValueError, match="count"):
         typed(values, Whole)
     assert values == {"parts": {"a": {"count": 1}, "b": {"count": 0}}}
+
+
+#: Threads that meet classes never seen before, at once: with ``msgspec.convert`` itself each run ends with a segmentation fault.
+AT_ONCE = """
+import dataclasses, sys, threading
+from engine.files.typed_values import converted
+
+sys.setswitchinterval(1e-6)
+for _ in range(100):
+    inner = dataclasses.make_dataclass("Inner", [(f"f{number}", int | None, None) for number in range(20)])
+    outer = dataclasses.make_dataclass("Outer", [(f"g{number}", list[inner] | None, None) for number in range(20)])
+    barrier, found = threading.Barrier(4), []
+
+    def convert():
+        barrier.wait()
+        found.append(converted({"g3": [{"f1": 1}]}, outer).g3[0].f1)
+
+    threads = [threading.Thread(target=convert) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [1] * 4
+"""
+
+
+def test_threads_that_meet_a_class_at_once_all_get_their_value() -> None:
+    done = subprocess.run([sys.executable, "-c", AT_ONCE], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_nothing_else_in_the_product_calls_what_threads_may_not() -> None:
+    found = [
+        str(path.relative_to(ROOT))
+        for folder in ("engine", "models", "ui", "benchmarks")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) == "msgspec.convert"
+    ]
+    assert found == ["engine/files/typed_values.py"]
