@@ -89,6 +89,9 @@ def ray_cluster(bundles: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LIGHTVOICE_BUNDLES", str(bundles))
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        # Serve ends a proxy that is slow to answer, as one is on a machine that runs other tests beside.
+        patch.setenv("RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S", "120")
+        patch.setenv("RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S", "120")
         cluster = Cluster(initialize_head=True, head_node_args={**small, "include_dashboard": False})
         cluster.add_node(**small, env_vars={"LIGHTVOICE_BUNDLES": str(tmp_path_factory.mktemp("no-bundles"))})
     try:

@@ -1,4 +1,4 @@
-"""A whole job in one process: identical text, resuming, bad input, workers that cannot work. Ray is in test_ray_archive.py."""
+"""A whole job in one process: identical text, resuming, bad input, workers that cannot work. Ray is in ../test_on_ray.py."""
 
 from __future__ import annotations
 
