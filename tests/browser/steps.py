@@ -31,6 +31,18 @@ def run(page: Any) -> None:
     page.locator("#lv-transcribe-run").click()
 
 
+#: Gradio draws what is folded when it is opened first, and one frame later gives it its values again, over what was entered meanwhile.
+TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+def unfold(page: Any, accordion: str) -> None:
+    """Open a folded part of the form, named by a CSS selector, and wait until its fields can be filled in."""
+    folded = page.locator(accordion).first
+    folded.locator("> button").click()
+    folded.locator(".block:visible").first.wait_for()
+    page.evaluate(TWO_FRAMES)
+
+
 def rows_in(page: Any, state: str) -> Any:
     """The queue's rows in this state."""
     return page.locator(f'.lv-row[data-state="{state}"]')

@@ -27,7 +27,7 @@ from playwright.sync_api import expect, sync_playwright
 from engine.audio.waveform import load_audio
 from tests.browser.conftest import CHROMIUM_NAMES, FLAGS, ROOT, run_server
 from tests.browser.long_recordings import clips, write_long_recording
-from tests.browser.steps import PATIENCE_MS, compare, drop, finish_a_transcript, refreshed, run, show
+from tests.browser.steps import PATIENCE_MS, compare, drop, finish_a_transcript, refreshed, run, show, unfold
 from tests.starter_facts import DIGITS
 
 FOLDER = ROOT / "docs" / "screenshots"
@@ -110,7 +110,7 @@ def _comparison(page: Any) -> None:
 def _models(page: Any) -> None:
     show(page, 3)
     page.locator("#lv-models .lv-model").first.wait_for()
-    page.locator("#lv-fetch > button").click()
+    unfold(page, "#lv-fetch")
     refreshed(page)  # the resource panel has seen it
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import run_server
-from tests.browser.steps import PATIENCE_MS, rows_in, run, show, transcribed
+from tests.browser.steps import PATIENCE_MS, rows_in, run, show, transcribed, unfold
 from tests.named_recording import NAME, RIGHT, WRONG, write_bundle, write_recording
 from tests.starter_facts import NAMES
 
@@ -117,8 +117,8 @@ MICROPHONE = """navigator.mediaDevices.getUserMedia = async () => {
 def test_live(page: Any, folder: Path) -> None:
     page.evaluate(MICROPHONE % base64.b64encode((folder / "name.wav").read_bytes()).decode())
     show(page, 1)
-    page.locator(".lv-options:visible > button").first.click()
-    page.locator("#lv-live-hotwords textarea").press_sequentially(f"{NAME} 2.0\n王五")  # as a person: a box just unfolded ignores fill()
+    unfold(page, ".lv-options:visible")
+    page.locator("#lv-live-hotwords textarea").fill(f"{NAME} 2.0\n王五")
     page.locator("#lv-live-start").click()
     expect(page.locator("#lv-live-segments .lv-text").first).to_have_text(RIGHT, timeout=PATIENCE_MS)
     expect(page.locator("#lv-live-notes")).to_contain_text("王五")
@@ -127,7 +127,7 @@ def test_live(page: Any, folder: Path) -> None:
     page.reload()
     page.locator("#lv-transcript .lv-empty").wait_for()
     show(page, 1)
-    page.locator(".lv-options:visible > button").first.click()
+    unfold(page, ".lv-options:visible")
     expect(page.locator("#lv-live-hotwords textarea")).to_have_value(f"{NAME} 2.0\n王五", timeout=PATIENCE_MS)
 
 

@@ -13,7 +13,7 @@ import pytest
 from engine.formats import FORMATS
 from tests.browser.conftest import run_server
 from tests.browser.live_steps import go_live, segments, stop
-from tests.browser.steps import PATIENCE_MS
+from tests.browser.steps import PATIENCE_MS, unfold
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -185,7 +185,7 @@ def test_on_this_machine_the_page_does_not_speak_of_https(open_page: Callable[..
 
 def open_options(page: Any) -> None:
     page.get_by_role("tab").nth(1).click()
-    page.locator(".lv-options:visible > button").first.click()
+    unfold(page, ".lv-options:visible")
 
 
 def test_the_browser_remembers_the_options(open_page: Callable[..., Any]) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from engine.bundle import Bundle
 from tests.browser.conftest import run_server
-from tests.browser.steps import PATIENCE_MS
+from tests.browser.steps import PATIENCE_MS, unfold
 from tests.models.fetch.hub_double import HubDouble, serve_hub
 from tests.starter_facts import STARTER
 from tests.waiting import until
@@ -100,10 +100,6 @@ def pick(page: Any, dropdown: str, words: str) -> None:
     page.get_by_role("option", name=re.compile(words)).click()
 
 
-def unfold(page: Any, accordion: str) -> None:
-    page.locator(f"#{accordion} > button").click()
-
-
 def switch_to(page: Any, name: str) -> None:
     pick(page, "lv-switch-bundle", rf"\({name}\)")
     page.locator("#lv-switch-run").click()
@@ -155,7 +151,7 @@ def test_a_variant_made_from_the_page_appears_and_serves(open_page: Callable[...
     page = models_tab(open_page(locale="zh-CN"), "模型")
     switch_to(page, "own")
     expect(page.locator("#lv-banner")).to_contain_text("own", timeout=PATIENCE_MS)
-    unfold(page, "lv-quantize")
+    unfold(page, "#lv-quantize")
     pick(page, "lv-quantize-bundle", r"\(own\)")
     pick(page, "lv-quantize-recipe", "static")
     page.locator("#lv-quantize-clips input").fill("4")
@@ -176,14 +172,14 @@ def test_a_variant_made_from_the_page_appears_and_serves(open_page: Callable[...
 
 def test_a_second_job_is_refused_while_one_runs_and_cancel_leaves_no_half_bundle(open_page: Callable[..., Any], installed: Path) -> None:
     page = models_tab(open_page())
-    unfold(page, "lv-quantize")
+    unfold(page, "#lv-quantize")
     pick(page, "lv-quantize-bundle", r"\(starter\)")
     pick(page, "lv-quantize-recipe", "qat")
     page.locator("#lv-quantize-run").click()
     job(page, "running")
     other = models_tab(open_page())
     job(other, "running")
-    unfold(other, "lv-fetch")
+    unfold(other, "#lv-fetch")
     other.locator("#lv-fetch-run").click()
     expect(other.locator(".toast-body")).to_contain_text("one job runs at a time", timeout=PATIENCE_MS)
     other.locator("#lv-job-quantize-cancel").click()
@@ -197,7 +193,7 @@ def test_a_second_job_is_refused_while_one_runs_and_cancel_leaves_no_half_bundle
 
 def test_sensevoice_comes_from_the_hub_with_progress(open_page: Callable[..., Any], installed: Path, hub: HubDouble) -> None:
     page = models_tab(open_page())
-    unfold(page, "lv-fetch")
+    unfold(page, "#lv-fetch")
     expect(page.locator("#lv-fetch")).to_contain_text("242 MB to download")
     expect(page.locator("#lv-fetch")).to_contain_text("FunASR Model Open Source License Agreement")
     pick(page, "lv-fetch-source", "Hugging Face")
@@ -205,7 +201,7 @@ def test_sensevoice_comes_from_the_hub_with_progress(open_page: Callable[..., An
     expect(job(page, "running")).to_contain_text("Downloading sensevoice-small")
     expect(job(page, "done")).to_contain_text(str(installed / "sensevoice-small"))
     expect(page.locator('#lv-models [data-bundle="sensevoice-small"]')).to_be_visible(timeout=PATIENCE_MS)
-    unfold(page, "lv-job-log-card")
+    unfold(page, "#lv-job-log-card")
     expect(page.locator("#lv-job-log textarea")).to_have_value(re.compile("asking 127.0.0.1"))
     assert any(path.endswith("/model.int8.onnx") for _, path, _ in hub.asked)
     page.locator("#lv-fetch-run").click()
@@ -214,7 +210,7 @@ def test_sensevoice_comes_from_the_hub_with_progress(open_page: Callable[..., An
 
 def test_a_hub_that_cannot_be_reached_is_answered_with_what_helps(open_page: Callable[..., Any]) -> None:
     page = models_tab(open_page(locale="zh-CN"), "模型")
-    unfold(page, "lv-fetch")
+    unfold(page, "#lv-fetch")
     pick(page, "lv-fetch-model", "^sensevoice-small-onnx$")
     page.locator("#lv-fetch-run").click()
     failed = job(page, "failed")
@@ -226,7 +222,7 @@ def test_a_hub_that_cannot_be_reached_is_answered_with_what_helps(open_page: Cal
 
 def test_a_folder_is_imported(open_page: Callable[..., Any], installed: Path, random_bundle: Path) -> None:
     page = models_tab(open_page())
-    unfold(page, "lv-import")
+    unfold(page, "#lv-import")
     page.locator("#lv-import-folder :is(input, textarea)").fill(str(random_bundle.parent / "checkpoint"))
     page.locator("#lv-import-name :is(input, textarea)").fill("../outside")
     page.locator("#lv-import-run").click()
@@ -239,7 +235,7 @@ def test_a_folder_is_imported(open_page: Callable[..., Any], installed: Path, ra
 
 def test_progress_stands_below_the_button_that_was_pressed(open_page: Callable[..., Any]) -> None:
     page = models_tab(open_page())
-    unfold(page, "lv-import")
+    unfold(page, "#lv-import")
     page.locator("#lv-import-folder :is(input, textarea)").fill("/no/such/folder")
     page.locator("#lv-import-name :is(input, textarea)").fill("nothing")
     button = page.locator("#lv-import-run")
@@ -259,7 +255,7 @@ def test_a_zip_that_is_dropped_becomes_a_bundle_is_opened_from_its_card_and_dele
         for name in ("model.int8.onnx", "tokens.txt"):
             archive.write(folder / name, f"carried/{name}")
     page = models_tab(open_page())
-    unfold(page, "lv-import")
+    unfold(page, "#lv-import")
     expect(page.locator("#lv-import-hint")).to_contain_text("500 MB")
     page.locator("#lv-import-files input[type=file]").set_input_files(str(dropped))
     expect(job(page, "done")).to_contain_text(str(installed / "carried-here"))
@@ -268,7 +264,7 @@ def test_a_zip_that_is_dropped_becomes_a_bundle_is_opened_from_its_card_and_dele
     expect(page.locator("#lv-job-import-open")).to_be_hidden(timeout=PATIENCE_MS)
     switch_to(page, "starter")
     expect(page.locator("#lv-banner")).to_contain_text("LightVoice starter", timeout=PATIENCE_MS)
-    unfold(page, "lv-delete")
+    unfold(page, "#lv-delete")
     pick(page, "lv-delete-bundle", r"\(carried-here\)")
     page.locator("#lv-delete-run").click()
     expect(page.locator("#lv-delete-question")).to_contain_text(str(installed / "carried-here"))
@@ -286,7 +282,7 @@ def test_a_zip_that_is_dropped_becomes_a_bundle_is_opened_from_its_card_and_dele
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_tab_fits_a_phone(open_page: Callable[..., Any], width: int) -> None:
     page = models_tab(open_page(width=width))
-    for accordion in ("lv-fetch", "lv-import", "lv-quantize", "lv-delete"):
+    for accordion in ("#lv-fetch", "#lv-import", "#lv-quantize", "#lv-delete"):
         unfold(page, accordion)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 

@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 from engine.audio.waveform import load_audio
-from tests.browser.steps import PATIENCE_MS, SOME_WORDS, downloaded, drop, record, refreshed, rows_in, run, transcribed
+from tests.browser.steps import PATIENCE_MS, SOME_WORDS, downloaded, drop, record, refreshed, rows_in, run, transcribed, unfold
 from tests.subtitles import read_srt, read_vtt
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -309,7 +309,7 @@ def test_unsure_words_are_marked_below_the_chosen_confidence(open_page: Callable
 
 def test_vad_off_gives_one_segment_and_the_options_survive_a_reload(open_page: Callable[..., Any], spoken_digits: Path) -> None:
     page = open_page()
-    page.locator("#lv-advanced > button").click()
+    unfold(page, "#lv-advanced")
     page.locator("#lv-vad input").click()
     page.get_by_role("option", name="Off").click()
     page.locator("#lv-transcribe-itn input").click()
@@ -323,7 +323,7 @@ def test_vad_off_gives_one_segment_and_the_options_survive_a_reload(open_page: C
     page.locator("#lv-light-status .lv-light-status").wait_for()
     expect(page.locator("#lv-ban input")).to_be_checked(timeout=PATIENCE_MS)
     expect(page.locator("#lv-transcribe-itn input")).not_to_be_checked()
-    page.locator("#lv-advanced > button").click()
+    unfold(page, "#lv-advanced")
     expect(page.locator("#lv-vad input")).to_have_value("Off")
     expect(page.locator("#lv-end-silence input[type=number]")).to_have_value("500")
 
@@ -335,7 +335,7 @@ def test_subtitles_are_cut_as_chosen_without_another_run_and_the_choice_survives
     page.locator("#lv-transcribe-itn input").click()  # words are longer than digits
     transcribed(page, spoken_digits)
     before = read_srt(downloaded(page, "srt")[1].decode())
-    page.locator("#lv-subtitles > button").click()
+    unfold(page, "#lv-subtitles")
     for option, value in (("line-width", "16"), ("line-count", "1")):
         number = page.locator(f"#lv-{option} input[type=number]")
         number.fill(value)
@@ -354,7 +354,7 @@ def test_subtitles_are_cut_as_chosen_without_another_run_and_the_choice_survives
 def test_every_option_is_explained_in_both_languages(open_page: Callable[..., Any]) -> None:
     for locale, words in (("en-US", "starts a new segment"), ("zh-CN", "停顿达到此时长")):
         page = open_page(locale=locale)
-        page.locator("#lv-advanced > button").click()
+        unfold(page, "#lv-advanced")
         expect(page.locator("#lv-end-silence")).to_contain_text(words)
         for option in ("lv-transcribe-language", "lv-transcribe-itn", "lv-ban", "lv-unsure", "lv-vad", "lv-threshold", "lv-max-segment"):
             assert len(page.locator(f"#{option}").inner_text().strip().splitlines()) >= 2, option
