@@ -31,8 +31,11 @@ def run(page: Any) -> None:
     page.locator("#lv-transcribe-run").click()
 
 
-#: Gradio draws what is folded when it is opened first, and one frame later gives it its values again, over what was entered meanwhile.
-TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+#: Gradio draws what is folded when it is opened first, and a few frames later gives it its values again, over what was entered meanwhile.
+TEN_FRAMES = """() => new Promise((done) => {
+  const count = (left) => (left ? requestAnimationFrame(() => count(left - 1)) : done());
+  count(10);
+})"""
 
 
 def unfold(page: Any, accordion: str) -> None:
@@ -40,7 +43,7 @@ def unfold(page: Any, accordion: str) -> None:
     folded = page.locator(accordion).first
     folded.locator("> button").click()
     folded.locator(".block:visible").first.wait_for()
-    page.evaluate(TWO_FRAMES)
+    page.evaluate(TEN_FRAMES)
 
 
 def rows_in(page: Any, state: str) -> Any:

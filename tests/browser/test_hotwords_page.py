@@ -14,6 +14,7 @@ from tests.browser.conftest import run_server
 from tests.browser.steps import PATIENCE_MS, rows_in, run, show, transcribed, unfold
 from tests.named_recording import NAME, RIGHT, WRONG, write_bundle, write_recording
 from tests.starter_facts import NAMES
+from ui.transcribe.form import STORAGE_KEY
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
@@ -60,6 +61,21 @@ def test_a_name_comes_out_right_and_the_list_is_kept(page: Any, folder: Path) ->
     expect(page.locator("#lv-shown .lv-reading-notes")).to_contain_text("王五")
     page.reload()
     expect(page.locator("#lv-transcribe-hotwords textarea")).to_have_value(f"{NAME} 2.0\n王五", timeout=PATIENCE_MS)
+
+
+def test_what_is_pasted_or_deleted_is_kept_as_well(page: Any) -> None:
+    memory = f"localStorage.getItem('{STORAGE_KEY}')"
+    box = page.locator("#lv-transcribe-hotwords textarea")
+    for kept in ("王五\n李四", ""):
+        before = page.evaluate(memory)
+        box.press("Control+A")
+        box.press("Delete")
+        page.keyboard.insert_text(kept)  # without a key for each character, as a clipboard or an input method does it
+        box.blur()
+        page.wait_for_function(f"(before) => {memory} !== before", arg=before)
+        page.reload()
+        page.locator("#lv-transcript .lv-empty").wait_for()
+        expect(box).to_have_value(kept, timeout=PATIENCE_MS)
 
 
 def transcribed_again(page: Any, folder: Path) -> None:

@@ -23,7 +23,10 @@ def keep_options(controls: Mapping[str, Any], memory: gr.BrowserState) -> None:
     """Every change goes into the memory; ``controls`` are named as ui/transcribe/form_options.py names them."""
     # In the browser alone: a request for every key would cost the server more than it is worth. ``input`` is sent by a person only: what
     # the memory itself puts into the controls is not kept again. It may be sent before the control has its new value, hence the pause.
-    changed = gr.on([control.input for control in controls.values()], None, js=_PAUSE, trigger_mode="multiple", **QUIET)
+    # A text box sends it for typed characters alone: what is pasted, deleted or composed by an input method is kept as the box is left.
+    entered = [control.input for control in controls.values()]
+    left = [control.blur for control in controls.values() if isinstance(control, gr.Textbox)]
+    changed = gr.on([*entered, *left], None, js=_PAUSE, trigger_mode="multiple", **QUIET)
     names = json.dumps(list(controls))
     changed.then(
         None,
