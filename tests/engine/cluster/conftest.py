@@ -75,9 +75,12 @@ def bundles(starter_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder.parent
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ray_cluster(bundles: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Two machines as Ray sees it, on this one: the second lacks the bundle ``travelling``. One cluster for all tests that need one."""
+    """Two machines as Ray sees it, on this one: the second lacks the bundle ``travelling``.
+
+    It ends with the file that needs it: a cluster at rest takes a tenth of a core.
+    """
     needs("ray")
     import ray
     from ray.cluster_utils import Cluster
