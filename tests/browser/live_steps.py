@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.browser.steps import PATIENCE_MS
+from tests.browser.steps import PATIENCE_MS, show
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
 
 def go_live(page: Any) -> None:
-    page.get_by_role("tab").nth(1).click()
+    show(page, 1)
     page.locator("#lv-live-start").click()
     expect(page.locator("#lv-live-state[data-state=listening]")).to_be_visible(timeout=PATIENCE_MS)
 

@@ -31,7 +31,8 @@ def run(page: Any) -> None:
     page.locator("#lv-transcribe-run").click()
 
 
-#: Gradio draws what is folded when it is opened first, and a few frames later gives it its values again, over what was entered meanwhile.
+#: Gradio draws what is folded, or on another tab, when it comes into view first, and a few frames later gives it its values again, over
+#: what was entered meanwhile.
 TEN_FRAMES = """() => new Promise((done) => {
   const count = (left) => (left ? requestAnimationFrame(() => count(left - 1)) : done());
   count(10);
@@ -42,7 +43,12 @@ def unfold(page: Any, accordion: str) -> None:
     """Open a folded part of the form, named by a CSS selector, and wait until its fields can be filled in."""
     folded = page.locator(accordion).first
     folded.locator("> button").click()
-    folded.locator(".block:visible").first.wait_for()
+    until_it_stands(page, folded)
+
+
+def until_it_stands(page: Any, part: Any) -> None:
+    """Wait until the fields of a part that has just come into view are drawn and have their values."""
+    part.locator(".block:visible").first.wait_for()
     page.evaluate(TEN_FRAMES)
 
 
@@ -103,8 +109,9 @@ def megabytes(text: str) -> float:
 
 
 def show(page: Any, tab: int) -> None:
-    """Open a tab by its number."""
+    """Open a tab by its number, and wait until its fields can be filled in."""
     page.get_by_role("tab").nth(tab).click()
+    until_it_stands(page, page.locator("[role=tabpanel]:visible"))
 
 
 def finish_a_transcript(page: Any, recording: Path) -> None:

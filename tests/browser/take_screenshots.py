@@ -100,7 +100,7 @@ def _speaking(page: Any) -> None:
 
 
 def _comparison(page: Any) -> None:
-    page.get_by_role("tab").nth(2).click()
+    show(page, 2)
     page.locator("#lv-compare-audio input[type=file]").set_input_files(DIGITS)
     page.locator("#lv-reference textarea").fill("31415 92653")
     compare(page)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.browser.conftest import run_server
-from tests.browser.steps import PATIENCE_MS
+from tests.browser.steps import PATIENCE_MS, show
 from tests.proxies import below_prefix, nginx, passed_as_it_is
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -71,7 +71,7 @@ def test_the_switch_of_gradios_own_is_switched(page: Any) -> None:
 
 
 def test_a_recording_is_compared_by_gradios_queue(page: Any, spoken_digits: Path) -> None:
-    page.get_by_role("tab").nth(2).click()
+    show(page, 2)
     page.locator("#lv-compare-audio input[type=file]").set_input_files(str(spoken_digits))
     page.locator("#lv-compare-audio .audio-container :is(.waveform-container, audio:not(.hidden))").first.wait_for()
     page.locator("#lv-compare-run").click()
@@ -79,7 +79,7 @@ def test_a_recording_is_compared_by_gradios_queue(page: Any, spoken_digits: Path
 
 
 def test_text_follows_speech(page: Any) -> None:
-    page.get_by_role("tab").nth(1).click()
+    show(page, 1)
     page.locator("#lv-live-start").click()
     expect(page.locator("#lv-live-segments .lv-segment")).not_to_have_count(0, timeout=2 * PATIENCE_MS)
     page.locator("#lv-live-stop").click()

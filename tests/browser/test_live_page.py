@@ -13,7 +13,7 @@ import pytest
 from engine.formats import FORMATS
 from tests.browser.conftest import run_server
 from tests.browser.live_steps import go_live, segments, stop
-from tests.browser.steps import PATIENCE_MS, unfold
+from tests.browser.steps import PATIENCE_MS, show, unfold
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -127,7 +127,7 @@ def test_the_live_tab_fits_a_phone_and_speaks_the_readers_language(open_page: Ca
 
 def test_the_keyboard_alone_starts_and_stops(open_page: Callable[..., Any]) -> None:
     page = open_page()
-    page.get_by_role("tab").nth(1).click()
+    show(page, 1)
     page.locator("#lv-live-start").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#lv-live-state[data-state=listening]")).to_be_visible(timeout=PATIENCE_MS)
@@ -143,7 +143,7 @@ def test_without_https_the_page_says_what_to_do(browser: Any, chromium_path: str
     try:
         page = other.new_page(locale="en-US")
         page.goto(re.sub(r"127\.0\.0\.1|localhost", ELSEWHERE, server))
-        page.get_by_role("tab").nth(1).click()
+        show(page, 1)
         remedy = page.locator(".lv-mic-remedy")
         expect(remedy).to_be_visible(timeout=PATIENCE_MS)
         expect(remedy).to_contain_text("--ssl-self-signed")
@@ -178,13 +178,13 @@ def test_with_a_self_signed_certificate_there_is_a_microphone_elsewhere(
 
 def test_on_this_machine_the_page_does_not_speak_of_https(open_page: Callable[..., Any]) -> None:
     page = open_page()
-    page.get_by_role("tab").nth(1).click()
+    show(page, 1)
     expect(page.locator("#lv-live-start")).to_be_visible()
     expect(page.locator(".lv-mic-remedy")).to_be_hidden()
 
 
 def open_options(page: Any) -> None:
-    page.get_by_role("tab").nth(1).click()
+    show(page, 1)
     unfold(page, ".lv-options:visible")
 
 
