@@ -108,9 +108,9 @@ def megabytes(text: str) -> float:
     return float(found.group(1)) * (1000 if found.group(2) == "GB" else 1)
 
 
-def show(page: Any, tab: int) -> None:
-    """Open a tab by its number, and wait until its fields can be filled in."""
-    page.get_by_role("tab").nth(tab).click()
+def show(page: Any, tab: int | str | re.Pattern[str]) -> None:
+    """Open a tab by its number or its name, and wait until its fields can be filled in."""
+    (page.get_by_role("tab").nth(tab) if isinstance(tab, int) else page.get_by_role("tab", name=tab)).click()
     until_it_stands(page, page.locator("[role=tabpanel]:visible"))
 
 

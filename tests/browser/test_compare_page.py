@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from engine.audio.waveform import load_audio
-from tests.browser.steps import PATIENCE_MS
+from tests.browser.steps import PATIENCE_MS, show
 from tests.starter_facts import SPOKEN
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -32,7 +32,7 @@ def long_wav(spoken_digits: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 def open_compare(page: Any, file: Path) -> None:
-    page.get_by_role("tab", name=re.compile("Compare|对比")).click()
+    show(page, re.compile("Compare|对比"))
     page.locator("#lv-compare-audio input[type=file]").set_input_files(file)
     page.locator("#lv-compare-audio .audio-container :is(.waveform-container, audio:not(.hidden))").first.wait_for()
 
@@ -163,7 +163,7 @@ def test_the_same_variant_twice_says_what_that_shows(open_page: Callable[..., An
 
 def test_no_recording_says_so_and_the_buttons_come_back(open_page: Callable[..., Any]) -> None:
     page = open_page()
-    page.get_by_role("tab", name="Compare").click()
+    show(page, "Compare")
     page.locator("#lv-compare-run").click()
     expect(page.locator(".toast-wrap")).to_contain_text("Choose or record something first", timeout=PATIENCE_MS)
     expect(page.locator("#lv-compare-run")).to_be_enabled()

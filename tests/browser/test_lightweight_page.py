@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.steps import PATIENCE_MS, megabytes, refreshed
+from tests.browser.steps import PATIENCE_MS, megabytes, refreshed, show
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -17,7 +17,7 @@ RSS = "#lv-resources [data-metric=rss] strong"
 
 def compare_digits(page: Any, *, often: bool = False) -> None:
     """Run the example in both variants: both session sets are open afterwards; often enough, and their speed is known."""
-    page.get_by_role("tab", name=re.compile("Compare|对比")).click()
+    show(page, re.compile("Compare|对比"))
     page.locator("#lv-compare-example-digits-en").click()
     page.locator("#lv-compare-audio .waveform-container").wait_for()
     page.locator("#lv-compare-run-often" if often else "#lv-compare-run").click()

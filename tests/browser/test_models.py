@@ -14,7 +14,7 @@ import pytest
 
 from engine.bundle import Bundle
 from tests.browser.conftest import run_server
-from tests.browser.steps import PATIENCE_MS, unfold, until_it_stands
+from tests.browser.steps import PATIENCE_MS, show, unfold
 from tests.models.fetch.hub_double import HubDouble, serve_hub
 from tests.starter_facts import STARTER
 from tests.waiting import until
@@ -90,9 +90,8 @@ def server(installed: Path, hub: HubDouble, tmp_path_factory: pytest.TempPathFac
 
 
 def models_tab(page: Any, name: str = "Models") -> Any:
-    page.get_by_role("tab", name=name).click()
+    show(page, name)
     page.locator("#lv-models .lv-model").first.wait_for(timeout=PATIENCE_MS)
-    until_it_stands(page, page.locator("[role=tabpanel]:visible"))
     return page
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.steps import PATIENCE_MS, downloaded, drop, rows_in, run
+from tests.browser.steps import PATIENCE_MS, downloaded, drop, rows_in, run, unfold
 from tests.odd_files import OddFile, every_odd_file
 from ui.text.texts import read_locale
 
@@ -33,7 +33,7 @@ def warning_type(sentence: str) -> str:
 
 def choose(page: Any, odd: OddFile) -> None:
     if odd.channel is not None:
-        page.locator("#lv-advanced button").first.click()
+        unfold(page, "#lv-advanced")
         page.locator("#lv-channel input").click()
         page.get_by_role("option", name="One speaker a channel").click()
     tracks = page.locator(".lv-row select")

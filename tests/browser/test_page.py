@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.formats import FORMATS
-from tests.browser.steps import PATIENCE_MS, SOME_WORDS, downloaded, drawn, megabytes, record, refreshed
+from tests.browser.steps import PATIENCE_MS, SOME_WORDS, downloaded, drawn, megabytes, record, refreshed, show
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -161,7 +161,7 @@ def test_a_page_opened_later_shows_the_switch_as_it_stands(open_page: Callable[.
 def test_comparing_shows_text_tags_time_and_memory(open_page: Callable[..., Any], spoken_digits: Path) -> None:
     page = open_page()
     choose(page, spoken_digits)
-    page.get_by_role("tab", name="Compare").click()
+    show(page, "Compare")
     # The recording chosen before is there already.
     chosen(page, "compare").wait_for()
     page.locator("#lv-compare-run").click()

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from engine.audio.waveform import load_audio
-from tests.browser.steps import PATIENCE_MS, downloaded, drop, rows_in, run, transcribed
+from tests.browser.steps import PATIENCE_MS, downloaded, drop, rows_in, run, transcribed, unfold
 from tests.two_tracks import RATE, write_two_tracks
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -91,7 +91,7 @@ def test_each_channel_s_speaker_is_named(open_page: Callable[..., Any], spoken_d
     samples = load_audio(spoken_digits).samples
     soundfile.write(tmp_path / "call.wav", np.stack([samples, np.roll(samples, 24_000)], axis=1), 16_000)
     page = open_page()
-    page.locator("#lv-advanced button").first.click()
+    unfold(page, "#lv-advanced")
     page.locator("#lv-channel input").click()
     page.get_by_role("option", name="One speaker a channel").click()
     transcribed(page, tmp_path / "call.wav")

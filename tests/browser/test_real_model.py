@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import run_server
-from tests.browser.steps import PATIENCE_MS, transcribed
+from tests.browser.steps import PATIENCE_MS, show, transcribed
 from tests.models.fetch.hub_double import HubDouble, serve_hub
 from tests.waiting import until
 
@@ -121,7 +121,7 @@ def test_from_one_press_to_a_transcript_over_a_line_that_breaks_and_a_cancel(
         expect(button).to_be_hidden()
         transcribed(page, spoken_digits)
         expect(page.locator("#lv-transcript .lv-summary")).to_contain_text("INT8 · sensevoice-small")
-        page.get_by_role("tab", name="Compare").click()
+        show(page, "Compare")
         expect(page.locator("#lv-compare-missing")).to_contain_text("without FP32", timeout=PATIENCE_MS)
         expect(page.locator("#lv-compare-get-missing")).to_have_text("Get FP32 (940 MB)")
     assert [folder.name for folder in (tmp_path / "gradio" / "bundles").iterdir()] == ["sensevoice-small"]
