@@ -29,5 +29,5 @@ def visit(browser: Any, address: str, *, state: Any = None, **options: Any) -> I
 def history(page: Any) -> Any:
     """Open the tab: -> its rows."""
     page.locator("#lv-tab-history-button").click()
-    expect(page.locator("#lv-history-who")).not_to_be_empty(timeout=PATIENCE_MS)
+    expect(page.locator("#lv-history-who")).not_to_be_empty()
     return page.locator(".lv-kept")

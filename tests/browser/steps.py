@@ -11,7 +11,8 @@ import pytest
 expect = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright (requirements-test.txt)").expect
 
 #: How long a test waits for the page; the machine may be busy.
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
+expect.set_options(timeout=PATIENCE_MS)
 #: Text of any kind: what a small bundle makes of the digits is not what the page is tested for.
 SOME_WORDS = re.compile(r"\w{2,} ?\w{2,}")
 #: A request of the page's timer, which carries the state of the lightweight switch; the first one comes from opening the page.
@@ -23,7 +24,7 @@ def drop(page: Any, *files: Path) -> None:
     rows = page.locator(".lv-row")
     before = rows.count()
     page.locator("#lv-transcribe-audio input[type=file]").set_input_files([str(file) for file in files])
-    expect(rows).to_have_count(before + len(files), timeout=PATIENCE_MS)
+    expect(rows).to_have_count(before + len(files))
 
 
 def run(page: Any) -> None:
@@ -61,14 +62,20 @@ def transcribed(page: Any, *files: Path) -> None:
     """Drop files and wait for the first one's transcript."""
     drop(page, *files)
     run(page)
-    expect(rows_in(page, "done")).to_have_count(len(files), timeout=PATIENCE_MS)
-    expect(page.locator("#lv-transcript .lv-transcript")).to_be_visible(timeout=PATIENCE_MS)
+    expect(rows_in(page, "done")).to_have_count(len(files))
+    expect(page.locator("#lv-transcript .lv-transcript")).to_be_visible()
     drawn(page)
+
+
+def words_come(page: Any) -> None:
+    """Wait until a segment of the shown transcript has words."""
+    texts = page.locator("#lv-transcript .lv-segment .lv-text:not(:has(.lv-muted))")
+    expect(texts.filter(has_text=SOME_WORDS).first).to_be_visible()
 
 
 def drawn(page: Any) -> None:
     """Wait until the shown transcript's segments are in the page: they come behind the frame around them."""
-    expect(page.locator("#lv-shown")).to_have_attribute("data-key", re.compile("."), timeout=PATIENCE_MS)
+    expect(page.locator("#lv-shown")).to_have_attribute("data-key", re.compile("."))
 
 
 def downloaded(page: Any, name: str) -> tuple[str, bytes]:
@@ -81,7 +88,7 @@ def downloaded(page: Any, name: str) -> tuple[str, bytes]:
 def record(page: Any, seconds: int) -> None:
     """Record from the microphone in the Transcribe tab until it shows this many seconds."""
     page.locator("#lv-record-start").click()
-    expect(page.locator("#lv-record-time")).to_have_text(re.compile(rf"0:0[{seconds}-9]"), timeout=PATIENCE_MS)
+    expect(page.locator("#lv-record-time")).to_have_text(re.compile(rf"0:0[{seconds}-9]"))
     page.locator("#lv-record-stop").click()
 
 
@@ -118,7 +125,7 @@ def finish_a_transcript(page: Any, recording: Path) -> None:
     """Transcribe a recording whose transcript has two segments."""
     drop(page, recording)
     run(page)
-    expect(page.locator("#lv-transcript .lv-segment")).to_have_count(2, timeout=PATIENCE_MS)
+    expect(page.locator("#lv-transcript .lv-segment")).to_have_count(2)
 
 
 def compare(page: Any) -> None:
@@ -126,4 +133,4 @@ def compare(page: Any) -> None:
     show(page, 2)
     page.locator("#lv-compare-audio .audio-container :is(.waveform-container, audio:not(.hidden))").first.wait_for()
     page.locator("#lv-compare-run").click()
-    expect(page.locator("#lv-comparison .lv-comparison")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#lv-comparison .lv-comparison")).to_be_visible()

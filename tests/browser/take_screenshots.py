@@ -95,8 +95,8 @@ def _speaking(page: Any) -> None:
     """Two segments are final, the third one is being said."""
     show(page, 1)
     page.locator("#lv-live-start").click()
-    expect(page.locator("#lv-live-segments .lv-segment")).to_have_count(2, timeout=PATIENCE_MS)
-    expect(page.locator("#lv-live-partial")).to_contain_text(re.compile(r"\w{3,} \w{3,}"), timeout=PATIENCE_MS)
+    expect(page.locator("#lv-live-segments .lv-segment")).to_have_count(2)
+    expect(page.locator("#lv-live-partial")).to_contain_text(re.compile(r"\w{3,} \w{3,}"))
 
 
 def _comparison(page: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import run_server
-from tests.browser.steps import PATIENCE_MS, compare, finish_a_transcript, show
+from tests.browser.steps import compare, finish_a_transcript, show
 from tests.browser.violations import serious_violations
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -26,9 +26,9 @@ def unfold_all(page: Any) -> None:
 def speak(page: Any) -> None:
     show(page, 1)
     page.locator("#lv-live-start").click()
-    expect(page.locator("#lv-live-segments .lv-segment").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#lv-live-segments .lv-segment").first).to_be_visible()
     page.locator("#lv-live-stop").click()
-    expect(page.locator("#lv-live-state[data-state=stopped]")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#lv-live-state[data-state=stopped]")).to_be_visible()
 
 
 def test_a_picture_without_words_and_pale_text_are_found(browser: Any) -> None:
@@ -65,10 +65,10 @@ def test_nothing_serious_on_the_slim_page(browser: Any, microphone_wav: Path, tm
             context = browser.new_context(locale=locale, color_scheme=scheme)
             page = context.new_page()
             page.goto(address)
-            expect(page.locator("#slim-state")).to_contain_text("INT8", timeout=PATIENCE_MS)
+            expect(page.locator("#slim-state")).to_contain_text("INT8")
             page.locator("#slim-file").set_input_files(microphone_wav)
             page.locator("#slim-run").click()
-            expect(page.locator("#slim-result .lv-segment")).to_have_count(2, timeout=PATIENCE_MS)
+            expect(page.locator("#slim-result .lv-segment")).to_have_count(2)
             unfold_all(page)
             found[scheme] = serious_violations(page)
             context.close()
@@ -81,17 +81,17 @@ def test_the_keyboard_alone_finds_the_tabs_plays_a_segment_and_downloads(open_pa
     tab_to(page, "#lv-light-switch input")
     tab_to(page, "[role=tab][aria-selected=false]")
     page.keyboard.press("Enter")
-    expect(page.locator("#lv-live-start")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#lv-live-start")).to_be_visible()
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")
-    expect(page.locator("#lv-transcript")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#lv-transcript")).to_be_visible()
     tab_to(page, "#lv-download-srt")
     with page.expect_download() as download:
         page.keyboard.press("Enter")
     assert download.value.suggested_filename == "digits-en.srt"
     tab_to(page, ".lv-play")
     page.keyboard.press("Enter")
-    expect(page.locator(".lv-segment.lv-playing")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(page.locator(".lv-segment.lv-playing")).to_have_count(1)
 
 
 def tab_to(page: Any, selector: str) -> None:

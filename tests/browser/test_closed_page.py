@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.shown_transcripts import shown_transcripts
 from tests.browser.history_steps import history, visit
-from tests.browser.steps import PATIENCE_MS, drop, run
+from tests.browser.steps import drop, run
 from tests.browser.violations import serious_violations
 from tests.ui.fake_engine import FakeEngine, InProcessDecoder
 from tests.waiting import until
@@ -33,7 +33,7 @@ def closed_while_it_runs(browser: Any, folder: Path, recording: Path, *, kept: b
             with visit(browser, shown.address) as page:
                 drop(page, recording)
                 run(page)
-                expect(page.locator('.lv-row[data-state="running"]')).to_have_count(1, timeout=PATIENCE_MS)
+                expect(page.locator('.lv-row[data-state="running"]')).to_have_count(1)
                 state = page.context.storage_state()
             yield shown.address, state, engine
         finally:
@@ -52,7 +52,7 @@ def test_a_run_whose_page_was_closed_comes_into_the_history(
             expect(rows).to_have_count(0)
             assert serious_violations(page) == []
             engine.hold.set()
-            expect(rows).to_have_count(1, timeout=PATIENCE_MS)
+            expect(rows).to_have_count(1)
             expect(rows.first).to_contain_text("three one four")
             expect(note).to_be_empty()
         with visit(browser, address) as page:  # somebody else
@@ -74,7 +74,7 @@ def test_it_can_be_cancelled_from_the_history(browser: Any, tmp_path: Path, spok
         rows, note = history(page), page.locator("#lv-history-note")
         until(lambda: "仍在转写" in note.inner_text() or history_again(page))
         note.get_by_role("button", name="取消转写").click()
-        expect(note).to_be_empty(timeout=PATIENCE_MS)
+        expect(note).to_be_empty()
         engine.hold.set()
         page.evaluate("window.lightvoiceHistory.look()")
         expect(rows).to_have_count(0)

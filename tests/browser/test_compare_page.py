@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from engine.audio.waveform import load_audio
-from tests.browser.steps import PATIENCE_MS, show
+from tests.browser.steps import show
 from tests.starter_facts import SPOKEN
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -41,9 +41,9 @@ def compared(page: Any, button: str = "run") -> Any:
     """Press a button and wait until the run is over."""
     page.locator(f"#lv-compare-{button}").click()
     page.locator("#lv-compare-cancel").wait_for(state="visible")
-    page.locator("#lv-compare-cancel").wait_for(state="hidden", timeout=PATIENCE_MS)
+    page.locator("#lv-compare-cancel").wait_for(state="hidden")
     result = page.locator("#lv-comparison .lv-comparison")
-    expect(result).to_be_visible(timeout=PATIENCE_MS)
+    expect(result).to_be_visible()
     return result
 
 
@@ -91,11 +91,11 @@ def test_a_reference_is_scored_and_the_downloads_hold_it(open_page: Callable[...
     assert re.search(r"^\| Compute time \| .* \| .* \|$", text, re.MULTILINE)
     # A reference that is pasted after the run is scored at once, and the files follow.
     page.locator("#lv-reference textarea").fill("三一四一五九二六五三")
-    expect(scores).to_contain_text("another script", timeout=PATIENCE_MS)
+    expect(scores).to_contain_text("another script")
     expect(scores).not_to_contain_text("100 %")
     assert json.loads(downloaded(page, "json")[1])["reference"]["left"]["reason"] == "other_script"
     page.locator("#lv-reference textarea").fill("")
-    expect(scores.locator(".lv-reference")).to_have_count(0, timeout=PATIENCE_MS)
+    expect(scores.locator(".lv-reference")).to_have_count(0)
 
 
 def test_both_speech_detectors_have_a_lane_on_one_time_axis(open_page: Callable[..., Any], spoken_digits: Path) -> None:
@@ -122,7 +122,7 @@ def test_several_runs_give_medians(open_page: Callable[..., Any], spoken_digits:
     for side in ("left", "right"):
         runs = report["rounds"][f"{side}_s"]
         assert report["time"][f"{side}_s"] == sorted(runs)[2]
-    assert page.locator("#lv-compare-run").is_enabled()
+    expect(page.locator("#lv-compare-run")).to_be_enabled()
 
 
 def test_a_run_can_be_cancelled_and_the_next_one_goes_through(open_page: Callable[..., Any], spoken_digits: Path, long_wav: Path) -> None:
@@ -133,8 +133,8 @@ def test_a_run_can_be_cancelled_and_the_next_one_goes_through(open_page: Callabl
     cancel.wait_for(state="visible")
     expect(page.locator("#lv-compare-run")).to_be_disabled()
     cancel.click()
-    expect(page.locator(".toast-wrap")).to_contain_text("Cancelled", timeout=PATIENCE_MS)
-    cancel.wait_for(state="hidden", timeout=PATIENCE_MS)
+    expect(page.locator(".toast-wrap")).to_contain_text("Cancelled")
+    cancel.wait_for(state="hidden")
     expect(page.locator("#lv-comparison .lv-comparison")).to_have_count(0)
     page.locator("#lv-compare-audio").get_by_role("button", name=re.compile("Clear|Remove")).click()
     open_compare(page, spoken_digits)
@@ -165,7 +165,7 @@ def test_no_recording_says_so_and_the_buttons_come_back(open_page: Callable[...,
     page = open_page()
     show(page, "Compare")
     page.locator("#lv-compare-run").click()
-    expect(page.locator(".toast-wrap")).to_contain_text("Choose or record something first", timeout=PATIENCE_MS)
+    expect(page.locator(".toast-wrap")).to_contain_text("Choose or record something first")
     expect(page.locator("#lv-compare-run")).to_be_enabled()
     expect(page.locator("#lv-compare-cancel")).to_be_hidden()
 

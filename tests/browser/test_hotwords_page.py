@@ -60,7 +60,7 @@ def test_a_name_comes_out_right_and_the_list_is_kept(page: Any, folder: Path) ->
     expect(text_of(page)).to_have_text(RIGHT)
     expect(page.locator("#lv-shown .lv-reading-notes")).to_contain_text("王五")
     page.reload()
-    expect(page.locator("#lv-transcribe-hotwords textarea")).to_have_value(f"{NAME} 2.0\n王五", timeout=PATIENCE_MS)
+    expect(page.locator("#lv-transcribe-hotwords textarea")).to_have_value(f"{NAME} 2.0\n王五")
 
 
 def test_what_is_pasted_or_deleted_is_kept_as_well(page: Any) -> None:
@@ -75,17 +75,17 @@ def test_what_is_pasted_or_deleted_is_kept_as_well(page: Any) -> None:
         page.wait_for_function(f"(before) => {memory} !== before", arg=before)
         page.reload()
         page.locator("#lv-transcript .lv-empty").wait_for()
-        expect(box).to_have_value(kept, timeout=PATIENCE_MS)
+        expect(box).to_have_value(kept)
 
 
 def transcribed_again(page: Any, folder: Path) -> None:
     """The recording once more, with the options as they are now."""
     page.locator("#lv-transcribe-audio input[type=file]").set_input_files([str(folder / "name.wav")])
-    expect(page.locator(".lv-row")).to_have_count(2, timeout=PATIENCE_MS)
+    expect(page.locator(".lv-row")).to_have_count(2)
     run(page)
-    expect(rows_in(page, "done")).to_have_count(2, timeout=PATIENCE_MS)
+    expect(rows_in(page, "done")).to_have_count(2)
     page.locator(".lv-row-name").last.click()
-    expect(page.locator("#lv-shown .lv-readings")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(page.locator("#lv-shown .lv-readings")).to_have_count(1)
 
 
 def test_a_click_on_a_word_shows_other_readings_and_one_of_them_becomes_the_text(page: Any, folder: Path) -> None:
@@ -109,12 +109,12 @@ def test_a_click_on_a_word_shows_other_readings_and_one_of_them_becomes_the_text
 def test_a_weight_out_of_range_is_said(page: Any, folder: Path) -> None:
     page.locator("#lv-transcribe-hotwords textarea").fill(f"{NAME} 99.0")
     page.locator("#lv-transcribe-audio input[type=file]").set_input_files([str(folder / "name.wav")])
-    expect(page.locator(".lv-row")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(page.locator(".lv-row")).to_have_count(1)
     run(page)
-    expect(page.get_by_text(re.compile("it must lie between 0.1 and 10"))).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text(re.compile("it must lie between 0.1 and 10"))).to_be_visible()
     page.locator("#lv-transcribe-hotwords textarea").fill(NAME)
     run(page)
-    expect(text_of(page)).to_have_text(RIGHT, timeout=PATIENCE_MS)
+    expect(text_of(page)).to_have_text(RIGHT)
 
 
 #: In place of the microphone: the recording over and over, without the browser's noise suppression, which takes tones for noise.
@@ -136,15 +136,15 @@ def test_live(page: Any, folder: Path) -> None:
     unfold(page, ".lv-options:visible")
     page.locator("#lv-live-hotwords textarea").fill(f"{NAME} 2.0\n王五")
     page.locator("#lv-live-start").click()
-    expect(page.locator("#lv-live-segments .lv-text").first).to_have_text(RIGHT, timeout=PATIENCE_MS)
+    expect(page.locator("#lv-live-segments .lv-text").first).to_have_text(RIGHT)
     expect(page.locator("#lv-live-notes")).to_contain_text("王五")
     page.locator("#lv-live-stop").click()
-    expect(page.locator("#lv-live-state[data-state=stopped]")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#lv-live-state[data-state=stopped]")).to_be_visible()
     page.reload()
     page.locator("#lv-transcript .lv-empty").wait_for()
     show(page, 1)
     unfold(page, ".lv-options:visible")
-    expect(page.locator("#lv-live-hotwords textarea")).to_have_value(f"{NAME} 2.0\n王五", timeout=PATIENCE_MS)
+    expect(page.locator("#lv-live-hotwords textarea")).to_have_value(f"{NAME} 2.0\n王五")
 
 
 def test_both_sides_of_a_comparison_have_them_and_the_list_is_kept(page: Any, folder: Path) -> None:
@@ -153,14 +153,14 @@ def test_both_sides_of_a_comparison_have_them_and_the_list_is_kept(page: Any, fo
     page.locator("#lv-compare-audio .audio-container :is(.waveform-container, audio:not(.hidden))").first.wait_for()
     page.locator("#lv-compare-run").click()
     both = page.locator("#lv-comparison .lv-diff span")
-    expect(both).to_have_text([" ".join(WRONG)], timeout=PATIENCE_MS)
+    expect(both).to_have_text([" ".join(WRONG)])
     page.locator("#lv-compare-hotwords textarea").press_sequentially(f"{NAME} 2.0")
     page.locator("#lv-compare-run").click()
-    expect(both).to_have_text([RIGHT], timeout=PATIENCE_MS)
+    expect(both).to_have_text([RIGHT])
     page.reload()
     page.locator("#lv-transcript .lv-empty").wait_for()
     show(page, 2)
-    expect(page.locator("#lv-compare-hotwords textarea")).to_have_value(f"{NAME} 2.0", timeout=PATIENCE_MS)
+    expect(page.locator("#lv-compare-hotwords textarea")).to_have_value(f"{NAME} 2.0")
     expect(page.locator("#lv-transcribe-hotwords textarea")).to_have_value("")  # each tab has its own
 
 
@@ -170,16 +170,16 @@ def test_a_name_that_the_starter_writes_wrong_comes_out_right(open_page: Callabl
     page = open_page()
     if precision == "INT8":
         page.locator("#lv-light-switch input").click()
-        expect(page.locator("#lv-light-status .lv-light-status")).to_have_attribute("data-on", "true", timeout=PATIENCE_MS)
+        expect(page.locator("#lv-light-status .lv-light-status")).to_have_attribute("data-on", "true")
     name, line = NAMES[path]
     transcribed(page, path)
     expect(text_of(page)).to_have_text(re.compile(r"\S"))
     expect(text_of(page)).not_to_contain_text(name)
     page.locator("#lv-transcribe-hotwords textarea").fill(line)
     page.locator("#lv-transcribe-audio input[type=file]").set_input_files([str(path)])
-    expect(page.locator(".lv-row")).to_have_count(2, timeout=PATIENCE_MS)
+    expect(page.locator(".lv-row")).to_have_count(2)
     run(page)
-    expect(rows_in(page, "done")).to_have_count(2, timeout=PATIENCE_MS)
+    expect(rows_in(page, "done")).to_have_count(2)
     page.locator(".lv-row-name").last.click()
-    expect(text_of(page)).to_contain_text(name, timeout=PATIENCE_MS)
+    expect(text_of(page)).to_contain_text(name)
     expect(page.locator("#lv-transcript")).to_contain_text(precision)

@@ -14,7 +14,7 @@ import pytest
 
 from engine.bundle import Bundle
 from tests.browser.conftest import run_server
-from tests.browser.steps import PATIENCE_MS, show, unfold
+from tests.browser.steps import show, unfold
 from tests.models.fetch.hub_double import HubDouble, serve_hub
 from tests.starter_facts import STARTER
 from tests.waiting import until
@@ -91,7 +91,7 @@ def server(installed: Path, hub: HubDouble, tmp_path_factory: pytest.TempPathFac
 
 def models_tab(page: Any, name: str = "Models") -> Any:
     show(page, name)
-    page.locator("#lv-models .lv-model").first.wait_for(timeout=PATIENCE_MS)
+    page.locator("#lv-models .lv-model").first.wait_for()
     return page
 
 
@@ -128,29 +128,29 @@ def test_a_switch_shows_on_every_open_page_and_a_reload(open_page: Callable[...,
     expect(second.locator("#lv-banner")).to_contain_text("starter")
     switch_to(first, "tiny-random")
     for page in (first, second):
-        expect(page.locator("#lv-banner")).to_contain_text("tiny-random", timeout=PATIENCE_MS)
+        expect(page.locator("#lv-banner")).to_contain_text("tiny-random")
     expect(first.locator('#lv-models [data-bundle="tiny-random"]')).to_contain_text("open now")
     models_tab(second, "模型")
     expect(second.locator('#lv-models [data-bundle="tiny-random"]')).to_contain_text("使用中")
     second.reload()
-    expect(second.locator("#lv-banner")).to_contain_text("tiny-random", timeout=PATIENCE_MS)
+    expect(second.locator("#lv-banner")).to_contain_text("tiny-random")
     switch_to(first, "starter")
     for page in (first, second):
-        expect(page.locator("#lv-banner")).to_contain_text("starter", timeout=PATIENCE_MS)
+        expect(page.locator("#lv-banner")).to_contain_text("starter")
 
 
 def test_a_bundle_that_cannot_be_opened_leaves_the_open_one(open_page: Callable[..., Any]) -> None:
     page = models_tab(open_page())
     switch_to(page, "damaged")
     toast = page.locator(".toast-body")
-    expect(toast).to_contain_text("is not the file that bundle.json describes", timeout=PATIENCE_MS)
+    expect(toast).to_contain_text("is not the file that bundle.json describes")
     expect(page.locator("#lv-banner")).to_contain_text("starter")
 
 
 def test_a_variant_made_from_the_page_appears_and_serves(open_page: Callable[..., Any], installed: Path) -> None:
     page = models_tab(open_page(locale="zh-CN"), "模型")
     switch_to(page, "own")
-    expect(page.locator("#lv-banner")).to_contain_text("own", timeout=PATIENCE_MS)
+    expect(page.locator("#lv-banner")).to_contain_text("own")
     unfold(page, "#lv-quantize")
     pick(page, "lv-quantize-bundle", r"\(own\)")
     pick(page, "lv-quantize-recipe", "static")
@@ -160,14 +160,14 @@ def test_a_variant_made_from_the_page_appears_and_serves(open_page: Callable[...
     expect(page.locator("#lv-job-quantize progress[value]")).to_be_visible(timeout=JOB_MS)  # how far it is, clip by clip
     page.reload()  # the state is the server's
     models_tab(page, "模型")
-    expect(page.locator("#lv-job-quantize")).to_contain_text("量化 own", timeout=PATIENCE_MS)
+    expect(page.locator("#lv-job-quantize")).to_contain_text("量化 own")
     job(page, "done")
-    expect(page.locator('#lv-models [data-bundle="own"]')).to_contain_text("INT8-STATIC", timeout=PATIENCE_MS)
+    expect(page.locator('#lv-models [data-bundle="own"]')).to_contain_text("INT8-STATIC")
     assert "int8-static" in Bundle.load(installed / "own").variants
     # It is the open bundle: opened anew, its precisions are on offer without a restart.
-    expect(page.locator("#lv-banner")).to_contain_text("INT8-STATIC", timeout=PATIENCE_MS)
+    expect(page.locator("#lv-banner")).to_contain_text("INT8-STATIC")
     switch_to(page, "starter")
-    expect(page.locator("#lv-banner")).to_contain_text("LightVoice starter", timeout=PATIENCE_MS)
+    expect(page.locator("#lv-banner")).to_contain_text("LightVoice starter")
 
 
 def test_a_second_job_is_refused_while_one_runs_and_cancel_leaves_no_half_bundle(open_page: Callable[..., Any], installed: Path) -> None:
@@ -181,7 +181,7 @@ def test_a_second_job_is_refused_while_one_runs_and_cancel_leaves_no_half_bundle
     job(other, "running")
     unfold(other, "#lv-fetch")
     other.locator("#lv-fetch-run").click()
-    expect(other.locator(".toast-body")).to_contain_text("one job runs at a time", timeout=PATIENCE_MS)
+    expect(other.locator(".toast-body")).to_contain_text("one job runs at a time")
     other.locator("#lv-job-quantize-cancel").click()
     for one in (page, other):
         job(one, "cancelled")
@@ -200,12 +200,12 @@ def test_sensevoice_comes_from_the_hub_with_progress(open_page: Callable[..., An
     page.locator("#lv-fetch-run").click()
     expect(job(page, "running")).to_contain_text("Downloading sensevoice-small")
     expect(job(page, "done")).to_contain_text(str(installed / "sensevoice-small"))
-    expect(page.locator('#lv-models [data-bundle="sensevoice-small"]')).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator('#lv-models [data-bundle="sensevoice-small"]')).to_be_visible()
     unfold(page, "#lv-job-log-card")
     expect(page.locator("#lv-job-log textarea")).to_have_value(re.compile("asking 127.0.0.1"))
     assert any(path.endswith("/model.int8.onnx") for _, path, _ in hub.asked)
     page.locator("#lv-fetch-run").click()
-    expect(page.locator(".toast-body")).to_contain_text("is there already", timeout=PATIENCE_MS)
+    expect(page.locator(".toast-body")).to_contain_text("is there already")
 
 
 def test_a_hub_that_cannot_be_reached_is_answered_with_what_helps(open_page: Callable[..., Any]) -> None:
@@ -226,11 +226,11 @@ def test_a_folder_is_imported(open_page: Callable[..., Any], installed: Path, ra
     page.locator("#lv-import-folder :is(input, textarea)").fill(str(random_bundle.parent / "checkpoint"))
     page.locator("#lv-import-name :is(input, textarea)").fill("../outside")
     page.locator("#lv-import-run").click()
-    expect(page.locator(".toast-body")).to_contain_text("cannot be called", timeout=PATIENCE_MS)
+    expect(page.locator(".toast-body")).to_contain_text("cannot be called")
     page.locator("#lv-import-name :is(input, textarea)").fill("brought")
     page.locator("#lv-import-run").click()
     expect(job(page, "done")).to_contain_text(str(installed / "brought"))
-    expect(page.locator('#lv-models [data-bundle="brought"]')).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator('#lv-models [data-bundle="brought"]')).to_be_visible()
 
 
 def test_progress_stands_below_the_button_that_was_pressed(open_page: Callable[..., Any]) -> None:
@@ -260,10 +260,10 @@ def test_a_zip_that_is_dropped_becomes_a_bundle_is_opened_from_its_card_and_dele
     page.locator("#lv-import-files input[type=file]").set_input_files(str(dropped))
     expect(job(page, "done")).to_contain_text(str(installed / "carried-here"))
     page.locator("#lv-job-import-open").click()
-    expect(page.locator('#lv-models [data-bundle="carried-here"][data-open=true]')).to_be_visible(timeout=PATIENCE_MS)
-    expect(page.locator("#lv-job-import-open")).to_be_hidden(timeout=PATIENCE_MS)
+    expect(page.locator('#lv-models [data-bundle="carried-here"][data-open=true]')).to_be_visible()
+    expect(page.locator("#lv-job-import-open")).to_be_hidden()
     switch_to(page, "starter")
-    expect(page.locator("#lv-banner")).to_contain_text("LightVoice starter", timeout=PATIENCE_MS)
+    expect(page.locator("#lv-banner")).to_contain_text("LightVoice starter")
     unfold(page, "#lv-delete")
     pick(page, "lv-delete-bundle", r"\(carried-here\)")
     page.locator("#lv-delete-run").click()
@@ -273,7 +273,7 @@ def test_a_zip_that_is_dropped_becomes_a_bundle_is_opened_from_its_card_and_dele
     assert (installed / "carried-here").is_dir()
     page.locator("#lv-delete-run").click()
     page.locator("#lv-delete-confirm").click()
-    expect(page.locator('#lv-models [data-bundle="carried-here"]')).to_have_count(0, timeout=PATIENCE_MS)
+    expect(page.locator('#lv-models [data-bundle="carried-here"]')).to_have_count(0)
     assert not (installed / "carried-here").exists()
     page.locator("#lv-delete-bundle input").click()
     expect(page.get_by_role("option", name=re.compile(r"\(starter\)"))).to_have_count(0)
@@ -305,7 +305,7 @@ def test_the_keyboard_alone_opens_another_bundle(open_page: Callable[..., Any]) 
     page.keyboard.press("Tab")
     expect(page.locator("#lv-switch-run")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.locator(".toast-body")).to_contain_text("is not the file", timeout=PATIENCE_MS)
+    expect(page.locator(".toast-body")).to_contain_text("is not the file")
 
 
 def test_where_nobody_may_the_page_says_so_and_shows_the_bundles(browser: Any, installed: Path, hub: HubDouble, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.steps import PATIENCE_MS, downloaded, drawn, drop, rows_in, run, unfold
+from tests.browser.steps import downloaded, drawn, drop, rows_in, run, unfold
 from tests.odd_files import OddFile, every_odd_file
 from ui.text.texts import read_locale
 
@@ -53,9 +53,9 @@ def test_on_the_page(odd: OddFile, open_page: Callable[..., Any], data_dir: Path
     drop(page, path)
     choose(page, odd)
     run(page)
-    expect(rows_in(page, "done")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(rows_in(page, "done")).to_have_count(1)
     segments = page.locator("#lv-transcript .lv-segment")
-    expect(segments.first).to_be_visible(timeout=PATIENCE_MS)
+    expect(segments.first).to_be_visible()
     drawn(page)
     times = segments.evaluate_all("(all) => all.map((one) => [Number(one.dataset.start), Number(one.dataset.end)])")
     starts, ends = ([time / 1000 for time in of_one_kind] for of_one_kind in zip(*times, strict=True))

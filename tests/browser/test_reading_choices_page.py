@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from engine.audio.waveform import load_audio
-from tests.browser.steps import PATIENCE_MS, downloaded, drop, rows_in, run, transcribed, unfold
+from tests.browser.steps import downloaded, drop, rows_in, run, transcribed, unfold
 from tests.two_tracks import RATE, write_two_tracks
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -57,9 +57,9 @@ def test_the_box_takes_what_the_engine_reads_and_content_decides(
     assert page.locator("#lv-transcribe-audio input[type=file]").get_attribute("accept") in {None, "", "*"}
     dropped = [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in (*odd_files, notes)]
     page.locator("#lv-transcribe-audio button").first.evaluate(DROPPED, dropped)
-    expect(page.locator(".lv-row")).to_have_count(len(dropped), timeout=PATIENCE_MS)
+    expect(page.locator(".lv-row")).to_have_count(len(dropped))
     run(page)
-    expect(rows_in(page, "done")).to_have_count(len(odd_files), timeout=PATIENCE_MS)
+    expect(rows_in(page, "done")).to_have_count(len(odd_files))
     expect(rows_in(page, "failed")).to_have_count(1)
     expect(rows_in(page, "failed")).to_contain_text("notes.wav")
     for row in rows_in(page, "done").all():
@@ -77,14 +77,14 @@ def test_a_track_is_chosen_in_its_row(open_page: Callable[..., Any], spoken_digi
     choice.select_option("1")
     expect(choice.locator("option:checked")).to_have_text("1: A <comment>, eng, flac, mono")
     run(page)
-    expect(rows_in(page, "done")).to_have_count(1, timeout=PATIENCE_MS)
-    expect(page.locator("#lv-transcript .lv-transcript")).to_be_visible(timeout=PATIENCE_MS)
+    expect(rows_in(page, "done")).to_have_count(1)
+    expect(page.locator("#lv-transcript .lv-transcript")).to_be_visible()
     expect(page.locator("#lv-transcript .lv-segment")).to_have_count(0)
     page.locator(".lv-row select").first.select_option("2")  # the silent track's transcript stays, the other one is a new row
-    expect(page.locator(".lv-row")).to_have_count(2, timeout=PATIENCE_MS)
+    expect(page.locator(".lv-row")).to_have_count(2)
     run(page)
-    expect(rows_in(page, "done")).to_have_count(2, timeout=PATIENCE_MS)
-    expect(page.locator("#lv-transcript .lv-segment")).to_have_count(2, timeout=PATIENCE_MS)
+    expect(rows_in(page, "done")).to_have_count(2)
+    expect(page.locator("#lv-transcript .lv-segment")).to_have_count(2)
 
 
 def test_each_channel_s_speaker_is_named(open_page: Callable[..., Any], spoken_digits: Path, tmp_path: Path) -> None:

@@ -98,13 +98,13 @@ def test_from_one_press_to_a_transcript_over_a_line_that_breaks_and_a_cancel(
     with serve() as open_page:
         page, other = open_page(), open_page(locale="zh-CN")
         button = page.locator("#lv-real-get")
-        expect(button).to_have_text("Get the real model (242 MB)", timeout=PATIENCE_MS)
+        expect(button).to_have_text("Get the real model (242 MB)")
         expect(page.locator("#lv-real")).to_contain_text("FunASR Model Open Source License Agreement")
         button.dblclick()  # the second press begins nothing
         shows(page, "running", GRAPH)
-        expect(page.locator("#lv-real progress[value]")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.locator("#lv-real progress[value]")).to_be_visible()
         expect(page.locator("#lv-real")).to_contain_text("MB/s")
-        expect(other.locator("#lv-real")).to_contain_text("正在获取正式模型", timeout=PATIENCE_MS)
+        expect(other.locator("#lv-real")).to_contain_text("正在获取正式模型")
         expect(other.locator("#lv-real-get")).to_be_hidden()
         assert first_bytes(hub) == [0]
         page.locator("#lv-real-cancel").click()
@@ -116,13 +116,13 @@ def test_from_one_press_to_a_transcript_over_a_line_that_breaks_and_a_cancel(
         starts = first_bytes(hub)
         assert starts[0] == 0 and len(starts) == 3 and 0 < starts[1] < starts[2], starts
         for one in (page, other):
-            expect(one.locator("#lv-banner")).to_contain_text("sensevoice-small", timeout=PATIENCE_MS)
+            expect(one.locator("#lv-banner")).to_contain_text("sensevoice-small")
         shows(page, "done", "gave no example recordings")
         expect(button).to_be_hidden()
         transcribed(page, spoken_digits)
         expect(page.locator("#lv-transcript .lv-summary")).to_contain_text("INT8 · sensevoice-small")
         show(page, "Compare")
-        expect(page.locator("#lv-compare-missing")).to_contain_text("without FP32", timeout=PATIENCE_MS)
+        expect(page.locator("#lv-compare-missing")).to_contain_text("without FP32")
         expect(page.locator("#lv-compare-get-missing")).to_have_text("Get FP32 (940 MB)")
     assert [folder.name for folder in (tmp_path / "gradio" / "bundles").iterdir()] == ["sensevoice-small"]
 
@@ -165,7 +165,7 @@ def test_a_full_disk_is_said_before_anything_is_downloaded(serve: Callable[..., 
 def test_who_may_not_manage_models_sees_one_sentence(serve: Callable[..., Any], hub: HubDouble) -> None:
     with serve("--no-manage-models") as open_page:
         page = open_page()
-        expect(page.locator("#lv-real")).to_contain_text("Whoever runs this server", timeout=PATIENCE_MS)
+        expect(page.locator("#lv-real")).to_contain_text("Whoever runs this server")
         for name in ("get", "cancel", "source"):
             expect(page.locator(f"#lv-real-{name}")).to_be_hidden()
     assert until(lambda: hub.requests == [])

@@ -15,7 +15,6 @@ import soundfile
 from engine.audio.waveform import load_audio
 from engine.formats import FORMATS
 from tests.browser.conftest import run_server
-from tests.browser.steps import PATIENCE_MS
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -38,7 +37,7 @@ def open_slim(browser: Any, slim_server: str) -> Iterator[Callable[..., Any]]:
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("request", lambda request: None if request.url.startswith((slim_server, "blob:")) else wrong.append(request.url))
         page.goto(slim_server)
-        expect(page.locator("#slim-state")).to_contain_text("INT8", timeout=PATIENCE_MS)
+        expect(page.locator("#slim-state")).to_contain_text("INT8")
         return page
 
     yield make
@@ -56,7 +55,7 @@ def transcribe(page: Any, file: Path) -> Any:
 def test_a_wav_is_transcribed_and_downloaded(open_slim: Callable[..., Any], microphone_wav: Path) -> None:
     page = open_slim()
     result = transcribe(page, microphone_wav)
-    expect(result.locator(".lv-segment")).to_have_count(2, timeout=PATIENCE_MS)
+    expect(result.locator(".lv-segment")).to_have_count(2)
     expect(result.locator(".lv-summary")).to_contain_text("INT8")
     expect(result.locator(".lv-emotion").first).to_be_visible()
     words = result.locator(".lv-text").all_inner_texts()
@@ -81,9 +80,9 @@ def test_an_mp3_is_refused_with_the_remedy_and_the_page_goes_on(
     soundfile.write(song, load_audio(microphone_wav).samples, 16_000, format="MP3", subtype="MPEG_LAYER_III")
     page = open_slim()
     alert = transcribe(page, song).get_by_role("alert")
-    expect(alert).to_contain_text("song.mp3 is no WAV file", timeout=PATIENCE_MS)
+    expect(alert).to_contain_text("song.mp3 is no WAV file")
     expect(alert).to_contain_text("without --slim")
-    expect(transcribe(page, microphone_wav).locator(".lv-segment")).to_have_count(2, timeout=PATIENCE_MS)
+    expect(transcribe(page, microphone_wav).locator(".lv-segment")).to_have_count(2)
     expect(alert).to_have_count(0)
 
 
@@ -93,7 +92,7 @@ def test_each_channel_s_speaker_is_named(open_slim: Callable[..., Any], micropho
     page = open_slim(locale="zh-CN")
     page.get_by_label("声道").select_option(label="每个声道一位说话人")
     speakers = transcribe(page, tmp_path / "call.wav").locator(".lv-speaker")
-    expect(speakers.first).to_be_visible(timeout=PATIENCE_MS)
+    expect(speakers.first).to_be_visible()
     assert set(speakers.all_inner_texts()) == {"说话人 1", "说话人 2"}
 
 
@@ -115,10 +114,10 @@ def test_the_switch_changes_the_precision(open_slim: Callable[..., Any], microph
     light = page.locator("#slim-light")
     expect(light).to_be_checked()
     light.click()
-    expect(page.locator("#slim-state")).to_contain_text("FP32", timeout=PATIENCE_MS)
-    expect(transcribe(page, microphone_wav).locator(".lv-summary")).to_contain_text("FP32", timeout=PATIENCE_MS)
+    expect(page.locator("#slim-state")).to_contain_text("FP32")
+    expect(transcribe(page, microphone_wav).locator(".lv-summary")).to_contain_text("FP32")
     light.click()
-    expect(page.locator("#slim-state")).to_contain_text("INT8", timeout=PATIENCE_MS)
+    expect(page.locator("#slim-state")).to_contain_text("INT8")
 
 
 @pytest.mark.slow
@@ -135,7 +134,7 @@ def test_what_it_saves_is_measured_here(open_slim: Callable[..., Any]) -> None:
 @pytest.mark.parametrize("width", [320, 390])
 def test_a_phone_never_scrolls_sideways(open_slim: Callable[..., Any], microphone_wav: Path, width: int, scheme: str) -> None:
     page = open_slim(width=width, locale="zh-CN", color_scheme=scheme)
-    expect(transcribe(page, microphone_wav).locator(".lv-segment")).to_have_count(2, timeout=PATIENCE_MS)
+    expect(transcribe(page, microphone_wav).locator(".lv-segment")).to_have_count(2)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert page.evaluate("document.documentElement.classList.contains('dark')") is (scheme == "dark")
 
@@ -150,4 +149,4 @@ def test_the_keyboard_alone_is_enough(open_slim: Callable[..., Any], microphone_
     assert {"slim-light", "slim-file", "slim-language", "slim-channel", "slim-itn", "slim-run", "slim-measure"} <= set(reached)
     page.locator("#slim-run").focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#slim-result .lv-segment")).to_have_count(2, timeout=PATIENCE_MS)
+    expect(page.locator("#slim-result .lv-segment")).to_have_count(2)
