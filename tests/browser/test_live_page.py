@@ -110,7 +110,7 @@ def test_starting_again_begins_a_new_transcript(open_page: Callable[..., Any]) -
     stop(page)
     first = segments(page).first.element_handle()
     page.locator("#lv-live-start").click()
-    page.wait_for_function("(first) => !first.isConnected", arg=first)
+    page.wait_for_function("(first) => !first.isConnected && !document.getElementById('lv-live-tools').checkVisibility()", arg=first)
     stop(page)
 
 
