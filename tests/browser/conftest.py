@@ -18,7 +18,7 @@ import pytest
 import soundfile
 
 from engine.audio.waveform import load_audio
-from tests.browser.steps import PATIENCE_MS
+from tests.browser.steps import new_context
 from tests.browser.viewer_steps import Viewers, serve_viewers
 from tests.starter_facts import DIGITS
 
@@ -120,8 +120,8 @@ def run_server(files: Path, *arguments: str, **variables: str) -> Iterator[str]:
         yield address[0]
     finally:
         process.terminate()
-        process.wait(30)
-        reader.join(10)
+        process.wait(120)
+        reader.join(60)
         assert process.stdout is not None
         process.stdout.close()
     if "Traceback" in "".join(said):
@@ -164,10 +164,9 @@ def open_page(browser: Any, server: str) -> Iterator[Callable[..., Any]]:
             outside.append(request.url)
 
     def make(*, locale: str = "en-US", width: int = 1280, height: int = 900, color_scheme: str = "light") -> Any:
-        context = browser.new_context(
-            locale=locale, viewport={"width": width, "height": height}, color_scheme=color_scheme, permissions=["microphone"]
+        context = new_context(
+            browser, locale=locale, viewport={"width": width, "height": height}, color_scheme=color_scheme, permissions=["microphone"]
         )
-        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: thrown.append(str(error)))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.steps import PATIENCE_MS
+from tests.browser.steps import new_context
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -16,8 +16,7 @@ expect = pytest.importorskip("playwright.sync_api").expect
 @contextmanager
 def visit(browser: Any, address: str, *, state: Any = None, **options: Any) -> Iterator[Any]:
     """A browser with cookies of its own, or those of an earlier one, on the page."""
-    context = browser.new_context(storage_state=state, permissions=["microphone"], **{"locale": "en-US", **options})
-    context.set_default_timeout(PATIENCE_MS)
+    context = new_context(browser, storage_state=state, permissions=["microphone"], **{"locale": "en-US", **options})
     page = context.new_page()
     page.on("dialog", lambda dialog: dialog.accept())
     page.goto(address)

@@ -19,6 +19,13 @@ SOME_WORDS = re.compile(r"\w{2,} ?\w{2,}")
 REFRESH = re.compile(r'^\{"data":\[(true|false),.*"trigger_id":[1-9]')
 
 
+def new_context(browser: Any, **settings: Any) -> Any:
+    """A browser without cookies, which has as much time for everything as the tests."""
+    context = browser.new_context(**settings)
+    context.set_default_timeout(PATIENCE_MS)
+    return context
+
+
 def drop(page: Any, *files: Path) -> None:
     """Drop files into the Transcribe tab and wait for their rows."""
     rows = page.locator(".lv-row")

@@ -27,7 +27,7 @@ from playwright.sync_api import expect, sync_playwright
 from engine.audio.waveform import load_audio
 from tests.browser.conftest import CHROMIUM_NAMES, FLAGS, ROOT, run_server
 from tests.browser.long_recordings import clips, write_long_recording
-from tests.browser.steps import PATIENCE_MS, compare, drop, finish_a_transcript, refreshed, run, show, unfold
+from tests.browser.steps import compare, drop, finish_a_transcript, new_context, refreshed, run, show, unfold
 from tests.starter_facts import DIGITS
 
 FOLDER = ROOT / "docs" / "screenshots"
@@ -140,8 +140,7 @@ def transcribe_long(browser: Any, address: str, recording: Path, queue_id: str) 
 
 
 def _opened(browser: Any, address: str, *, queue_id: str = "", **settings: Any) -> Any:
-    context = browser.new_context(permissions=["microphone"], **settings)
-    context.set_default_timeout(PATIENCE_MS)
+    context = new_context(browser, permissions=["microphone"], **settings)
     context.add_init_script(NAME_THE_MICROPHONE)
     if queue_id:
         context.add_init_script(f"sessionStorage.setItem('lightvoice-queue', '{queue_id}')")

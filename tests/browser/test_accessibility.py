@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import run_server
-from tests.browser.steps import compare, finish_a_transcript, show
+from tests.browser.steps import compare, finish_a_transcript, new_context, show
 from tests.browser.violations import serious_violations
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -32,10 +32,10 @@ def speak(page: Any) -> None:
 
 
 def test_a_picture_without_words_and_pale_text_are_found(browser: Any) -> None:
-    page = browser.new_page()
+    page = new_context(browser).new_page()
     page.set_content("<main><h1 style='color: #ccc; background: #fff'>Pale</h1><img src='data:,'></main>")
     found = serious_violations(page)
-    page.close()
+    page.context.close()
     assert {one.split()[0] for one in found} >= {"color-contrast", "image-alt"}
 
 
@@ -62,7 +62,7 @@ def test_nothing_serious_on_the_slim_page(browser: Any, microphone_wav: Path, tm
     found = {}
     with run_server(tmp_path, "--slim") as address:
         for locale, scheme in (("en-US", "light"), ("zh-CN", "dark")):
-            context = browser.new_context(locale=locale, color_scheme=scheme)
+            context = new_context(browser, locale=locale, color_scheme=scheme)
             page = context.new_page()
             page.goto(address)
             expect(page.locator("#slim-state")).to_contain_text("INT8")

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.browser.conftest import run_server
-from tests.browser.steps import PATIENCE_MS, show, words_come
+from tests.browser.steps import new_context, show, words_come
 from tests.proxies import below_prefix, nginx, passed_as_it_is
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -34,8 +34,7 @@ def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture
 def page(browser: Any, address: str) -> Iterator[Any]:
     """A page that came by the proxy; at the end nothing was thrown, nothing failed, and nothing was asked outside of the prefix."""
-    context = browser.new_context(permissions=["microphone"], locale="en-US")
-    context.set_default_timeout(PATIENCE_MS)
+    context = new_context(browser, permissions=["microphone"], locale="en-US")
     page = context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -86,12 +85,11 @@ def test_text_follows_speech(page: Any) -> None:
 
 
 def test_who_leaves_the_last_slash_out_is_brought_to_the_page(browser: Any, address: str) -> None:
-    page = browser.new_page()
-    page.set_default_timeout(PATIENCE_MS)
+    page = new_context(browser).new_page()
     page.goto(f"{address}?x=1")
     page.locator("#lv-light-status .lv-light-status").wait_for()
     assert page.url == f"{address}/?x=1"
-    page.close()
+    page.context.close()
 
 
 def test_the_api_answers_below_the_prefix_and_its_events_are_not_held_back(address: str, spoken_digits: Path) -> None:

@@ -50,7 +50,7 @@ def compared(page: Any, button: str = "run") -> Any:
 def choose(page: Any, which: str, option: str) -> None:
     shown = page.get_by_role("option", name=option, exact=True)
     field = page.locator(f"#{which} input")
-    for _ in range(3):  # what is on offer comes from the server, and a list that is open when it comes may close
+    for _ in range(8):  # what is on offer comes from the server, and a list that is open when it comes may close
         field.blur()
         field.click()
         try:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.browser.steps import PATIENCE_MS, drop, finish_a_transcript, record, rows_in, run, show, transcribed, words_come
+from tests.browser.steps import PATIENCE_MS, drop, finish_a_transcript, new_context, record, rows_in, run, show, transcribed, words_come
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -29,8 +29,7 @@ MOST_SHIFT, MOST_REQUESTS = 0.05, 40
 @contextmanager
 def opened(browser: Any, server: str, *, script: str = "", width: int = 1280, locale: str = "en-US") -> Iterator[Any]:
     """A page with a script that runs before its own; it has not been waited for."""
-    context = browser.new_context(locale=locale, viewport={"width": width, "height": 844}, permissions=["microphone"])
-    context.set_default_timeout(PATIENCE_MS)
+    context = new_context(browser, locale=locale, viewport={"width": width, "height": 844}, permissions=["microphone"])
     if script:
         context.add_init_script(script)
     page = context.new_page()
@@ -49,8 +48,7 @@ def stands(page: Any) -> None:
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_moves_while_the_page_opens_and_few_requests_are_made(browser: Any, server: str, width: int) -> None:
-    context = browser.new_context(locale="en-US", viewport={"width": width, "height": 844})
-    context.set_default_timeout(PATIENCE_MS)
+    context = new_context(browser, locale="en-US", viewport={"width": width, "height": 844})
     context.add_init_script(WATCH_SHIFTS)
     page, asked = context.new_page(), list[str]()
     page.on("request", lambda request: asked.append(request.url) if request.url.startswith("http") else None)
@@ -64,8 +62,7 @@ def test_nothing_moves_while_the_page_opens_and_few_requests_are_made(browser: A
 
 def test_the_name_is_seen_and_a_file_is_taken_before_the_scripts_have_come(browser: Any, server: str, spoken_digits: Path) -> None:
     held: list[Any] = []
-    context = browser.new_context(locale="en-US")
-    context.set_default_timeout(PATIENCE_MS)
+    context = new_context(browser, locale="en-US")
     page = context.new_page()
     page.route("**/lightvoice-*.json", lambda route: held.append(route))  # noqa: PLW0108 - Playwright looks into the function
     page.goto(server, wait_until="commit")

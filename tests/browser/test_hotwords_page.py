@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import run_server
-from tests.browser.steps import PATIENCE_MS, rows_in, run, show, transcribed, unfold
+from tests.browser.steps import new_context, rows_in, run, show, transcribed, unfold
 from tests.named_recording import NAME, RIGHT, WRONG, write_bundle, write_recording
 from tests.starter_facts import NAMES
 from ui.transcribe.form import STORAGE_KEY
@@ -36,8 +36,7 @@ def address(folder: Path) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser: Any, address: str) -> Iterator[Any]:
-    context = browser.new_context(locale="en-US", permissions=["microphone"])
-    context.set_default_timeout(PATIENCE_MS)
+    context = new_context(browser, locale="en-US", permissions=["microphone"])
     page = context.new_page()
     page.goto(address)
     page.locator("#lv-transcript .lv-empty").wait_for()

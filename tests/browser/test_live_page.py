@@ -13,7 +13,7 @@ import pytest
 from engine.formats import FORMATS
 from tests.browser.conftest import run_server
 from tests.browser.live_steps import go_live, heard, segments, stop
-from tests.browser.steps import show, unfold
+from tests.browser.steps import new_context, show, unfold
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -141,7 +141,7 @@ def test_without_https_the_page_says_what_to_do(browser: Any, chromium_path: str
     flags = ["--no-sandbox", "--disable-gpu", f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1"]
     other = browser.browser_type.launch(executable_path=chromium_path, args=flags)
     try:
-        page = other.new_page(locale="en-US")
+        page = new_context(other, locale="en-US").new_page()
         page.goto(re.sub(r"127\.0\.0\.1|localhost", ELSEWHERE, server))
         show(page, 1)
         remedy = page.locator(".lv-mic-remedy")
@@ -164,7 +164,7 @@ def test_with_a_self_signed_certificate_there_is_a_microphone_elsewhere(
     try:
         with run_server(tmp_path, "--ssl-self-signed", XDG_CACHE_HOME=str(tmp_path / "cache")) as address:
             assert address.startswith("https://")
-            context = other.new_context(locale="en-US", permissions=["microphone"], ignore_https_errors=True)  # the person said: go on
+            context = new_context(other, locale="en-US", permissions=["microphone"], ignore_https_errors=True)  # the person said: go on
             page = context.new_page()
             page.goto(address.replace("127.0.0.1", ELSEWHERE))
             go_live(page)

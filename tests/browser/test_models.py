@@ -14,7 +14,7 @@ import pytest
 
 from engine.bundle import Bundle
 from tests.browser.conftest import run_server
-from tests.browser.steps import show, unfold
+from tests.browser.steps import new_context, show, unfold
 from tests.models.fetch.hub_double import HubDouble, serve_hub
 from tests.starter_facts import STARTER
 from tests.waiting import until
@@ -310,7 +310,7 @@ def test_the_keyboard_alone_opens_another_bundle(open_page: Callable[..., Any]) 
 
 def test_where_nobody_may_the_page_says_so_and_shows_the_bundles(browser: Any, installed: Path, hub: HubDouble, tmp_path: Path) -> None:
     with run_server(tmp_path, "--no-manage-models", **variables(installed, hub, tmp_path / "home")) as address:
-        context = browser.new_context(locale="en-US")
+        context = new_context(browser, locale="en-US")
         page = context.new_page()
         page.goto(address)
         models_tab(page)

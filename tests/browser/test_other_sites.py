@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import run_server
-from tests.browser.steps import PATIENCE_MS
+from tests.browser.steps import new_context
 
 KEY = "a-key-of-sixteen-or-more"
 #: Sends a recording that the page made itself, as a browser app does; what comes back, or why nothing does.
@@ -72,11 +72,10 @@ def address(sites: list[str], tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def asked_from(browser: Any, site: str, address: str, key: str | None = KEY, *, stream: bool = False) -> tuple[int, str, str | None]:
-    page = browser.new_page()
-    page.set_default_timeout(PATIENCE_MS)
+    page = new_context(browser).new_page()
     page.goto(site)
     status, text, model = page.evaluate(ASK, [address, key, str(stream).lower()])
-    page.close()
+    page.context.close()
     return status, text, model
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import run_server
-from tests.browser.steps import PATIENCE_MS, show, transcribed
+from tests.browser.steps import new_context, show, transcribed
 from tests.models.fetch.hub_double import HubDouble, serve_hub
 from tests.waiting import until
 
@@ -72,8 +72,7 @@ def serve(browser: Any, hub: HubDouble, tmp_path: Path) -> Iterator[Callable[...
         with run_server(tmp_path / "gradio", *arguments, **{**home, **hubs, **variables}) as address:
 
             def open_page(locale: str = "en-US") -> Any:
-                contexts.append(browser.new_context(locale=locale))
-                contexts[-1].set_default_timeout(PATIENCE_MS)
+                contexts.append(new_context(browser, locale=locale))
                 page = contexts[-1].new_page()
                 page.goto(address)
                 page.locator("#lv-transcript .lv-empty").wait_for()

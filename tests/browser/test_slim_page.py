@@ -15,6 +15,7 @@ import soundfile
 from engine.audio.waveform import load_audio
 from engine.formats import FORMATS
 from tests.browser.conftest import run_server
+from tests.browser.steps import new_context
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -31,7 +32,7 @@ def open_slim(browser: Any, slim_server: str) -> Iterator[Callable[..., Any]]:
     contexts, wrong = [], []
 
     def make(*, locale: str = "en-US", width: int = 1000, color_scheme: str = "light") -> Any:
-        context = browser.new_context(locale=locale, viewport={"width": width, "height": 900}, color_scheme=color_scheme)
+        context = new_context(browser, locale=locale, viewport={"width": width, "height": 900}, color_scheme=color_scheme)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))

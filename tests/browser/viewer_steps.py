@@ -13,7 +13,7 @@ import pytest
 from benchmarks.long_transcript import made_sound, made_transcript
 from benchmarks.shown_transcripts import OPEN_THE_QUEUE, Shown, shown_transcripts
 from engine.transcript import Transcript
-from tests.browser.steps import PATIENCE_MS
+from tests.browser.steps import new_context
 from tests.ui.fake_engine import FakeEngine, InProcessDecoder
 from ui.scheduling.recording_queue import Entry
 
@@ -40,8 +40,7 @@ class Viewers:
         return self.page(**context), entry
 
     def page(self, *, locale: str = "en-US", width: int = 1280, height: int = 900, color_scheme: str = "light") -> Any:
-        context = self._browser.new_context(locale=locale, viewport={"width": width, "height": height}, color_scheme=color_scheme)
-        context.set_default_timeout(PATIENCE_MS)
+        context = new_context(self._browser, locale=locale, viewport={"width": width, "height": height}, color_scheme=color_scheme)
         context.add_init_script(OPEN_THE_QUEUE)
         self._contexts.append(context)
         page = context.new_page()

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
+from starlette.types import Receive, Scope, Send
 
 from engine.editing.edits import Edits
 from engine.subtitles.options import SubtitleOptions
@@ -65,6 +67,18 @@ def queue_routes(runner: QueueRunner) -> APIRouter:
     for path, answer in done.items():
         router.add_api_route(path, answer, methods=["POST"])
     return router
+
+
+class _Sound(FileResponse):
+    """A recording's sound, or 404 where it was deleted: it may go at any time, also between a look at the disk and the answer."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except RuntimeError:  # what Starlette makes of a file that is not there, before it sends anything
+            if await run_in_threadpool(Path(self.path).is_file):
+                raise
+            await Response(status_code=404)(scope, receive, send)
 
 
 class _Routes:
@@ -128,9 +142,9 @@ class _Routes:
     def audio(self, queue_id: str, entry_id: str) -> Response:
         """The sound, in ranges if the browser asks for them."""
         playback = self._result(queue_id, entry_id).playback
-        if playback is None or not playback.is_file():
+        if playback is None:
             raise HTTPException(404)
-        return FileResponse(playback, media_type="audio/flac")
+        return _Sound(playback, media_type="audio/flac")
 
     def segments(self, queue_id: str, entry_id: str, request: Request) -> Response:
         """Every recognized segment with its words, as JSON that was compressed when it was made."""
