@@ -42,12 +42,12 @@ class Shown:
         source = self.queue._folder.parent / "source.wav"  # noqa: SLF001 - a file of the server's own
         source.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(source, np.zeros(1_600, np.float32), 16_000)
+        peaks = np.abs(np.sin(np.arange(_COLUMNS) / 7)).astype(np.float32)
+        result = Result(transcript=transcript, peaks=peaks, playback=playback)
+        recognized_gzip(result)  # as a run does; first, for the server ends what runs in the queue of a page that was closed
         entry = self.queue.add(source, transcript.file)
         self.queue.submit(TranscribeOptions())
         self.queue.begin()
-        peaks = np.abs(np.sin(np.arange(_COLUMNS) / 7)).astype(np.float32)
-        result = Result(transcript=transcript, peaks=peaks, playback=playback)
-        recognized_gzip(result)  # as a run does
         self.queue.finish(entry.id, result)
         return entry
 

@@ -104,11 +104,11 @@
     const place = document.getElementById("lv-shown"), key = wanted ? `${wanted.id}.${wanted.revision}` : "";
     if (key === shown && place.dataset.key === key) return;
     place.empty ??= place.innerHTML;
-    const { html, segments } = wanted ? await fetched(wanted) : { html: place.empty, segments: null };
+    const { html, segments, revision } = wanted ? await fetched(wanted) : { html: place.empty, segments: null };
     window.lightvoiceViewer.close();
     if (wanted || place.dataset.key) place.innerHTML = html;
     if (segments) window.lightvoiceViewer.open(document.getElementById("lv-viewer"), segments);
-    shown = place.dataset.key = key;
+    shown = place.dataset.key = wanted ? `${wanted.id}.${revision}` : "";
   }
 
   /* What is shown of a recording, as HTML, and of a transcript its segments, both complete: no empty frame is seen between. Of a recording that was clicked both were asked for with the click. */
@@ -116,14 +116,19 @@
     const early = coming?.entry === wanted.id ? coming : null;
     coming = null;
     const answer = await early?.result;
-    if (answer?.headers.get("lightvoice-revision") === wanted.revision) return { html: await answer.text(), segments: await early.segments };
-    const asked = fetchBoth(wanted.id, wanted.transcribed), result = await asked.result, revision = result.headers.get("lightvoice-revision");
-    if (revision && revision !== wanted.revision) again = true; // it has changed since the queue was asked: what belongs to this comes next
-    return { html: await result.text(), segments: await asked.segments };
+    const revisionOf = (result) => result.headers.get("lightvoice-revision") ?? wanted.revision;
+    if (answer && revisionOf(answer) === wanted.revision) return { html: await answer.text(), segments: await early.segments, revision: wanted.revision };
+    const asked = fetchBoth(wanted.id, wanted.transcribed), result = await asked.result, revision = revisionOf(result);
+    if (revision !== wanted.revision) again = true; // it has changed since the queue was asked: the rows that belong to this come next
+    // A run may have ended since: it has segments now, and had none when they would have been asked for.
+    const segments = asked.segments ?? (result.headers.get("lightvoice-transcribed") === "yes" ? segmentsOf(wanted.id) : null);
+    return { html: await result.text(), segments: await segments, revision };
   }
 
+  const segmentsOf = (entry) => ask(`/${entry}/segments`).then((answer) => answer.json());
+
   function fetchBoth(entry, transcribed) {
-    const asked = { entry, result: ask(`/${entry}/result`), segments: transcribed ? ask(`/${entry}/segments`).then((answer) => answer.json()) : null };
+    const asked = { entry, result: ask(`/${entry}/result`), segments: transcribed ? segmentsOf(entry) : null };
     for (const one of [asked.result, asked.segments]) one?.catch(() => {}); // said by whoever waits for it
     return asked;
   }

@@ -36,6 +36,8 @@ from ui.widgets.subtitle_fields import asked_subtitles
 PREFIX = "recordings"
 #: Which state of a recording the HTML is of, as the queue's own answer says it.
 REVISION_HEADER = "lightvoice-revision"
+#: Whether that is a transcript, whose segments are asked for as well: "yes" or "no".
+TRANSCRIBED_HEADER = "lightvoice-transcribed"
 #: The edits of a transcript of a day, every segment of it changed, are smaller.
 MOST_EDIT_BYTES = 16_000_000
 #: How the subtitles of a download are cut, from its query.
@@ -137,7 +139,8 @@ class _Routes:
             raise HTTPException(404)
         address = f"{PREFIX}/{queue_id}/{entry_id}"
         html = pending_html(entry, texts) if entry.result is None else result_html(entry, entry.result, address, texts)
-        return Response(html, media_type="text/html", headers={REVISION_HEADER: _shown_revision(entry), "cache-control": "no-store"})
+        state = {REVISION_HEADER: _shown_revision(entry), TRANSCRIBED_HEADER: "no" if entry.result is None else "yes"}
+        return Response(html, media_type="text/html", headers=state | {"cache-control": "no-store"})
 
     def audio(self, queue_id: str, entry_id: str) -> Response:
         """The sound, in ranges if the browser asks for them."""

@@ -29,7 +29,7 @@ from ui.transcribe import queue_routes
 from ui.transcribe.exports import MEDIA_TYPES
 from ui.transcribe.playback_copy import LONGEST_WINDOW_MS, WINDOW_COLUMNS
 from ui.transcribe.queue_html import LATEST_SHOWN
-from ui.transcribe.queue_routes import MOST_EDIT_BYTES, REVISION_HEADER
+from ui.transcribe.queue_routes import MOST_EDIT_BYTES, REVISION_HEADER, TRANSCRIBED_HEADER
 
 NASTY = '<img src=x onerror="alert(1)">&.wav'
 
@@ -179,10 +179,12 @@ def test_the_frame_says_which_state_it_is_of_and_a_click_is_answered_with_the_qu
     for entry in (second, first):
         shown = ask.post(f"/{entry}/select").json()["shown"]
         assert (shown["id"], shown["transcribed"]) == (entry, True)
-        assert ask(f"/{entry}/result").headers[REVISION_HEADER] == shown["revision"]
+        headers = ask(f"/{entry}/result").headers
+        assert (headers[REVISION_HEADER], headers[TRANSCRIBED_HEADER]) == (shown["revision"], "yes")
     waiting = queue.add(two_words, "c.wav")
     shown = ask.post(f"/{waiting.id}/select").json()["shown"]
     assert (shown["id"], shown["transcribed"]) == (waiting.id, False)
+    assert ask(f"/{waiting.id}/result").headers[TRANSCRIBED_HEADER] == "no"
 
 
 def test_an_edit_of_another_version_is_a_conflict_and_one_that_does_not_fit_is_refused(
