@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
-START_S = 20
+from tests.free_port import free_port
+
+#: The machine may be busy.
+START_S = 60
 _CONF = """
 {user}
 pid {folder}/pid;
@@ -62,8 +65,7 @@ def nginx(folder: Path, location: str) -> Iterator[str]:
     if program is None:
         pytest.skip("no nginx; install Debian's package `nginx-light`")
     folder.mkdir(parents=True, exist_ok=True)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     conf = folder / "nginx.conf"
     # Whom root starts it for must be able to write into the folder of a test.
     user = "user root;" if os.geteuid() == 0 else ""

@@ -16,7 +16,6 @@ import json
 import re
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from typing import Any
 
 import httpx
 
+from tests.free_port import free_port
 from tests.servers import ROOT
 from tests.starter_facts import DIGITS
 from tests.waiting import until
@@ -136,14 +136,9 @@ def _environment(home: Path) -> dict[str, str]:
     return {**pairs, "PATH": "/usr/bin:/bin", "HOME": str(home), "TMPDIR": str(home)}
 
 
-def _free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return str(listener.getsockname()[1])
-
-
 def _serve(root: Path, python: Path, home: Path) -> dict[str, float]:
     """Start the image's command, wait for the image's health check, transcribe over the API, stop: seconds."""
-    port = _free_port()
+    port = str(free_port())
     to_here = {"/app/": f"{root}/app/", PORT: port, "0.0.0.0": "127.0.0.1", "python": str(python)}
     entry = [_replaced(word, to_here) for word in _words("ENTRYPOINT", stage="base")]
     command = [_replaced(word, to_here) for word in _words("CMD", stage="cpu")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -18,6 +17,7 @@ from engine.cluster.archive.source import read_sources
 from engine.cluster.storage import Folder, _filesystem
 from tests.engine.cluster.conftest import needs, spoken
 from tests.engine.cluster.workers_here import WorkersHere
+from tests.free_port import free_port
 from tests.waiting import until
 
 START_S = 120
@@ -40,8 +40,7 @@ def server() -> Iterator[str]:
     python = os.environ.get("LIGHTVOICE_S3_PYTHON", sys.executable)
     if subprocess.run([python, "-c", "import moto, flask_cors"], capture_output=True, check=False).returncode:
         pytest.skip("no S3 server: LIGHTVOICE_S3_PYTHON names a Python with tests/engine/cluster/requirements.txt")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     # -W: moto's own warnings are not ours to judge
     process = subprocess.Popen([python, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)])
     address = f"http://127.0.0.1:{port}"

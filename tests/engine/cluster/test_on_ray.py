@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +29,7 @@ from engine.cluster.storage import Folder
 from engine.errors import NotOfferedError, UnknownLanguageError, UnknownPrecisionError
 from engine.options import TranscribeOptions
 from tests.engine.cluster.conftest import spoken
+from tests.free_port import free_port
 from tests.reading import DECODER
 from tests.starter_facts import DIGITS
 from tests.waiting import until
@@ -105,8 +105,7 @@ def address(ray_cluster) -> str:
     """A served engine: two replicas of FP32, the one precision, so that each caller meets the one that is killed."""
     from engine.cluster.serve.serving import app, start_serving, stop_serving
 
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     application = app({"precisions": "fp32", "min_replicas": 2, "max_replicas": 2, "cpus": 0.5})
     start_serving(application, name="speech", host="127.0.0.1", port=port, proxies="HeadOnly")
     yield f"ray://127.0.0.1:{port}/speech"
