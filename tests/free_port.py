@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import socket
 
-#: Below those that Linux gives whoever asks for any, 32768 and more: one of these may be another process's by the time our server listens.
+#: Linux gives ports from 32768 on to whoever asks for any, so that another process may have one of those before our server listens on it.
 PORTS = range(20_000, 30_000)
 _RANDOM = random.SystemRandom()
 

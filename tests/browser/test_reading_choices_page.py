@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from engine.audio.waveform import load_audio
-from tests.browser.steps import downloaded, drop, rows_in, run, transcribed, unfold
+from tests.browser.steps import downloaded, drawn, drop, rows_in, run, transcribed, unfold
 from tests.two_tracks import RATE, write_two_tracks
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -78,7 +78,7 @@ def test_a_track_is_chosen_in_its_row(open_page: Callable[..., Any], spoken_digi
     expect(choice.locator("option:checked")).to_have_text("1: A <comment>, eng, flac, mono")
     run(page)
     expect(rows_in(page, "done")).to_have_count(1)
-    expect(page.locator("#lv-transcript .lv-transcript")).to_be_visible()
+    drawn(page)
     expect(page.locator("#lv-transcript .lv-segment")).to_have_count(0)
     page.locator(".lv-row select").first.select_option("2")  # the silent track's transcript stays, the other one is a new row
     expect(page.locator(".lv-row")).to_have_count(2)
